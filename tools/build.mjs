@@ -1,0 +1,80 @@
+// Builds everything that the programs and the tests need:
+//   dist/addon.node          the native addon (one compiler call)
+//   dist/mptcpd.js, …        each program bundled into one file
+//   build/                   src, test and bench type-checked and compiled file by file, for the tests
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { parseArgs } from "node:util";
+import { buildSync } from "esbuild";
+
+const root = dirname(import.meta.dirname);
+const { values: options } = parseArgs({
+  options: {
+    asan: { type: "boolean", default: false },
+    "programs-only": { type: "boolean", default: false },
+  },
+});
+
+const addonSources = ["native/addon/addon.c", "native/addon/netlink.c", "native/addon/system.c"];
+const programs = ["mptcpd", "mptcpctl"];
+
+mkdirSync(join(root, "dist"), { recursive: true });
+buildAddon(join(root, "dist/addon.node"), []);
+if (options.asan) {
+  buildAddon(join(root, "dist/addon-asan.node"), ["-fsanitize=address", "-fno-omit-frame-pointer", "-g", "-O1"]);
+}
+bundlePrograms();
+if (!options["programs-only"]) compile();
+
+function buildAddon(output, extraFlags) {
+  const sources = addonSources.map((path) => join(root, path));
+  if (existsSync(output) && sources.every((path) => statSync(path).mtimeMs < statSync(output).mtimeMs)) return;
+  const flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-fvisibility=hidden"];
+  run(process.env.CC ?? "cc", [...flags, ...extraFlags, `-I${nodeHeaders()}`, ...sources, "-o", output]);
+}
+
+/** Where node_api.h and uv.h of the running Node are: beside its binary, or where npm's nodedir says. */
+function nodeHeaders() {
+  const prefixes = [process.env.npm_config_nodedir, dirname(dirname(process.execPath)), "/usr", "/usr/local"];
+  for (const prefix of prefixes) {
+    const directory = prefix && join(prefix, "include/node");
+    if (directory && existsSync(join(directory, "node_api.h")) && existsSync(join(directory, "uv.h"))) return directory;
+  }
+  fail("node_api.h and uv.h were not found: install the headers of your Node (Debian: apt install libnode-dev)");
+}
+
+function bundlePrograms() {
+  buildSync({
+    absWorkingDir: root,
+    entryPoints: Object.fromEntries(programs.map((name) => [name, `src/${name}/main.ts`])),
+    outdir: "dist",
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node20.19",
+    sourcemap: true,
+    logLevel: "warning",
+    // Bundled CommonJS (commander) calls require for Node's own modules.
+    banner: { js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);' },
+  });
+}
+
+function compile() {
+  rmSync(join(root, "build"), { recursive: true, force: true });
+  run(join(root, "node_modules/.bin/tsc"), ["-p", root]);
+}
+
+function run(command, args) {
+  try {
+    execFileSync(command, args, { cwd: root, stdio: "inherit" });
+  } catch (error) {
+    if (error.code === "ENOENT") fail(`${command} was not found: install a C compiler (Debian: apt install gcc libc6-dev)`);
+    fail(`${command} failed`);
+  }
+}
+
+function fail(message) {
+  console.error(`build: ${message}`);
+  process.exit(1);
+}
