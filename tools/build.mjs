@@ -3,7 +3,7 @@
 //   dist/mptcpd.js, …        each program bundled into one file
 //   build/                   src, test and bench type-checked and compiled file by file, for the tests
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildSync } from "esbuild";
@@ -17,21 +17,48 @@ const { values: options } = parseArgs({
 });
 
 const addonSources = ["native/addon/addon.c", "native/addon/netlink.c", "native/addon/system.c"];
-const programs = ["mptcpd", "mptcpctl"];
+// A directory of src/ is a program if it has a main.ts.
+const programs = readdirSync(join(root, "src")).filter((name) =>
+  existsSync(join(root, "src", name, "main.ts")),
+);
 
 mkdirSync(join(root, "dist"), { recursive: true });
 buildAddon(join(root, "dist/addon.node"), []);
 if (options.asan) {
-  buildAddon(join(root, "dist/addon-asan.node"), ["-fsanitize=address", "-fno-omit-frame-pointer", "-g", "-O1"]);
+  buildAddon(join(root, "dist/addon-asan.node"), [
+    "-fsanitize=address",
+    "-fno-omit-frame-pointer",
+    "-g",
+    "-O1",
+  ]);
 }
 bundlePrograms();
 if (!options["programs-only"]) compile();
 
 function buildAddon(output, extraFlags) {
   const sources = addonSources.map((path) => join(root, path));
-  if (existsSync(output) && sources.every((path) => statSync(path).mtimeMs < statSync(output).mtimeMs)) return;
-  const flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-fvisibility=hidden"];
-  run(process.env.CC ?? "cc", [...flags, ...extraFlags, `-I${nodeHeaders()}`, ...sources, "-o", output]);
+  const inputs = [...sources, join(root, "native/addon/addon.h")];
+  if (existsSync(output) && inputs.every((path) => statSync(path).mtimeMs < statSync(output).mtimeMs)) return;
+  const flags = [
+    "-std=gnu11",
+    "-O2",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-fPIC",
+    "-shared",
+    "-fvisibility=hidden",
+  ];
+  run(process.env.CC ?? "cc", [
+    ...flags,
+    ...extraFlags,
+    `-I${nodeHeaders()}`,
+    ...sources,
+    "-o",
+    `${output}.new`,
+  ]);
+  // A running program keeps the file that it has mapped.
+  renameSync(`${output}.new`, output);
 }
 
 /** Where node_api.h and uv.h of the running Node are: beside its binary, or where npm's nodedir says. */
@@ -39,9 +66,12 @@ function nodeHeaders() {
   const prefixes = [process.env.npm_config_nodedir, dirname(dirname(process.execPath)), "/usr", "/usr/local"];
   for (const prefix of prefixes) {
     const directory = prefix && join(prefix, "include/node");
-    if (directory && existsSync(join(directory, "node_api.h")) && existsSync(join(directory, "uv.h"))) return directory;
+    if (directory && existsSync(join(directory, "node_api.h")) && existsSync(join(directory, "uv.h")))
+      return directory;
   }
-  fail("node_api.h and uv.h were not found: install the headers of your Node (Debian: apt install libnode-dev)");
+  fail(
+    "node_api.h and uv.h were not found: install the headers of your Node (Debian: apt install libnode-dev)",
+  );
 }
 
 function bundlePrograms() {
@@ -56,7 +86,9 @@ function bundlePrograms() {
     sourcemap: true,
     logLevel: "warning",
     // Bundled CommonJS (commander) calls require for Node's own modules.
-    banner: { js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);' },
+    banner: {
+      js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+    },
   });
 }
 
@@ -69,7 +101,8 @@ function run(command, args) {
   try {
     execFileSync(command, args, { cwd: root, stdio: "inherit" });
   } catch (error) {
-    if (error.code === "ENOENT") fail(`${command} was not found: install a C compiler (Debian: apt install gcc libc6-dev)`);
+    if (error.code === "ENOENT")
+      fail(`${command} was not found: install a C compiler (Debian: apt install gcc libc6-dev)`);
     fail(`${command} failed`);
   }
 }

@@ -57,7 +57,7 @@ export function bitNames<const Positions extends Readonly<Record<string, number>
   type Name = Extract<keyof Positions, string>;
   const table: Readonly<Record<Name, number>> = positions;
   return {
-    names: Object.keys(positions) as readonly Name[],
+    names: namesOf(table),
     from: (value: number): Bits<Name> => new Bits<Name>(table, value),
     of: (...names: readonly Name[]): Bits<Name> => new Bits<Name>(table, mask(table, names)),
   };
@@ -72,7 +72,16 @@ export type BitNames<Name extends string> = {
 /** The name type of a declaration: `NameOf<typeof linkFlags>`. */
 export type NameOf<Declaration> = Declaration extends BitNames<infer Name> ? Name : never;
 
-function mask<Name extends string>(positions: Readonly<Record<Name, number>>, names: readonly Name[]): number {
+function namesOf<Name extends string>(positions: Readonly<Record<Name, number>>): readonly Name[] {
+  const names: Name[] = [];
+  for (const name in positions) names.push(name);
+  return names;
+}
+
+function mask<Name extends string>(
+  positions: Readonly<Record<Name, number>>,
+  names: readonly Name[],
+): number {
   let value = 0;
   for (const name of names) value |= 1 << positions[name];
   return value;

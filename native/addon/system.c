@@ -1,0 +1,295 @@
+/* System calls that Node has no API for: datagrams to UNIX sockets, file locks, network namespaces, MPTCP sockets. */
+#include "addon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71 /* Linux 5.14 */
+#endif
+
+/* sendDatagram(path, bytes): 0 | -errno; "@name" is an abstract address (unix(7)) */
+static napi_value send_datagram(napi_env env, napi_callback_info info) {
+	napi_value arguments[2];
+	struct addon *addon;
+	void *bytes;
+	size_t length, path_length;
+	TRY(env, get_arguments(env, info, 2, arguments));
+	TRY(env, napi_get_instance_data(env, (void **)&addon));
+	TRY(env, get_bytes(env, arguments[1], &bytes, &length));
+	char *path = get_string(env, arguments[0], &path_length);
+	if (!path) return NULL;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	bool fits = path_length < sizeof address.sun_path;
+	if (fits) memcpy(address.sun_path, path, path_length);
+	free(path);
+	if (!fits) return number(env, -ENAMETOOLONG);
+	if (address.sun_path[0] == '@') address.sun_path[0] = '\0';
+	if (addon->datagram_fd < 0) addon->datagram_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (addon->datagram_fd < 0) return number(env, -errno);
+	socklen_t size = offsetof(struct sockaddr_un, sun_path) + path_length;
+	ssize_t sent = sendto(addon->datagram_fd, bytes, length, MSG_NOSIGNAL, (struct sockaddr *)&address, size);
+	return number(env, sent < 0 ? -errno : 0);
+}
+
+/* lockFile(fd): 0 | -errno, -EWOULDBLOCK when another holds the lock */
+static napi_value lock_file(napi_env env, napi_callback_info info) {
+	napi_value arguments[1];
+	int32_t fd;
+	TRY(env, get_arguments(env, info, 1, arguments));
+	TRY(env, napi_get_value_int32(env, arguments[0], &fd));
+	return result_of(env, flock(fd, LOCK_EX | LOCK_NB));
+}
+
+/* networkNamespaceCookie(): bigint | -errno */
+static napi_value network_namespace_cookie(napi_env env, napi_callback_info info UNUSED) {
+	uint64_t cookie = 0;
+	socklen_t length = sizeof cookie;
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0) return number(env, -errno);
+	int error = getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length) < 0 ? errno : 0;
+	close(fd);
+	if (error) return number(env, -error);
+	napi_value result;
+	TRY(env, napi_create_bigint_uint64(env, cookie, &result));
+	return result;
+}
+
+/* enterNetworkNamespace(fd): 0 | -errno; of the calling thread */
+static napi_value enter_network_namespace(napi_env env, napi_callback_info info) {
+	napi_value arguments[1];
+	int32_t fd;
+	TRY(env, get_arguments(env, info, 1, arguments));
+	TRY(env, napi_get_value_int32(env, arguments[0], &fd));
+	return result_of(env, setns(fd, CLONE_NEWNET));
+}
+
+static void free_strings(char **strings) {
+	for (char **string = strings; *string; string++) free(*string);
+	free(strings);
+}
+
+static char **get_strings(napi_env env, napi_value array) {
+	uint32_t count;
+	if (napi_get_array_length(env, array, &count) != napi_ok) {
+		throw_last_error(env);
+		return NULL;
+	}
+	char **strings = calloc((size_t)count + 1, sizeof *strings);
+	if (!strings) {
+		napi_throw_error(env, "ENOMEM", "out of memory");
+		return NULL;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		napi_value element;
+		if (napi_get_element(env, array, i, &element) != napi_ok)
+			throw_last_error(env);
+		else
+			strings[i] = get_string(env, element, NULL);
+		if (strings[i]) continue;
+		free_strings(strings);
+		return NULL;
+	}
+	return strings;
+}
+
+/* execute(file, argv): -errno, or never returns */
+static napi_value execute(napi_env env, napi_callback_info info) {
+	napi_value arguments[2];
+	TRY(env, get_arguments(env, info, 2, arguments));
+	char *file = get_string(env, arguments[0], NULL);
+	if (!file) return NULL;
+	char **argv = get_strings(env, arguments[1]);
+	if (!argv) {
+		free(file);
+		return NULL;
+	}
+	/* Node marks its own stdio, and ignores these signals; both would pass into the new program. */
+	for (int fd = 0; fd <= 2; fd++) {
+		int flags = fcntl(fd, F_GETFD);
+		if (flags >= 0) fcntl(fd, F_SETFD, flags & ~FD_CLOEXEC);
+	}
+	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
+	execv(file, argv);
+	int error = errno;
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	free(file);
+	free_strings(argv);
+	return number(env, -error);
+}
+
+/* The address of "192.0.2.1", "2001:db8::1" or "fe80::1%eth0" and a port: 0 | -errno */
+static int parse_address(const char *text, uint32_t port, struct sockaddr_storage *address, socklen_t *length) {
+	struct addrinfo *found, hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM};
+	if (getaddrinfo(text, NULL, &hints, &found) != 0) return -EINVAL;
+	memcpy(address, found->ai_addr, found->ai_addrlen);
+	*length = found->ai_addrlen;
+	freeaddrinfo(found);
+	if (address->ss_family == AF_INET)
+		((struct sockaddr_in *)address)->sin_port = htons((uint16_t)port);
+	else
+		((struct sockaddr_in6 *)address)->sin6_port = htons((uint16_t)port);
+	return 0;
+}
+
+static napi_status get_address(napi_env env, napi_value text, uint32_t port, struct sockaddr_storage *address,
+			       socklen_t *length, int *error) {
+	char *string = get_string(env, text, NULL);
+	if (!string) return napi_pending_exception;
+	*error = parse_address(string, port, address, length);
+	free(string);
+	return napi_ok;
+}
+
+/* A listening socket, or -errno. */
+static int listen_on(const struct sockaddr_storage *address, socklen_t length, int protocol, int backlog) {
+	int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol), one = 1, zero = 0;
+	if (fd < 0) return -errno;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
+	    (address->ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero) < 0) ||
+	    bind(fd, (const struct sockaddr *)address, length) < 0 || listen(fd, backlog) < 0) {
+		int error = errno;
+		close(fd);
+		return -error;
+	}
+	return fd;
+}
+
+/* streamListen(protocol, address, port, backlog): fd | -errno */
+static napi_value stream_listen(napi_env env, napi_callback_info info) {
+	napi_value arguments[4];
+	struct sockaddr_storage address = {0};
+	socklen_t length = 0;
+	int32_t protocol, backlog;
+	uint32_t port;
+	int error;
+	TRY(env, get_arguments(env, info, 4, arguments));
+	TRY(env, napi_get_value_int32(env, arguments[0], &protocol));
+	TRY(env, napi_get_value_uint32(env, arguments[2], &port));
+	TRY(env, napi_get_value_int32(env, arguments[3], &backlog));
+	TRY(env, get_address(env, arguments[1], port, &address, &length, &error));
+	return number(env, error ? error : listen_on(&address, length, protocol, backlog));
+}
+
+/* localPort(fd): the port that a socket is bound to | -errno */
+static napi_value local_port(napi_env env, napi_callback_info info) {
+	napi_value arguments[1];
+	struct sockaddr_storage address = {0};
+	socklen_t length = sizeof address;
+	int32_t fd;
+	TRY(env, get_arguments(env, info, 1, arguments));
+	TRY(env, napi_get_value_int32(env, arguments[0], &fd));
+	if (getsockname(fd, (struct sockaddr *)&address, &length) < 0) return number(env, -errno);
+	return number(env, ntohs(address.ss_family == AF_INET ? ((struct sockaddr_in *)&address)->sin_port
+							      : ((struct sockaddr_in6 *)&address)->sin6_port));
+}
+
+struct connect {
+	struct job job;
+	int fd;
+	int timeout; /* milliseconds */
+	socklen_t length;
+	struct sockaddr_storage address;
+};
+
+/* Waits at most the timeout for the handshake: 0 | -errno */
+static int connect_within(const struct connect *c) {
+	if (connect(c->fd, (const struct sockaddr *)&c->address, c->length) == 0) return 0;
+	if (errno != EINPROGRESS) return -errno;
+	struct pollfd waiting = {.fd = c->fd, .events = POLLOUT};
+	int ready = poll(&waiting, 1, c->timeout), error = 0;
+	socklen_t length = sizeof error;
+	if (ready == 0) return -ETIMEDOUT;
+	if (ready < 0 || getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0) return -errno;
+	return -error;
+}
+
+static void run_connect(struct job *job) {
+	struct connect *c = (struct connect *)job;
+	int error = connect_within(c);
+	job->result = error ? error : c->fd;
+}
+
+static void connect_done(struct job *job, bool delivered) {
+	if (!delivered || job->result < 0) close(((struct connect *)job)->fd);
+}
+
+/* A socket that is bound to a local address and a device where these are not empty, or -errno. */
+static int open_stream(int family, int protocol, const char *local, const char *device) {
+	struct sockaddr_storage address = {0};
+	socklen_t length = 0;
+	int error = *local ? parse_address(local, 0, &address, &length) : 0;
+	if (error) return error;
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+	if (fd < 0) return -errno;
+	if ((*device && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, strlen(device) + 1) < 0) ||
+	    (*local && bind(fd, (struct sockaddr *)&address, length) < 0)) {
+		error = errno;
+		close(fd);
+		return -error;
+	}
+	return fd;
+}
+
+/* streamConnect(protocol, address, port, localAddress, device, timeout ms, onResult: (fd | -errno) => void): 0 | -errno */
+static napi_value stream_connect(napi_env env, napi_callback_info info) {
+	napi_value arguments[7];
+	int32_t protocol, timeout;
+	uint32_t port;
+	int error;
+	struct connect *c = calloc(1, sizeof *c);
+	if (!c) return number(env, -ENOMEM);
+	c->job = (struct job){.run = run_connect, .done = connect_done};
+	if (get_arguments(env, info, 7, arguments) != napi_ok ||
+	    napi_get_value_int32(env, arguments[0], &protocol) != napi_ok ||
+	    napi_get_value_uint32(env, arguments[2], &port) != napi_ok ||
+	    napi_get_value_int32(env, arguments[5], &timeout) != napi_ok ||
+	    get_address(env, arguments[1], port, &c->address, &c->length, &error) != napi_ok) {
+		free(c);
+		return throw_last_error(env);
+	}
+	c->timeout = timeout;
+	char *local = get_string(env, arguments[3], NULL), *device = local ? get_string(env, arguments[4], NULL) : NULL;
+	if (device) c->fd = error ? error : open_stream(c->address.ss_family, protocol, local, device);
+	bool arguments_ok = device != NULL;
+	free(local);
+	free(device);
+	if (arguments_ok && c->fd >= 0) return start_job(env, &c->job, arguments[6]);
+	error = c->fd;
+	free(c);
+	return arguments_ok ? number(env, error) : NULL;
+}
+
+napi_status define_system(napi_env env, napi_value exports) {
+	static const struct {
+		const char *name;
+		napi_callback callback;
+	} functions[] = {
+		{"sendDatagram", send_datagram},
+		{"lockFile", lock_file},
+		{"networkNamespaceCookie", network_namespace_cookie},
+		{"enterNetworkNamespace", enter_network_namespace},
+		{"execute", execute},
+		{"streamListen", stream_listen},
+		{"streamConnect", stream_connect},
+		{"localPort", local_port},
+	};
+	for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+		napi_status status = define_function(env, exports, functions[i].name, functions[i].callback);
+		if (status != napi_ok) return status;
+	}
+	return napi_ok;
+}

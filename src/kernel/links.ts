@@ -1,0 +1,160 @@
+import { type Bits, bitNames, type NameOf } from "../netlink/bits.ts";
+import { body, type Dump, type NetlinkConnection } from "../netlink/connection.ts";
+import { KernelError } from "../netlink/errors.ts";
+import {
+  attributes,
+  bits,
+  bitsOf,
+  bytes,
+  type Decoded,
+  message,
+  nested,
+  repeated,
+  s32,
+  string,
+  struct,
+  u8,
+  u16,
+  u32,
+  withDefault,
+} from "../netlink/schema.ts";
+import type { NetlinkMessage } from "../netlink/wire.ts";
+import { AF_UNSPEC, type Change, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK } from "./rtnetlink.ts";
+
+/** Network interfaces (net/core/rtnetlink.c, rtnl_fill_ifinfo; include/uapi/linux/if_link.h; netdevice(7)). */
+export type Link = {
+  /** From 1. Stays with the interface for its life in this namespace. */
+  readonly index: number;
+  readonly name: string;
+  readonly altNames: readonly string[];
+  /** What made it: "veth", "wireguard", "tun"…; hardware has none. */
+  readonly kind?: string;
+  /** The kind of its master, as it is part of it: "bridge", "bond", "vrf"… */
+  readonly slaveKind?: string;
+  /** ARPHRD_*: 1 Ethernet, 772 loopback, 65534 none (tun, WireGuard). */
+  readonly type: number;
+  readonly flags: Bits<LinkFlag>;
+  readonly operState: OperState;
+  /** The interface that this one is enslaved to; 0 none. */
+  readonly master: number;
+  /** How often the carrier came, since Linux 4.16. 0: it never had one. */
+  readonly carrierUpCount?: number;
+  readonly mtu?: number;
+};
+
+/** IFF_* (include/uapi/linux/if.h). `running`: operState is up or unknown. `lowerUp`: the driver sees a carrier. */
+export const linkFlags = bitNames({
+  up: 0,
+  broadcast: 1,
+  debug: 2,
+  loopback: 3,
+  pointToPoint: 4,
+  noTrailers: 5,
+  running: 6,
+  noArp: 7,
+  promisc: 8,
+  allMulti: 9,
+  master: 10,
+  slave: 11,
+  multicast: 12,
+  portSel: 13,
+  autoMedia: 14,
+  dynamic: 15,
+  lowerUp: 16,
+  dormant: 17,
+  echo: 18,
+});
+export type LinkFlag = NameOf<typeof linkFlags>;
+
+/** IF_OPER_* by number (RFC 2863, Documentation/networking/operstates.rst). */
+export const operStates = [
+  "unknown",
+  "notpresent",
+  "down",
+  "lowerlayerdown",
+  "testing",
+  "dormant",
+  "up",
+] as const;
+export type OperState = (typeof operStates)[number];
+
+/** struct ifinfomsg and the attributes (IFLA_*) that are of use here. */
+export const linkMessage = message({
+  header: struct({ family: u8, type: u16, index: s32, flags: bitsOf(u32, linkFlags), change: u32 }),
+  attributes: {
+    name: string(3),
+    mtu: u32(4),
+    master: withDefault(u32(10), 0),
+    wireless: bytes(11),
+    operState: withDefault(u8(16), 0),
+    info: nested(18, attributes({ kind: string(1), slaveKind: string(4) })),
+    carrierUpCount: u32(47),
+    properties: nested(52, attributes({ altNames: repeated(string(53)) })),
+  },
+});
+
+/** RTEXT_FILTER_SKIP_STATS: without the counters a link is half the size. */
+const extensions = bitNames({ vf: 0, bridgeVlan: 1, bridgeVlanCompressed: 2, skipStats: 3 });
+
+/** A request for links: all, or one by its index. */
+export const linkRequest = message({
+  header: struct({ family: u8, type: u16, index: s32, flags: u32, change: u32 }),
+  attributes: { name: string(3), extensions: bits(29, extensions) },
+});
+
+/** Every link of the namespace. */
+export function dumpLinks(connection: NetlinkConnection): Promise<Dump<Link>> {
+  const value = { family: AF_UNSPEC, extensions: extensions.of("skipStats") };
+  return connection.dump(
+    { what: "list links", type: RTM_GETLINK, body: body(linkRequest, value) },
+    decodeLink,
+  );
+}
+
+/** One link; undefined if there is none with this index. */
+export async function getLink(connection: NetlinkConnection, index: number): Promise<Link | undefined> {
+  const value = { family: AF_UNSPEC, index, extensions: extensions.of("skipStats") };
+  const request = { what: `get link ${index}`, type: RTM_GETLINK, body: body(linkRequest, value) };
+  try {
+    return (await connection.get(request, decodeLink))[0];
+  } catch (error) {
+    if (error instanceof KernelError && error.code === "ENODEV") return undefined;
+    throw error;
+  }
+}
+
+/**
+ * The link of an RTM_NEWLINK or RTM_DELLINK. Undefined for messages that are about something else: those of another
+ * family speak of a bridge's port (RTM_DELLINK of AF_BRIDGE: a port left), wireless events hold next to nothing of the
+ * link (net/wireless/wext-core.c).
+ */
+export function decodeLink(message: NetlinkMessage): Link | undefined {
+  if (message.type !== RTM_NEWLINK && message.type !== RTM_DELLINK) return undefined;
+  const link = linkMessage.decode(message);
+  return link.family === AF_UNSPEC && link.wireless === undefined && link.name !== undefined
+    ? toLink(link, link.name)
+    : undefined;
+}
+
+/** "new" is also a change of any kind; "deleted" also a move to another namespace. */
+export function decodeLinkEvent(message: NetlinkMessage): Change<"link", Link> | undefined {
+  const link = decodeLink(message);
+  return link && { change: message.type === RTM_NEWLINK ? "new" : "deleted", link };
+}
+
+function toLink(link: Decoded<typeof linkMessage>, name: string): Link {
+  const { index, type, flags, master, mtu, carrierUpCount, info } = link;
+  return {
+    index,
+    name,
+    altNames: link.properties?.altNames ?? [],
+    ...(info?.kind !== undefined && { kind: info.kind }),
+    ...(info?.slaveKind !== undefined && { slaveKind: info.slaveKind }),
+    type,
+    flags,
+    operState: operStates[link.operState] ?? "unknown",
+    master,
+    ...(carrierUpCount !== undefined && { carrierUpCount }),
+    ...(mtu !== undefined && { mtu }),
+  };
+}

@@ -1,0 +1,134 @@
+import { bitNames } from "../netlink/bits.ts";
+import { genericHeader } from "../netlink/generic.ts";
+import {
+  attributes,
+  bitsOf,
+  type Decoded,
+  ipv4,
+  ipv6,
+  oneOf,
+  required,
+  s32,
+  u8,
+  u16,
+  u16be,
+  u32,
+  withDefault,
+} from "../netlink/schema.ts";
+import type { NetlinkMessage } from "../netlink/wire.ts";
+
+/** What the group "mptcp_pm_events" says (include/uapi/linux/mptcp_pm.h; net/mptcp/pm_netlink.c, mptcp_event*()). */
+export type MptcpEvent =
+  | (ConnectionEvent & { readonly event: "created" | "established" })
+  | (Decoded<typeof closed> & { readonly event: "closed" })
+  | (Decoded<typeof announced> & { readonly event: "announced" })
+  | (Decoded<typeof removed> & { readonly event: "removed" })
+  | (SubflowEvent & { readonly event: "subflowEstablished" | "subflowClosed" | "subflowPriority" })
+  | (Decoded<typeof listener> & { readonly event: "listenerCreated" | "listenerClosed" })
+  /** An event that is newer than this program. */
+  | { readonly event: "unknown"; readonly number: number };
+
+export type EventName = MptcpEvent["event"];
+
+/** MPTCP_PM_EV_FLAG_*. The second replaces the attribute SERVER_SIDE since Linux 6.18. */
+export const eventFlags = bitNames({ denyJoinId0: 0, serverSide: 1 });
+
+// MPTCP_ATTR_*. Ports are big-endian here.
+const token = required(u32(1));
+const family = required(u16(2));
+const localId = required(u8(3));
+const remoteId = required(u8(4));
+const localAddress = required(oneOf({ 5: ipv4, 6: ipv6 }));
+const remoteAddress = required(oneOf({ 7: ipv4, 8: ipv6 }));
+const localPort = required(u16be(9));
+const remotePort = required(u16be(10));
+const flags = withDefault(bitsOf(u16, eventFlags)(13), eventFlags.of());
+
+/** CREATED: known, not yet confirmed. ESTABLISHED: confirmed, subflows may be added. */
+export const connection = attributes({
+  token,
+  family,
+  localAddress,
+  localPort,
+  remoteAddress,
+  remotePort,
+  flags,
+  oldServerSide: withDefault(u8(18), 0),
+});
+export type ConnectionEvent = Omit<Decoded<typeof connection>, "oldServerSide"> & {
+  /** This host accepted the connection; else it made it. */
+  readonly serverSide: boolean;
+  /** The peer takes no subflows to the address of the first one (RFC 8684, 3.1: flag C). */
+  readonly denyJoinId0: boolean;
+};
+
+export const closed = attributes({ token });
+
+/** The peer has announced an address (ADD_ADDR). The port is there if the peer gave one. */
+export const announced = attributes({ token, remoteId, family, remoteAddress, remotePort: u16be(10) });
+
+/** The peer has withdrawn an address (REMOVE_ADDR). */
+export const removed = attributes({ token, remoteId });
+
+export const subflow = attributes({
+  token,
+  family,
+  localId,
+  remoteId,
+  localAddress,
+  localPort,
+  remoteAddress,
+  remotePort,
+  /** 1: used only when no other is left. */
+  backup: withDefault(u8(11), 0),
+  /** An errno, positive: why it broke. */
+  error: u8(12),
+  timeout: u32(14),
+  /** The interface that it is bound to; 0 none. */
+  ifIndex: withDefault(s32(15), 0),
+  /** The reason that the reset gave, MPTCP_RST_* (RFC 8684, 3.6). */
+  resetReason: u32(16),
+  resetFlags: u32(17),
+});
+export type SubflowEvent = Omit<Decoded<typeof subflow>, "backup"> & { readonly backup: boolean };
+
+/** A listening MPTCP socket of any program, or of the kernel for an endpoint with a port. */
+export const listener = attributes({ family, localAddress, localPort });
+
+/** The event of a message of the family; throws NetlinkProtocolError if an attribute that it must have is missing. */
+export function decodeEvent(message: NetlinkMessage): MptcpEvent {
+  const { command: number } = genericHeader.decode(message);
+  const { input, start, end } = message;
+  const body = start + genericHeader.minimum;
+  switch (number) {
+    case 1:
+    case 2: {
+      const { oldServerSide, ...rest } = connection.read(input, body, end);
+      const serverSide = oldServerSide !== 0 || rest.flags.has("serverSide");
+      const denyJoinId0 = rest.flags.has("denyJoinId0");
+      return { event: number === 1 ? "created" : "established", ...rest, serverSide, denyJoinId0 };
+    }
+    case 3:
+      return { event: "closed", ...closed.read(input, body, end) };
+    case 6:
+      return { event: "announced", ...announced.read(input, body, end) };
+    case 7:
+      return { event: "removed", ...removed.read(input, body, end) };
+    case 10:
+    case 11:
+    case 13: {
+      const { backup, ...rest } = subflow.read(input, body, end);
+      return { event: subflowEvents[number], ...rest, backup: backup !== 0 };
+    }
+    case 15:
+    case 16:
+      return {
+        event: number === 15 ? "listenerCreated" : "listenerClosed",
+        ...listener.read(input, body, end),
+      };
+    default:
+      return { event: "unknown", number };
+  }
+}
+
+const subflowEvents = { 10: "subflowEstablished", 11: "subflowClosed", 13: "subflowPriority" } as const;

@@ -1,0 +1,293 @@
+import type { Bits } from "../netlink/bits.ts";
+import { type ConnectionOptions, NetlinkConnection, type Subscription } from "../netlink/connection.ts";
+import { KernelError, NetlinkError } from "../netlink/errors.ts";
+import { GenericFamily, NETLINK_GENERIC } from "../netlink/generic.ts";
+import { ipFamily } from "../netlink/ip.ts";
+import type { Encodable } from "../netlink/schema.ts";
+import type { NetlinkMessage } from "../netlink/wire.ts";
+import { decodeEvent, type MptcpEvent } from "./mptcp-pm-events.ts";
+import {
+  type addressAttributes,
+  command,
+  type EndpointFlag,
+  endpointFlags,
+  pmMessage,
+} from "./mptcp-pm-schema.ts";
+import { AF_INET, AF_INET6 } from "./rtnetlink.ts";
+
+export type { MptcpEvent } from "./mptcp-pm-events.ts";
+export { type EndpointFlag, endpointFlags } from "./mptcp-pm-schema.ts";
+
+/** An address that the kernel's path manager uses, or with a token: one of a connection of the userspace one. */
+export type Endpoint = {
+  /** 1 to 255. */
+  readonly id: number;
+  readonly address: string;
+  /** 0 none. */
+  readonly port: number;
+  readonly flags: Bits<EndpointFlag>;
+  /** 0 any. */
+  readonly ifIndex: number;
+};
+
+/** For a connection, of either peer's making: how many subflows beyond the first, how many ADD_ADDR are acted on. */
+export type Limits = { readonly subflows: number; readonly addAddrAccepted: number };
+
+export type NewEndpoint = {
+  readonly address: string;
+  readonly flags: Bits<EndpointFlag>;
+  /** The kernel takes a free one if it is not given. */
+  readonly id?: number;
+  /** Only with the flag `signal`. */
+  readonly port?: number;
+  readonly ifIndex?: number;
+};
+
+/** One end of a subflow. */
+export type SubflowAddress = { readonly address: string; readonly port?: number };
+
+/** A local end: the address id that the peer knows it by, and the interface to bind to. */
+export type LocalAddress = SubflowAddress & { readonly id?: number; readonly ifIndex?: number };
+
+/** The two ends that tell a subflow from the others of its connection; both ports are needed. */
+export type SubflowKey = {
+  readonly token: number;
+  readonly local: LocalAddress;
+  readonly remote: SubflowAddress;
+};
+
+/**
+ * The path manager of the kernel, in the network namespace of this process. Methods reject as NetlinkConnection's
+ * requests do; a KernelError's message names the endpoint and gives the kernel's words. Changing anything needs
+ * CAP_NET_ADMIN in the user namespace that owns the network namespace: else EPERM.
+ */
+export class MptcpPm {
+  readonly #family: GenericFamily;
+  readonly #options: ConnectionOptions;
+  readonly #eventConnections = new Set<NetlinkConnection>();
+
+  /** FamilyNotFoundError: this kernel has no MPTCP (CONFIG_MPTCP). */
+  static async open(options: Omit<ConnectionOptions, "protocol"> = {}): Promise<MptcpPm> {
+    const whole = { ...options, protocol: NETLINK_GENERIC };
+    const connection = NetlinkConnection.open(whole);
+    try {
+      return new MptcpPm(await GenericFamily.resolve(connection, "mptcp_pm"), whole);
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  }
+
+  private constructor(family: GenericFamily, options: ConnectionOptions) {
+    this.#family = family;
+    this.#options = options;
+  }
+
+  /** By id, as the kernel lists them. With a token: the addresses that this connection has used (Linux 6.10). */
+  async dumpEndpoints(token?: number): Promise<Endpoint[]> {
+    const what = token === undefined ? "list endpoints" : `list addresses of connection ${hex(token)}`;
+    const { items } = await this.#family.dump(
+      what,
+      pmMessage,
+      { command: command.getAddr, token },
+      toEndpoint,
+    );
+    return items;
+  }
+
+  /** Undefined if there is none. With a token: of that connection. */
+  async getEndpoint(id: number, token?: number): Promise<Endpoint | undefined> {
+    const request = { command: command.getAddr, address: { id }, token };
+    try {
+      return (await this.#family.get(`get endpoint ${id}`, pmMessage, request, toEndpoint))[0];
+    } catch (error) {
+      // EINVAL is also for a request that makes no sense; this one does, if the token is right.
+      if (error instanceof KernelError && error.code === "EINVAL" && token === undefined) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * ERANGE: no slot is left, the extended ack tells the maximum (EINVAL before Linux 6.2). EEXIST: the address or the id
+   * is taken. EINVAL: flags that exclude each other, or a port without `signal`.
+   */
+  addEndpoint(endpoint: NewEndpoint): Promise<void> {
+    return this.#change(`add endpoint ${nameOf(endpoint)}`, command.addAddr, {
+      address: toAttributes(endpoint),
+    });
+  }
+
+  /**
+   * Deletes by id; the kernel looks at nothing else, but for id 0, the first subflow's address of every connection,
+   * which must be named. All subflows from the address are closed. The kernel may hold the sender for 18 ms (RCU).
+   */
+  deleteEndpoint({ id, address }: { id: number; address?: string }): Promise<void> {
+    const what = `delete endpoint ${address === undefined ? "" : `${address} `}id ${id}`;
+    return this.#change(what, command.delAddr, {
+      address: address === undefined ? { id } : { ...toAttributes({ address }), id },
+    });
+  }
+
+  /** Deletes all. */
+  flushEndpoints(): Promise<void> {
+    return this.#change("flush endpoints", command.flushAddrs, {});
+  }
+
+  /**
+   * Sets or clears `backup` and `fullmesh` of the endpoint with this id, or else this address and port; of the other
+   * flags the kernel takes no notice. EINVAL: not found, or `fullmesh` on a `signal` endpoint.
+   */
+  changeEndpoint(
+    endpoint: ({ readonly id: number } | { readonly address: string; readonly port?: number }) & {
+      readonly flags: Bits<EndpointFlag>;
+    },
+  ): Promise<void> {
+    const flags = endpointFlags.from(endpoint.flags.value & changeable.value);
+    if ("id" in endpoint)
+      return this.#change(`change endpoint id ${endpoint.id}`, command.setFlags, {
+        address: { id: endpoint.id, flags },
+      });
+    const { address, port } = endpoint;
+    const attributes = toAttributes(port === undefined ? { address, flags } : { address, port, flags });
+    return this.#change(`change endpoint ${nameOf(endpoint)}`, command.setFlags, { address: attributes });
+  }
+
+  async getLimits(): Promise<Limits> {
+    const request = { command: command.getLimits };
+    const [limits] = await this.#family.get("get limits", pmMessage, request, (message) =>
+      pmMessage.decode(message),
+    );
+    return { subflows: limits?.subflows ?? 0, addAddrAccepted: limits?.addAddrAccepted ?? 0 };
+  }
+
+  /** Both, at once. EINVAL: more than the kernel's maximum, which the extended ack tells. */
+  setLimits({ subflows, addAddrAccepted }: Limits): Promise<void> {
+    const what = `set limits to subflows ${subflows}, add_addr_accepted ${addAddrAccepted}`;
+    return this.#change(what, command.setLimits, { subflows, addAddrAccepted });
+  }
+
+  // What follows is for connections of the userspace path manager (net/mptcp/pm_userspace.c), by their token.
+
+  /** Sends ADD_ADDR. The id must not be 0. To be connected to, the address needs a listener of the caller's. */
+  announce(address: {
+    token: number;
+    address: string;
+    id: number;
+    port?: number;
+    ifIndex?: number;
+  }): Promise<void> {
+    const { token, ...local } = address;
+    const what = `announce ${nameOf(local)} id ${local.id} to connection ${hex(token)}`;
+    return this.#change(what, command.announce, {
+      token,
+      address: toAttributes({ ...local, flags: endpointFlags.of("signal") }),
+    });
+  }
+
+  /** Sends REMOVE_ADDR, and closes the subflows from that address. */
+  remove({ token, id }: { token: number; id: number }): Promise<void> {
+    const what = `withdraw address id ${id} from connection ${hex(token)}`;
+    return this.#change(what, command.remove, { token, localId: id });
+  }
+
+  /** Starts to connect; the event subflowEstablished says that it worked. `flags`: `backup` or none. */
+  createSubflow(subflow: SubflowKey & { readonly flags?: Bits<EndpointFlag> }): Promise<void> {
+    const { token, local, remote, flags } = subflow;
+    return this.#change(`create ${describe(subflow)}`, command.subflowCreate, {
+      token,
+      address: toAttributes(flags === undefined ? local : { ...local, flags }),
+      remote: toAttributes(remote),
+    });
+  }
+
+  destroySubflow(subflow: SubflowKey): Promise<void> {
+    const { token, local, remote } = subflow;
+    const ends = { token, address: toAttributes(local), remote: toAttributes(remote) };
+    return this.#change(`destroy ${describe(subflow)}`, command.subflowDestroy, ends);
+  }
+
+  /** Sends MP_PRIO: `backup` or none. */
+  setSubflowFlags(subflow: SubflowKey & { readonly flags: Bits<EndpointFlag> }): Promise<void> {
+    const { token, local, remote, flags } = subflow;
+    return this.#change(`set flags of ${describe(subflow)}`, command.setFlags, {
+      token,
+      address: toAttributes({ ...local, flags }),
+      remote: toAttributes(remote),
+    });
+  }
+
+  /**
+   * What connections, subflows and listeners do, from now on. Comes by a socket of its own, so that a burst of events
+   * costs no reply to a command. `overrun`: events were lost. `error`: an event made no sense; uncaught if not given.
+   * EPERM without CAP_NET_ADMIN.
+   */
+  events(handlers: {
+    event(event: MptcpEvent): void;
+    overrun?(): void;
+    error?(error: unknown): void;
+  }): Subscription {
+    const connection = NetlinkConnection.open(this.#options);
+    const family = this.#family;
+    const group = family.groups.get("mptcp_pm_events");
+    const close = () => {
+      this.#eventConnections.delete(connection);
+      connection.close();
+    };
+    if (handlers.overrun) connection.onOverrun(handlers.overrun);
+    if (handlers.error) connection.onError(handlers.error);
+    try {
+      if (group === undefined)
+        throw new NetlinkError("ENOENT", "the kernel's mptcp_pm has no group for events");
+      connection.subscribe(group, (message) => {
+        if (message.type === family.id) handlers.event(decodeEvent(message));
+      });
+    } catch (error) {
+      close();
+      throw error;
+    }
+    this.#eventConnections.add(connection);
+    return { close };
+  }
+
+  /** An open one keeps the process running, subscriptions to events included. */
+  close(): void {
+    this.#family.connection.close();
+    for (const connection of this.#eventConnections) connection.close();
+  }
+
+  #change(
+    what: string,
+    number: number,
+    attributes: Omit<Encodable<typeof pmMessage>, "command">,
+  ): Promise<void> {
+    return this.#family.request(what, pmMessage, { command: number, ...attributes });
+  }
+}
+
+/** What SET_FLAGS takes notice of (net/mptcp/pm_kernel.c, mptcp_pm_nl_set_flags). */
+const changeable = endpointFlags.of("backup", "fullmesh");
+
+function toEndpoint(message: NetlinkMessage): Endpoint | undefined {
+  const { address: endpoint } = pmMessage.decode(message);
+  if (endpoint?.address === undefined) return undefined;
+  const { id = 0, address, port = 0, flags = endpointFlags.of(), ifIndex = 0 } = endpoint;
+  return { id, address, port, flags, ifIndex };
+}
+
+function toAttributes(
+  local: LocalAddress & { readonly flags?: Bits<EndpointFlag> },
+): Encodable<typeof addressAttributes> {
+  return { family: ipFamily(local.address) === 4 ? AF_INET : AF_INET6, ...local };
+}
+
+function nameOf({ address, port = 0 }: SubflowAddress): string {
+  return port === 0 ? address : `${address} port ${port}`;
+}
+
+function describe({ token, local, remote }: SubflowKey): string {
+  return `subflow ${nameOf(local)} to ${nameOf(remote)} of connection ${hex(token)}`;
+}
+
+function hex(token: number): string {
+  return `0x${token.toString(16).padStart(8, "0")}`;
+}

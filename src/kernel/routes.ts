@@ -1,0 +1,220 @@
+import { bitNames } from "../netlink/bits.ts";
+import { body, type Dump, type NetlinkConnection } from "../netlink/connection.ts";
+import { KernelError } from "../netlink/errors.ts";
+import { ipFamily } from "../netlink/ip.ts";
+import { bitsOf, type Decoded, ip, message, s32, struct, u8, u32, withDefault } from "../netlink/schema.ts";
+import type { NetlinkMessage } from "../netlink/wire.ts";
+import { nextHops, via } from "./next-hops.ts";
+import {
+  AF_INET,
+  AF_INET6,
+  AF_UNSPEC,
+  type Change,
+  RTM_DELROUTE,
+  RTM_GETROUTE,
+  RTM_NEWROUTE,
+} from "./rtnetlink.ts";
+
+/** Routes (net/ipv4/fib_semantics.c, net/ipv6/route.c; include/uapi/linux/rtnetlink.h; ip-route(8)). */
+export type Route = {
+  readonly family: 4 | 6;
+  /** Undefined: the default route. */
+  readonly destination: string | undefined;
+  readonly prefixLength: number;
+  /** 254 main, 255 local; any u32. */
+  readonly table: number;
+  /** RTN_*: 1 unicast, 2 local, 6 blackhole, 7 unreachable, 8 prohibit… */
+  readonly type: number;
+  /** RT_SCOPE_*. */
+  readonly scope: number;
+  /** RTPROT_*, who made it: 2 kernel, 3 boot, 4 static, 9 router advertisement, 16 DHCP… */
+  readonly protocol: number;
+  /** Lower is preferred. */
+  readonly metric: number;
+  /** Empty for routes that lead nowhere, and for next-hop objects where net.ipv4.nexthop_compat_mode is off. */
+  readonly hops: readonly Hop[];
+  /** The address that packets of this route leave from, if it says so (RTA_PREFSRC). */
+  readonly source?: string;
+};
+
+export type Hop = {
+  readonly ifIndex: number;
+  /** Absent where the destination is on the link itself. May be IPv6 for an IPv4 route (RTA_VIA). */
+  readonly gateway?: string;
+  /** From 1; shares of flows. */
+  readonly weight: number;
+};
+
+export const RTN_UNICAST = 1;
+export const RT_TABLE_MAIN = 254;
+
+/** RTM_F_*. `cloned`: an entry made from a route, by a redirect, a path MTU or a look-up, and no route of anybody's. */
+export const routeFlags = bitNames({ notify: 8, cloned: 9, prefix: 11, lookupTable: 12, fibMatch: 13 });
+
+const header = struct({
+  family: u8,
+  prefixLength: u8,
+  sourcePrefixLength: u8,
+  tos: u8,
+  shortTable: u8,
+  protocol: u8,
+  scope: u8,
+  type: u8,
+  flags: bitsOf(u32, routeFlags),
+});
+
+/** struct rtmsg and RTA_*. */
+export const routeMessage = message({
+  header,
+  attributes: {
+    destination: ip(1),
+    ifIndex: s32(4),
+    gateway: ip(5),
+    metric: withDefault(u32(6), 0),
+    source: ip(7),
+    multipath: nextHops(9),
+    table: u32(15),
+    via: via(18),
+  },
+});
+
+/** A request for routes, or for the route to a destination. */
+export const routeRequest = message({
+  header,
+  attributes: { destination: ip(1), fromAddress: ip(2), ifIndex: s32(4), table: u32(15), mark: u32(16) },
+});
+
+/**
+ * The routes of a family in all tables, those the kernel keeps for local addresses included. `maxPrefixLength` 0 or 1
+ * leaves out all but default routes (and the two halves that VPNs use in their place): the kernel lists all the same,
+ * perhaps a million, but what is longer costs a look at one byte here.
+ */
+export function dumpRoutes(
+  connection: NetlinkConnection,
+  options: { family?: 4 | 6; table?: number; maxPrefixLength?: number } = {},
+): Promise<Dump<Route>> {
+  const { family, table, maxPrefixLength = 128 } = options;
+  const value = { family: family === undefined ? AF_UNSPEC : number(family), table };
+  return connection.dump(
+    { what: "list routes", type: RTM_GETROUTE, body: body(routeRequest, value) },
+    (message) => decodeRoute(message, maxPrefixLength),
+  );
+}
+
+export type Lookup = {
+  readonly destination: string;
+  /** The address that packets will leave from; policy rules may go by it. */
+  readonly source?: string;
+  /** The interface that they will leave by, as after SO_BINDTODEVICE. */
+  readonly ifIndex?: number;
+  /** As set with SO_MARK. */
+  readonly mark?: number;
+  /** Give the route as it is in the table; else what it comes to for this destination: one hop, the source chosen. */
+  readonly fibMatch?: boolean;
+};
+
+/**
+ * The route that the kernel would take now, policy rules applied. Undefined where it has none, or one that refuses. With
+ * `ifIndex` and no route IPv4 takes the destination to be on that link (net/ipv4/route.c, ip_route_output_key_hash_rcu):
+ * such a route says table 0.
+ */
+export async function lookupRoute(connection: NetlinkConnection, lookup: Lookup): Promise<Route | undefined> {
+  const { destination, source, ifIndex, mark, fibMatch = false } = lookup;
+  const family = ipFamily(destination);
+  const bits = family === 4 ? 32 : 128;
+  const flags = fibMatch ? routeFlags.of("fibMatch") : routeFlags.of();
+  const value = {
+    family: number(family),
+    prefixLength: bits,
+    sourcePrefixLength: source === undefined ? 0 : bits,
+    // IPv4 gives the main table's number unless told to look; IPv6 looks, and refuses to be told.
+    flags: family === 4 ? flags.with("lookupTable") : flags,
+    destination,
+    fromAddress: source,
+    ifIndex,
+    mark,
+  };
+  const what = `look up the route to ${destination}`;
+  try {
+    const request = { what, type: RTM_GETROUTE, body: body(routeRequest, value) };
+    const [route] = await connection.get(request, (message) =>
+      // What a look-up comes to is marked as cloned from the route that it came by.
+      message.type === RTM_NEWROUTE ? toRoute(routeMessage.decode(message)) : undefined,
+    );
+    return route === undefined || refusing.has(route.type) ? undefined : route;
+  } catch (error) {
+    if (error instanceof KernelError && isUnreachable(error)) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * The route of an RTM_NEWROUTE or RTM_DELROUTE. Undefined for other messages, other families, cached exceptions, and
+ * routes longer than `maxPrefixLength`, which are told by the second byte of rtmsg before anything is decoded.
+ */
+export function decodeRoute(message: NetlinkMessage, maxPrefixLength = 128): Route | undefined {
+  const { input, start, end, type } = message;
+  if (type !== RTM_NEWROUTE && type !== RTM_DELROUTE) return undefined;
+  if (end - start > 1 && input.view.getUint8(start + 1) > maxPrefixLength) return undefined;
+  const route = routeMessage.decode(message);
+  return route.flags.has("cloned") ? undefined : toRoute(route);
+}
+
+/**
+ * "new" is also a change. The kernel drops IPv4 routes without a word when their link goes down or their source address
+ * goes (net/ipv4/fib_frontend.c, fib_disable_ip): dump again after those.
+ */
+export function decodeRouteEvent(
+  message: NetlinkMessage,
+  maxPrefixLength = 128,
+): Change<"route", Route> | undefined {
+  const route = decodeRoute(message, maxPrefixLength);
+  return route && { change: message.type === RTM_NEWROUTE ? "new" : "deleted", route };
+}
+
+function toRoute(decoded: Decoded<typeof routeMessage>): Route | undefined {
+  if (decoded.family !== AF_INET && decoded.family !== AF_INET6) return undefined;
+  const { prefixLength, type, scope, protocol, metric, source, destination } = decoded;
+  return {
+    family: decoded.family === AF_INET ? 4 : 6,
+    destination: prefixLength === 0 ? undefined : destination,
+    prefixLength,
+    table: decoded.table ?? decoded.shortTable,
+    type,
+    scope,
+    protocol,
+    metric,
+    hops: hopsOf(decoded),
+    ...(source !== undefined && { source }),
+  };
+}
+
+function hopsOf({ multipath, ifIndex, gateway, via }: Decoded<typeof routeMessage>): readonly Hop[] {
+  if (multipath !== undefined)
+    return multipath.map((hop) => ({
+      ifIndex: hop.ifIndex,
+      weight: hop.weightLessOne + 1,
+      ...toGateway(hop.gateway ?? hop.via),
+    }));
+  return ifIndex === undefined ? [] : [{ ifIndex, weight: 1, ...toGateway(gateway ?? via) }];
+}
+
+function toGateway(gateway: string | undefined): { gateway?: string } {
+  return gateway === undefined ? {} : { gateway };
+}
+
+function number(family: 4 | 6): number {
+  return family === 4 ? AF_INET : AF_INET6;
+}
+
+/** RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT, RTN_THROW. IPv6 gives them as routes. */
+const refusing = new Set([6, 7, 8, 9]);
+/**
+ * ENETUNREACH: no route. The others are what IPv4 gives for routes that refuse (net/ipv4/fib_semantics.c, fib_props);
+ * EINVAL is a blackhole if it comes without the words that every complaint about the request itself has.
+ */
+function isUnreachable({ code, extendedAck }: KernelError): boolean {
+  return code === "EINVAL"
+    ? extendedAck === undefined
+    : ["ENETUNREACH", "EHOSTUNREACH", "EACCES"].includes(code);
+}

@@ -1,0 +1,114 @@
+import type { BitNames } from "./bits.ts";
+import { NetlinkValueError } from "./errors.ts";
+import type { Output } from "./output.ts";
+import type { RecordParts } from "./record.ts";
+import { type Input, littleEndian, NLA_F_NESTED } from "./wire.ts";
+
+/** How values of one kind lie in memory. Out is what reading gives, In is what writing takes. */
+export interface Codec<Out, In = Out> {
+  /** For error messages: "u16", "IPv4 address". */
+  readonly label: string;
+  /** Fewer bytes than this are refused before read() is called; more are ignored, as the kernel does. */
+  readonly minimum: number;
+  /** The exact length, for codecs that have one and can stand in a struct. */
+  readonly size: number | undefined;
+  /** Natural alignment in a struct, in bytes. */
+  readonly alignment: number;
+  readonly shape: Shape;
+  /** For codecs of named values. */
+  readonly record?: RecordParts;
+  accepts(value: unknown): value is In;
+  read(input: Input, start: number, end: number): Out;
+  write(output: Output, value: In): void;
+}
+
+/** A codec that makes an attribute when called with its number: `u16(5)`. */
+export interface NumberedCodec<Out, In = Out> extends Codec<Out, In> {
+  (number: number): Attribute<Out, "optional", In>;
+}
+
+/**
+ * optional: absent when the message has none. required: absence is an error. default: always there.
+ * repeated: an array of all that the message has, perhaps empty.
+ */
+export type Presence = "optional" | "required" | "default" | "repeated";
+
+/** An attribute of a table: the codec of each number it may come under, and what absence means. */
+export interface Attribute<Out, P extends Presence, In = Out> {
+  readonly presence: P;
+  readonly alternatives: readonly Alternative[];
+  /** The value of an absent attribute, for presence "default". */
+  readonly fallback: Out | undefined;
+  accepts(value: unknown): value is In;
+  write(output: Output, value: In): void;
+}
+
+export type Alternative = { readonly number: number; readonly codec: Codec<unknown, unknown> };
+
+/** What a codec holds, for those who want to walk a schema: property tests make values from it. */
+export type Shape =
+  | { readonly kind: "integer"; readonly minimum: number; readonly maximum: number }
+  | { readonly kind: "u64" | "string" | "flag" | "ipv4" | "ipv6" | "ip" }
+  | { readonly kind: "bytes"; readonly size: number | undefined }
+  | { readonly kind: "bits"; readonly names: BitNames<string>; readonly maximum: number }
+  | { readonly kind: "list"; readonly of: Codec<unknown, unknown> }
+  | RecordShape;
+
+export type RecordShape = {
+  readonly kind: "record";
+  /** Attributes only, so that an attribute that holds it is a nest. */
+  readonly nested: boolean;
+  /** A struct: the optional fields are there up to some one of them. */
+  readonly grows: boolean;
+  readonly fields: Readonly<Record<string, Field>>;
+};
+
+export type Field = { readonly presence: Presence; readonly codecs: readonly Codec<unknown, unknown>[] };
+
+export type CodecParts<Out, In = Out> = Omit<Codec<Out, In>, "minimum" | "size" | "alignment"> & {
+  readonly minimum?: number;
+  readonly size?: number;
+  readonly alignment?: number;
+};
+
+/** Makes a codec that can be numbered. */
+export function codec<Out, In = Out>(parts: CodecParts<Out, In>): NumberedCodec<Out, In> {
+  const { size } = parts;
+  const whole: Codec<Out, In> = {
+    ...parts,
+    size,
+    minimum: parts.minimum ?? size ?? 0,
+    alignment: parts.alignment ?? 1,
+  };
+  return Object.assign((number: number) => attribute(number, whole), whole);
+}
+
+/** The attribute `number`, optional. */
+export function attribute<Out, In>(number: number, codec: Codec<Out, In>): Attribute<Out, "optional", In> {
+  return {
+    presence: "optional",
+    alternatives: [{ number, codec }],
+    fallback: undefined,
+    accepts: (value): value is In => codec.accepts(value),
+    write: (output, value) => writeAttribute(output, number, codec, value),
+  };
+}
+
+/** Writes header, value and padding (struct nlattr). Nests carry NLA_F_NESTED: strict families ask for it. */
+export function writeAttribute<In>(
+  output: Output,
+  number: number,
+  codec: Codec<unknown, In>,
+  value: In,
+): void {
+  const { shape } = codec;
+  const nested = shape.kind === "list" || (shape.kind === "record" && shape.nested);
+  const start = output.reserve(4);
+  codec.write(output, value);
+  const length = output.length - start;
+  if (length > 0xffff)
+    throw new NetlinkValueError(String(number), `${length} bytes are too long, 65535 is the most`);
+  output.view.setUint16(start, length, littleEndian);
+  output.view.setUint16(start + 2, nested ? number | NLA_F_NESTED : number, littleEndian);
+  output.align();
+}

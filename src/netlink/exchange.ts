@@ -1,0 +1,92 @@
+import { type Body, readAck } from "./ack.ts";
+import { KernelError, TimeoutError } from "./errors.ts";
+import { type NetlinkMessage, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP } from "./wire.ts";
+
+/**
+ * One request in flight. It ends when the kernel says so: a command or a look-up with its ack, a dump with DONE, any
+ * of them with an error. The caller may have given up before: after fail() it is only waited for.
+ */
+export class Exchange {
+  /** Resolves at the end; rejects at an error, at the deadline, or at fail(). */
+  readonly outcome: Promise<void>;
+  /** Resolves when the kernel is done with the request, or is not expected to be any more. */
+  readonly over: Promise<void>;
+  /** NLM_F_DUMP_INTR was seen: what was dumped changed meanwhile, the result may lack or repeat something. */
+  interrupted = false;
+
+  readonly #what: string;
+  readonly #body: Body;
+  readonly #dump: boolean;
+  readonly #read: (message: NetlinkMessage) => void;
+  readonly #timer: NodeJS.Timeout;
+  #resolve: () => void = () => undefined;
+  #reject: (error: unknown) => void = () => undefined;
+  #finish: () => void = () => undefined;
+  #givenUp = false;
+
+  constructor(options: {
+    what: string;
+    body: Body;
+    dump: boolean;
+    /** Milliseconds of silence. Each message of a dump starts it anew. */
+    deadline: number;
+    read: (message: NetlinkMessage) => void;
+  }) {
+    this.#what = options.what;
+    this.#body = options.body;
+    this.#dump = options.dump;
+    this.#read = options.read;
+    this.outcome = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.over = new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+    this.#timer = setTimeout(() => this.#expire(options.deadline), options.deadline);
+  }
+
+  get what(): string {
+    return this.#what;
+  }
+
+  /** Takes a message of the kernel's answer. */
+  take(message: NetlinkMessage): void {
+    if (message.flags & NLM_F_DUMP_INTR) this.interrupted = true;
+    try {
+      if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) this.#take(message);
+      else if (message.type !== NLMSG_NOOP) {
+        if (this.#dump) this.#timer.refresh();
+        if (!this.#givenUp) this.#read(message);
+      }
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** Rejects. A dump goes on in the kernel, so it is not over before its DONE comes, or nothing for a deadline. */
+  fail(error: unknown): void {
+    this.#reject(error);
+    this.#givenUp = true;
+    if (this.#dump) this.#timer.refresh();
+    else this.end();
+  }
+
+  /** Nothing more is expected. */
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#finish();
+  }
+
+  #take(message: NetlinkMessage): void {
+    this.end();
+    const { errno, extended } = readAck(message, this.#body);
+    if (errno === 0) this.#resolve();
+    else this.#reject(new KernelError(this.#what, errno, extended));
+  }
+
+  #expire(deadline: number): void {
+    if (this.#givenUp) this.end();
+    else this.fail(new TimeoutError(this.#what, deadline));
+  }
+}

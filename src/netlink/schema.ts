@@ -1,0 +1,28 @@
+/** The schema language in one import: messages, attributes and structs by declaration. */
+
+export { attributes, list, nested, oneOf, repeated, required, withDefault } from "./attributes.ts";
+export {
+  type Attribute as AttributeDeclaration,
+  type Codec,
+  codec,
+  type NumberedCodec,
+  type Shape,
+} from "./codec.ts";
+export { ip, ipv4, ipv6 } from "./ip.ts";
+export type { Decoded, Encodable, Schema } from "./record.ts";
+export {
+  bits,
+  bitsOf,
+  bytes,
+  fixedBytes,
+  flag,
+  s32,
+  string,
+  u8,
+  u16,
+  u16be,
+  u32,
+  u32be,
+  u64,
+} from "./scalars.ts";
+export { message, struct } from "./struct.ts";

@@ -1,0 +1,108 @@
+import { endianness } from "node:os";
+import { NetlinkProtocolError } from "./errors.ts";
+
+/**
+ * Framing: how messages lie in a datagram (include/uapi/linux/netlink.h, netlink(7)). Numbers are in the host's
+ * byte order; everything starts at a multiple of 4.
+ */
+
+export const littleEndian = endianness() === "LE";
+
+/** The length of nlmsghdr: length u32, type u16, flags u16, sequence u32, port id u32. */
+export const HEADER_LENGTH = 16;
+
+export const NLMSG_NOOP = 1;
+export const NLMSG_ERROR = 2;
+export const NLMSG_DONE = 3;
+export const NLMSG_OVERRUN = 4;
+
+export const NLM_F_REQUEST = 0x1;
+export const NLM_F_MULTI = 0x2;
+export const NLM_F_ACK = 0x4;
+export const NLM_F_DUMP_INTR = 0x10;
+export const NLM_F_DUMP = 0x300;
+export const NLM_F_REPLACE = 0x100;
+export const NLM_F_EXCL = 0x200;
+export const NLM_F_CREATE = 0x400;
+export const NLM_F_APPEND = 0x800;
+/** In an error: the request is quoted by its header only (NETLINK_CAP_ACK). */
+export const NLM_F_CAPPED = 0x100;
+/** In an error: attributes of enum nlmsgerr_attrs follow. */
+export const NLM_F_ACK_TLVS = 0x200;
+
+export const NLA_F_NESTED = 0x8000;
+/** The attribute's number without NLA_F_NESTED and NLA_F_NET_BYTEORDER. */
+export const NLA_TYPE_MASK = 0x3fff;
+
+export function align4(length: number): number {
+  return (length + 3) & ~3;
+}
+
+/** Bytes that are read: numbers through `view`, text and copies through `buffer`. One memory, the same offsets. */
+export class Input {
+  readonly view: DataView;
+  readonly buffer: Buffer;
+  readonly length: number;
+
+  constructor(bytes: Uint8Array) {
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.length = bytes.byteLength;
+  }
+}
+
+/** One message of a datagram. Its payload is input[start, end) and lives as long as the datagram's memory. */
+export class NetlinkMessage {
+  readonly input: Input;
+  readonly type: number;
+  readonly flags: number;
+  readonly sequence: number;
+  readonly portId: number;
+  readonly start: number;
+  readonly end: number;
+
+  constructor(input: Input, offset: number, length: number) {
+    const { view } = input;
+    this.input = input;
+    this.type = view.getUint16(offset + 4, littleEndian);
+    this.flags = view.getUint16(offset + 6, littleEndian);
+    this.sequence = view.getUint32(offset + 8, littleEndian);
+    this.portId = view.getUint32(offset + 12, littleEndian);
+    this.start = offset + HEADER_LENGTH;
+    this.end = offset + length;
+  }
+}
+
+/** The messages of a datagram, in their order. Throws NetlinkProtocolError at a length that is short or lies. */
+export function* messages(datagram: Uint8Array): Generator<NetlinkMessage, void, void> {
+  const input = new Input(datagram);
+  let offset = 0;
+  while (offset < input.length) {
+    const left = input.length - offset;
+    if (left < HEADER_LENGTH)
+      throw new NetlinkProtocolError("a message header is cut short", { offset, length: left });
+    const length = input.view.getUint32(offset, littleEndian);
+    if (length < HEADER_LENGTH || length > left)
+      throw new NetlinkProtocolError(`a message has a length of ${length} where ${left} bytes are left`, {
+        offset,
+        length,
+      });
+    yield new NetlinkMessage(input, offset, length);
+    offset += align4(length);
+  }
+}
+
+export type MessageHeader = { type: number; flags: number; sequence: number; portId: number };
+
+/** One message, framed and padded. */
+export function frame(header: MessageHeader, payload: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(align4(HEADER_LENGTH + payload.length));
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, HEADER_LENGTH + payload.length, littleEndian);
+  view.setUint16(4, header.type, littleEndian);
+  view.setUint16(6, header.flags, littleEndian);
+  view.setUint32(8, header.sequence, littleEndian);
+  view.setUint32(12, header.portId, littleEndian);
+  bytes.set(payload, HEADER_LENGTH);
+  return bytes;
+}

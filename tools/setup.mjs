@@ -1,0 +1,91 @@
+// What a fresh clone needs before anything runs: tools of the system, npm packages, the build. Every step is skipped
+// when it is done already. Written for old versions of Node too, so that they get a sentence and no stack trace.
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Ends the program with one line where something is missing that it cannot install. */
+export function setUp({ buildOptions = [] } = {}) {
+  requireNode();
+  requireTools();
+  installPackages();
+  run(process.execPath, [join(root, "tools/build.mjs"), ...buildOptions]);
+}
+
+/** Why tests and the tour cannot use MPTCP here, or undefined. */
+export function mptcpProblem() {
+  if (existsSync("/proc/sys/net/mptcp/enabled")) return undefined;
+  return "this kernel has no Multipath TCP: it needs Linux 5.10 or newer, built with CONFIG_MPTCP=y (Debian 12's own has it)";
+}
+
+export function fail(message) {
+  console.error(message);
+  process.exit(1);
+}
+
+function requireNode() {
+  const { engines } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const wanted = engines.node.replace(">=", "");
+  const [major, minor] = process.versions.node.split(".").map(Number);
+  const [wantedMajor, wantedMinor] = wanted.split(".").map(Number);
+  if (major > wantedMajor || (major === wantedMajor && minor >= wantedMinor)) return;
+  fail(
+    `Node ${process.versions.node} is too old: install Node ${wanted} or newer (https://nodejs.org/en/download)`,
+  );
+}
+
+function requireTools() {
+  const missing = missingDebianPackages();
+  if (missing.length === 0) return;
+  const install = ["install", "--yes", "--no-install-recommends", ...missing];
+  if (process.getuid() !== 0 || !isInstalled("apt-get")) fail(`missing: apt ${install.join(" ")}`);
+  console.log(`installing ${missing.join(" ")}`);
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  const apt = (args) =>
+    spawnSync("apt-get", ["-qq", ...args], { env, stdio: ["ignore", "ignore", "inherit"] });
+  if (apt(install).status !== 0 && (apt(["update"]).status !== 0 || apt(install).status !== 0)) {
+    fail(`apt-get could not install what is missing: apt ${install.join(" ")}`);
+  }
+}
+
+function missingDebianPackages() {
+  const packages = {
+    gcc: isInstalled(process.env.CC ?? "cc"),
+    "libc6-dev": existsSync("/usr/include/stdlib.h") || compiles("#include <stdlib.h>"),
+    iproute2: isInstalled("ip") && isInstalled("tc"),
+    "util-linux": isInstalled("unshare") && isInstalled("nsenter") && isInstalled("setpriv"),
+  };
+  return Object.keys(packages).filter((name) => !packages[name]);
+}
+
+function compiles(source) {
+  const { status } = spawnSync(process.env.CC ?? "cc", ["-x", "c", "-fsyntax-only", "-"], { input: source });
+  return status === 0;
+}
+
+/** Programs of administration lie in /usr/sbin, which a user's PATH may lack; it is added for all that we start. */
+function isInstalled(command) {
+  const path = (process.env.PATH ?? "").split(":");
+  for (const directory of ["/usr/sbin", "/sbin"]) if (!path.includes(directory)) path.push(directory);
+  process.env.PATH = path.join(":");
+  return path.some((directory) => existsSync(join(directory, command)));
+}
+
+function installPackages() {
+  const installed = join(root, "node_modules/.package-lock.json");
+  const isCurrent =
+    existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(root, "package-lock.json")).mtimeMs;
+  if (!isCurrent) run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+}
+
+function run(command, args) {
+  try {
+    execFileSync(command, args, { cwd: root, stdio: "inherit" });
+  } catch {
+    // What it wrote says why.
+    process.exit(1);
+  }
+}

@@ -1,0 +1,78 @@
+// Sets up and runs the tests, all that can run here:
+//   npm test                        everything
+//   npm test -- unit                one group: unit, kernel (namespaces), system (systemd; as root)
+//   npm test -- kernel addon        the files of a group whose name has that word in it
+//   npm test -- asan                the addon's tests with the addon built for AddressSanitizer
+// They run in a sandbox (tools/sandbox.mjs), file by file: many of them measure time. With CI=true a skipped test is
+// a failure, since there everything is installed that a test may need.
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { runToEnd, sandboxed, sandboxProblem } from "./sandbox.mjs";
+import { fail, mptcpProblem, root, setUp } from "./setup.mjs";
+
+const groups = ["unit", "kernel", "system"];
+const words = process.argv.slice(2);
+const asan = words.includes("asan");
+const chosen = groups.filter((group) => words.includes(group));
+const filters = words.filter((word) => word !== "asan" && !groups.includes(word));
+if (asan) filters.push("addon");
+
+setUp({ buildOptions: asan ? ["--asan"] : [] });
+process.chdir(root);
+const files = (chosen.length > 0 ? chosen : groups).flatMap(testFiles).filter(isWanted);
+if (files.length === 0) fail(`no test file has ${filters.join(" or ")} in its name`);
+
+const problem = sandboxProblem();
+for (const reason of [problem, mptcpProblem()])
+  if (reason) console.log(`${reason}; tests that need it are skipped`);
+process.exitCode = await runTests(problem ? (command) => command : sandboxed);
+
+async function runTests(wrap) {
+  const scratch = mkdtempSync(join(tmpdir(), "mptcpd-test-"));
+  try {
+    const skips = join(scratch, "skips");
+    const options = [
+      ...["--enable-source-maps", "--test", "--test-concurrency=1", "--test-timeout=300000"],
+      ...["--test-reporter=spec", "--test-reporter-destination=stdout"],
+      ...["--test-reporter=./tools/skips.mjs", `--test-reporter-destination=${skips}`],
+    ];
+    const code = await runToEnd(wrap([...environment(), process.execPath, ...options, ...files]));
+    return code || judgeSkips(readFileSync(skips, "utf8"));
+  } finally {
+    rmSync(scratch, { recursive: true });
+  }
+}
+
+function judgeSkips(skipped) {
+  if (process.env.CI !== "true" || skipped === "") return 0;
+  console.error(`In CI nothing may be skipped, and these were:\n${skipped}`);
+  return 1;
+}
+
+function testFiles(group) {
+  const directory = join("build/test", group);
+  if (!existsSync(directory)) return [];
+  const names = readdirSync(directory, { recursive: true }).filter((name) => name.endsWith(".test.js"));
+  return names.sort().map((name) => join(directory, name));
+}
+
+function isWanted(file) {
+  return filters.length === 0 || filters.some((word) => basename(file).includes(word));
+}
+
+/** The sanitizer must be the first library of the process that loads the addon, which is Node. */
+function environment() {
+  if (!asan) return [];
+  const library = execFileSync(process.env.CC ?? "cc", ["-print-file-name=libasan.so"], {
+    encoding: "utf8",
+  }).trim();
+  const variables = {
+    LD_PRELOAD: library,
+    // Node leaves much to the end of the process, which the leak detector would blame on it.
+    ASAN_OPTIONS: "detect_leaks=0",
+    MPTCPD_ADDON: join(root, "dist/addon-asan.node"),
+  };
+  return ["env", ...Object.entries(variables).map(([name, value]) => `${name}=${value}`)];
+}
