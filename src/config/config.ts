@@ -1,0 +1,87 @@
+import { type EndpointFlag, endpointFlags } from "../kernel/mptcp-pm.ts";
+import type { LogDestination } from "../log/log.ts";
+import { type Bits, bitNames, type NameOf } from "../netlink/bits.ts";
+import type { Prefix } from "./prefix.ts";
+
+/** Upstream's names and bit values (`--notify-flags`). `existing` is always on here. */
+export const notifyFlags = bitNames({ existing: 0, skip_link_local: 1, skip_loopback: 2, check_route: 3 });
+export type NotifyFlag = NameOf<typeof notifyFlags>;
+
+/** What the daemon runs by: defaults, then mptcpd.conf, then the command line. */
+export interface Config {
+  readonly log: LogDestination;
+  readonly pluginDirectory: string;
+  readonly pathManager: string | undefined;
+  /** Names of plugins, in their order; undefined = all that the directory holds. */
+  readonly loadPlugins: readonly string[] | undefined;
+  /** The flags of an endpoint whose rule names none. */
+  readonly addressFlags: Bits<EndpointFlag>;
+  readonly notifyFlags: Bits<NotifyFlag>;
+  /** What becomes of our endpoints when the daemon stops. */
+  readonly onStop: "keep" | "remove";
+  /** Milliseconds that an endpoint outlives its address or link; 0 = deleted at once. */
+  readonly removalDelay: number;
+  /** In file order; the first rule that matches decides, alone. */
+  readonly paths: readonly PathRule[];
+}
+
+/** A [path NAME] section. Every match-… that is given must match; a rule without any matches everything. */
+export interface PathRule {
+  readonly name: string;
+  /** "FILE:LINE" of its header, or "built in". */
+  readonly source: string;
+  /** Globs over the interface's name and alternative names. */
+  readonly matchInterface: readonly string[] | undefined;
+  /** Globs over the link kind (IFLA_INFO_KIND); an interface without one is "physical". */
+  readonly matchKind: readonly string[] | undefined;
+  readonly matchAddress: readonly Prefix[] | undefined;
+  /** Addresses that match get no endpoint. */
+  readonly ignore: boolean;
+  /** Stands in for `addressFlags`. */
+  readonly flags: Bits<EndpointFlag> | undefined;
+  /** -32768 to 32767; lower ranks first when there are more addresses than slots. */
+  readonly priority: number;
+  /** At most so many endpoints on one interface. */
+  readonly max: number | undefined;
+  /** The port that is announced with the address (flag `signal`). */
+  readonly port: number | undefined;
+  /** Endpoints although the host's traffic leaves by a tunnel that they would bypass. */
+  readonly bypassTunnel: boolean;
+}
+
+export const defaultConfigFile = "/etc/mptcpd/mptcpd.conf";
+
+const libraryDirectories: Readonly<Record<string, string>> = {
+  x64: "x86_64-linux-gnu/",
+  arm64: "aarch64-linux-gnu/",
+};
+
+/** Where upstream's packages put plugins: $(libdir)/mptcpd, which is multiarch on Debian. */
+export const defaultPluginDirectory = `/usr/lib/${libraryDirectories[process.arch] ?? ""}mptcpd`;
+
+/** Interfaces of containers and virtual machines; in force when the file has no [path] section. */
+export const containerRule: PathRule = {
+  name: "containers",
+  source: "built in",
+  matchInterface: ["docker*", "br-*", "virbr*", "veth*", "cni*", "cali*", "podman*", "lxc*"],
+  matchKind: undefined,
+  matchAddress: undefined,
+  ignore: true,
+  flags: undefined,
+  priority: 0,
+  max: undefined,
+  port: undefined,
+  bypassTunnel: false,
+};
+
+export const defaultConfig: Config = {
+  log: "stderr",
+  pluginDirectory: defaultPluginDirectory,
+  pathManager: undefined,
+  loadPlugins: undefined,
+  addressFlags: endpointFlags.of("subflow"),
+  notifyFlags: notifyFlags.of("existing"),
+  onStop: "keep",
+  removalDelay: 2000,
+  paths: [containerRule],
+};

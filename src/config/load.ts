@@ -1,0 +1,180 @@
+import {
+  type Config,
+  containerRule,
+  defaultConfig,
+  defaultConfigFile,
+  notifyFlags,
+  type PathRule,
+} from "./config.ts";
+import { ConfigError } from "./error.ts";
+import { readConfigFile } from "./file.ts";
+import { type IniSection, parseIni } from "./ini.ts";
+import { core, type Fault, path, readSection, toRule } from "./schema.ts";
+import { nearest, quote } from "./words.ts";
+
+/** What the command line sets; it wins over the file. */
+export type Overrides = Partial<
+  Pick<Config, "log" | "pluginDirectory" | "pathManager" | "loadPlugins" | "addressFlags" | "notifyFlags">
+>;
+
+export interface LoadedConfig {
+  readonly config: Config;
+  /** "FILE:LINE: what": accepted, but not as the author may think. */
+  readonly warnings: readonly string[];
+  /** What is worth saying once and asks for no change. */
+  readonly notices: readonly string[];
+}
+
+/**
+ * Reads the file and lays the overrides over it. Without `file` it is /etc/mptcpd/mptcpd.conf, and without that
+ * the defaults hold; `mustExist` makes a missing file an error, as for one that was named on the command line.
+ *
+ * @throws {ConfigError} with every fault of the file, one a line.
+ */
+export function loadConfig(
+  options: { readonly file?: string; readonly mustExist?: boolean; readonly overrides?: Overrides } = {},
+): LoadedConfig {
+  const { file = defaultConfigFile, mustExist = false, overrides = {} } = options;
+  const bytes = readConfigFile(file);
+  if (bytes === undefined && mustExist) throw new ConfigError([`${file}: there is no such file`]);
+  return parseConfig(bytes ?? new Uint8Array(), { file, overrides });
+}
+
+/** The same for a file's contents; `file` is its name in messages. */
+export function parseConfig(
+  bytes: Uint8Array,
+  { file, overrides = {} }: { readonly file: string; readonly overrides?: Overrides },
+): LoadedConfig {
+  const { sections, problems } = parseIni(bytes);
+  const reader = new ConfigReader(file);
+  reader.errors.push(...problems);
+  for (const section of sections) reader.read(section);
+  const config = { ...reader.config(), ...overrides };
+  reader.checkRules(config);
+  if (reader.errors.length > 0) throw new ConfigError(toLines(file, reader.errors));
+  return {
+    config: { ...config, notifyFlags: config.notifyFlags.with("existing") },
+    warnings: toLines(file, reader.warnings),
+    notices: noticesFor(config),
+  };
+}
+
+const kinds = ["core", "path", "plugin"];
+const someErrors = 100;
+
+class ConfigReader {
+  readonly errors: Fault[] = [];
+  readonly warnings: Fault[] = [];
+  readonly #file: string;
+  readonly #rules: { readonly rule: PathRule; readonly section: IniSection }[] = [];
+  #settings: Partial<Config> = {};
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  config(): Config {
+    const paths = this.#rules.length > 0 ? this.#rules.map(({ rule }) => rule) : [containerRule];
+    return { ...defaultConfig, ...this.#settings, paths };
+  }
+
+  read(section: IniSection): void {
+    const [kind = "", name, ...rest] = section.name.split(" ");
+    const named = name !== undefined && rest.length === 0 && /^[A-Za-z0-9_.-]+$/.test(name);
+    if (section.name === "core") this.#readCore(section);
+    else if (kind === "path" && named) this.#readPath(name, section);
+    else if (kind === "plugin" && named) {
+      this.#warn(
+        section,
+        `[${section.name}] has no effect: this version hosts no plugins beyond the built-in ones`,
+      );
+    } else this.#unknownSection(kind, section);
+  }
+
+  /** Checks what a rule says against what else is in force; needs the whole file and the command line. */
+  checkRules({ addressFlags }: Config): void {
+    let matchesAll: PathRule | undefined;
+    for (const { rule, section } of this.#rules) {
+      const lineOf = (key: string) => section.entries.find((entry) => entry.key === key) ?? section;
+      const flags = rule.flags ?? addressFlags;
+      // The kernel's own rule: "flags must have signal and not subflow when using port".
+      if (rule.port !== undefined && !rule.ignore && (!flags.has("signal") || flags.has("subflow"))) {
+        this.#fail(
+          lineOf("port"),
+          `port: needs the flag signal and not subflow, has ${flags}; add flags=signal`,
+        );
+      }
+      if (rule.ignore) {
+        for (const { key, line } of section.entries) {
+          if (key === "ignore" || key.startsWith("match-")) continue;
+          this.#warn({ line }, `${key} has no effect in [${section.name}]: ignore=yes`);
+        }
+      }
+      if (matchesAll !== undefined) {
+        this.#warn(
+          section,
+          `[${section.name}] is never reached: [path ${matchesAll.name}] matches everything`,
+        );
+      } else if (!section.entries.some(({ key }) => key.startsWith("match-"))) matchesAll = rule;
+    }
+  }
+
+  #readCore(section: IniSection): void {
+    const { values, faults, unknownKeys } = readSection(core, section);
+    this.errors.push(...faults);
+    // A warning only: upstream ignores such keys, and a file that ran there shall run here.
+    this.warnings.push(
+      ...unknownKeys.map(({ line, message }) => ({ line, message: `${message}; it is ignored` })),
+    );
+    if (values === undefined) return;
+    this.#settings = {
+      ...(values.log !== undefined && { log: values.log }),
+      ...(values["plugin-dir"] !== undefined && { pluginDirectory: values["plugin-dir"] }),
+      ...(values["path-manager"] !== undefined && { pathManager: values["path-manager"] }),
+      ...(values["load-plugins"] !== undefined && { loadPlugins: values["load-plugins"] }),
+      ...(values["addr-flags"] !== undefined && { addressFlags: values["addr-flags"] }),
+      ...(values["notify-flags"] !== undefined && { notifyFlags: values["notify-flags"] }),
+      ...(values["on-stop"] !== undefined && { onStop: values["on-stop"] }),
+      ...(values["removal-delay"] !== undefined && { removalDelay: values["removal-delay"] }),
+    };
+  }
+
+  #readPath(name: string, section: IniSection): void {
+    const { values, faults, unknownKeys } = readSection(path, section);
+    this.errors.push(...unknownKeys, ...faults);
+    if (values !== undefined) {
+      this.#rules.push({ rule: toRule(name, `${this.#file}:${section.line}`, values), section });
+    }
+  }
+
+  /** A section of somebody else's is ignored, as upstream does; one of ours that is misspelt is not. */
+  #unknownSection(kind: string, section: IniSection): void {
+    const allowed =
+      "known are [core], [path NAME] and [plugin NAME], a NAME being of letters, digits and _ . -";
+    const shown = quote(`[${section.name}]`);
+    const ours = nearest(kind, kinds) ?? kinds.find((word) => kind.toLowerCase().startsWith(word));
+    if (ours === undefined) this.#warn(section, `${shown} is an unknown section and is ignored: ${allowed}`);
+    else this.#fail(section, `${shown} is not a section: ${allowed}`);
+  }
+
+  #fail({ line }: { readonly line: number }, message: string): void {
+    this.errors.push({ line, message });
+  }
+
+  #warn({ line }: { readonly line: number }, message: string): void {
+    this.warnings.push({ line, message });
+  }
+}
+
+function toLines(file: string, faults: readonly Fault[]): string[] {
+  const sorted = faults.toSorted((left, right) => left.line - right.line);
+  const lines = sorted.slice(0, someErrors).map(({ line, message }) => `${file}:${line}: ${message}`);
+  if (sorted.length > someErrors) lines.push(`${file}: and ${sorted.length - someErrors} more like these`);
+  return lines;
+}
+
+function noticesFor({ notifyFlags: given }: Config): string[] {
+  // Upstream leaves such addresses alone then; who wrote the list may count on that.
+  if (given.equals(notifyFlags.of()) || given.has("existing")) return [];
+  return ["notify-flags: `existing` is always on: addresses that exist at start become endpoints too"];
+}

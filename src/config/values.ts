@@ -1,0 +1,133 @@
+import * as v from "valibot";
+import { endpointFlags } from "../kernel/mptcp-pm.ts";
+import { logDestinations } from "../log/log.ts";
+import type { BitNames, Bits } from "../netlink/bits.ts";
+import { defaultConfig, notifyFlags } from "./config.ts";
+import { compileGlob } from "./glob.ts";
+import { type Prefix, parsePrefix } from "./prefix.ts";
+import { either, nearest, quote } from "./words.ts";
+
+// The kinds of value that mptcpd.conf and the command line share: schemas from the text to what it means. Their
+// messages say what is wrong with the text and what is allowed.
+
+export const logDestination = v.picklist(logDestinations, (issue) =>
+  unknownWord(issue.input, logDestinations),
+);
+export const onStop = oneOf(["keep", "remove"]);
+export const yesOrNo = v.pipe(
+  oneOf(["yes", "no"]),
+  v.transform((word) => word === "yes"),
+);
+
+/** A text that must say something: `path-manager=`, `plugin-dir=`. */
+export const nonEmpty = v.pipe(v.string(), v.minLength(1, "is empty: give a value, or leave it out"));
+
+/** "a, b": blanks around commas are dropped, one trailing comma is accepted. */
+export const list = v.pipe(
+  nonEmpty,
+  v.transform((text) =>
+    text
+      .replace(/,[ \t]*$/, "")
+      .split(",")
+      .map((item) => item.trim()),
+  ),
+  v.check((items) => !items.includes(""), "has an empty item: separate items by one comma"),
+);
+
+export const globs = v.pipe(
+  list,
+  v.checkItems(
+    (glob) => compileGlob(glob) !== undefined,
+    (issue) => `${quote(String(issue.input))} is not a glob: allowed are *, ? and [...]`,
+  ),
+);
+
+export const prefixes = v.pipe(
+  list,
+  v.rawTransform<string[], readonly Prefix[]>(({ dataset, addIssue, NEVER }) => {
+    const good: Prefix[] = [];
+    for (const result of dataset.value.map(parsePrefix)) {
+      if ("problem" in result) addIssue({ message: result.problem });
+      else good.push(result);
+    }
+    return good.length === dataset.value.length ? good : NEVER;
+  }),
+);
+
+// The kernel sets `implicit` itself and refuses it from others (net/mptcp/pm_kernel.c).
+const settableFlags = endpointFlags.names.filter((name) => name !== "implicit");
+
+/** Flags of endpoints. The kernel refuses every endpoint that has both signal and fullmesh. */
+const endpointFlagList = v.pipe(
+  bitsOf(endpointFlags, settableFlags),
+  v.check(
+    (flags) => !(flags.has("signal") && flags.has("fullmesh")),
+    "has both signal and fullmesh: the kernel takes one of them",
+  ),
+);
+
+/** `flags` of a rule: at least one. */
+export const ruleFlags = v.pipe(nonEmpty, endpointFlagList);
+
+/** `addr-flags`; the empty list stands for the default. */
+export const addressFlags = v.pipe(
+  v.string(),
+  v.transform((text) => (text.trim() === "" ? defaultConfig.addressFlags.toString() : text)),
+  endpointFlagList,
+);
+
+/** `notify-flags`; may be empty. */
+export const notifyFlagList = bitsOf(notifyFlags, notifyFlags.names);
+
+const secondsRange = "allowed are 0 to 86400, fractions such as 0.5 too";
+
+/** Seconds with an optional fraction, as milliseconds. */
+export const seconds = v.pipe(
+  v.string(),
+  v.regex(
+    /^\d{1,5}(\.\d{1,9})?$/,
+    (issue) => `${quote(issue.input)} is not a number of seconds: ${secondsRange}`,
+  ),
+  v.transform((text) => Math.round(Number(text) * 1000)),
+  v.maxValue(86_400_000, `is more than a day: ${secondsRange}`),
+);
+
+export function integer(least: number, most: number) {
+  const wrong = (issue: { input: string }) =>
+    `${quote(issue.input)} is not a whole number from ${least} to ${most}`;
+  return v.pipe(
+    v.string(),
+    v.check((text) => /^-?\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most, wrong),
+    v.transform(Number),
+  );
+}
+
+function oneOf<const Words extends readonly string[]>(words: Words) {
+  return v.picklist(words, (issue) => unknownWord(issue.input, words));
+}
+
+function bitsOf<Name extends string>(declaration: BitNames<Name>, allowed: readonly Name[]) {
+  return v.pipe(
+    v.string(),
+    v.rawTransform<string, Bits<Name>>(({ dataset, addIssue, NEVER }) => {
+      if (dataset.value.trim() === "") return declaration.of();
+      const words = v.safeParse(list, dataset.value);
+      if (!words.success) {
+        for (const issue of words.issues) addIssue({ message: issue.message });
+        return NEVER;
+      }
+      const known = allowed.filter((name) => words.output.includes(name));
+      const names: readonly string[] = allowed;
+      const unknown = words.output.filter((word) => !names.includes(word));
+      for (const word of unknown) addIssue({ message: unknownWord(word, allowed) });
+      return unknown.length === 0 ? declaration.of(...known) : NEVER;
+    }),
+  );
+}
+
+function unknownWord(word: unknown, words: readonly string[]): string {
+  if (word === "") return `is empty: allowed are ${either(words)}`;
+  const meant = nearest(String(word), words);
+  const hint = meant === undefined ? "" : ` (did you mean ${meant}?)`;
+  return `${quote(String(word))} is unknown: allowed are ${either(words)}${hint}`;
+}

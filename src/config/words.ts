@@ -1,0 +1,50 @@
+/** Text from outside as a message may show it: short, in quotes, and without characters that steer a terminal. */
+export function quote(text: string, { raw = false } = {}): string {
+  const short = text.length > 60 ? `${text.slice(0, 57)}...` : text;
+  const escaped = raw ? short : short.replace(/["\\]/g, "\\$&");
+  return `"${escaped.replace(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, "\ufffd")}"`;
+}
+
+/** "a", "a or b", "a, b or c". */
+export function either(words: readonly string[]): string {
+  return listed(words, "or");
+}
+
+/** "a", "a and b", "a, b and c". */
+export function all(words: readonly string[]): string {
+  return listed(words, "and");
+}
+
+/** The word that was probably meant: at most two letters away, case aside; undefined if none is that near. */
+export function nearest(word: string, words: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let least = Math.min(3, Math.ceil(word.length / 2));
+  for (const candidate of words) {
+    const letters = distance(word.toLowerCase(), candidate.toLowerCase(), least);
+    if (letters < least) {
+      best = candidate;
+      least = letters;
+    }
+  }
+  return best;
+}
+
+function listed(words: readonly string[], conjunction: string): string {
+  const last = words.at(-1) ?? "";
+  return words.length < 2 ? last : `${words.slice(0, -1).join(", ")} ${conjunction} ${last}`;
+}
+
+/** Levenshtein's distance, which counts inserted, deleted and replaced letters; at most `limit`. */
+function distance(from: string, to: string, limit: number): number {
+  if (Math.abs(from.length - to.length) >= limit) return limit;
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (const [i, letter] of [...from].entries()) {
+    const next = [i + 1];
+    for (const [j, other] of [...to].entries()) {
+      const replaced = (row[j] ?? limit) + (letter === other ? 0 : 1);
+      next.push(Math.min(replaced, (row[j + 1] ?? limit) + 1, (next[j] ?? limit) + 1));
+    }
+    row = next;
+  }
+  return Math.min(limit, row.at(-1) ?? limit);
+}
