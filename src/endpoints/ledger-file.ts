@@ -1,0 +1,63 @@
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import * as v from "valibot";
+import type { Endpoint } from "../kernel/mptcp-pm.ts";
+import { endpointFlags } from "../kernel/mptcp-pm.ts";
+
+const flags = v.pipe(
+  v.number(),
+  v.transform((value) => endpointFlags.from(value)),
+);
+const limits = v.object({ subflows: v.number(), addAddrAccepted: v.number() });
+
+/** An endpoint as ledgers and requests to adopt have it. */
+export const endpointSchema = v.object({
+  id: v.number(),
+  address: v.string(),
+  port: v.number(),
+  flags,
+  ifIndex: v.number(),
+});
+
+export const ledgerSchema = v.object({
+  version: v.literal(1),
+  bootId: v.string(),
+  endpoints: v.array(endpointSchema),
+  limits: v.optional(v.object({ found: limits, set: limits })),
+  capacity: v.optional(v.number()),
+});
+
+export function plainEndpoint(endpoint: Endpoint): v.InferInput<typeof endpointSchema> {
+  return { ...endpoint, flags: endpoint.flags.value };
+}
+
+/** Replaces a file as a whole: a reader sees the old text or the new, never a part. */
+export function writeJson(file: string, value: unknown): void {
+  const temporary = `${file}.new`;
+  try {
+    writeFileSync(temporary, JSON.stringify(value), { mode: 0o644 });
+    renameSync(temporary, file);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+/**
+ * Reads a file that `writeJson` wrote.
+ *
+ * @returns undefined if there is none
+ * @throws Error when it cannot be read, or is not of the schema
+ */
+export function readJson<Schema extends v.GenericSchema>(
+  file: string,
+  schema: Schema,
+): v.InferOutput<Schema> | undefined {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+  return v.parse(schema, JSON.parse(text));
+}

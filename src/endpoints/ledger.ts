@@ -1,0 +1,131 @@
+import type * as v from "valibot";
+import type { Endpoint, EndpointFlag, Limits } from "../kernel/mptcp-pm.ts";
+import type { Bits } from "../netlink/bits.ts";
+import { ledgerSchema, plainEndpoint, readJson, writeJson } from "./ledger-file.ts";
+import type { NamespaceIdentity } from "./namespace.ts";
+import { namespaceFile } from "./namespace.ts";
+
+/** The limits as the administrator had them, and as we set them last. */
+export interface LimitsRecord {
+  readonly found: Limits;
+  readonly set: Limits;
+}
+
+export interface LedgerOptions {
+  readonly directory: string;
+  readonly namespace: NamespaceIdentity;
+  /** Told about a file that makes no sense; what it recorded is treated as foreign. */
+  readonly warn: (message: string) => void;
+  /** Changes are not written: for those who only want to know. */
+  readonly readOnly?: boolean;
+}
+
+/**
+ * What of the kernel's state is ours: written down before the command goes out, so that a daemon that dies at
+ * any moment finds its endpoints again and never takes another's for its own. One file per network namespace,
+ * replaced as a whole; whoever writes it holds the namespace's lock.
+ */
+export class Ledger {
+  readonly #file: string;
+  readonly #bootId: string;
+  readonly #readOnly: boolean;
+  #endpoints: readonly Endpoint[] = [];
+  #limits: LimitsRecord | undefined;
+  #capacity: number | undefined;
+
+  /** Reads the ledger of a namespace, or begins one. */
+  constructor({ directory, namespace, warn, readOnly = false }: LedgerOptions) {
+    this.#file = namespaceFile(directory, namespace, "ledger.json");
+    this.#bootId = namespace.bootId;
+    this.#readOnly = readOnly;
+    try {
+      const state = readJson(this.#file, ledgerSchema);
+      if (state?.bootId !== this.#bootId) return;
+      this.#endpoints = state.endpoints;
+      this.#limits = state.limits;
+      this.#capacity = state.capacity;
+    } catch (error) {
+      const cause = error instanceof Error ? error.message : String(error);
+      warn(
+        `${this.#file} cannot be used (${cause}): endpoints of an earlier run are treated as somebody else's`,
+      );
+    }
+  }
+
+  get endpoints(): readonly Endpoint[] {
+    return this.#endpoints;
+  }
+
+  get limits(): LimitsRecord | undefined {
+    return this.#limits;
+  }
+
+  /** How many endpoints the kernel holds at most, once it has refused one. */
+  get capacity(): number | undefined {
+    return this.#capacity;
+  }
+
+  /** Whether an endpoint of the kernel's is ours: id, address, port, interface and flags are as we recorded them. */
+  owns(endpoint: Endpoint): boolean {
+    return this.#endpoints.some((own) => sameEndpoint(own, endpoint));
+  }
+
+  /** To be called before the command that creates the endpoint. */
+  record(endpoint: Endpoint): void {
+    this.#endpoints = [...this.#endpoints.filter((own) => !sameEndpoint(own, endpoint)), endpoint];
+    this.#write();
+  }
+
+  /** To be called after the command that deletes the endpoint. */
+  forget(endpoint: Endpoint): void {
+    this.retain((own) => !sameEndpoint(own, endpoint));
+  }
+
+  /** Drops the entries that do not satisfy the condition. */
+  retain(condition: (own: Endpoint) => boolean): void {
+    const kept = this.#endpoints.filter(condition);
+    if (kept.length === this.#endpoints.length) return;
+    this.#endpoints = kept;
+    this.#write();
+  }
+
+  recordLimits(limits: LimitsRecord | undefined): void {
+    this.#limits = limits;
+    this.#write();
+  }
+
+  recordCapacity(capacity: number): void {
+    this.#capacity = capacity;
+    this.#write();
+  }
+
+  #write(): void {
+    if (this.#readOnly) return;
+    const state: v.InferInput<typeof ledgerSchema> = {
+      version: 1,
+      bootId: this.#bootId,
+      endpoints: this.#endpoints.map(plainEndpoint),
+      limits: this.#limits,
+      capacity: this.#capacity,
+    };
+    writeJson(this.#file, state);
+  }
+}
+
+/**
+ * Flags that do not tell endpoints apart: `backup` and `fullmesh` anybody may change in place, and `laminar` is
+ * dropped by kernels that do not know it.
+ */
+const changeable: readonly EndpointFlag[] = ["backup", "fullmesh", "laminar"];
+
+/** Whether two records speak of one endpoint; id 0 stands for one that the kernel is to choose. */
+function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
+  const lasting = (flags: Bits<EndpointFlag>): number => flags.without(...changeable).value;
+  return (
+    (a.id === b.id || a.id === 0 || b.id === 0) &&
+    a.address === b.address &&
+    a.port === b.port &&
+    a.ifIndex === b.ifIndex &&
+    lasting(a.flags) === lasting(b.flags)
+  );
+}

@@ -1,0 +1,180 @@
+import type { Config } from "../config/config.ts";
+import type { Limits } from "../kernel/mptcp-pm.ts";
+import type { Logger } from "../log/log.ts";
+import type { Network } from "../network/network.ts";
+import { interfaceName } from "../network/network.ts";
+import type { Decision } from "../policy/decision.ts";
+import { decide, desiredEndpoints } from "../policy/policy.ts";
+import type { Clock, Timer } from "./clock.ts";
+import { Holds } from "./holds.ts";
+import type { Ledger } from "./ledger.ts";
+import { LimitKeeper } from "./limit-keeper.ts";
+import type { Step } from "./plan.ts";
+import { plan } from "./plan.ts";
+import type { EndpointKernel } from "./table.ts";
+import { EndpointTable } from "./table.ts";
+
+export interface ReconcilerOptions {
+  readonly kernel: EndpointKernel;
+  readonly ledger: Ledger;
+  readonly network: () => Network;
+  readonly config: () => Config;
+  readonly log: Logger;
+  readonly clock: Clock;
+  /** Called before each full reading of the kernel, so at least every 30 s. */
+  readonly beforeReading?: () => void;
+}
+
+/** What a run would do. */
+export interface Preview {
+  readonly decisions: readonly Decision[];
+  readonly steps: readonly Step[];
+  readonly limits: Limits;
+}
+
+/** Milliseconds between full readings of the kernel, and the longest wait after a failure. */
+const PERIOD = 30_000;
+const FIRST_RETRY = 100;
+
+/**
+ * Makes the kernel's endpoints those that the policy wants: whenever `trigger` says that something changed, after
+ * a failure, and every 30 s. Runs never overlap, and what changes during a run causes one more.
+ *
+ * Between full readings it trusts what it read and what it did itself, so that an addition costs one command;
+ * whatever surprises it makes it read again.
+ */
+export class Reconciler {
+  readonly #options: ReconcilerOptions;
+  readonly #table: EndpointTable;
+  readonly #limits: LimitKeeper;
+  readonly #holds: Holds;
+  readonly #timers = new Map<"period" | "retry" | "hold", Timer>();
+  #stale = true;
+  #dirty = false;
+  #stopped = false;
+  #running: Promise<void> | undefined;
+  #failures = 0;
+  #lastFailure: string | undefined;
+
+  constructor(options: ReconcilerOptions) {
+    const { kernel, ledger, log, clock, network } = options;
+    this.#options = options;
+    this.#table = new EndpointTable({
+      kernel,
+      ledger,
+      log,
+      interfaceName: (ifIndex) => interfaceName(network(), ifIndex),
+    });
+    this.#limits = new LimitKeeper(kernel, ledger, log);
+    this.#holds = new Holds(clock);
+  }
+
+  /** Something changed: reconcile, as soon as the present run is over. */
+  trigger(): void {
+    if (this.#stopped) return;
+    this.#dirty = true;
+    this.#running ??= this.#run();
+  }
+
+  /** As `trigger`, and reads the kernel's endpoints and limits first. */
+  resync(): void {
+    this.#stale = true;
+    this.trigger();
+  }
+
+  /** Resolves when there is nothing left to do for now. */
+  async settled(): Promise<void> {
+    while (this.#running) await this.#running;
+  }
+
+  /** What a run would do now. Changes nothing. */
+  async preview(): Promise<Preview> {
+    await this.#read();
+    const { decisions, steps } = this.#decide();
+    return { decisions, steps, limits: this.#limits.wanted(desiredEndpoints(decisions)) };
+  }
+
+  /** Ends reconciling. With `remove`, deletes our endpoints and gives the limits back. */
+  async stop({ remove }: { readonly remove: boolean }): Promise<void> {
+    this.#stopped = true;
+    for (const timer of this.#timers.values()) timer.cancel();
+    await this.settled();
+    if (!remove) return;
+    await this.#read();
+    for (const { endpoint, ours } of this.#table.current()) {
+      if (ours) await this.#table.execute({ kind: "delete", endpoint, reason: "stopping" });
+    }
+    await this.#limits.restore();
+  }
+
+  async #run(): Promise<void> {
+    while (this.#dirty) {
+      this.#dirty = false;
+      try {
+        await this.#pass();
+        this.#failures = 0;
+        this.#lastFailure = undefined;
+      } catch (error) {
+        this.#fail(error);
+      }
+    }
+    this.#running = undefined;
+  }
+
+  async #pass(): Promise<void> {
+    if (this.#stale) await this.#read();
+    const { decisions, steps } = this.#decide();
+    // One command that fails must not keep the others back.
+    const errors: unknown[] = [];
+    await this.#limits.apply(desiredEndpoints(decisions)).catch((error) => errors.push(error));
+    for (const step of steps) {
+      const expected = await this.#table.execute(step).catch((error) => errors.push(error) > 0);
+      if (!expected) this.#dirty = true;
+      if (this.#dirty) return;
+    }
+    if (errors.length > 0) throw errors[0];
+    const expiry = this.#holds.nextExpiry(this.#options.config().removalDelay);
+    if (expiry !== undefined) this.#schedule("hold", expiry, () => this.trigger());
+  }
+
+  async #read(): Promise<void> {
+    this.#options.beforeReading?.();
+    await this.#table.read();
+    await this.#limits.read();
+    this.#stale = false;
+    this.#schedule("period", PERIOD, () => this.resync());
+  }
+
+  #decide(): { decisions: readonly Decision[]; steps: readonly Step[] } {
+    const config = this.#options.config();
+    const network = this.#options.network();
+    const current = this.#table.current();
+    const { capacity } = this.#table;
+    const decisions = this.#holds.apply(config.removalDelay, (expired) =>
+      decide({ network, config, capacity, current, expired }),
+    );
+    const formerId = (address: string): number | undefined => this.#table.formerId(address);
+    return {
+      decisions,
+      steps: plan({ decisions, current, capacity, formerId, droppedFlags: this.#table.droppedFlags }),
+    };
+  }
+
+  #fail(error: unknown): void {
+    const { log } = this.#options;
+    const message = error instanceof Error ? error.message : String(error);
+    const wait = Math.min(FIRST_RETRY * 2 ** this.#failures, PERIOD);
+    if (message === this.#lastFailure) log.debug(`${message}; trying again in ${wait} ms`);
+    else log.error(`${message}; trying again until it works`);
+    this.#failures++;
+    this.#lastFailure = message;
+    this.#stale = true;
+    this.#schedule("retry", wait, () => this.trigger());
+  }
+
+  #schedule(name: "period" | "retry" | "hold", milliseconds: number, callback: () => void): void {
+    if (this.#stopped) return;
+    this.#timers.get(name)?.cancel();
+    this.#timers.set(name, this.#options.clock.schedule(milliseconds, callback));
+  }
+}

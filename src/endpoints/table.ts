@@ -1,0 +1,205 @@
+import type { Endpoint, EndpointFlag, MptcpPm } from "../kernel/mptcp-pm.ts";
+import type { Fields, Logger } from "../log/log.ts";
+import type { Bits } from "../netlink/bits.ts";
+import { KernelError } from "../netlink/errors.ts";
+import type { CurrentEndpoint } from "../policy/input.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Step } from "./plan.ts";
+import { describeEndpoint } from "./plan.ts";
+
+/** What is needed of the kernel's path manager. */
+export type EndpointKernel = Pick<
+  MptcpPm,
+  | "dumpEndpoints"
+  | "getEndpoint"
+  | "addEndpoint"
+  | "deleteEndpoint"
+  | "changeEndpoint"
+  | "getLimits"
+  | "setLimits"
+>;
+
+export interface EndpointTableOptions {
+  readonly kernel: EndpointKernel;
+  readonly ledger: Ledger;
+  readonly log: Logger;
+  readonly interfaceName: (ifIndex: number) => string;
+}
+
+/** Every endpoint id is a u8 and 0 is taken: no kernel can hold more. */
+const MOST_ENDPOINTS = 255;
+
+/**
+ * The kernel's endpoints: what was read last, kept true by what we do ourselves. Each command is written to
+ * the ledger around its execution, and logged with its reason.
+ */
+export class EndpointTable {
+  readonly #kernel: EndpointKernel;
+  readonly #ledger: Ledger;
+  readonly #log: Logger;
+  readonly #interfaceName: (ifIndex: number) => string;
+  readonly #formerIds = new Map<string, number>();
+  #endpoints: readonly Endpoint[] = [];
+  #droppedFlags: readonly EndpointFlag[] = [];
+
+  constructor({ kernel, ledger, log, interfaceName }: EndpointTableOptions) {
+    this.#kernel = kernel;
+    this.#ledger = ledger;
+    this.#log = log;
+    this.#interfaceName = interfaceName;
+  }
+
+  /** How many endpoints the kernel holds at most, as far as is known: it tells only by refusing one. */
+  get capacity(): number {
+    return this.#ledger.capacity ?? MOST_ENDPOINTS;
+  }
+
+  /** Flags that this kernel was seen to drop without a word. */
+  get droppedFlags(): readonly EndpointFlag[] {
+    return this.#droppedFlags;
+  }
+
+  current(): CurrentEndpoint[] {
+    return this.#endpoints.map((endpoint) => ({ endpoint, ours: this.#ledger.owns(endpoint) }));
+  }
+
+  /** The id that an address had when it was an endpoint of ours. */
+  formerId(address: string): number | undefined {
+    return this.#formerIds.get(address);
+  }
+
+  /** Reads the endpoints, and reports what others did to ours since the last time. */
+  async read(): Promise<void> {
+    const before = this.current().flatMap(({ endpoint, ours }) => (ours ? endpoint : []));
+    this.#endpoints = await this.#kernel.dumpEndpoints();
+    for (const own of before) this.#reportDrift(own);
+    this.#ledger.retain((own) => {
+      if (own.id !== 0) this.#formerIds.set(own.address, own.id);
+      return this.#endpoints.some(
+        (endpoint) => own.address === endpoint.address && this.#ledger.owns(endpoint),
+      );
+    });
+  }
+
+  /**
+   * Carries out a step.
+   *
+   * @returns false if the kernel is not as we thought; the table was read again and wants a new plan
+   * @throws KernelError and other errors of netlink when the kernel refuses for a reason that reading again
+   *   does not show
+   */
+  async execute(step: Step): Promise<boolean> {
+    if (step.kind === "add") return await this.#add(step.endpoint, step.reason);
+    if (step.kind === "change") return await this.#change(step.endpoint, step.flags, step.reason);
+    return await this.#delete(step.endpoint, step.reason);
+  }
+
+  async #add(endpoint: Endpoint, reason: string): Promise<boolean> {
+    const { id, address, port, flags, ifIndex } = endpoint;
+    this.#ledger.record(endpoint);
+    try {
+      await this.#kernel.addEndpoint({ address, flags, ifIndex, ...(id && { id }), ...(port && { port }) });
+    } catch (error) {
+      // Without an answer it may be there all the same: then the next reading finds it in the ledger.
+      if (!(error instanceof KernelError)) throw error;
+      this.#ledger.forget(endpoint);
+      if (await this.#isExplained(endpoint, error)) return false;
+      throw error;
+    }
+    const added = id === 0 || flags.has("laminar") ? await this.#readBack(endpoint) : endpoint;
+    if (!added) return false;
+    this.#formerIds.set(address, added.id);
+    this.#endpoints = [
+      ...this.#endpoints.filter((other) => other.address !== address || other.port !== port),
+      added,
+    ];
+    this.#report("added", added, reason);
+    return true;
+  }
+
+  /** Whether reading again shows why the kernel refused an endpoint: no slot left, or its address or id is taken. */
+  async #isExplained(endpoint: Endpoint, error: KernelError): Promise<boolean> {
+    const known = this.#endpoints;
+    await this.read();
+    const taken = (other: Endpoint): boolean =>
+      other.id === endpoint.id || other.address === endpoint.address;
+    if (this.#endpoints.some(taken)) return !known.some(taken);
+    const full =
+      error.code === "ERANGE" || (error.code === "EINVAL" && /too many/.test(error.extendedAck ?? ""));
+    if (!full || this.capacity === this.#endpoints.length) return false;
+    this.#ledger.recordCapacity(this.#endpoints.length);
+    this.#log.notice(
+      `this kernel holds ${this.capacity} endpoints; addresses beyond them wait for a free slot`,
+    );
+    return true;
+  }
+
+  /** What the kernel made of an endpoint: the id that it chose, and flags without those that it does not know. */
+  async #readBack(endpoint: Endpoint): Promise<Endpoint | undefined> {
+    const { id, address, port, flags } = endpoint;
+    const dump = await this.#kernel.dumpEndpoints();
+    const actual = dump.find(
+      (other) => other.address === address && other.port === port && (!id || other.id === id),
+    );
+    if (!actual) {
+      await this.read();
+      return undefined;
+    }
+    const dropped = flags.names.filter((name) => !actual.flags.has(name));
+    if (dropped.length > 0) {
+      this.#droppedFlags = [...this.#droppedFlags, ...dropped];
+      this.#log.warning(`this kernel does not know the flag ${dropped.join(", ")}: endpoints go without it`);
+    }
+    this.#ledger.record(actual);
+    return actual;
+  }
+
+  async #change(endpoint: Endpoint, flags: Bits<EndpointFlag>, reason: string): Promise<boolean> {
+    if (!(await this.#isStillOurs(endpoint))) return false;
+    await this.#kernel.changeEndpoint({ id: endpoint.id, flags });
+    const changed = { ...endpoint, flags };
+    this.#ledger.record(changed);
+    this.#endpoints = this.#endpoints.map((other) => (other === endpoint ? changed : other));
+    this.#report("changed", changed, reason);
+    return true;
+  }
+
+  async #delete(endpoint: Endpoint, reason: string): Promise<boolean> {
+    if (!(await this.#isStillOurs(endpoint))) return false;
+    await this.#kernel.deleteEndpoint({ id: endpoint.id });
+    this.#ledger.forget(endpoint);
+    this.#endpoints = this.#endpoints.filter((other) => other !== endpoint);
+    this.#report("deleted", endpoint, reason);
+    return true;
+  }
+
+  /** The kernel changes and deletes by id alone, so what has the id is looked at just before. */
+  async #isStillOurs({ id }: Endpoint): Promise<boolean> {
+    const actual = await this.#kernel.getEndpoint(id);
+    if (actual && this.#ledger.owns(actual)) return true;
+    await this.read();
+    return false;
+  }
+
+  #reportDrift(own: Endpoint): void {
+    const now = this.#endpoints.find(({ id, address }) => id === own.id && address === own.address);
+    if (now && this.#ledger.owns(now) && now.flags.equals(own.flags)) return;
+    const message = `${this.#describe(own)}: ${now ? "changed" : "deleted"} by somebody else`;
+    this.#log.warning(message, this.#fields(own));
+  }
+
+  #report(what: string, endpoint: Endpoint, reason: string): void {
+    this.#log.info(`${this.#describe(endpoint)}: ${what}, ${reason}`, {
+      ...this.#fields(endpoint),
+      REASON: reason,
+    });
+  }
+
+  #describe(endpoint: Endpoint): string {
+    return describeEndpoint(endpoint, this.#interfaceName(endpoint.ifIndex));
+  }
+
+  #fields({ id, address, ifIndex }: Endpoint): Fields {
+    return { ENDPOINT_ID: id, ADDRESS: address, INTERFACE: this.#interfaceName(ifIndex) };
+  }
+}

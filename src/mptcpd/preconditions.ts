@@ -1,0 +1,30 @@
+import type { MptcpPm } from "../kernel/mptcp-pm.ts";
+import type { Sysctls } from "../kernel/sysctl.ts";
+import { KernelError } from "../netlink/errors.ts";
+import { StartError } from "./start-error.ts";
+
+/** The kernel has MPTCP and it is switched on. Throws StartError. */
+export function requireMptcp(sysctls: Sysctls): void {
+  if (!sysctls.hasMptcp) {
+    throw new StartError(
+      "this kernel has no MPTCP (no sysctl net.mptcp.enabled): use one with CONFIG_MPTCP=y",
+    );
+  }
+  if (!sysctls.mptcp("enabled")) {
+    throw new StartError(
+      "MPTCP is switched off in this network namespace: run `sysctl -w net.mptcp.enabled=1`",
+    );
+  }
+}
+
+/** We may change endpoints. Shown by a change that changes nothing; throws StartError. */
+export async function requirePermission(pm: MptcpPm): Promise<void> {
+  try {
+    await pm.setLimits(await pm.getLimits());
+  } catch (error) {
+    if (!(error instanceof KernelError) || error.code !== "EPERM") throw error;
+    throw new StartError(
+      "changing endpoints needs CAP_NET_ADMIN: run mptcpd as root, or by its systemd unit",
+    );
+  }
+}

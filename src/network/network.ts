@@ -1,0 +1,75 @@
+import type { Address } from "../kernel/addresses.ts";
+import type { Link } from "../kernel/links.ts";
+import type { Route } from "../kernel/routes.ts";
+
+export type Family = 4 | 6;
+
+/**
+ * What this network namespace looks like: its links, their addresses, and the ways out. A snapshot: it never
+ * changes once it was handed out.
+ */
+export interface Network {
+  /** Every link, by interface index. */
+  readonly links: ReadonlyMap<number, Link>;
+  /** Every address of every link. */
+  readonly addresses: readonly Address[];
+  /** Default routes of every table, and the two halves (/1) that tunnels like to put in their place. */
+  readonly defaultRoutes: readonly Route[];
+  /** The interfaces that the host's own traffic to the Internet leaves by: of most hosts one. */
+  readonly egress: readonly Egress[];
+}
+
+export interface Egress {
+  readonly family: Family;
+  readonly ifIndex: number;
+}
+
+export const emptyNetwork: Network = { links: new Map(), addresses: [], defaultRoutes: [], egress: [] };
+
+/** The family of an address in text form. */
+export function familyOf(address: string): Family {
+  return address.includes(":") ? 6 : 4;
+}
+
+/** The interface's name, or `if7` where the link is gone. */
+export function interfaceName(network: Network, ifIndex: number): string {
+  return network.links.get(ifIndex)?.name ?? `if${ifIndex}`;
+}
+
+/**
+ * Whether traffic of a family can leave to anywhere by an interface: it has a default route in any table, or
+ * routes to both halves of the address space.
+ */
+export function hasDefaultRoute(network: Network, ifIndex: number, family: Family): boolean {
+  const halves = new Set<string>();
+  for (const route of network.defaultRoutes) {
+    if (route.family !== family || !route.hops.some((hop) => hop.ifIndex === ifIndex)) continue;
+    if (route.prefixLength === 0) return true;
+    halves.add(route.destination ?? "");
+  }
+  return halves.size >= 2;
+}
+
+/** ARPHRD_* of include/uapi/linux/if_arp.h, as far as links are told apart by them. */
+const ARPHRD_ETHER = 1;
+
+const tunnelKinds: ReadonlySet<string> = new Set([
+  "wireguard",
+  "amneziawg",
+  "tun",
+  "ovpn",
+  "ipip",
+  "ip6tnl",
+  "gre",
+  "ip6gre",
+  "sit",
+  "vti",
+  "vti6",
+  "xfrm",
+]);
+
+/** Whether a link is a layer-3 tunnel: what goes in is carried inside other packets that leave by another link. */
+export function isTunnel(link: Link): boolean {
+  // A TAP device is of kind tun as well, but is an Ethernet device: often a virtual machine's, not a way out.
+  return link.kind !== undefined && tunnelKinds.has(link.kind) && link.type !== ARPHRD_ETHER;
+}

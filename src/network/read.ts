@@ -1,0 +1,60 @@
+import { dumpAddresses } from "../kernel/addresses.ts";
+import { dumpLinks } from "../kernel/links.ts";
+import type { Route } from "../kernel/routes.ts";
+import { dumpRoutes, lookupRoute, RTN_UNICAST } from "../kernel/routes.ts";
+import type { NetlinkConnection } from "../netlink/connection.ts";
+import type { Egress, Family, Network } from "./network.ts";
+
+/** How traffic leaves: the part of a network that notifications do not tell whole. */
+export type Routing = Pick<Network, "defaultRoutes" | "egress">;
+
+/** Default routes, and the halves of the address space that tunnels put in their place. */
+const LONGEST_PREFIX = 1;
+
+/**
+ * Addresses that stand for the Internet in look-ups; nothing is sent to them. IPv4 has one in each half of the
+ * address space, since tunnels may route them apart; all of IPv6's Internet is in one half.
+ */
+const landmarks: readonly { readonly family: Family; readonly address: string }[] = [
+  { family: 4, address: "9.9.9.9" },
+  { family: 4, address: "198.41.0.4" },
+  { family: 6, address: "2001:503:ba3e::2:30" },
+];
+
+/**
+ * Reads the whole network from the kernel.
+ *
+ * @returns the network, and whether it changed while it was listed: then something may be missing
+ */
+export async function readNetwork(
+  connection: NetlinkConnection,
+): Promise<{ readonly network: Network; readonly interrupted: boolean }> {
+  const links = await dumpLinks(connection);
+  const addresses = await dumpAddresses(connection);
+  const routing = await readRouting(connection);
+  return {
+    network: {
+      links: new Map(links.items.map((link) => [link.index, link])),
+      addresses: addresses.items,
+      ...routing,
+    },
+    interrupted: links.interrupted || addresses.interrupted,
+  };
+}
+
+export async function readRouting(connection: NetlinkConnection): Promise<Routing> {
+  const defaultRoutes: Route[] = [];
+  for (const family of [4, 6] as const) {
+    const routes = await dumpRoutes(connection, { family, maxPrefixLength: LONGEST_PREFIX });
+    defaultRoutes.push(...routes.items.filter(({ type }) => type === RTN_UNICAST));
+  }
+  const egress: Egress[] = [];
+  for (const { family, address } of landmarks) {
+    const route = await lookupRoute(connection, { destination: address });
+    const ifIndex = route?.hops[0]?.ifIndex;
+    if (ifIndex === undefined || egress.some((known) => known.family === family && known.ifIndex === ifIndex))
+      continue;
+    egress.push({ family, ifIndex });
+  }
+  return { defaultRoutes, egress };
+}

@@ -1,0 +1,57 @@
+import type { EndpointFlag } from "../kernel/mptcp-pm.ts";
+import type { Bits } from "../netlink/bits.ts";
+
+/** An endpoint that the kernel should have; its id is chosen when it is added. */
+export interface DesiredEndpoint {
+  readonly address: string;
+  /** 0: none. */
+  readonly port: number;
+  readonly flags: Bits<EndpointFlag>;
+  readonly ifIndex: number;
+}
+
+/**
+ * What becomes of an address:
+ * - `endpoint`: it should be one;
+ * - `held`: it is one and no longer should be, but its connections are given time;
+ * - `served`: an endpoint that somebody else made has it;
+ * - `waiting`: it would be one if there were room;
+ * - `unusable`: it should not be one.
+ */
+export type Outcome = "endpoint" | "held" | "served" | "waiting" | "unusable";
+
+/** Why, for programs; the decision's `reason` says the same for people. */
+export type ReasonCode =
+  | "usable"
+  | "loopback"
+  | "multicast"
+  | "link-local"
+  | "unspecified"
+  | "tentative"
+  | "dad-failed"
+  | "deprecated"
+  | "temporary"
+  | "link-down"
+  | "no-carrier"
+  | "enslaved"
+  | "ignored"
+  | "no-default-route"
+  | "bypasses-tunnel"
+  | "foreign-endpoint"
+  | "same-address"
+  | "over-maximum"
+  | "no-slot"
+  | "address-gone"
+  | "interface-gone";
+
+/** The verdict over one address of one interface. */
+export interface Decision {
+  readonly address: string;
+  readonly ifIndex: number;
+  readonly interfaceName: string;
+  readonly outcome: Outcome;
+  readonly code: ReasonCode;
+  readonly reason: string;
+  /** Set for the outcomes `endpoint` and `held`. */
+  readonly endpoint: DesiredEndpoint | undefined;
+}

@@ -1,0 +1,116 @@
+import type { Candidate } from "./candidates.ts";
+import { candidatesOf } from "./candidates.ts";
+import type { Decision, DesiredEndpoint, Outcome } from "./decision.ts";
+import type { PolicyInput } from "./input.ts";
+import { foreignServing, placeOf } from "./input.ts";
+import type { LostEndpoint } from "./lost.ts";
+import { holdLost, lostEndpoints } from "./lost.ts";
+import { compareContenders, seat } from "./slots.ts";
+import type { Reason } from "./usability.ts";
+
+/**
+ * Decides which addresses become endpoints, and says why or why not. A pure function: the daemon acts on it
+ * and `mptcpctl explain` prints it, from the same inputs.
+ *
+ * @returns one decision for each address of each interface, and one for each endpoint of ours that has none
+ */
+export function decide(input: PolicyInput): Decision[] {
+  const verdicts = new Map<Candidate, Decision>();
+  const judge: Judge = (candidate, outcome, reason) =>
+    verdicts.set(candidate, verdict(candidate, outcome, reason));
+  const candidates = candidatesOf(input);
+  const undecided = (): Candidate[] => candidates.filter((candidate) => !verdicts.has(candidate));
+
+  for (const candidate of candidates) if (candidate.reason) judge(candidate, "unusable", candidate.reason);
+  const usable = undecided();
+  judgeServed(input, usable, judge);
+  const lost = lostEndpoints(input, undecided());
+  const held = holdLost(input, lost, usable.length > 0);
+  judgeSameAddress(undecided(), held, judge);
+  judgeMaximum(undecided(), judge);
+  judgeSlots(input, undecided(), held.length, judge);
+
+  // An address whose endpoint is held has one decision, not two.
+  const heldPlaces = new Set(held.map(placeOf));
+  const decided = candidates.flatMap((candidate) => verdicts.get(candidate) ?? []);
+  const others = decided.filter((decision) => !heldPlaces.has(placeOf(decision)));
+  return [...others, ...held, ...nameGone(lost, [...others, ...held])];
+}
+
+/** The endpoints that decisions ask for. */
+export function desiredEndpoints(decisions: readonly Decision[]): DesiredEndpoint[] {
+  return decisions.flatMap((decision) => decision.endpoint ?? []);
+}
+
+type Judge = (candidate: Candidate, outcome: Outcome, reason: Reason) => void;
+
+function verdict(candidate: Candidate, outcome: Outcome, { code, text }: Reason): Decision {
+  const { address, ifIndex, interfaceName } = candidate;
+  const endpoint = outcome === "endpoint" ? candidate.desired : undefined;
+  return { address, ifIndex, interfaceName, outcome, code, reason: text, endpoint };
+}
+
+function judgeServed(input: PolicyInput, candidates: readonly Candidate[], judge: Judge): void {
+  for (const candidate of candidates) {
+    const foreign = foreignServing(input.current, candidate.desired);
+    if (!foreign) continue;
+    const text = `endpoint ${foreign.id} has it, which somebody else made`;
+    judge(candidate, "served", { code: "foreign-endpoint", text });
+  }
+}
+
+/**
+ * The kernel takes an address once, whatever the interface. Of candidates with the same one the best gets it,
+ * who is live before all; every one of them waits while the endpoint of a lost interface is held.
+ */
+function judgeSameAddress(candidates: readonly Candidate[], held: readonly Decision[], judge: Judge): void {
+  const winners = new Map(held.map(({ address, interfaceName }) => [address, interfaceName]));
+  for (const candidate of liveFirst(candidates)) {
+    const winner = winners.get(candidate.address);
+    if (winner === undefined) winners.set(candidate.address, candidate.interfaceName);
+    else judge(candidate, "waiting", { code: "same-address", text: `already an endpoint on ${winner}` });
+  }
+}
+
+/** `max` counts the endpoints that a rule gives one interface. */
+function judgeMaximum(candidates: readonly Candidate[], judge: Judge): void {
+  const counts = new Map<string, number>();
+  for (const candidate of liveFirst(candidates)) {
+    const { rule, ifIndex, interfaceName } = candidate;
+    if (rule?.max === undefined) continue;
+    const key = `${ifIndex}/${rule.name}`;
+    const count = (counts.get(key) ?? 0) + 1;
+    counts.set(key, count);
+    if (count <= rule.max) continue;
+    const text = `[path ${rule.name}] allows ${rule.max} on ${interfaceName}`;
+    judge(candidate, "waiting", { code: "over-maximum", text });
+  }
+}
+
+function judgeSlots(input: PolicyInput, candidates: readonly Candidate[], held: number, judge: Judge): void {
+  const foreign = input.current.filter(({ ours }) => !ours).length;
+  const slots = input.capacity - foreign - held;
+  const seated = seat(candidates, slots);
+  for (const [index, candidate] of [...candidates].sort(compareContenders).entries()) {
+    if (seated.has(candidate)) {
+      const by = candidate.rule ? `, [path ${candidate.rule.name}]` : "";
+      judge(candidate, "endpoint", { code: "usable", text: `usable${by}` });
+    } else {
+      const text = `ranked ${index + 1} of ${candidates.length} for ${Math.max(slots, 0)} slots`;
+      judge(candidate, "waiting", { code: "no-slot", text });
+    }
+  }
+}
+
+function liveFirst(candidates: readonly Candidate[]): Candidate[] {
+  return [...candidates].sort((a, b) => Number(b.live) - Number(a.live) || compareContenders(a, b));
+}
+
+/** Names the endpoints of ours that go and whose address no interface has. */
+function nameGone(lost: readonly LostEndpoint[], decisions: readonly Decision[]): Decision[] {
+  const named = new Set(decisions.map(placeOf));
+  return lost.flatMap(({ endpoint: { address }, ifIndex, interfaceName, reason: { code, text } }) => {
+    if (named.has(placeOf({ address, ifIndex }))) return [];
+    return { address, ifIndex, interfaceName, outcome: "unusable", code, reason: text, endpoint: undefined };
+  });
+}

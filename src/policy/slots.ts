@@ -1,0 +1,59 @@
+/** What decides between addresses when there are fewer slots than addresses. */
+export interface Contender {
+  readonly address: string;
+  readonly ifIndex: number;
+  /** Of its rule; lower is better. */
+  readonly priority: number;
+  /** Not the first address of its interface and family. */
+  readonly alias: boolean;
+  /** It is an endpoint of ours now. */
+  readonly live: boolean;
+  readonly hasDefaultRoute: boolean;
+  readonly uniqueLocal: boolean;
+  /** When the kernel created the address, 1/100 s since boot. */
+  readonly created: number;
+}
+
+/**
+ * Orders contenders, best first: priority, first addresses before aliases, interfaces with a default route,
+ * global before unique-local addresses, then order of appearance.
+ */
+export function compareContenders(a: Contender, b: Contender): number {
+  return (
+    a.priority - b.priority ||
+    Number(a.alias) - Number(b.alias) ||
+    Number(b.hasDefaultRoute) - Number(a.hasDefaultRoute) ||
+    Number(a.uniqueLocal) - Number(b.uniqueLocal) ||
+    a.created - b.created ||
+    a.ifIndex - b.ifIndex ||
+    (a.address < b.address ? -1 : 1)
+  );
+}
+
+/**
+ * Seats contenders in a number of slots. Whoever is live keeps its seat, because losing it breaks connections;
+ * it gives way only to a better priority or, if it is an alias, to another interface's first address.
+ *
+ * @param contenders in any order
+ * @returns those with a seat
+ */
+export function seat<C extends Contender>(contenders: readonly C[], slots: number): Set<C> {
+  const ranked = [...contenders].sort(compareContenders);
+  const seated = ranked.filter((contender) => contender.live).slice(0, Math.max(slots, 0));
+  const waiting = ranked.filter((contender) => !seated.includes(contender));
+  const free = Math.max(slots - seated.length, 0);
+  seated.push(...waiting.slice(0, free));
+  for (const candidate of waiting.slice(free)) {
+    const loser = seated
+      .filter((holder) => mustGiveWay(holder, candidate))
+      .sort(compareContenders)
+      .at(-1);
+    if (loser) seated.splice(seated.indexOf(loser), 1, candidate);
+  }
+  return new Set(seated);
+}
+
+function mustGiveWay(holder: Contender, candidate: Contender): boolean {
+  if (candidate.priority !== holder.priority) return candidate.priority < holder.priority;
+  return holder.alias && !candidate.alias && holder.ifIndex !== candidate.ifIndex;
+}
