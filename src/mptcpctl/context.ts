@@ -1,0 +1,36 @@
+import { MptcpPm } from "../kernel/mptcp-pm.ts";
+import { FamilyNotFoundError } from "../netlink/errors.ts";
+import { CommandError } from "./exit.ts";
+
+/** What every command gets: how to answer, and where. */
+export type Context = {
+  readonly json: boolean;
+  readonly pretty: boolean;
+  readonly timestamp: boolean;
+  /** To standard output, at once. */
+  write(text: string): void;
+  /** A line to standard error. */
+  warn(message: string): void;
+};
+
+/** Talks to the kernel's path manager, and hangs up afterwards. */
+export async function withPathManager<T>(use: (pm: MptcpPm) => Promise<T>): Promise<T> {
+  const pm = await openPathManager();
+  try {
+    return await use(pm);
+  } finally {
+    pm.close();
+  }
+}
+
+async function openPathManager(): Promise<MptcpPm> {
+  try {
+    return await MptcpPm.open();
+  } catch (error) {
+    if (!(error instanceof FamilyNotFoundError)) throw error;
+    throw new CommandError(
+      "ENOPROTOOPT",
+      "this kernel has no Multipath TCP: it takes Linux 5.6 with CONFIG_MPTCP",
+    );
+  }
+}

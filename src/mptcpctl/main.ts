@@ -1,0 +1,37 @@
+import { runAdopt } from "./adopt.ts";
+import { runEndpoint } from "./endpoint.ts";
+import { endingOf, OutputError } from "./exit.ts";
+import { runExplain } from "./explain.ts";
+import { runLimits } from "./limits.ts";
+import { runMonitor } from "./monitor.ts";
+import { enterNetworkNamespace } from "./netns.ts";
+import { runProgram } from "./program.ts";
+
+const commands = {
+  endpoint: runEndpoint,
+  limits: runLimits,
+  monitor: runMonitor,
+  explain: runExplain,
+  adopt: runAdopt,
+};
+
+const output = {
+  write: (text: string) => void process.stdout.write(text),
+  warn: (message: string) => void process.stderr.write(`mptcpctl: ${message}\n`),
+};
+
+// A closed pipe or a full disk shows at the stream, not at the write.
+process.stdout.on("error", (error) => end(new OutputError(error)));
+process.stderr.on("error", () => {});
+
+try {
+  await runProgram(process.argv.slice(2), { commands, output, enterNetworkNamespace });
+} catch (error) {
+  end(error);
+}
+
+function end(error: unknown): void {
+  const { exitCode, message } = endingOf(error);
+  if (message !== undefined) output.warn(message);
+  process.exit(exitCode);
+}

@@ -1,0 +1,194 @@
+/** The tree of commands: what there is to say, and its help. */
+import { Command, CommanderError } from "commander";
+import { defaultConfigFile } from "../config/config.ts";
+import { version } from "../version.ts";
+import type { Context } from "./context.ts";
+import { UsageError } from "./exit.ts";
+import { usages } from "./grammar.ts";
+
+/** What the commands do. `words` are those that follow the command. */
+export type Commands = {
+  endpoint(command: keyof typeof usages.endpoint, words: readonly string[], context: Context): Promise<void>;
+  limits(command: keyof typeof usages.limits, words: readonly string[], context: Context): Promise<void>;
+  monitor(words: readonly string[], context: Context): Promise<void>;
+  explain(words: readonly string[], options: PolicyOptions, context: Context): Promise<void>;
+  adopt(words: readonly string[], options: AdoptOptions, context: Context): Promise<void>;
+};
+
+/** Where the daemon's file and directory are, when they are not where it looks by itself. */
+export type PolicyOptions = { readonly config?: string; readonly runtimeDir?: string };
+export type AdoptOptions = PolicyOptions & { readonly all?: boolean };
+
+type GlobalOptions = { json?: boolean; pretty?: boolean; timestamp?: boolean; netns?: string };
+
+type Surroundings = {
+  readonly commands: Commands;
+  readonly output: Pick<Context, "write" | "warn">;
+  /** Goes on in another network namespace: does not come back if this process is not in it. */
+  enterNetworkNamespace(namespace: string): void;
+};
+
+/** Runs a command line, without the program's name. Throws UsageError, and what the command throws. */
+export async function runProgram(argv: readonly string[], surroundings: Surroundings): Promise<void> {
+  try {
+    await buildProgram(surroundings).parseAsync(argv, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Help and version come as errors, too, since commander is not to exit by itself.
+    if (error.exitCode !== 0) throw new UsageError(`${error.message.replace(/^error: /, "")}; ${helpHint}`);
+  }
+}
+
+const helpHint = "`mptcpctl --help` shows what is allowed";
+
+function buildProgram({ commands, output, enterNetworkNamespace }: Surroundings): Command {
+  const program = new Command("mptcpctl")
+    .description("Shows, changes and explains Multipath TCP on this host; needs no daemon.")
+    .usage("[OPTION...] COMMAND [WORD...]")
+    .option("-n, --netns <namespace>", "another network namespace: its name or path")
+    .option("-j, --json", "the objects of `ip -j mptcp`")
+    .option("-p, --pretty", "JSON over many lines")
+    .option("-t, --timestamp", "monitor: the time of each event")
+    .version(version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help, or that of a command")
+    .helpCommand("help [command]", "print the help of a command")
+    .configureHelp(help)
+    .configureOutput({ writeOut: output.write, writeErr: () => {} })
+    .showSuggestionAfterError(false)
+    .exitOverride()
+    .addHelpText("after", `\n${closing}`);
+
+  const context = (): Context => {
+    const { json = false, pretty = false, timestamp = false } = program.opts<GlobalOptions>();
+    return { ...output, json, pretty, timestamp };
+  };
+  program.hook("preAction", () => {
+    const { netns } = program.opts<GlobalOptions>();
+    if (netns !== undefined) enterNetworkNamespace(netns);
+  });
+
+  const endpoint = group(program, "endpoint", "addresses that MPTCP may use for subflows, or announces", () =>
+    commands.endpoint("show", [], context()),
+  );
+  for (const name of ["add", "change", "delete", "show", "flush"] as const)
+    leaf(endpoint, name, usages.endpoint[name], descriptions.endpoint[name]).action((words: string[]) =>
+      commands.endpoint(name, words, context()),
+    );
+  listUsages(endpoint);
+
+  const limits = group(
+    program,
+    "limits",
+    "how many subflows and announced addresses a connection may have",
+    () => commands.limits("show", [], context()),
+  );
+  for (const name of ["set", "show"] as const)
+    leaf(limits, name, usages.limits[name], descriptions.limits[name]).action((words: string[]) =>
+      commands.limits(name, words, context()),
+    );
+  listUsages(limits);
+
+  leaf(program, "monitor", "", "print connections, subflows and addresses as they come and go").action(
+    (words: string[]) => commands.monitor(words, context()),
+  );
+  policyOptions(
+    leaf(
+      program,
+      "explain",
+      "[ ADDRESS | INTERFACE ]",
+      "say what becomes of each address of this host, and why",
+    ),
+  ).action((words: string[], options: PolicyOptions) => commands.explain(words, options, context()));
+  policyOptions(
+    leaf(
+      program,
+      "adopt",
+      "{ ADDRESS | --all }",
+      "hand endpoints that others made to mptcpd, which then keeps them",
+    ),
+  )
+    .option("--all", "every endpoint that is not mptcpd's yet")
+    .action((words: string[], options: AdoptOptions) => commands.adopt(words, options, context()));
+
+  program.argument("[words...]").action((words: string[]) => {
+    throw unknownCommand(program, words[0]);
+  });
+  return program;
+}
+
+/** Usages say it all: no aliases, no `[options] [words...]`. */
+const help = {
+  subcommandTerm: (command: Command) => command.name(),
+  commandUsage: (command: Command) => `${pathOf(command)} ${command.usage()}`.trim(),
+  visibleArguments: () => [],
+};
+
+const closing =
+  "Words may be shortened as with ip(8): `mptcpctl e s i 1` is `mptcpctl endpoint show id 1`.\nExit status: 0 done, 1 refused, 2 not understood.";
+
+const descriptions = {
+  endpoint: {
+    add: "add an endpoint",
+    change: "set backup and fullmesh of an endpoint; what is not named is cleared",
+    delete: "delete an endpoint; its subflows are closed",
+    show: "list endpoints, or the addresses of a connection under a userspace path manager",
+    flush: "delete all endpoints",
+  },
+  limits: { set: "set limits; what is not named stays", show: "print the limits" },
+} as const;
+
+/** A command that has commands under it, and does something without any. */
+function group(parent: Command, name: string, description: string, byDefault: () => Promise<void>): Command {
+  const command = leaf(parent, name, "[COMMAND]", description);
+  return command.action((words: string[]) => {
+    if (words.length > 0) throw unknownCommand(command, words[0]);
+    return byDefault();
+  });
+}
+
+function leaf(parent: Command, name: string, usage: string, description: string): Command {
+  return (
+    parent
+      .command(name)
+      .aliases(abbreviations(name, parent))
+      // An empty one would stand for commander's own.
+      .usage(usage || " ")
+      .description(description)
+      .argument("[words...]")
+      .configureHelp(help)
+  );
+}
+
+/** Puts a group's grammar under its help, as `ip mptcp help` has it. */
+function listUsages(command: Command): void {
+  const lines = command.commands.map((below) => `  ${help.commandUsage(below)}`);
+  command.addHelpText("after", `\n${lines.join("\n")}`);
+}
+
+/** "mptcpctl endpoint add" */
+function pathOf(command: Command): string {
+  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
+}
+
+/** Every prefix that no command before it has, as ip(8) takes them: the first that fits is meant. */
+function abbreviations(name: string, parent: Command): string[] {
+  const taken = new Set(parent.commands.flatMap((other) => [other.name(), ...other.aliases()]));
+  const prefixes = Array.from(name, (_, index) => name.slice(0, index)).slice(1);
+  return prefixes.filter((prefix) => !taken.has(prefix));
+}
+
+function policyOptions(command: Command): Command {
+  return command
+    .option("--config <file>", `mptcpd's configuration, if not ${defaultConfigFile}`)
+    .option(
+      "--runtime-dir <directory>",
+      "mptcpd's runtime directory, if not $RUNTIME_DIRECTORY or /run/mptcpd",
+    );
+}
+
+function unknownCommand(parent: Command, word: string | undefined): UsageError {
+  const allowed = parent.commands.map((command) => command.name()).join(", ");
+  const path = parent.parent === null ? "" : `${parent.name()}: `;
+  const problem = word === undefined ? "a command is missing" : `"${word}" is not understood`;
+  return new UsageError(`${path}${problem}; allowed: ${allowed}`);
+}

@@ -1,0 +1,102 @@
+import { join } from "node:path";
+import { LabProcess, run, type SpawnOptions } from "./process.ts";
+
+export type LabEndpoint = { id: number; address: string; port?: number; dev?: string; flags: string[] };
+export type LabLimits = { subflows: number; addAddrAccepted: number };
+
+/** Where iproute2 keeps the names of network namespaces. */
+export const namespaceDirectory = "/run/netns";
+
+/** A host of the lab: a network namespace in which commands run. */
+export class Host {
+  readonly name: string;
+  /** Its name for `ip -n`: unique among all test files that run at the same time. */
+  readonly namespace: string;
+  readonly #processes: Set<LabProcess>;
+
+  constructor(name: string, namespace: string, processes: Set<LabProcess>) {
+    this.name = name;
+    this.namespace = namespace;
+    this.#processes = processes;
+  }
+
+  /** The namespace's file, for setns(2). */
+  get path(): string {
+    return join(namespaceDirectory, this.namespace);
+  }
+
+  /** Runs a command to its end in this host and gives what it wrote; CommandError if its exit code is not 0. */
+  run(command: string, ...args: readonly string[]): Promise<string> {
+    return run("nsenter", [`--net=${this.path}`, "--", command, ...args]);
+  }
+
+  /** Runs iproute2's ip with one line of arguments: `await host.ip("link set eth0 down")`. */
+  ip(line: string): Promise<string> {
+    return run("ip", ["-n", this.namespace, ...words(line)]);
+  }
+
+  /** As many ip command lines as you like in one process (`ip -batch`): thousands take a fraction of a second. */
+  ipBatch(lines: readonly string[]): Promise<string> {
+    return run("ip", ["-n", this.namespace, "-batch", "-"], `${lines.join("\n")}\n`);
+  }
+
+  /** Starts a command in this host. The lab kills it at its end, if nobody did before. */
+  spawn(command: string, args: readonly string[] = [], options?: SpawnOptions): LabProcess {
+    const child = new LabProcess("nsenter", [`--net=${this.path}`, "--", command, ...args], options);
+    this.#processes.add(child);
+    child.exited.finally(() => this.#processes.delete(child)).catch(() => {});
+    return child;
+  }
+
+  /** Reads a sysctl, or sets it: `await host.sysctl("net.mptcp.enabled", 0)`. Dots in interface names: use slashes. */
+  async sysctl(name: string, value?: string | number): Promise<string> {
+    const path = `/proc/sys/${name.includes("/") ? name : name.replaceAll(".", "/")}`;
+    if (value === undefined) return (await this.run("cat", path)).trim();
+    await this.run("sh", "-c", 'printf %s "$2" >"$1"', "sysctl", path, String(value));
+    return String(value);
+  }
+
+  /** The kernel's endpoints as `ip mptcp` reads them, in the order of their ids. */
+  async endpoints(): Promise<LabEndpoint[]> {
+    const rows: unknown = JSON.parse(await this.ip("-j mptcp endpoint show"));
+    if (!Array.isArray(rows)) throw new Error(`ip -j mptcp endpoint gave ${JSON.stringify(rows)}`);
+    return rows.map(decodeEndpoint).sort((a, b) => a.id - b.id);
+  }
+
+  /** The addresses of the kernel's endpoints, sorted: what most tests ask about. */
+  async endpointAddresses(): Promise<string[]> {
+    return (await this.endpoints()).map(({ address }) => address).sort();
+  }
+
+  async limits(): Promise<LabLimits> {
+    const text = await this.ip("mptcp limits show");
+    const numberAfter = (word: string) => Number(text.match(new RegExp(`${word} (\\d+)`))?.[1]);
+    return { subflows: numberAfter("subflows"), addAddrAccepted: numberAfter("add_addr_accepted") };
+  }
+
+  /** The interface's index. */
+  async ifIndex(device: string): Promise<number> {
+    const index = (await this.ip(`-o link show dev ${device}`)).match(/^(\d+):/)?.[1];
+    return Number(index);
+  }
+}
+
+const flagNames = ["signal", "subflow", "backup", "fullmesh", "implicit", "laminar"];
+
+function decodeEndpoint(row: unknown): LabEndpoint {
+  if (typeof row !== "object" || row === null) throw new Error(`not an endpoint: ${JSON.stringify(row)}`);
+  const fields = new Map<string, unknown>(Object.entries(row));
+  const port = fields.get("port");
+  const dev = fields.get("dev");
+  return {
+    id: Number(fields.get("id")),
+    address: String(fields.get("address")),
+    ...(typeof port === "number" ? { port } : {}),
+    ...(typeof dev === "string" ? { dev } : {}),
+    flags: flagNames.filter((name) => fields.get(name) === true),
+  };
+}
+
+function words(line: string): string[] {
+  return line.trim().split(/\s+/);
+}

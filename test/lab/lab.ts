@@ -1,0 +1,102 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { Host } from "./host.ts";
+import { type Cable, type CableEnds, CableRoom } from "./link.ts";
+import type { LabProcess } from "./process.ts";
+import { run } from "./process.ts";
+import { labDirectory } from "./requires.ts";
+
+/** What a lab needs of node:test's context: a way to be closed at the test's end. */
+export type Closer = { after(callback: () => Promise<void>): void };
+
+/**
+ * Hosts and links of one test: network namespaces, veth pairs between them, the processes in them.
+ *
+ * Only inside a sandbox (tools/sandbox.mjs). `Lab.create(t)` closes the lab at the end of the test `t`; without an
+ * argument, `close()` is the caller's.
+ */
+export class Lab {
+  readonly #prefix = `${process.pid}-${randomBytes(2).toString("hex")}`;
+  readonly #hosts = new Map<string, Host>();
+  readonly #processes = new Set<LabProcess>();
+  #here: Host | undefined;
+  #cables: Promise<CableRoom> | undefined;
+  #files = 0;
+
+  static async create(test?: Closer): Promise<Lab> {
+    if (!existsSync(labDirectory)) {
+      throw new Error(
+        "the lab works only in a sandbox: `npm test -- kernel`, or node tools/sandbox.mjs COMMAND",
+      );
+    }
+    const lab = new Lab();
+    mkdirSync(lab.directory);
+    test?.after(() => lab.close());
+    return lab;
+  }
+
+  /** A directory of this lab's own, in memory; gone at the end. */
+  get directory(): string {
+    return join(labDirectory, this.#prefix);
+  }
+
+  /** A path in it that nothing has taken yet. */
+  freshPath(name: string): string {
+    return join(this.directory, `${++this.#files}-${name}`);
+  }
+
+  /** The host of this name, made when first asked for: loopback up, no reverse-path filter, nothing else. */
+  async host(name: string): Promise<Host> {
+    const known = this.#hosts.get(name);
+    if (known) return known;
+    const host = new Host(name, `${this.#prefix}-${name}`, this.#processes);
+    this.#hosts.set(name, host);
+    await run("ip", ["netns", "add", host.namespace]);
+    await host.ip("link set lo up");
+    // Strict filtering drops what comes in by another interface than the route back, as with two uplinks.
+    await host.sysctl("net.ipv4.conf.all.rp_filter", 0);
+    await host.sysctl("net.ipv4.conf.default.rp_filter", 0);
+    return host;
+  }
+
+  /**
+   * The network namespace that this very process is in, as a host: for tests that call src/ directly. Its sandbox is
+   * shared with other test files that run at the same time; closing the lab takes its interfaces and endpoints away.
+   */
+  async here(): Promise<Host> {
+    if (this.#here) return this.#here;
+    const namespace = `${this.#prefix}-here`;
+    await run("ip", ["netns", "attach", namespace, String(process.pid)]);
+    this.#here = new Host("here", namespace, this.#processes);
+    return this.#here;
+  }
+
+  /** Joins two hosts by a cable, or plugs one host into nothing but a carrier; see CableEnds. */
+  async link(ends: CableEnds): Promise<Cable> {
+    this.#cables ??= this.host("cables").then((host) => new CableRoom(host));
+    return (await this.#cables).connect(ends);
+  }
+
+  /** Kills what runs and deletes what is there. Idempotent. */
+  async close(): Promise<void> {
+    const killed = [...this.#processes].map((child) => child.kill());
+    await Promise.allSettled(killed);
+    await this.#leaveHere();
+    const hosts = [...this.#hosts.values()];
+    this.#hosts.clear();
+    await Promise.all(hosts.map((host) => run("ip", ["netns", "delete", host.namespace])));
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  async #leaveHere(): Promise<void> {
+    const here = this.#here;
+    if (!here) return;
+    this.#here = undefined;
+    const names = (await here.ip("-o link show")).matchAll(/^\d+: ([^:@]+)/gm);
+    const made = [...names].flatMap(([, name]) => (name === undefined || name === "lo" ? [] : [name]));
+    await here.ipBatch([...made.map((name) => `link delete ${name}`), "mptcp endpoint flush"]);
+    await here.ip("addr flush dev lo scope global");
+    await run("ip", ["netns", "delete", here.namespace]);
+  }
+}

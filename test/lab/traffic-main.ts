@@ -1,0 +1,3 @@
+import { runTrafficEnd } from "./traffic-ends.ts";
+
+await runTrafficEnd(process.argv.slice(2));

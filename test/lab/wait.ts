@@ -1,0 +1,82 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { inspect } from "node:util";
+
+export type WaitOptions<Value> = {
+  /** Which value ends the wait; without it, any but undefined, null and false. */
+  until?: (value: Value) => boolean;
+  deadlineMs?: number;
+};
+
+/** How long a wait lasts that names no deadline: far longer than any of the awaited things takes. */
+export const defaultDeadlineMs = 5000;
+
+const pollIntervalMs = 10;
+
+/**
+ * Reads a state until it is as wanted, and gives the value that was. A read that throws counts as "not yet".
+ * Fails at the deadline with an error that shows the last value seen.
+ */
+export async function waitFor<Value>(
+  description: string,
+  read: () => Value | Promise<Value>,
+  { until = isSomething, deadlineMs = defaultDeadlineMs }: WaitOptions<Value> = {},
+): Promise<Value> {
+  const start = performance.now();
+  for (;;) {
+    const outcome = await attempt(read);
+    if ("value" in outcome && until(outcome.value)) return outcome.value;
+    if (performance.now() - start >= deadlineMs) {
+      const last = "value" in outcome ? inspect(outcome.value, { depth: 5 }) : inspect(outcome.error);
+      throw new Error(`waited ${deadlineMs} ms for ${description}; last seen: ${last}`);
+    }
+    await delay(pollIntervalMs);
+  }
+}
+
+/** Repeats assertions until they hold: `await eventually("both endpoints", async () => assert.deepEqual(…))`. */
+export async function eventually(
+  description: string,
+  assertions: () => void | Promise<void>,
+  options: { deadlineMs?: number } = {},
+): Promise<void> {
+  await waitFor(
+    description,
+    async () => {
+      await assertions();
+      return true;
+    },
+    options,
+  );
+}
+
+/** Fails with `description` unless the promise settles before the deadline. */
+export async function within<Value>(
+  description: string,
+  promise: Promise<Value>,
+  deadlineMs = defaultDeadlineMs,
+): Promise<Value> {
+  const timer = new AbortController();
+  const deadline = delay(deadlineMs, undefined, { signal: timer.signal }).then(() => {
+    throw new Error(`waited ${deadlineMs} ms for ${description}`);
+  });
+  try {
+    return await Promise.race([promise, deadline]);
+  } finally {
+    timer.abort();
+    deadline.catch(() => {});
+  }
+}
+
+function isSomething(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== false;
+}
+
+async function attempt<Value>(
+  read: () => Value | Promise<Value>,
+): Promise<{ value: Value } | { error: unknown }> {
+  try {
+    return { value: await read() };
+  } catch (error) {
+    return { error };
+  }
+}

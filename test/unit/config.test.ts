@@ -1,0 +1,264 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { containerRule, defaultConfig, notifyFlags } from "../../src/config/config.ts";
+import { ConfigError } from "../../src/config/error.ts";
+import { type Overrides, parseConfig } from "../../src/config/load.ts";
+import { core, path } from "../../src/config/schema.ts";
+import { endpointFlags } from "../../src/kernel/mptcp-pm.ts";
+
+const load = (text: string, overrides: Overrides = {}) =>
+  parseConfig(Buffer.from(text), { file: "f.conf", overrides });
+const configOf = (text: string, overrides?: Overrides) => load(text, overrides).config;
+
+function errorsOf(text: string, overrides?: Overrides): readonly string[] {
+  try {
+    load(text, overrides);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    assert.equal(error.code, "ECONFIG");
+    return error.lines;
+  }
+  return assert.fail("the file was accepted");
+}
+
+describe("mptcpd.conf", () => {
+  it("may be empty: every key has a default", () => {
+    assert.deepEqual(load(""), { config: defaultConfig, warnings: [], notices: [] });
+    assert.deepEqual(configOf("").paths, [containerRule]);
+    assert.equal(configOf("").addressFlags.toString(), "subflow");
+    assert.equal(configOf("").removalDelay, 2000);
+  });
+
+  it("sets every key of [core]", () => {
+    const text = `[core]
+      log=journal
+      plugin-dir=/x
+      path-manager=addr_adv
+      addr-flags=subflow , backup,
+      notify-flags=existing,check_route
+      load-plugins=addr_adv , sspi
+      on-stop=remove
+      removal-delay=0.5`;
+    assert.deepEqual(load(text), {
+      config: {
+        log: "journal",
+        pluginDirectory: "/x",
+        pathManager: "addr_adv",
+        loadPlugins: ["addr_adv", "sspi"],
+        addressFlags: endpointFlags.of("subflow", "backup"),
+        notifyFlags: notifyFlags.of("existing", "check_route"),
+        onStop: "remove",
+        removalDelay: 500,
+        paths: [containerRule],
+      },
+      warnings: [],
+      notices: [],
+    });
+  });
+
+  it("has rules in the file's order, which take the place of the built-in one", () => {
+    const { paths } = configOf(`[path lte]
+match-interface=wwan*, usb0
+match-kind=physical
+match-address=10.0.0.0/8 , FD00:0::/8,192.0.2.1
+flags=signal
+priority=-5
+max=1
+port=8443
+bypass-tunnel=yes
+[path rest]
+ignore=yes`);
+    assert.deepEqual(paths, [
+      {
+        name: "lte",
+        source: "f.conf:1",
+        matchInterface: ["wwan*", "usb0"],
+        matchKind: ["physical"],
+        matchAddress: [
+          { family: 4, address: "10.0.0.0", length: 8 },
+          { family: 6, address: "fd00::", length: 8 },
+          { family: 4, address: "192.0.2.1", length: 32 },
+        ],
+        ignore: false,
+        flags: endpointFlags.of("signal"),
+        priority: -5,
+        max: 1,
+        port: 8443,
+        bypassTunnel: true,
+      },
+      { ...containerRule, name: "rest", source: "f.conf:10", matchInterface: undefined },
+    ]);
+  });
+
+  for (const [line, message] of [
+    ["log=bogus", `log: "bogus" is unknown: allowed are stderr, syslog, journal or null`],
+    ["log=jornal", `log: "jornal" is unknown: allowed are stderr, syslog, journal or null (did you mean journal?)`],
+    ["log=", "log: is empty: allowed are stderr, syslog, journal or null"],
+    ["plugin-dir=", "plugin-dir: is empty: give a value, or leave it out"],
+    ["path-manager=", "path-manager: is empty: give a value, or leave it out"],
+    ["load-plugins=", "load-plugins: is empty: give a value, or leave it out"],
+    ["load-plugins=,", "load-plugins: has an empty item: separate items by one comma"],
+    ["load-plugins=a,,b", "load-plugins: has an empty item: separate items by one comma"],
+    [
+      "addr-flags=subflow,implicit",
+      `addr-flags: "implicit" is unknown: allowed are signal, subflow, backup, fullmesh or laminar`,
+    ],
+    ["addr-flags=signal,fullmesh", "addr-flags: has both signal and fullmesh: the kernel takes one of them"],
+    [
+      "notify-flags=Existing",
+      `notify-flags: "Existing" is unknown: allowed are existing, skip_link_local, skip_loopback or check_route (did you mean existing?)`,
+    ],
+    ["on-stop=delete", `on-stop: "delete" is unknown: allowed are keep or remove`],
+    [
+      "removal-delay=2s",
+      `removal-delay: "2s" is not a number of seconds: allowed are 0 to 86400, fractions such as 0.5 too`,
+    ],
+    ["removal-delay=99999", "removal-delay: is more than a day: allowed are 0 to 86400, fractions such as 0.5 too"],
+  ] as const) {
+    it(`refuses ${line}`, () => assert.deepEqual(errorsOf(`[core]\n${line}`), [`f.conf:2: ${message}`]));
+  }
+
+  for (const [line, message] of [
+    ["flags=", "flags: is empty: give a value, or leave it out"],
+    ["match-interface=eth[0", `match-interface: "eth[0" is not a glob: allowed are *, ? and [...]`],
+    ["match-address=10.0.0.1/8", `match-address: "10.0.0.1/8" has bits beyond its length: write 10.0.0.0/8 or 10.0.0.1/32`],
+    ["match-address=eth0", `match-address: "eth0" is not an address or network such as 10.0.0.0/8 or fd00::/8`],
+    ["match-address=::/129", `match-address: "::/129" has no valid prefix length: 0 to 128 for IPv6`],
+    ["ignore=true", `ignore: "true" is unknown: allowed are yes or no`],
+    ["priority=40000", `priority: "40000" is not a whole number from -32768 to 32767`],
+    ["max=0", `max: "0" is not a whole number from 1 to 255`],
+    ["port=http", `port: "http" is not a whole number from 1 to 65535`],
+    ["port=80", "port: needs the flag signal and not subflow, has subflow; add flags=signal"],
+    [
+      "flag=signal",
+      "flag is not a key of [path x]: known are match-interface, match-kind, match-address, ignore, flags, priority, max, port and bypass-tunnel (did you mean flags?)",
+    ],
+  ] as const) {
+    it(`refuses ${line} in a rule`, () => assert.deepEqual(errorsOf(`[path x]\n${line}`), [`f.conf:2: ${message}`]));
+  }
+
+  it("reports every fault, in the order of the lines", () => {
+    assert.deepEqual(
+      errorsOf("[core]\nlog=x\nbad\n[path p]\nmax=0\nfoo=1\nport=0").map((line) => line.split(":")[1]),
+      ["2", "3", "5", "6", "7"],
+    );
+  });
+
+  it("reports at most a hundred of them, and how many are left out", () => {
+    const lines = errorsOf("bad\n".repeat(250));
+    assert.equal(lines.length, 101);
+    assert.equal(lines.at(-1), "f.conf: and 150 more like these");
+  });
+
+  it("warns of keys of [core] that it does not know", () => {
+    const { warnings } = load("[core]\nlogs=null");
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0] ?? "", /^f\.conf:2: logs is not a key of \[core\]: .* \(did you mean log\?\); it is ignored$/);
+  });
+
+  it("warns of sections of others, and of plugins' ones", () => {
+    const { warnings } = load("[wifi]\nx=1\n[plugin foo]\ny=1");
+    assert.match(warnings[0] ?? "", /^f\.conf:1: "\[wifi\]" is an unknown section and is ignored/);
+    assert.match(warnings[1] ?? "", /^f\.conf:3: \[plugin foo\] has no effect/);
+  });
+
+  for (const section of ["path", "Core", "core x", "path a b", "pth a", "path ü", "paths x", "plugin"]) {
+    it(`refuses [${section}], which looks like one of its own`, () => {
+      assert.match(errorsOf(`[${section}]`)[0] ?? "", /is not a section: known are \[core\]/);
+    });
+  }
+
+  it("warns of what cannot take effect", () => {
+    const { warnings } = load("[path a]\nignore=yes\nmax=1\n[path b]\npriority=1");
+    assert.deepEqual(warnings, [
+      "f.conf:3: max has no effect in [path a]: ignore=yes",
+      "f.conf:4: [path b] is never reached: [path a] matches everything",
+    ]);
+  });
+});
+
+describe("the command line", () => {
+  it("wins over the file, and the file over the defaults", () => {
+    const config = configOf("[core]\nlog=null\npath-manager=sspi", { log: "syslog" });
+    assert.equal(config.log, "syslog");
+    assert.equal(config.pathManager, "sspi");
+    assert.equal(config.onStop, "keep");
+  });
+
+  it("decides with the file whether a port can be told to peers", () => {
+    const rule = "[path x]\nport=80";
+    assert.equal(configOf(rule, { addressFlags: endpointFlags.of("signal") }).paths[0]?.port, 80);
+    assert.match(errorsOf(`[core]\naddr-flags=signal\n${rule}`, { addressFlags: endpointFlags.of("backup") })[0] ?? "", /^f\.conf:4: port:/);
+  });
+});
+
+describe("existing addresses", () => {
+  it("become endpoints whatever notify-flags says", () => {
+    assert.ok(configOf("[core]\nnotify-flags=check_route").notifyFlags.has("existing"));
+    assert.ok(configOf("", { notifyFlags: notifyFlags.of() }).notifyFlags.has("existing"));
+  });
+
+  it("are spoken of when notify-flags leaves them out", () => {
+    assert.equal(load("[core]\nnotify-flags=check_route").notices.length, 1);
+    assert.equal(load("[core]\nnotify-flags=existing,check_route").notices.length, 0);
+    assert.equal(load("[core]\nnotify-flags=").notices.length, 0);
+  });
+});
+
+describe("the parser", () => {
+  it("throws ConfigError and nothing else, whatever the bytes", () => {
+    const lines = fc.constantFrom(
+      "[core]", "[path x]", "[path", "log=", "addr-flags=signal,fullmesh", "match-interface=[", "match-address=::/0",
+      "port=1", "flags=signal", "\\", "=", "\r", "__proto__=1", "constructor=1", "[constructor]", "[__proto__ x]",
+    );
+    const text = fc.oneof(
+      fc.uint8Array({ maxLength: 200 }),
+      fc.string({ unit: "binary" }).map((value) => Buffer.from(value)),
+      fc.array(fc.oneof(lines, fc.string())).map((parts) => Buffer.from(parts.join("\n"))),
+    );
+    fc.assert(
+      fc.property(text, (bytes) => {
+        try {
+          parseConfig(bytes, { file: "f" });
+        } catch (error) {
+          if (!(error instanceof ConfigError)) throw error;
+          for (const line of error.lines) assert.match(line, /^f:\d+: [^\n]+$/);
+        }
+      }),
+      { numRuns: 5000 },
+    );
+  });
+});
+
+describe("the example file that is shipped", () => {
+  const example = readFileSync(new URL("packaging/mptcpd.conf", checkout()), "utf8");
+
+  it("has the container rule and the default path manager switched on, and is otherwise as no file at all", () => {
+    const { config, warnings, notices } = load(example);
+    assert.deepEqual([...warnings, ...notices], []);
+    const [rule] = config.paths;
+    assert.deepEqual(config, { ...defaultConfig, pathManager: "addr_adv", paths: [rule] });
+    assert.deepEqual({ ...rule, source: "built in" }, containerRule);
+  });
+
+  it("stays valid with everything switched on", () => {
+    const everything = example.replace(/^# (?=\[|[a-z-]+=)/gm, "");
+    assert.deepEqual(load(everything).warnings, []);
+    assert.equal(configOf(everything).paths.length, 3);
+  });
+
+  for (const [name, text] of [["it", example], ["docs/configuration.md", readFileSync(new URL("docs/configuration.md", checkout()), "utf8")]] as const) {
+    it(`documents every key: ${name}`, () => {
+      for (const key of [...Object.keys(core.entries), ...Object.keys(path.entries)]) {
+        assert.ok(text.includes(`${key}=`) || text.includes(`\`${key}\``), `${key} is missing`);
+      }
+    });
+  }
+});
+
+/** The checkout's root, wherever the test was compiled to. */
+function checkout(): URL {
+  return new URL(`file://${process.cwd()}/`);
+}
