@@ -21,9 +21,13 @@ export class Holds {
    * @param delay in milliseconds; with 0 an endpoint that is lost is given up in the same run
    */
   apply(delay: number, policy: (expired: ReadonlySet<string>) => Decision[]): Decision[] {
-    const decisions = policy(this.#expired(delay));
-    const began = this.#update(decisions);
-    return began && delay === 0 ? policy(this.#expired(delay)) : decisions;
+    for (;;) {
+      const expired = this.#expired(delay);
+      const decisions = policy(expired);
+      this.#update(decisions);
+      const now = this.#expired(delay);
+      if (now.size === expired.size && [...now].every((address) => expired.has(address))) return decisions;
+    }
   }
 
   /** Milliseconds until the next delay is over; undefined: none is running. */
@@ -40,20 +44,17 @@ export class Holds {
     );
   }
 
-  #update(decisions: readonly Decision[]): boolean {
-    let began = false;
+  #update(decisions: readonly Decision[]): void {
     const named = new Set<string>();
     for (const { address, outcome, code } of decisions) {
       named.add(address);
-      if (outcome === "endpoint") this.#holds.delete(address);
-      if (outcome !== "held") continue;
       const hold = this.#holds.get(address);
-      // An address that vanishes from a link that was long down gets the delay anew.
-      if (hold && (hold.code === code || code !== "address-gone")) continue;
-      this.#holds.set(address, { since: this.#clock.now(), code });
-      began = true;
+      // An address that vanishes from a link that was down before gets the delay anew.
+      const vanished = hold !== undefined && code === "address-gone" && hold.code !== code;
+      if (outcome === "endpoint") this.#holds.delete(address);
+      else if (vanished || (outcome === "held" && !hold))
+        this.#holds.set(address, { since: this.#clock.now(), code });
     }
     for (const address of this.#holds.keys()) if (!named.has(address)) this.#holds.delete(address);
-    return began;
   }
 }

@@ -89,9 +89,13 @@ export class EndpointTable {
    *   does not show
    */
   async execute(step: Step): Promise<boolean> {
-    if (step.kind === "add") return await this.#add(step.endpoint, step.reason);
+    if (step.kind === "add") return await this.#add(this.#withoutDropped(step.endpoint), step.reason);
     if (step.kind === "change") return await this.#change(step.endpoint, step.flags, step.reason);
     return await this.#delete(step.endpoint, step.reason);
+  }
+
+  #withoutDropped(endpoint: Endpoint): Endpoint {
+    return { ...endpoint, flags: endpoint.flags.without(...this.#droppedFlags) };
   }
 
   async #add(endpoint: Endpoint, reason: string): Promise<boolean> {

@@ -1,0 +1,305 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { endpointFlags } from "../../../src/kernel/mptcp-pm.ts";
+import { endpointOf } from "../policy/world.ts";
+import { permissionDenied, World } from "./fakes.ts";
+
+const eth0 = { addresses: ["10.0.0.1"] };
+const eth1 = { addresses: ["10.0.1.1"] };
+const cut = { ...eth0, flags: ["up"] as const };
+
+describe("the reconciler", () => {
+  it("makes an endpoint of each usable address, and raises the limits first", async (t) => {
+    const world = new World(t);
+    await world.become({ eth0, eth1 });
+    assert.deepEqual(world.kernel.list, ["1 10.0.0.1 subflow", "2 10.0.1.1 subflow"]);
+    assert.deepEqual(world.commands(), ["limits 4/4", "add 10.0.0.1", "add 10.0.1.1"]);
+  });
+
+  it("does nothing when nothing is to be done", async (t) => {
+    const world = new World(t);
+    await world.become({ eth0 });
+    world.commands();
+    await world.become({ eth0 });
+    await world.resync();
+    assert.deepEqual(world.commands(), []);
+  });
+
+  it("gives an address its former id, and no id twice", async (t) => {
+    const world = new World(t);
+    await world.become({ eth0, eth1 });
+    await world.become({ eth0: { addresses: [] }, eth1 });
+    await world.become({ eth0: { addresses: ["10.0.0.9"] }, eth1 });
+    await world.become({ eth0: { addresses: ["10.0.0.9", "10.0.0.1"] }, eth1 });
+    assert.deepEqual(world.kernel.list.sort(), [
+      "1 10.0.0.9 subflow",
+      "2 10.0.1.1 subflow",
+      "3 10.0.0.1 subflow",
+    ]);
+  });
+
+  it("changes backup and fullmesh in place", async (t) => {
+    const world = new World(t);
+    await world.become({ eth0 });
+    world.commands();
+    world.config = { ...world.config, addressFlags: endpointFlags.of("subflow", "backup") };
+    await world.become({ eth0 });
+    assert.deepEqual(world.commands(), ["change 1"]);
+    assert.deepEqual(world.kernel.list, ["1 10.0.0.1 subflow,backup"]);
+  });
+
+  it("deletes and adds for other flags, keeps the id, and says that it breaks subflows", async (t) => {
+    const world = new World(t);
+    await world.become({ eth0 });
+    world.config = { ...world.config, addressFlags: endpointFlags.of("signal") };
+    await world.become({ eth0 });
+    assert.deepEqual(world.kernel.list, ["1 10.0.0.1 signal"]);
+    assert.match(world.said("info"), /flags subflow become signal; this breaks its subflows/);
+  });
+
+  it("runs once more for whatever changed during a run", async (t) => {
+    const world = new World(t);
+    world.kernel.beforeCommand = (command) => {
+      if (command === "add 10.0.0.1") void world.become({ eth1 });
+    };
+    await world.become({ eth0 });
+    assert.deepEqual(world.kernel.addresses, ["10.0.1.1"]);
+  });
+});
+
+describe("the removal delay", () => {
+  it("keeps a lost endpoint for its time, and no longer", async (t) => {
+    const world = new World(t);
+    world.config = { ...world.config, removalDelay: 2000 };
+    await world.become({ eth0, eth1 });
+    await world.become({ eth0: { addresses: [] }, eth1 });
+    await world.advance(1999);
+    assert.deepEqual(world.kernel.addresses, ["10.0.0.1", "10.0.1.1"]);
+    await world.advance(1);
+    assert.deepEqual(world.kernel.addresses, ["10.0.1.1"]);
+  });
+
+  it("begins anew after the address came back", async (t) => {
+    const world = new World(t);
+    world.config = { ...world.config, removalDelay: 2000 };
+    await world.become({ eth0, eth1 });
+    await world.become({ eth0: cut, eth1 });
+    await world.advance(1500);
+    await world.become({ eth0, eth1 });
+    await world.become({ eth0: cut, eth1 });
+    await world.advance(1500);
+    assert.deepEqual(world.kernel.addresses, ["10.0.0.1", "10.0.1.1"]);
+  });
+
+  it("begins anew when the address of a dead link vanishes", async (t) => {
+    const world = new World(t);
+    world.config = { ...world.config, removalDelay: 2000 };
+    await world.become({ eth0 });
+    await world.become({ eth0: cut });
+    await world.advance(60_000);
+    assert.deepEqual(world.kernel.addresses, ["10.0.0.1"], "kept: nothing else is usable");
+    await world.become({ eth0: { ...cut, addresses: [] } });
+    await world.advance(1999);
+    assert.deepEqual(world.kernel.addresses, ["10.0.0.1"]);
+    await world.advance(1);
+    assert.deepEqual(world.kernel.addresses, []);
+  });
+});
+
+describe("endpoints of others", () => {
+  it("are never touched: neither by address, nor by id, nor when everything of ours goes", async (t) => {
+    const world = new World(t);
+    const theirs = [
+      endpointOf({ id: 1, address: "10.0.0.1", ifIndex: 0 }),
+      endpointOf({ id: 2, address: "192.168.7.7" }),
+    ];
+    world.kernel.endpoints = [...theirs];
+    await world.become({ eth0, eth1 });
+    await world.become({});
+    await world.reconciler.stop({ remove: true });
+    assert.deepEqual(world.kernel.endpoints, theirs);
+  });
+
+  it("are not deleted in place of ours when they took its id", async (t) => {
+    const world = new World(t);
+    await world.become({ eth0 });
+    const theirs = endpointOf({ id: 1, address: "192.168.7.7" });
+    world.kernel.endpoints = [theirs];
+    await world.become({ eth0: { addresses: [] } });
+    assert.deepEqual(world.kernel.endpoints, [theirs]);
+  });
+
+  it("are succeeded when they go", async (t) => {
+    const world = new World(t);
+    world.kernel.endpoints = [endpointOf({ id: 5, address: "10.0.0.1", ifIndex: 0 })];
+    await world.become({ eth0 });
+    assert.deepEqual(world.commands(), []);
+    world.kernel.endpoints = [];
+    await world.advance(30_000);
+    assert.deepEqual(world.kernel.list, ["1 10.0.0.1 subflow"]);
+  });
+
+  it("give way if the kernel made them for itself", async (t) => {
+    const world = new World(t);
+    world.kernel.endpoints = [endpointOf({ id: 3, address: "10.0.0.1", ifIndex: 0, flags: ["implicit"] })];
+    await world.become({ eth0 });
+    assert.deepEqual(world.kernel.list, ["3 10.0.0.1 subflow"]);
+    assert.deepEqual(
+      world.ledger().endpoints.map(({ id }) => id),
+      [3],
+      "with the id that the kernel chose",
+    );
+  });
+});
+
+describe("drift", () => {
+  it("is repaired within 30 s, with one warning", async (t) => {
+    const world = new World(t);
+    await world.become({ eth0, eth1 });
+    world.kernel.endpoints = world.kernel.endpoints.filter(({ id }) => id !== 1);
+    await world.advance(30_000);
+    await world.advance(30_000);
+    assert.deepEqual(world.kernel.addresses, ["10.0.0.1", "10.0.1.1"]);
+    assert.equal(world.said("warning"), "endpoint 1 10.0.0.1 dev eth0 subflow: deleted by somebody else");
+  });
+
+  it("of flags is repaired in place", async (t) => {
+    const world = new World(t);
+    await world.become({ eth0 });
+    await world.kernel.changeEndpoint({ id: 1, flags: endpointFlags.of("backup") });
+    world.commands();
+    await world.resync();
+    assert.deepEqual(world.commands(), ["change 1"]);
+    assert.match(world.said("warning"), /changed by somebody else/);
+  });
+});
+
+describe("a kernel that is full", () => {
+  const many = { eth0: { addresses: Array.from({ length: 10 }, (_, index) => `10.0.0.${index + 1}`) } };
+
+  it("is filled; the rest waits, and is promoted when a slot frees", async (t) => {
+    const world = new World(t);
+    await world.become(many);
+    assert.equal(world.kernel.endpoints.length, 8);
+    assert.match(world.said("notice"), /this kernel holds 8 endpoints/);
+    assert.equal(world.said("error"), "");
+    world.network = { ...world.network, addresses: world.network.addresses.slice(1) };
+    world.reconciler.trigger();
+    await world.reconciler.settled();
+    assert.ok(world.kernel.addresses.includes("10.0.0.9"));
+    assert.equal(world.kernel.endpoints.length, 8);
+  });
+
+  it("is known as such after a restart", async (t) => {
+    const world = new World(t);
+    await world.become(many);
+    world.startReconciler();
+    world.commands();
+    await world.become(many);
+    assert.deepEqual(
+      world.commands().filter((command) => command.startsWith("add")),
+      [],
+    );
+  });
+
+  it("caps the limits at what it names", async (t) => {
+    const world = new World(t);
+    await world.become(many);
+    assert.deepEqual(world.kernel.limits, { subflows: 8, addAddrAccepted: 8 });
+  });
+});
+
+describe("limits", () => {
+  it("that the administrator set higher stay", async (t) => {
+    const world = new World(t);
+    world.kernel.limits = { subflows: 7, addAddrAccepted: 6 };
+    await world.become({ eth0 });
+    assert.deepEqual(world.kernel.limits, { subflows: 7, addAddrAccepted: 6 });
+  });
+
+  it("are given back with on-stop=remove, as they were found before the first start", async (t) => {
+    const world = new World(t);
+    await world.become({ eth0 });
+    world.startReconciler();
+    await world.become({ eth0, eth1 });
+    await world.reconciler.stop({ remove: true });
+    assert.deepEqual(world.kernel.limits, { subflows: 2, addAddrAccepted: 0 });
+    assert.deepEqual(world.kernel.endpoints, []);
+  });
+
+  it("that somebody else changed since are left alone", async (t) => {
+    const world = new World(t);
+    await world.become({ eth0 });
+    world.kernel.limits = { subflows: 6, addAddrAccepted: 1 };
+    await world.reconciler.stop({ remove: true });
+    assert.deepEqual(world.kernel.limits, { subflows: 6, addAddrAccepted: 1 });
+  });
+});
+
+describe("a failure", () => {
+  it("is tried again, waiting longer each time, and said once", async (t) => {
+    const world = new World(t);
+    let attempts = 0;
+    world.kernel.beforeCommand = (command) => {
+      if (command.startsWith("add") && ++attempts < 4) throw permissionDenied("add endpoint 10.0.0.1");
+    };
+    await world.become({ eth0 });
+    for (const wait of [100, 200, 400]) await world.advance(wait);
+    assert.deepEqual(world.kernel.addresses, ["10.0.0.1"]);
+    assert.equal(world.said("error").split("\n").length, 1);
+  });
+
+  it("of one command does not keep the others back", async (t) => {
+    const world = new World(t);
+    world.kernel.beforeCommand = (command) => {
+      if (command === "add 10.0.0.1") throw permissionDenied("add endpoint 10.0.0.1");
+    };
+    await world.become({ eth0, eth1 });
+    assert.deepEqual(world.kernel.addresses, ["10.0.1.1"]);
+  });
+
+  it("without an answer leaves the endpoint ours if it was made", async (t) => {
+    const world = new World(t);
+    const add = world.kernel.addEndpoint.bind(world.kernel);
+    world.kernel.addEndpoint = async (endpoint) => {
+      await add(endpoint);
+      throw new Error("no answer from the kernel");
+    };
+    await world.become({ eth0 });
+    await world.advance(100);
+    assert.deepEqual(
+      world.ledger().endpoints.map(({ address }) => address),
+      ["10.0.0.1"],
+    );
+    assert.equal(world.kernel.commands.filter((command) => command.startsWith("add")).length, 1);
+  });
+});
+
+describe("a flag that the kernel drops silently", () => {
+  it("is read back, said once, and not fought over", async (t) => {
+    const world = new World(t);
+    world.config = { ...world.config, addressFlags: endpointFlags.of("subflow", "laminar") };
+    await world.become({ eth0, eth1 });
+    await world.resync();
+    assert.deepEqual(world.kernel.list, ["1 10.0.0.1 subflow", "2 10.0.1.1 subflow"]);
+    assert.equal(
+      world.said("warning"),
+      "this kernel does not know the flag laminar: endpoints go without it",
+    );
+  });
+});
+
+describe("a preview", () => {
+  it("tells what a run would do, and changes nothing", async (t) => {
+    const world = new World(t);
+    await world.become({ eth0 });
+    world.network = { ...world.network, addresses: [] };
+    world.commands();
+    const { steps } = await world.reconciler.preview();
+    assert.deepEqual(
+      steps.map(({ kind, reason }) => `${kind}: ${reason}`),
+      ["delete: no longer an address of eth0"],
+    );
+    assert.deepEqual(world.commands(), []);
+  });
+});

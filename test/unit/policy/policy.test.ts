@@ -1,0 +1,250 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { defaultConfig, notifyFlags } from "../../../src/config/config.ts";
+import { endpointFlags } from "../../../src/kernel/mptcp-pm.ts";
+import type { PolicyInput } from "../../../src/policy/input.ts";
+import { decide, desiredEndpoints } from "../../../src/policy/policy.ts";
+import { endpointOf, foreign, inputOf, type LinkSketch, networkOf, ours, ruleOf, settle } from "./world.ts";
+
+/** Each decision as "ADDRESS OUTCOME CODE". */
+function verdicts(input: PolicyInput): string[] {
+  return decide(input).map(({ address, outcome, code }) => `${address} ${outcome} ${code}`);
+}
+
+function wanted(input: PolicyInput): string[] {
+  return desiredEndpoints(decide(input)).map(({ address }) => address);
+}
+
+const eth0 = { addresses: ["10.0.0.1"] };
+const eth1 = { addresses: ["10.0.1.1"] };
+const down = { flags: [] as const };
+
+describe("rules", () => {
+  const network = networkOf({
+    eth0,
+    wwan0: { addresses: ["10.0.1.1"] },
+    docker0: { addresses: ["172.17.0.1"] },
+  });
+  const paths = [
+    ruleOf({
+      name: "lte",
+      matchInterface: ["wwan*"],
+      flags: endpointFlags.of("subflow", "backup"),
+      priority: 10,
+    }),
+    ruleOf({ name: "containers", matchInterface: ["docker*"], ignore: true }),
+    ruleOf({ name: "all", port: 8080, flags: endpointFlags.of("signal") }),
+  ];
+  const decisions = decide(inputOf(network, { config: { ...defaultConfig, paths } }));
+
+  it("give flags and ports; the first that matches decides", () => {
+    assert.deepEqual(
+      desiredEndpoints(decisions).map(({ address, flags, port }) => `${address} ${flags} ${port}`),
+      ["10.0.0.1 signal 8080", "10.0.1.1 subflow,backup 0"],
+    );
+  });
+
+  it("ignore, and the reason names the rule", () => {
+    assert.equal(decisions.at(-1)?.reason, "ignored by [path containers] (test:1)");
+  });
+
+  it("cap the endpoints of one interface", () => {
+    const two = networkOf({ eth0: { addresses: ["10.0.0.1", "10.0.0.2", "10.0.0.3"] }, eth1 });
+    const config = { ...defaultConfig, paths: [ruleOf({ name: "one", max: 1 })] };
+    assert.deepEqual(wanted(inputOf(two, { config })), ["10.0.0.1", "10.0.1.1"]);
+    const live = ours(endpointOf({ address: "10.0.0.3" }));
+    assert.deepEqual(
+      wanted(inputOf(two, { config, current: live })),
+      ["10.0.0.3", "10.0.1.1"],
+      "who is live stays",
+    );
+  });
+
+  it("name interfaces by their alternative names too", () => {
+    const named = networkOf({ eth0: { altNames: ["uplink"], addresses: ["10.0.0.1"] } });
+    const config = {
+      ...defaultConfig,
+      paths: [ruleOf({ name: "up", matchInterface: ["uplink"], ignore: true })],
+    };
+    assert.deepEqual(verdicts(inputOf(named, { config })), ["10.0.0.1 unusable ignored"]);
+  });
+});
+
+describe("check_route", () => {
+  const config = { ...defaultConfig, paths: [], notifyFlags: notifyFlags.of("check_route") };
+
+  it("wants a default route by the address's interface, or both halves of one", () => {
+    const network = networkOf({
+      eth0: { ...eth0, defaultRoute: true },
+      eth1,
+      eth2: { addresses: ["10.0.2.1"] },
+    });
+    const half = (destination: string) => ({
+      ...(network.defaultRoutes[0] ?? assert.fail()),
+      destination,
+      prefixLength: 1,
+      hops: [{ ifIndex: 4, weight: 1 }],
+    });
+    const defaultRoutes = [...network.defaultRoutes, half("0.0.0.0"), half("128.0.0.0")];
+    assert.deepEqual(verdicts(inputOf({ ...network, defaultRoutes }, { config })), [
+      "10.0.0.1 endpoint usable",
+      "10.0.1.1 unusable no-default-route",
+      "10.0.2.1 endpoint usable",
+    ]);
+  });
+});
+
+describe("a tunnel that the host's traffic leaves by", () => {
+  const wg0 = { kind: "wireguard", type: 65534, addresses: ["10.8.0.2"] };
+  const links = { eth0: { addresses: ["10.0.0.1", "2001:470::1"] }, wg0 };
+
+  it("leaves the other interfaces without endpoints, of both families", () => {
+    assert.deepEqual(verdicts(inputOf(networkOf(links, ["wg0"]))), [
+      "10.0.0.1 unusable bypasses-tunnel",
+      "2001:470::1 unusable bypasses-tunnel",
+      "10.8.0.2 endpoint usable",
+    ]);
+  });
+
+  it("does not, if only some traffic takes it", () => {
+    assert.deepEqual(wanted(inputOf(networkOf(links, ["eth0"]))), ["10.0.0.1", "2001:470::1", "10.8.0.2"]);
+  });
+
+  it("does not, if a rule says bypass-tunnel", () => {
+    const config = {
+      ...defaultConfig,
+      paths: [ruleOf({ name: "eth", matchInterface: ["eth*"], bypassTunnel: true })],
+    };
+    assert.equal(wanted(inputOf(networkOf(links, ["wg0"]), { config })).length, 3);
+  });
+
+  it("takes endpoints away at once when it comes up", () => {
+    const current = ours(endpointOf({ address: "10.0.0.1" }));
+    assert.deepEqual(wanted(inputOf(networkOf(links, ["wg0"]), { current })), ["10.8.0.2"]);
+  });
+
+  it("is no TAP device, and no Ethernet bridge", () => {
+    const tap = { kind: "tun", type: 1, addresses: ["10.8.0.2"] };
+    assert.equal(wanted(inputOf(networkOf({ eth0, tap0: tap }, ["tap0"]))).length, 2);
+  });
+
+  it("is of no account for IPv4 if it is sit, which is how hosts get IPv6", () => {
+    const he = { kind: "sit", type: 776, addresses: ["2001:470:1f0a::2"] };
+    assert.deepEqual(verdicts(inputOf(networkOf({ eth0: links.eth0, he }, ["he"]))), [
+      "10.0.0.1 endpoint usable",
+      "2001:470::1 unusable bypasses-tunnel",
+      "2001:470:1f0a::2 endpoint usable",
+    ]);
+  });
+});
+
+describe("endpoints of others", () => {
+  const network = networkOf({ eth0 });
+
+  it("serve an address", () => {
+    const current = foreign(endpointOf({ address: "10.0.0.1", id: 7, ifIndex: 0 }));
+    assert.deepEqual(verdicts(inputOf(network, { current })), ["10.0.0.1 served foreign-endpoint"]);
+  });
+
+  it("serve it not if they have a port and ours would not, or are implicit", () => {
+    const withPort = foreign(endpointOf({ address: "10.0.0.1", port: 1001, flags: ["signal"] }));
+    const implicit = foreign(endpointOf({ address: "10.0.0.1", flags: ["implicit"] }));
+    assert.deepEqual(wanted(inputOf(network, { current: withPort })), ["10.0.0.1"]);
+    assert.deepEqual(wanted(inputOf(network, { current: implicit })), ["10.0.0.1"]);
+  });
+
+  it("take slots", () => {
+    const current = foreign(endpointOf({ address: "192.168.9.9", id: 3 }));
+    const two = networkOf({ eth0, eth1 });
+    assert.deepEqual(wanted(inputOf(two, { current, capacity: 2 })), ["10.0.0.1"]);
+  });
+});
+
+describe("an endpoint that is lost", () => {
+  const endpoint = endpointOf({ address: "10.0.0.1" });
+  const current = ours(endpoint);
+  const expired = new Set(["10.0.0.1"]);
+  const gone: LinkSketch = { addresses: [] };
+
+  it("is held while its removal delay runs: address gone, link down, carrier lost, deprecated", () => {
+    const losses: LinkSketch[] = [
+      gone,
+      { ...eth0, ...down },
+      { ...eth0, flags: ["up"] },
+      { addresses: [{ address: "10.0.0.1", flags: ["deprecated"] }] },
+    ];
+    for (const loss of losses) {
+      const [decision] = decide(inputOf(networkOf({ eth0: loss, eth1 }), { current }));
+      assert.equal(
+        decide(inputOf(networkOf({ eth0: loss }), { current })).length,
+        1,
+        "one decision, not two",
+      );
+      assert.ok(decision);
+      assert.deepEqual(wanted(inputOf(networkOf({ eth0: loss, eth1 }), { current })).sort(), [
+        "10.0.0.1",
+        "10.0.1.1",
+      ]);
+      assert.deepEqual(wanted(inputOf(networkOf({ eth0: loss, eth1 }), { current, expired })), ["10.0.1.1"]);
+    }
+  });
+
+  it("goes at once when its interface is gone, or a rule ignores it", () => {
+    assert.deepEqual(verdicts(inputOf(networkOf({}), { current })), ["10.0.0.1 unusable interface-gone"]);
+    const config = { ...defaultConfig, paths: [ruleOf({ name: "none", ignore: true })] };
+    assert.deepEqual(verdicts(inputOf(networkOf({ eth0 }), { current, config })), [
+      "10.0.0.1 unusable ignored",
+    ]);
+  });
+
+  it("stays on a dead link for as long as no other endpoint is usable", () => {
+    const alone = inputOf(networkOf({ eth0: { ...eth0, ...down } }), { current, expired });
+    assert.deepEqual(verdicts(alone), ["10.0.0.1 held link-down"]);
+    const vanished = inputOf(networkOf({ eth0: gone }), { current, expired });
+    assert.deepEqual(wanted(vanished), [], "but not if its address is gone");
+    const served = foreign(endpointOf({ address: "10.0.1.1", id: 9, ifIndex: 3 }));
+    const both = networkOf({ eth0: { ...eth0, ...down }, eth1 });
+    assert.deepEqual(
+      wanted(inputOf(both, { current: [...current, ...served], expired })),
+      [],
+      "nor if another's is",
+    );
+  });
+
+  it("keeps its address from another interface until it goes", () => {
+    const moved = networkOf({ eth0: gone, eth1: { addresses: ["10.0.0.1"] } });
+    assert.deepEqual(verdicts(inputOf(moved, { current })), [
+      "10.0.0.1 waiting same-address",
+      "10.0.0.1 held address-gone",
+    ]);
+    const after = desiredEndpoints(decide(inputOf(moved, { current, expired })));
+    assert.deepEqual(
+      after.map(({ ifIndex }) => ifIndex),
+      [3],
+    );
+  });
+});
+
+describe("an adopted endpoint without a device", () => {
+  it("stays as it is while any interface has its address", () => {
+    const current = ours(endpointOf({ address: "10.0.0.1", ifIndex: 0 }));
+    const [desired] = desiredEndpoints(decide(inputOf(networkOf({ eth0 }), { current })));
+    assert.equal(desired?.ifIndex, 0);
+  });
+});
+
+describe("one address on two interfaces", () => {
+  it("is one endpoint, on the interface where it is live", () => {
+    const network = networkOf({ eth0, eth1: { addresses: ["10.0.0.1"] } });
+    assert.deepEqual(verdicts(inputOf(network)), [
+      "10.0.0.1 endpoint usable",
+      "10.0.0.1 waiting same-address",
+    ]);
+    const live = ours(endpointOf({ address: "10.0.0.1", ifIndex: 3 }));
+    const { decisions } = settle(inputOf(network, { current: live }));
+    assert.deepEqual(
+      desiredEndpoints(decisions).map(({ ifIndex }) => ifIndex),
+      [3],
+    );
+  });
+});
