@@ -31,8 +31,9 @@ export class LimitKeeper {
     this.#administrators = record && sameLimits(this.#current, record.set) ? record.found : this.#current;
   }
 
+  /** What the limits should be. They are only ever raised: lowering them as addresses go would gain nothing. */
   wanted(endpoints: readonly DesiredEndpoint[]): Limits {
-    return limitsFor(endpoints, this.#administrators, this.#maximum);
+    return limitsFor(endpoints, this.#current, this.#maximum);
   }
 
   /** Sets the limits if they are not what the endpoints need. */

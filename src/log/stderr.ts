@@ -27,16 +27,14 @@ export class StderrSink implements Sink {
   }
 
   write({ level, message }: Entry): void {
-    const lines = [this.#format(level, message)];
-    if (this.#dropped > 0) lines.unshift(this.#format("warning", `${this.#dropped} messages were lost here`));
-    // At most PIPE_BUF (4096 bytes) a write, which pipe(7) takes whole or not at all.
-    for (const line of lines) {
-      if (!this.#tryWrite(line)) {
-        this.#dropped += 1;
-        return;
-      }
+    const lost = this.#dropped === 0 ? "" : this.#format("warning", `messages lost here: ${this.#dropped}`);
+    try {
+      // One write of less than PIPE_BUF (4096 bytes), which pipe(7) takes whole or not at all.
+      writeSync(this.#fd, lost + this.#format(level, message));
+      this.#dropped = 0;
+    } catch {
+      this.#dropped += 1;
     }
-    this.#dropped = 0;
   }
 
   close(): void {
@@ -46,16 +44,7 @@ export class StderrSink implements Sink {
   #format(level: Level, message: string): string {
     const color = this.#colors ? sgr[level] : undefined;
     const word = color === undefined ? `${level}:` : `\x1b[${color}m${level}:\x1b[0m`;
-    return `${word} ${cut(oneLine(message), 1300)}\n`;
-  }
-
-  #tryWrite(line: string): boolean {
-    try {
-      writeSync(this.#fd, line);
-      return true;
-    } catch {
-      return false;
-    }
+    return `${word} ${cut(oneLine(message), 1200)}\n`;
   }
 }
 

@@ -66,7 +66,7 @@ function* readOptions(argv: readonly string[]): Generator<Use> {
 
 function readLong(word: string, words: Iterator<string>): Use {
   const [, given = "", value] = /^--([^=]*)(?:=(.*))?$/s.exec(word) ?? [];
-  const option = findLong(given);
+  const option = findLong(given, word);
   const name = `--${option.long}`;
   if (option.argument === undefined) {
     if (value !== undefined) throw new UsageError(`option '${name}' doesn't allow an argument`);
@@ -97,16 +97,16 @@ function* readCluster(word: string, words: Iterator<string>): Generator<Use> {
 }
 
 /** The option of that name, or the only one that begins so; the C program's options come before the new ones. */
-function findLong(given: string): Option {
+function findLong(given: string, word: string): Option {
   const candidates = options.filter(({ long }) => long.startsWith(given));
   const exact = candidates.find(({ long }) => long === given);
   if (exact !== undefined) return exact;
   const upstream = candidates.filter(({ isNew }) => isNew === undefined);
   const [only, ...others] = upstream.length > 0 ? upstream : candidates;
-  if (only === undefined) throw new UsageError(`unrecognized option '--${given}'`);
+  if (only === undefined) throw new UsageError(`unrecognized option '${word}'`);
   if (others.length === 0) return only;
   const names = candidates.map(({ long }) => `'--${long}'`).join(" ");
-  throw new UsageError(`option '--${given}' is ambiguous; possibilities: ${names}`);
+  throw new UsageError(`option '${word}' is ambiguous; possibilities: ${names}`);
 }
 
 function following(words: Iterator<string>): string | undefined {

@@ -96,10 +96,11 @@ export class Daemon {
     });
   }
 
-  /** Takes a new configuration into force, and reads everything again. */
+  /** Takes a new configuration into force; resolves when everything was read again and is as it should be. */
   async reload(config: Config): Promise<void> {
     this.#config = config;
     this.resync();
+    await this.#monitor?.settled();
     await this.#reconciler.settled();
   }
 

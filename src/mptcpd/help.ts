@@ -17,7 +17,7 @@ function help(): string {
     ...options.flatMap(describe),
     "",
     ...wrap("An option wins over the configuration file. A long option may be abbreviated.".split(" "), 0, 0),
-    "Exit status: 0 stopped; 1 cannot run here; 64 wrong usage; 70 a fault of mptcpd.",
+    "Exit status: 0 stopped; 1 cannot run here; 64 wrong usage; 70 its own fault.",
     "",
   ].join("\n");
 }

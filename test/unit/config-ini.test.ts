@@ -5,7 +5,9 @@ import { parseIni } from "../../src/config/ini.ts";
 
 const parse = (text: string) => parseIni(Buffer.from(text));
 const entriesOf = (text: string) =>
-  Object.fromEntries(parse(text).sections.flatMap(({ entries }) => entries.map(({ key, value }) => [key, value])));
+  Object.fromEntries(
+    parse(text).sections.flatMap(({ entries }) => entries.map(({ key, value }) => [key, value])),
+  );
 const problemsOf = (text: string | Uint8Array) =>
   parseIni(Buffer.from(text)).problems.map(({ line, message }) => `${line}: ${message}`);
 
@@ -43,22 +45,40 @@ describe("the grammar of mptcpd.conf", () => {
   });
 
   it("takes keys such as __proto__ for what they are", () => {
-    assert.deepEqual(parse("[s]\n__proto__=1").sections[0]?.entries, [{ key: "__proto__", value: "1", line: 2 }]);
+    assert.deepEqual(parse("[s]\n__proto__=1").sections[0]?.entries, [
+      { key: "__proto__", value: "1", line: 2 },
+    ]);
   });
 
   for (const [what, text, problem] of [
-    ["a line without =", "[core]\nlog", `2: "log" has no "="; allowed are KEY=VALUE, [SECTION] and # COMMENT`],
+    [
+      "a line without =",
+      "[core]\nlog",
+      `2: "log" has no "="; allowed are KEY=VALUE, [SECTION] and # COMMENT`,
+    ],
     ["a key before any section", "log=null", "1: log stands before any section; put [core] above it"],
-    ["a bad key", "[core]\nlög=1", `2: "lög" is not a key; allowed are letters, digits and the characters _ . -`],
+    [
+      "a bad key",
+      "[core]\nlög=1",
+      `2: "lög" is not a key; allowed are letters, digits and the characters _ . -`,
+    ],
     ["no key", "[core]\n=1", `2: "" is not a key; allowed are letters, digits and the characters _ . -`],
     ["a bad escape", "[core]\na=\\x", `2: a: "\\x" is no escape; allowed are \\s \\n \\t \\r \\\\`],
     ["a lone backslash", "[core]\na=b\\ ", `2: a: "\\" is no escape; allowed are \\s \\n \\t \\r \\\\`],
     ["a key twice", "[core]\na=1\n\na=2", "4: a was given on line 2 already; keep one of them"],
-    ["a section twice", "[core]\n[path x]\n[core]", "3: [core] was begun on line 1 already; put its keys there"],
+    [
+      "a section twice",
+      "[core]\n[path x]\n[core]",
+      "3: [core] was begun on line 1 already; put its keys there",
+    ],
     ["a header without ]", "[core", `1: "[core" has no closing ]; allowed is [NAME]`],
     ["a header without a name", "[ ]", "1: the section has no name; allowed is [NAME]"],
     ["text after ]", "[core] # x", `1: "# x" follows the section's ]; comments need a line of their own`],
-    ["a byte order mark", "\ufeff[core]", "1: the file begins with a byte order mark; save it as UTF-8 without one"],
+    [
+      "a byte order mark",
+      "\ufeff[core]",
+      "1: the file begins with a byte order mark; save it as UTF-8 without one",
+    ],
     ["a NUL", "[core]\na=\0", "2: the line holds the control character U+0000; allowed are \\n, \\r and \\t"],
   ] as const) {
     it(`refuses ${what}`, () => assert.deepEqual(problemsOf(text), [problem]));
@@ -93,7 +113,10 @@ describe("the grammar of mptcpd.conf", () => {
       fc.tuple(word, word).map((words) => words.join(" ")),
     );
     const text = fc.string({ unit: "grapheme" }).filter((value) => !/(?![\n\t\r])\p{Cc}|\p{Cs}/u.test(value));
-    const value = fc.oneof(text, fc.string({ unit: fc.constantFrom(" ", "\n", "\t", "\r", "\\", "=", "#", "[", "s") }));
+    const value = fc.oneof(
+      text,
+      fc.string({ unit: fc.constantFrom(" ", "\n", "\t", "\r", "\\", "=", "#", "[", "s") }),
+    );
     const section = fc.tuple(
       name,
       fc.uniqueArray(fc.tuple(key, value), { selector: ([first]) => first, maxLength: 6 }),
@@ -101,24 +124,29 @@ describe("the grammar of mptcpd.conf", () => {
     const blanks = fc.constantFrom("", " ", "\t ", "  ");
     const documents = fc.uniqueArray(section, { selector: ([first]) => first, maxLength: 5 });
     fc.assert(
-      fc.property(documents, blanks, fc.constantFrom("\n", "\r\n", "\n# x\n", "\n\n"), (document, blank, end) => {
-        const lines = document.flatMap(([header, entries]) => [
-          `${blank}[${blank}${header}${blank}]${blank}`,
-          ...entries.map(([left, right]) => `${blank}${left}${blank}=${blank}${escape(right)}${blank}`),
-        ]);
-        const { sections, problems } = parse(lines.join(end));
-        assert.deepEqual(problems, []);
-        assert.deepEqual(
-          sections.map((read) => [read.name, read.entries.map((entry) => [entry.key, entry.value])]),
-          document,
-        );
-      }),
+      fc.property(
+        documents,
+        blanks,
+        fc.constantFrom("\n", "\r\n", "\n# x\n", "\n\n"),
+        (document, blank, end) => {
+          const lines = document.flatMap(([header, entries]) => [
+            `${blank}[${blank}${header}${blank}]${blank}`,
+            ...entries.map(([left, right]) => `${blank}${left}${blank}=${blank}${escaped(right)}${blank}`),
+          ]);
+          const { sections, problems } = parse(lines.join(end));
+          assert.deepEqual(problems, []);
+          assert.deepEqual(
+            sections.map((read) => [read.name, read.entries.map((entry) => [entry.key, entry.value])]),
+            document,
+          );
+        },
+      ),
       { numRuns: 2000 },
     );
   });
 });
 
-function escape(value: string): string {
+function escaped(value: string): string {
   const letters: Record<string, string> = { "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", " ": "\\s" };
   return value.replace(/[\\\n\t\r ]/g, (character) => letters[character] ?? character);
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { containerRule, defaultConfig, notifyFlags } from "../../src/config/config.ts";
@@ -7,6 +8,7 @@ import { ConfigError } from "../../src/config/error.ts";
 import { type Overrides, parseConfig } from "../../src/config/load.ts";
 import { core, path } from "../../src/config/schema.ts";
 import { endpointFlags } from "../../src/kernel/mptcp-pm.ts";
+import { checkout } from "../lab/checkout.ts";
 
 const load = (text: string, overrides: Overrides = {}) =>
   parseConfig(Buffer.from(text), { file: "f.conf", overrides });
@@ -94,7 +96,10 @@ ignore=yes`);
 
   for (const [line, message] of [
     ["log=bogus", `log: "bogus" is unknown: allowed are stderr, syslog, journal or null`],
-    ["log=jornal", `log: "jornal" is unknown: allowed are stderr, syslog, journal or null (did you mean journal?)`],
+    [
+      "log=jornal",
+      `log: "jornal" is unknown: allowed are stderr, syslog, journal or null (did you mean journal?)`,
+    ],
     ["log=", "log: is empty: allowed are stderr, syslog, journal or null"],
     ["plugin-dir=", "plugin-dir: is empty: give a value, or leave it out"],
     ["path-manager=", "path-manager: is empty: give a value, or leave it out"],
@@ -115,7 +120,10 @@ ignore=yes`);
       "removal-delay=2s",
       `removal-delay: "2s" is not a number of seconds: allowed are 0 to 86400, fractions such as 0.5 too`,
     ],
-    ["removal-delay=99999", "removal-delay: is more than a day: allowed are 0 to 86400, fractions such as 0.5 too"],
+    [
+      "removal-delay=99999",
+      "removal-delay: is more than a day: allowed are 0 to 86400, fractions such as 0.5 too",
+    ],
   ] as const) {
     it(`refuses ${line}`, () => assert.deepEqual(errorsOf(`[core]\n${line}`), [`f.conf:2: ${message}`]));
   }
@@ -123,8 +131,14 @@ ignore=yes`);
   for (const [line, message] of [
     ["flags=", "flags: is empty: give a value, or leave it out"],
     ["match-interface=eth[0", `match-interface: "eth[0" is not a glob: allowed are *, ? and [...]`],
-    ["match-address=10.0.0.1/8", `match-address: "10.0.0.1/8" has bits beyond its length: write 10.0.0.0/8 or 10.0.0.1/32`],
-    ["match-address=eth0", `match-address: "eth0" is not an address or network such as 10.0.0.0/8 or fd00::/8`],
+    [
+      "match-address=10.0.0.1/8",
+      `match-address: "10.0.0.1/8" has bits beyond its length: write 10.0.0.0/8 or 10.0.0.1/32`,
+    ],
+    [
+      "match-address=eth0",
+      `match-address: "eth0" is not an address or network such as 10.0.0.0/8 or fd00::/8`,
+    ],
     ["match-address=::/129", `match-address: "::/129" has no valid prefix length: 0 to 128 for IPv6`],
     ["ignore=true", `ignore: "true" is unknown: allowed are yes or no`],
     ["priority=40000", `priority: "40000" is not a whole number from -32768 to 32767`],
@@ -136,8 +150,16 @@ ignore=yes`);
       "flag is not a key of [path x]: known are match-interface, match-kind, match-address, ignore, flags, priority, max, port and bypass-tunnel (did you mean flags?)",
     ],
   ] as const) {
-    it(`refuses ${line} in a rule`, () => assert.deepEqual(errorsOf(`[path x]\n${line}`), [`f.conf:2: ${message}`]));
+    it(`refuses ${line} in a rule`, () =>
+      assert.deepEqual(errorsOf(`[path x]\n${line}`), [`f.conf:2: ${message}`]));
   }
+
+  it("refuses a port with signal and subflow, as the kernel does", () => {
+    assert.match(
+      errorsOf("[path x]\nport=80\nflags=signal,subflow")[0] ?? "",
+      /^f\.conf:2: port: needs the flag signal/,
+    );
+  });
 
   it("reports every fault, in the order of the lines", () => {
     assert.deepEqual(
@@ -155,7 +177,10 @@ ignore=yes`);
   it("warns of keys of [core] that it does not know", () => {
     const { warnings } = load("[core]\nlogs=null");
     assert.equal(warnings.length, 1);
-    assert.match(warnings[0] ?? "", /^f\.conf:2: logs is not a key of \[core\]: .* \(did you mean log\?\); it is ignored$/);
+    assert.match(
+      warnings[0] ?? "",
+      /^f\.conf:2: logs is not a key of \[core\]: .* \(did you mean log\?\); it is ignored$/,
+    );
   });
 
   it("warns of sections of others, and of plugins' ones", () => {
@@ -190,7 +215,10 @@ describe("the command line", () => {
   it("decides with the file whether a port can be told to peers", () => {
     const rule = "[path x]\nport=80";
     assert.equal(configOf(rule, { addressFlags: endpointFlags.of("signal") }).paths[0]?.port, 80);
-    assert.match(errorsOf(`[core]\naddr-flags=signal\n${rule}`, { addressFlags: endpointFlags.of("backup") })[0] ?? "", /^f\.conf:4: port:/);
+    assert.match(
+      errorsOf(`[core]\naddr-flags=signal\n${rule}`, { addressFlags: endpointFlags.of("backup") })[0] ?? "",
+      /^f\.conf:4: port:/,
+    );
   });
 });
 
@@ -210,8 +238,22 @@ describe("existing addresses", () => {
 describe("the parser", () => {
   it("throws ConfigError and nothing else, whatever the bytes", () => {
     const lines = fc.constantFrom(
-      "[core]", "[path x]", "[path", "log=", "addr-flags=signal,fullmesh", "match-interface=[", "match-address=::/0",
-      "port=1", "flags=signal", "\\", "=", "\r", "__proto__=1", "constructor=1", "[constructor]", "[__proto__ x]",
+      "[core]",
+      "[path x]",
+      "[path",
+      "log=",
+      "addr-flags=signal,fullmesh",
+      "match-interface=[",
+      "match-address=::/0",
+      "port=1",
+      "flags=signal",
+      "\\",
+      "=",
+      "\r",
+      "__proto__=1",
+      "constructor=1",
+      "[constructor]",
+      "[__proto__ x]",
     );
     const text = fc.oneof(
       fc.uint8Array({ maxLength: 200 }),
@@ -233,7 +275,7 @@ describe("the parser", () => {
 });
 
 describe("the example file that is shipped", () => {
-  const example = readFileSync(new URL("packaging/mptcpd.conf", checkout()), "utf8");
+  const example = readFileSync(join(checkout, "packaging/mptcpd.conf"), "utf8");
 
   it("has the container rule and the default path manager switched on, and is otherwise as no file at all", () => {
     const { config, warnings, notices } = load(example);
@@ -249,7 +291,10 @@ describe("the example file that is shipped", () => {
     assert.equal(configOf(everything).paths.length, 3);
   });
 
-  for (const [name, text] of [["it", example], ["docs/configuration.md", readFileSync(new URL("docs/configuration.md", checkout()), "utf8")]] as const) {
+  for (const [name, text] of [
+    ["it", example],
+    ["docs/configuration.md", readFileSync(join(checkout, "docs/configuration.md"), "utf8")],
+  ] as const) {
     it(`documents every key: ${name}`, () => {
       for (const key of [...Object.keys(core.entries), ...Object.keys(path.entries)]) {
         assert.ok(text.includes(`${key}=`) || text.includes(`\`${key}\``), `${key} is missing`);
@@ -257,8 +302,3 @@ describe("the example file that is shipped", () => {
     });
   }
 });
-
-/** The checkout's root, wherever the test was compiled to. */
-function checkout(): URL {
-  return new URL(`file://${process.cwd()}/`);
-}

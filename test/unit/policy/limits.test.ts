@@ -20,12 +20,12 @@ describe("limits", () => {
     assert.deepEqual(limitsFor(endpoints(9), found, 8), { subflows: 8, addAddrAccepted: 8 });
   });
 
-  it("are never below what the administrator set", () => {
+  it("are never lowered", () => {
     const high = { subflows: 8, addAddrAccepted: 7 };
     assert.deepEqual(limitsFor(endpoints(1), high, 8), high);
   });
 
-  it("are the administrator's when there are no endpoints", () => {
+  it("stay when there are no endpoints", () => {
     assert.deepEqual(limitsFor([], found, 8), found);
   });
 });
