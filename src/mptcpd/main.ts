@@ -69,6 +69,8 @@ class Service {
   #loaded: LoadedConfig;
   #sink: Sink;
   #log: Logger;
+  #daemon: Daemon | undefined;
+  #reloadAsked = false;
 
   constructor(request: Settings) {
     this.#request = request;
@@ -79,24 +81,31 @@ class Service {
 
   async run(): Promise<void> {
     process.on("uncaughtException", (error) => this.#crash(error));
+    const stopped = this.#listenToSignals();
     this.#sayWarnings();
     const daemon = await this.#start();
     if (!daemon) return;
-    const stopped = new Promise<void>((resolve) => {
-      for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, resolve);
-    });
-    process.on("SIGHUP", () => void this.#reload(daemon));
-    // Node would open a debugger's port at SIGUSR1, and die at SIGUSR2.
-    for (const signal of ["SIGUSR1", "SIGUSR2"] as const) process.on(signal, () => undefined);
+    this.#daemon = daemon;
     this.#keepWatchdog();
     this.#notifier.ready();
     this.#log.notice("ready");
+    if (this.#reloadAsked) await this.#reload();
     await stopped;
     this.#notifier.stopping();
     await daemon.stop();
     this.#log.notice("stopped");
     this.#sink.close();
     process.exit(0);
+  }
+
+  /** From the first moment, since others know our pid as soon as we hold the lock. Resolves at SIGTERM or SIGINT. */
+  #listenToSignals(): Promise<void> {
+    process.on("SIGHUP", () => void this.#reload());
+    // Node would open a debugger's port at SIGUSR1, and die at SIGUSR2.
+    for (const signal of ["SIGUSR1", "SIGUSR2"] as const) process.on(signal, () => undefined);
+    return new Promise((resolve) => {
+      for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
+    });
   }
 
   async #start(): Promise<Daemon | undefined> {
@@ -116,7 +125,12 @@ class Service {
   }
 
   /** A file that is wrong is refused as a whole: the old configuration stays in force. */
-  async #reload(daemon: Daemon): Promise<void> {
+  async #reload(): Promise<void> {
+    const daemon = this.#daemon;
+    if (!daemon) {
+      this.#reloadAsked = true;
+      return;
+    }
     this.#notifier.reloading();
     try {
       this.#loaded = load(this.#request);
