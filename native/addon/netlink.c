@@ -20,6 +20,7 @@ struct netlink_socket {
 	int fd; /* -1 once closed */
 	uint32_t port;
 	unsigned sends; /* under way on the pool, each using fd */
+	bool overrun; /* the kernel dropped datagrams, and JavaScript was not told yet */
 	bool closing;
 	bool polled;    /* the loop has the poll handle */
 	bool reachable; /* JavaScript has the handle, whose finalizer will come */
@@ -113,12 +114,25 @@ static void on_readable(uv_poll_t *handle, int status, int events UNUSED) {
 		if (error) deliver(s, error);
 	}
 	size_t largest = 0;
-	for (int batch = 0; batch < BATCHES_PER_WAKEUP && !s->closing; batch++) {
+	/*
+	 * After an overrun the kernel drops all that comes, without telling of it again, until the queue was empty once
+	 * (NETLINK_S_CONGESTED, net/netlink/af_netlink.c). So it is emptied first, and reported then: what the listener
+	 * reads in answer is the state after everything that was dropped.
+	 */
+	for (int batch = 0; (batch < BATCHES_PER_WAKEUP || s->overrun) && !s->closing; batch++) {
 		int count = receive(s, &largest);
-		if (count == -EAGAIN) break;
-		deliver(s, count);
-		/* A short batch drained the queue, or stopped at an error, which makes the socket readable again. */
-		if (count >= 0 && count < SLOTS) break;
+		/* A short batch emptied the queue, or stopped at an error, which makes the socket readable again. */
+		bool emptied = count == -EAGAIN || (count >= 0 && count < SLOTS);
+		if (count == -ENOBUFS)
+			s->overrun = true;
+		else if (count != -EAGAIN)
+			deliver(s, count);
+		if (!emptied) continue;
+		if (s->overrun && !s->closing) {
+			s->overrun = false;
+			deliver(s, -ENOBUFS);
+		}
+		break;
 	}
 	/* After a large dump, give the memory back; what small events touch, a page each, stays. */
 	if (largest > PAGE) madvise(s->addon->slab, (size_t)SLOTS * SLOT_SIZE, MADV_DONTNEED);

@@ -64,8 +64,17 @@ export type ConnectionEvent = Omit<Decoded<typeof connection>, "oldServerSide"> 
 
 export const closed = attributes({ token });
 
-/** The peer has announced an address (ADD_ADDR). The port is there if the peer gave one. */
-export const announced = attributes({ token, remoteId, family, remoteAddress, remotePort: u16be(10) });
+/**
+ * The peer has announced an address (ADD_ADDR). The port is the announced one, or else the peer's of the subflow that
+ * ADD_ADDR came by (mptcp_event_addr_announced). Linux 6.18 leaves out the family.
+ */
+export const announced = attributes({
+  token,
+  remoteId,
+  family: u16(2),
+  remoteAddress,
+  remotePort,
+});
 
 /** The peer has withdrawn an address (REMOVE_ADDR). */
 export const removed = attributes({ token, remoteId });

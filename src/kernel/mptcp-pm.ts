@@ -109,10 +109,12 @@ export class MptcpPm {
 
   /**
    * ERANGE: no slot is left, the extended ack tells the maximum (EINVAL before Linux 6.2). EEXIST: the address or the id
-   * is taken. EINVAL: flags that exclude each other, or a port without `signal`.
+   * is taken. EINVAL: flags that exclude each other, or a port without `signal`. For a port the kernel opens a listener, so
+   * the address must be there (EADDRNOTAVAIL) and the port free (EADDRINUSE).
    */
   addEndpoint(endpoint: NewEndpoint): Promise<void> {
-    return this.#change(`add endpoint ${nameOf(endpoint)}`, command.addAddr, {
+    return this.#family.requestNow(`add endpoint ${nameOf(endpoint)}`, pmMessage, {
+      command: command.addAddr,
       address: toAttributes(endpoint),
     });
   }
@@ -163,7 +165,11 @@ export class MptcpPm {
   /** Both, at once. EINVAL: more than the kernel's maximum, which the extended ack tells. */
   setLimits({ subflows, addAddrAccepted }: Limits): Promise<void> {
     const what = `set limits to subflows ${subflows}, add_addr_accepted ${addAddrAccepted}`;
-    return this.#change(what, command.setLimits, { subflows, addAddrAccepted });
+    return this.#family.requestNow(what, pmMessage, {
+      command: command.setLimits,
+      subflows,
+      addAddrAccepted,
+    });
   }
 
   // What follows is for connections of the userspace path manager (net/mptcp/pm_userspace.c), by their token.
@@ -218,13 +224,13 @@ export class MptcpPm {
 
   /**
    * What connections, subflows and listeners do, from now on. Comes by a socket of its own, so that a burst of events
-   * costs no reply to a command. `overrun`: events were lost. `error`: an event made no sense; uncaught if not given.
+   * costs no reply to a command. `overrun`: events were lost. `error`: an event made no sense, the next ones still come.
    * EPERM without CAP_NET_ADMIN.
    */
   events(handlers: {
     event(event: MptcpEvent): void;
-    overrun?(): void;
-    error?(error: unknown): void;
+    overrun(): void;
+    error(error: unknown): void;
   }): Subscription {
     const connection = NetlinkConnection.open(this.#options);
     const family = this.#family;
@@ -233,8 +239,8 @@ export class MptcpPm {
       this.#eventConnections.delete(connection);
       connection.close();
     };
-    if (handlers.overrun) connection.onOverrun(handlers.overrun);
-    if (handlers.error) connection.onError(handlers.error);
+    connection.onOverrun(() => handlers.overrun());
+    connection.onError((error) => handlers.error(error));
     try {
       if (group === undefined)
         throw new NetlinkError("ENOENT", "the kernel's mptcp_pm has no group for events");

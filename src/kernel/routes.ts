@@ -161,7 +161,8 @@ export function decodeRoute(message: NetlinkMessage, maxPrefixLength = 128): Rou
 }
 
 /**
- * "new" is also a change. The kernel drops IPv4 routes without a word when their link goes down or their source address
+ * "new" is also a change: a route that is replaced is told by its successor alone, of the same prefix, table and metric
+ * (NLM_F_REPLACE). The kernel drops IPv4 routes without a word when their link goes down or their source address
  * goes (net/ipv4/fib_frontend.c, fib_disable_ip): dump again after those.
  */
 export function decodeRouteEvent(

@@ -54,13 +54,13 @@ export type MptcpSubflow = {
   readonly remote: SocketAddress;
   readonly localId: number;
   readonly remoteId: number;
-  /** Of the connection at the other end; 0 in the initial subflow, which does not need it. */
+  /** Of the connection at the other end; only the side that sent MP_JOIN knows it, else 0. */
   readonly remoteToken: number;
   /** The interface that it is bound to, as those of an endpoint with `dev` are; 0 = none. */
   readonly ifIndex: number;
   readonly state: TcpState;
   readonly flags: Bits<SubflowFlag>;
-  /** Payload bytes; `sent` and `acked` are of this side. `sent` counts retransmissions too. */
+  /** Payload bytes. `sent` counts retransmissions too, `acked` the SYN as one. */
   readonly bytes: { readonly sent: number; readonly acked: number; readonly received: number };
   readonly mptcp: SubflowInfo;
   readonly tcp: TcpInfo;

@@ -78,7 +78,7 @@ export class NetlinkConnection {
       ...options,
       onReceive: (data, senderPort, groups) => this.#receive(data, senderPort, groups),
       onOverrun: () => this.#overrun(),
-      onError: (error) => this.#failAll(() => error, error),
+      onError: (error) => this.#fail(error),
     });
   }
 
@@ -89,6 +89,20 @@ export class NetlinkConnection {
       NLM_F_ACK,
       () => undefined,
       (bytes) => this.#transport.send(bytes),
+    );
+    return exchange.outcome;
+  }
+
+  /**
+   * As `request`, sent at once from this thread: for changes that the kernel makes quickly and somebody waits for. A
+   * thread of the pool costs two wake-ups, which take longer than they do.
+   */
+  requestNow(request: Request): Promise<void> {
+    const exchange = this.#start(
+      request,
+      NLM_F_ACK,
+      () => undefined,
+      (bytes) => this.#transport.sendNow(bytes),
     );
     return exchange.outcome;
   }
@@ -120,13 +134,17 @@ export class NetlinkConnection {
   /**
    * Joins multicast groups. Netlink does not say for sure by which group a message came, so `handler` gets every
    * notification of this connection, once, and goes by its type. The message's bytes are valid only during the call.
+   * Throws NetlinkError: EPERM where a group is for administrators.
    */
   subscribe(groups: number | readonly number[], handler: (message: NetlinkMessage) => void): Subscription {
     const joined = typeof groups === "number" ? [groups] : groups;
-    for (const group of joined) {
-      const members = this.#members.get(group) ?? 0;
-      if (members === 0) this.#transport.joinGroup(group);
-      this.#members.set(group, members + 1);
+    for (const [index, group] of joined.entries()) {
+      try {
+        this.#join(group);
+      } catch (cause) {
+        this.#leave(joined.slice(0, index));
+        throw socketError(`join multicast group ${group}`, cause);
+      }
     }
     // Of its own, so that one function can subscribe twice.
     const own = (message: NetlinkMessage) => handler(message);
@@ -188,7 +206,7 @@ export class NetlinkConnection {
     void exchange.over.then(() => this.#exchanges.delete(sequence));
     const header = { type, flags: flags | kind | NLM_F_REQUEST, sequence, portId: this.#transport.portId };
     const unsent = (cause: unknown) => {
-      exchange.fail(this.#closed ? new ClosedError(what) : sendError(what, cause));
+      exchange.fail(this.#closed ? new ClosedError(what) : socketError(what, cause));
       exchange.end();
     };
     if (this.#closed) unsent(undefined);
@@ -211,9 +229,9 @@ export class NetlinkConnection {
   #receive(datagram: Uint8Array, senderPort: number, groups: number): void {
     if (senderPort !== 0 || this.#closed) return;
     try {
-      for (const message of messages(datagram)) this.#dispatch(message, groups);
+      for (const message of messages(datagram)) if (!this.#closed) this.#dispatch(message, groups);
     } catch (error) {
-      this.#failAll(() => error, error);
+      this.#fail(error);
     }
   }
 
@@ -238,6 +256,12 @@ export class NetlinkConnection {
     }
   }
 
+  #join(group: number): void {
+    const members = this.#members.get(group) ?? 0;
+    if (members === 0) this.#transport.joinGroup(group);
+    this.#members.set(group, members + 1);
+  }
+
   #leave(groups: readonly number[]): void {
     for (const group of groups) {
       const members = (this.#members.get(group) ?? 0) - 1;
@@ -251,9 +275,11 @@ export class NetlinkConnection {
     for (const listener of this.#overrunListeners) listener();
   }
 
-  #failAll(error: (exchange: Exchange) => unknown, report: unknown): void {
-    for (const exchange of this.#exchanges.values()) exchange.fail(error(exchange));
-    this.#report(report);
+  /** Something is wrong with the connection as a whole. What is in flight rejects, and so says it to somebody. */
+  #fail(error: unknown): void {
+    const said = this.#exchanges.size > 0;
+    for (const exchange of this.#exchanges.values()) exchange.fail(error);
+    if (!said || this.#errorListeners.size > 0) this.#report(error);
   }
 
   #report(error: unknown): void {
@@ -277,7 +303,7 @@ function add<T>(set: Set<T>, member: T): Subscription {
   return { close: () => set.delete(member) };
 }
 
-function sendError(what: string, cause: unknown): NetlinkError {
+function socketError(what: string, cause: unknown): NetlinkError {
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "EIO";
   const words = cause instanceof Error ? cause.message : String(cause);
   return new NetlinkError(code, `cannot ${what}: ${words}`, {

@@ -139,6 +139,8 @@ export class NetlinkValueError extends NetlinkError {
 const names = new Map(Object.entries(constants.errno).map(([name, errno]) => [errno, name]));
 // Two names of one number: the first in the table is not the one that the kernel's documents use.
 names.set(constants.errno.EAGAIN, "EAGAIN").set(constants.errno.EOPNOTSUPP, "EOPNOTSUPP");
+// include/linux/errno.h: not meant to leave the kernel, and it does.
+names.set(524, "ENOTSUPP");
 
 /** "EPERM" for 1; "E4242" for a number without a name here. */
 export function errnoName(errno: number): string {

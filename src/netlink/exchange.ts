@@ -18,7 +18,10 @@ export class Exchange {
   readonly #body: Body;
   readonly #dump: boolean;
   readonly #read: (message: NetlinkMessage) => void;
-  readonly #timer: NodeJS.Timeout;
+  readonly #deadline: number;
+  #timer: NodeJS.Timeout;
+  /** Something came since the timer was set. */
+  #heard = false;
   #resolve: () => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
   #finish: () => void = () => undefined;
@@ -28,7 +31,7 @@ export class Exchange {
     what: string;
     body: Body;
     dump: boolean;
-    /** Milliseconds of silence. Each message of a dump starts it anew. */
+    /** Milliseconds of silence; parts of a dump break it. Silence is noticed after one to two of them. */
     deadline: number;
     read: (message: NetlinkMessage) => void;
   }) {
@@ -43,7 +46,8 @@ export class Exchange {
     this.over = new Promise((resolve) => {
       this.#finish = resolve;
     });
-    this.#timer = setTimeout(() => this.#expire(options.deadline), options.deadline);
+    this.#deadline = options.deadline;
+    this.#timer = this.#wait();
   }
 
   get what(): string {
@@ -56,7 +60,7 @@ export class Exchange {
     try {
       if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) this.#take(message);
       else if (message.type !== NLMSG_NOOP) {
-        if (this.#dump) this.#timer.refresh();
+        this.#heard = true;
         if (!this.#givenUp) this.#read(message);
       }
     } catch (error) {
@@ -68,8 +72,7 @@ export class Exchange {
   fail(error: unknown): void {
     this.#reject(error);
     this.#givenUp = true;
-    if (this.#dump) this.#timer.refresh();
-    else this.end();
+    if (!this.#dump) this.end();
   }
 
   /** Nothing more is expected. */
@@ -85,8 +88,17 @@ export class Exchange {
     else this.#reject(new KernelError(this.#what, errno, extended));
   }
 
-  #expire(deadline: number): void {
-    if (this.#givenUp) this.end();
-    else this.fail(new TimeoutError(this.#what, deadline));
+  #wait(): NodeJS.Timeout {
+    this.#heard = false;
+    return setTimeout(() => this.#expire(), this.#deadline);
+  }
+
+  #expire(): void {
+    if (this.#heard) this.#timer = this.#wait();
+    else if (this.#givenUp) this.end();
+    else {
+      this.fail(new TimeoutError(this.#what, this.#deadline));
+      if (this.#dump) this.#timer = this.#wait();
+    }
   }
 }

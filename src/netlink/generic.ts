@@ -75,6 +75,11 @@ export class GenericFamily {
     return this.connection.request(this.#message(what, schema, value));
   }
 
+  /** As `request`, sent at once from this thread: see NetlinkConnection. */
+  requestNow<Out, In>(what: string, schema: Schema<Out, In>, value: GenericValue<In>): Promise<void> {
+    return this.connection.requestNow(this.#message(what, schema, value));
+  }
+
   get<Out, In, T>(
     what: string,
     schema: Schema<Out, In>,

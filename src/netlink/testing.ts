@@ -176,8 +176,6 @@ class FakeSocket implements Transport {
     this.groups.delete(group);
   }
 
-  attachFilter(): void {}
-  setOption(): void {}
   ref(): void {}
   unref(): void {}
 

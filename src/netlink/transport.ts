@@ -11,8 +11,6 @@ export interface Transport {
   sendNow(message: Uint8Array): void;
   joinGroup(group: number): void;
   leaveGroup(group: number): void;
-  attachFilter(program: Uint8Array): void;
-  setOption(level: number, name: number, value: number): void;
   ref(): void;
   unref(): void;
   close(): void;

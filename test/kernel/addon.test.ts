@@ -24,7 +24,7 @@ const RTM_DELLINK = 17;
 const RTNLGRP_IPV4_IFADDR = 5;
 
 describe("NetlinkSocket in a changing network", { skip: requires() }, () => {
-  it("reports each overrun and lives on", async (t) => {
+  it("reports each overrun, and what comes after the report is received", async (t) => {
     const heard = new Set<string>();
     let overruns = 0;
     open(t, {
@@ -35,7 +35,10 @@ describe("NetlinkSocket in a changing network", { skip: requires() }, () => {
         assert.equal(groups, 1 << (RTNLGRP_IPV4_IFADDR - 1));
         heard.add(addressOf(data));
       },
-      onOverrun: () => overruns++,
+      onOverrun: () => {
+        overruns++;
+        ip("addr", "add", `127.${overruns}.255.1/32`, "dev", "lo", "label", "lo:addon");
+      },
     });
     t.after(() => ip("addr", "flush", "dev", "lo", "label", "lo:addon"));
     for (const round of [1, 2]) {
@@ -45,7 +48,6 @@ describe("NetlinkSocket in a changing network", { skip: requires() }, () => {
       });
       execFileSync("ip", ["-batch", "-"], { input: batch.join("\n") });
       await waitFor(`overrun ${round}`, () => overruns === round);
-      ip("addr", "add", `127.${round}.255.1/32`, "dev", "lo", "label", "lo:addon");
       await waitFor("a later message", () => heard.has(`127.${round}.255.1`));
     }
     assert.equal(overruns, 2);

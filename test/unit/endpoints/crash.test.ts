@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import type { EndpointKernel } from "../../../src/endpoints/table.ts";
+import type { Limits, NewEndpoint } from "../../../src/kernel/mptcp-pm.ts";
 import { endpointOf, type LinkSketch } from "../policy/world.ts";
 import { World } from "./fakes.ts";
 
@@ -30,10 +32,10 @@ describe("a daemon that dies at any command, before or after the kernel carries 
           const world = new World(t);
           const theirs = endpointOf({ id: 200, address: "192.168.7.7", ifIndex: 0 });
           world.kernel.endpoints = [theirs];
-          killAt(world, deadly, carriedOut);
-          for (const network of before) await Promise.race([world.become(network), dead(world)]);
+          const mortal = new MortalKernel(world.kernel, deadly, carriedOut);
+          world.startReconciler(mortal);
+          for (const network of before) await Promise.race([world.become(network), mortal.death]);
 
-          revive(world);
           world.startReconciler();
           await world.become(after);
 
@@ -55,36 +57,39 @@ describe("a daemon that dies at any command, before or after the kernel carries 
   });
 });
 
-const deaths = new WeakMap<World, { readonly promise: Promise<void>; readonly die: () => void }>();
+/** The kernel as a daemon sees it that dies at the nth command: from then on nothing that it asks for happens. */
+class MortalKernel implements EndpointKernel {
+  readonly death: Promise<void>;
+  readonly #kernel: EndpointKernel;
+  readonly #deadly: number;
+  readonly #carriedOut: boolean;
+  #commands = 0;
+  #die: () => void = () => undefined;
 
-/** From the nth command on, nothing that the reconciler asks for is answered: to it, time has ended. */
-function killAt(world: World, deadly: number, carriedOut: boolean): void {
-  let count = 0;
-  let die: () => void = () => undefined;
-  const promise = new Promise<void>((resolve) => {
-    die = resolve;
-  });
-  deaths.set(world, { promise, die });
-  const never = new Promise<never>(() => undefined);
-  const { kernel } = world;
-  for (const name of ["addEndpoint", "deleteEndpoint", "setLimits"] as const) {
-    const original: (argument: never) => Promise<void> = kernel[name].bind(kernel);
-    kernel[name] = async (argument: never) => {
-      if (count++ !== deadly) return original(argument);
-      if (carriedOut) await original(argument).catch(() => undefined);
-      die();
-      return never;
-    };
+  constructor(kernel: EndpointKernel, deadly: number, carriedOut: boolean) {
+    this.#kernel = kernel;
+    this.#deadly = deadly;
+    this.#carriedOut = carriedOut;
+    this.death = new Promise((resolve) => {
+      this.#die = resolve;
+    });
+  }
+
+  dumpEndpoints = () => this.#kernel.dumpEndpoints();
+  getEndpoint = (id: number) => this.#kernel.getEndpoint(id);
+  getLimits = () => this.#kernel.getLimits();
+  addEndpoint = (endpoint: NewEndpoint) => this.#live(() => this.#kernel.addEndpoint(endpoint));
+  deleteEndpoint = (endpoint: { id: number }) => this.#live(() => this.#kernel.deleteEndpoint(endpoint));
+  changeEndpoint = (change: EndpointChange) => this.#live(() => this.#kernel.changeEndpoint(change));
+  setLimits = (limits: Limits) => this.#live(() => this.#kernel.setLimits(limits));
+
+  async #live(command: () => Promise<void>): Promise<void> {
+    const number = this.#commands++;
+    if (number < this.#deadly) return command();
+    if (number === this.#deadly && this.#carriedOut) await command().catch(() => undefined);
+    this.#die();
+    return new Promise<never>(() => undefined);
   }
 }
 
-function dead(world: World): Promise<void> | undefined {
-  return deaths.get(world)?.promise;
-}
-
-/** The kernel answers again; what the dead one asked for stays unanswered. */
-function revive(world: World): void {
-  const { kernel } = world;
-  for (const name of ["addEndpoint", "deleteEndpoint", "setLimits"] as const)
-    Reflect.deleteProperty(kernel, name);
-}
+type EndpointChange = Parameters<EndpointKernel["changeEndpoint"]>[0];

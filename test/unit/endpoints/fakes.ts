@@ -161,9 +161,9 @@ export class World {
   }
 
   /** As a daemon does that starts on what an earlier one left. */
-  startReconciler(): Reconciler {
+  startReconciler(kernel: EndpointKernel = this.kernel): Reconciler {
     this.reconciler = new Reconciler({
-      kernel: this.kernel,
+      kernel,
       ledger: this.ledger(),
       network: () => this.network,
       config: () => this.config,

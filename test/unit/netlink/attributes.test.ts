@@ -77,7 +77,7 @@ describe("attributes", () => {
 
   it("name the attribute, its place and its length when it is too short", () => {
     const outer = attributes({ inner: nested(1, attributes({ port: u16(5) })) });
-    assert.throws(() => outer.decode(unhex("0a000100" + "0500050001")), {
+    assert.throws(() => outer.decode(unhex("09000100" + "0500050001")), {
       name: "NetlinkProtocolError",
       code: "EBADMSG",
       message: "attribute inner.port: u16 needs 2 bytes (at byte 4, length 1)",
@@ -133,6 +133,16 @@ describe("attributes", () => {
     };
     assert.deepEqual(table.decode(table.encode(value)), { ...value, off: false, none: [] });
     assert.deepEqual(attributes({ name: string(1) }).decode(unhex("06000100" + "6162")), { name: "ab" });
+  });
+
+  it("refuse a list whose items are too short", () => {
+    const table = attributes({ numbers: list(1, u32) });
+    assert.deepEqual(table.decode(table.encode({ numbers: [7] })), { numbers: [7] });
+    assert.throws(() => table.decode(unhex("0a000180" + "0600010007000000")), {
+      attribute: "numbers",
+      offset: 4,
+      length: 2,
+    });
   });
 
   it("copy bytes: the datagram's memory is used again", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import ipaddr from "ipaddr.js";
 import { canonicalIp, ipBytes, ipText } from "../../../src/netlink/ip.ts";
 
 describe("IP addresses", () => {
@@ -39,6 +40,20 @@ describe("IP addresses", () => {
       "host",
     ])
       assert.equal(canonicalIp(text), undefined, text);
+  });
+
+  it("are written as ipaddr.js writes RFC 5952, but for dotted quads", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(fc.constant(0), fc.nat(255)), { minLength: 16, maxLength: 16 }),
+        (bytes) => {
+          const text = ipText(Uint8Array.from(bytes));
+          fc.pre(!text.includes("."));
+          assert.equal(text, new ipaddr.IPv6(bytes).toRFC5952String());
+        },
+      ),
+      { numRuns: 5000 },
+    );
   });
 
   it("come back from their text byte by byte", () => {

@@ -4,12 +4,10 @@ import fc from "fast-check";
 import { NetlinkProtocolError } from "../../../src/netlink/errors.ts";
 import { frame, messages } from "../../../src/netlink/wire.ts";
 
-const header = fc.record({
-  type: fc.nat(0xffff),
-  flags: fc.nat(0xffff),
-  sequence: fc.nat(0xffffffff),
-  portId: fc.nat(0xffffffff),
-});
+const header = fc.record(
+  { type: fc.nat(0xffff), flags: fc.nat(0xffff), sequence: fc.nat(0xffffffff), portId: fc.nat(0xffffffff) },
+  { noNullPrototype: true },
+);
 
 describe("framing", () => {
   it("gives back every message of a datagram", () => {
