@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildSync } from "esbuild";
+import { nodeHeaders } from "./node-headers.mjs";
 
 const root = dirname(import.meta.dirname);
 const { values: options } = parseArgs({
@@ -39,6 +40,11 @@ function buildAddon(output, extraFlags) {
   const sources = addonSources.map((path) => join(root, path));
   const inputs = [...sources, join(root, "native/addon/addon.h")];
   if (existsSync(output) && inputs.every((path) => statSync(path).mtimeMs < statSync(output).mtimeMs)) return;
+  const headers = nodeHeaders();
+  if (!headers)
+    fail(
+      "node_api.h and uv.h were not found: install the headers of your Node (Debian: apt install libnode-dev)",
+    );
   const flags = [
     "-std=gnu11",
     "-O2",
@@ -49,33 +55,13 @@ function buildAddon(output, extraFlags) {
     "-shared",
     "-fvisibility=hidden",
   ];
-  run(process.env.CC ?? "cc", [
-    ...flags,
-    ...extraFlags,
-    `-I${nodeHeaders()}`,
-    ...sources,
-    "-o",
-    `${output}.new`,
-  ]);
+  run(process.env.CC ?? "cc", [...flags, ...extraFlags, `-I${headers}`, ...sources, "-o", `${output}.new`]);
   // A running program keeps the file that it has mapped.
   renameSync(`${output}.new`, output);
 }
 
-/** Where node_api.h and uv.h of the running Node are: beside its binary, or where npm's nodedir says. */
-function nodeHeaders() {
-  const prefixes = [process.env.npm_config_nodedir, dirname(dirname(process.execPath)), "/usr", "/usr/local"];
-  for (const prefix of prefixes) {
-    const directory = prefix && join(prefix, "include/node");
-    if (directory && existsSync(join(directory, "node_api.h")) && existsSync(join(directory, "uv.h")))
-      return directory;
-  }
-  fail(
-    "node_api.h and uv.h were not found: install the headers of your Node (Debian: apt install libnode-dev)",
-  );
-}
-
 function bundlePrograms() {
-  buildSync({
+  const options = {
     absWorkingDir: root,
     entryPoints: Object.fromEntries(programs.map((name) => [name, `src/${name}/main.ts`])),
     outdir: "dist",
@@ -89,7 +75,13 @@ function bundlePrograms() {
     banner: {
       js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
     },
-  });
+  };
+  try {
+    buildSync(options);
+  } catch {
+    // esbuild has said what and where.
+    process.exit(1);
+  }
 }
 
 function compile() {

@@ -4,6 +4,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { nodeHeaders } from "./node-headers.mjs";
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -40,21 +41,25 @@ function requireNode() {
 function requireTools() {
   const missing = missingDebianPackages();
   if (missing.length === 0) return;
-  const install = ["install", "--yes", "--no-install-recommends", ...missing];
-  if (process.getuid() !== 0 || !isInstalled("apt-get")) fail(`missing: apt ${install.join(" ")}`);
+  const advice = `apt install ${missing.join(" ")}`;
+  if (process.getuid() !== 0 || !isInstalled("apt-get"))
+    fail(`Some packages are missing; install them as root: ${advice}`);
   console.log(`installing ${missing.join(" ")}`);
+  const install = ["install", "--yes", "--no-install-recommends", ...missing];
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   const apt = (args) =>
     spawnSync("apt-get", ["-qq", ...args], { env, stdio: ["ignore", "ignore", "inherit"] });
   if (apt(install).status !== 0 && (apt(["update"]).status !== 0 || apt(install).status !== 0)) {
-    fail(`apt-get could not install what is missing: apt ${install.join(" ")}`);
+    fail(`apt-get failed; what is missing: ${advice}`);
   }
 }
 
 function missingDebianPackages() {
+  completePath();
   const packages = {
     gcc: isInstalled(process.env.CC ?? "cc"),
     "libc6-dev": existsSync("/usr/include/stdlib.h") || compiles("#include <stdlib.h>"),
+    "libnode-dev": nodeHeaders() !== undefined,
     iproute2: isInstalled("ip") && isInstalled("tc"),
     "util-linux": isInstalled("unshare") && isInstalled("nsenter") && isInstalled("setpriv"),
   };
@@ -66,12 +71,16 @@ function compiles(source) {
   return status === 0;
 }
 
-/** Programs of administration lie in /usr/sbin, which a user's PATH may lack; it is added for all that we start. */
-function isInstalled(command) {
+/** Programs of administration lie in /usr/sbin, which a user's PATH may lack: it is added for all that we start. */
+function completePath() {
   const path = (process.env.PATH ?? "").split(":");
-  for (const directory of ["/usr/sbin", "/sbin"]) if (!path.includes(directory)) path.push(directory);
-  process.env.PATH = path.join(":");
-  return path.some((directory) => existsSync(join(directory, command)));
+  const lacking = ["/usr/sbin", "/sbin"].filter((directory) => !path.includes(directory));
+  process.env.PATH = [...path, ...lacking].join(":");
+}
+
+function isInstalled(command) {
+  const { PATH } = process.env;
+  return PATH.split(":").some((directory) => existsSync(join(directory, command)));
 }
 
 function installPackages() {

@@ -28,7 +28,7 @@ export function startDaemon(lab: Lab, host: Host, options: DaemonOptions = {}): 
   writeFileSync(configFile, options.config ?? "", { mode: 0o644 });
   const runtimeDirectory = options.runtimeDirectory ?? lab.freshPath("runtime");
   mkdirSync(runtimeDirectory, { recursive: true });
-  const [command, ...before] = options.command ?? [process.execPath, join(checkout, "dist/mptcpd.js")];
+  const [command, ...before] = options.command ?? [join(checkout, "bin/mptcpd")];
   const args = [
     ...before,
     "--config",

@@ -74,6 +74,12 @@ export class Host {
     return { subflows: numberAfter("subflows"), addAddrAccepted: numberAfter("add_addr_accepted") };
   }
 
+  /** How many bytes an interface has sent so far. */
+  async bytesSent(device: string): Promise<number> {
+    const text = await this.ip(`-s link show dev ${device}`);
+    return Number(text.match(/TX:.*\n\s*(\d+)/)?.[1]);
+  }
+
   /** The interface's index. */
   async ifIndex(device: string): Promise<number> {
     const index = (await this.ip(`-o link show dev ${device}`)).match(/^(\d+):/)?.[1];

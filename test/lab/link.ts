@@ -1,4 +1,5 @@
 import type { Host } from "./host.ts";
+import { waitFor } from "./wait.ts";
 
 /** One end of a cable: the host, the interface's name in it, its addresses ("10.0.1.2/24", "fd00:1::2/64"). */
 export type CableEnd = readonly [host: Host, device: string, ...addresses: string[]];
@@ -21,6 +22,13 @@ export type Cable = {
   cut(): Promise<void>;
   restore(): Promise<void>;
 };
+
+/** After a cut: the kernel may take a second to say that a carrier is gone (net/core/link_watch.c). */
+export async function waitForCarrierLoss(host: Host, device: string): Promise<void> {
+  await waitFor(`${device} to lose its carrier`, async () =>
+    (await host.ip(`link show dev ${device}`)).includes("state DOWN"),
+  );
+}
 
 /**
  * Cables are made of two veth pairs that meet at a bridge in a namespace of their own: a veth loses its carrier when

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -6,6 +7,8 @@ export type Requirements = {
   root?: boolean;
   /** Programs that must be in the PATH. */
   tools?: readonly string[];
+  /** Kinds of links that the kernel must be able to make, in the words of `ip link add type`: "vrf table 100". */
+  links?: readonly string[];
 };
 
 /** Set up by tools/sandbox.mjs, and by nothing else: where it exists, the network around is ours to change. */
@@ -15,12 +18,19 @@ export const labDirectory = "/run/mptcpd-lab";
  * For node:test's `skip`: false where a test can run here, or else the reason why it cannot. A test that uses the
  * lab needs a sandbox and kernel MPTCP, so both are always asked for.
  */
-export function requires({ root = false, tools = [] }: Requirements = {}): string | false {
+export function requires({ root = false, tools = [], links = [] }: Requirements = {}): string | false {
   if (!existsSync(labDirectory)) return "needs private namespaces (tools/sandbox.mjs makes them)";
   if (!existsSync("/proc/sys/net/mptcp/enabled")) return "needs a kernel with MPTCP (CONFIG_MPTCP)";
   if (root && !isRoot()) return "needs root";
   const missing = tools.filter((tool) => !isInstalled(tool));
-  return missing.length > 0 && `needs ${missing.join(", ")}`;
+  if (missing.length > 0) return `needs ${missing.join(", ")}`;
+  const unknown = links.filter((link) => !canMakeLink(link));
+  return unknown.length > 0 && `needs a kernel with links of type ${unknown.join(", ")}`;
+}
+
+function canMakeLink(type: string): boolean {
+  const command = ["--net", "ip", "link", "add", "name", "probe", "type", ...type.split(" ")];
+  return spawnSync("unshare", command).status === 0;
 }
 
 function isRoot(): boolean {

@@ -35,14 +35,20 @@ function receive(options: ReceiveOptions): void {
   server.on("connection", (socket) => {
     const hash = createHash("sha256");
     let bytes = 0;
+    let lastData = performance.now();
+    let longestPause = 0;
     const progress = setInterval(() => console.log(`progress ${bytes}`), progressIntervalMs);
     console.log(`connection from ${socket.remoteAddress} port ${socket.remotePort}`);
     socket.on("data", (data: Buffer) => {
       hash.update(data);
       bytes += data.length;
+      longestPause = Math.max(longestPause, performance.now() - lastData);
+      lastData = performance.now();
     });
     socket.on("error", (error) => console.log(`broken after ${bytes}: ${error.message}`));
-    socket.on("end", () => console.log(`done ${bytes} sha256 ${hash.digest("hex")}`));
+    socket.on("end", () => {
+      console.log(`done ${bytes} sha256 ${hash.digest("hex")} longest pause ${longestPause.toFixed(0)} ms`);
+    });
     socket.on("close", () => {
       clearInterval(progress);
       // Not before: further subflows join by a SYN to the listener.

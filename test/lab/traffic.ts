@@ -18,6 +18,13 @@ export type Tally = { bytes: number; sha256: string };
 
 const endProgram = [process.execPath, join(import.meta.dirname, "traffic-main.js")] as const;
 
+export type TrafficResult = {
+  sent: Tally;
+  received: Tally;
+  /** The longest time in which nothing arrived. */
+  longestPauseMs: number;
+};
+
 /** A transfer over one MPTCP connection from one host to another, under way when this resolves. */
 export async function startTraffic(options: TrafficOptions): Promise<Traffic> {
   const { from, to, program = endProgram, address, protocol, ...sending } = options;
@@ -65,20 +72,22 @@ export class Traffic {
   }
 
   /** Waits for the end of the transfer, which it brings about if it has none; fails if the connection broke. */
-  async finish(deadlineMs = 30_000): Promise<{ sent: Tally; received: Tally }> {
+  async finish(deadlineMs = 30_000): Promise<TrafficResult> {
     if (this.#endless) this.sender.signal("SIGTERM");
-    const [sent, received] = await Promise.all(
-      [this.sender, this.receiver].map((end) => tally(end, deadlineMs)),
-    );
-    if (!sent || !received) throw new Error("a transfer has two ends");
+    const pattern = /^done (?<bytes>\d+) sha256 (?<sha256>\w+)(?: longest pause (?<pause>\d+) ms)?/;
+    const sent = await this.sender.waitForLine(pattern, { deadlineMs });
+    const received = await this.receiver.waitForLine(pattern, { deadlineMs });
     await within("both ends to end", Promise.all([this.sender.exited, this.receiver.exited]));
-    return { sent, received };
+    return {
+      sent: tally(sent),
+      received: tally(received),
+      longestPauseMs: Number(received.groups?.["pause"]),
+    };
   }
 }
 
-async function tally(end: LabProcess, deadlineMs: number): Promise<Tally> {
-  const [, bytes, sha256 = ""] = await end.waitForLine(/^done (\d+) sha256 (\w+)/, { deadlineMs });
-  return { bytes: Number(bytes), sha256 };
+function tally({ groups }: RegExpMatchArray): Tally {
+  return { bytes: Number(groups?.["bytes"]), sha256: groups?.["sha256"] ?? "" };
 }
 
 /** Code compiled elsewhere does not find the addon by itself. */

@@ -12,10 +12,23 @@ export const defaultDeadlineMs = 5000;
 
 const pollIntervalMs = 10;
 
+/** What a wait without `until` ends with. */
+export type Something<Value> = Exclude<Value, undefined | null | false>;
+
 /**
  * Reads a state until it is as wanted, and gives the value that was. A read that throws counts as "not yet".
  * Fails at the deadline with an error that shows the last value seen.
  */
+export function waitFor<Value>(
+  description: string,
+  read: () => Value | Promise<Value>,
+  options: Required<Pick<WaitOptions<Value>, "until">> & WaitOptions<Value>,
+): Promise<Value>;
+export function waitFor<Value>(
+  description: string,
+  read: () => Value | Promise<Value>,
+  options?: { deadlineMs?: number },
+): Promise<Something<Value>>;
 export async function waitFor<Value>(
   description: string,
   read: () => Value | Promise<Value>,

@@ -1,0 +1,38 @@
+/** The program behind `npm start`; tools/start.mjs runs it in a sandbox, and it runs itself in the hosts of its lab. */
+import { fileURLToPath } from "node:url";
+import { Lab } from "../../test/lab/lab.ts";
+import { runTrafficEnd } from "../../test/lab/traffic-ends.ts";
+import { runTour } from "./acts.ts";
+import { Screen } from "./screen.ts";
+import { duration } from "./stage.ts";
+import { now, watch } from "./watch.ts";
+
+const [role, ...options] = process.argv.slice(2);
+if (role === "watch") await watch();
+else if (role !== undefined) await runTrafficEnd([role, ...options]);
+else await tour();
+
+async function tour(): Promise<void> {
+  const screen = new Screen();
+  const start = now();
+  const lab = await Lab.create();
+  for (const [signal, code] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const) {
+    process.on(signal, () => {
+      screen.say("", "stopped; nothing is left behind");
+      // The sandbox ends with this process, and with it all that is in there.
+      process.exit(code);
+    });
+  }
+  try {
+    await runTour(lab, screen, [process.execPath, fileURLToPath(import.meta.url)]);
+    screen.say("", `That was ${duration(now() - start)}.`);
+  } catch (error) {
+    screen.say("", screen.red(`The tour failed: ${error instanceof Error ? error.message : error}`));
+    process.exitCode = 1;
+  } finally {
+    await lab.close();
+  }
+}

@@ -1,0 +1,99 @@
+// Measures mptcpd, and the C program of Debian's package beside it, which is unpacked and not installed:
+//   npm run bench                 everything, about ten minutes; writes bench/results.json
+//   npm run bench -- --quick      under a minute, to see that it works; prints only
+//   npm run bench -- --docs       puts the table of bench/results.json into docs/benchmarks.md; measures nothing
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { isRoot, runToEnd, sandboxed, sandboxProblem } from "./sandbox.mjs";
+import { fail, mptcpProblem, root, setUp } from "./setup.mjs";
+
+const { values: options } = parseArgs({
+  options: { quick: { type: "boolean", default: false }, docs: { type: "boolean", default: false } },
+});
+// Certificates of the machine's own cost every start of Node 70 ms.
+delete process.env.NODE_EXTRA_CA_CERTS;
+process.env.MPTCPD_NODE = process.execPath;
+
+setUp();
+process.chdir(root);
+if (options.docs) {
+  execFileSync(process.execPath, ["build/bench/docs.js", "bench/results.json", "docs/benchmarks.md"]);
+  process.exit();
+}
+const problem = mptcpProblem() ?? sandboxProblem();
+if (problem) fail(`cannot measure here: ${problem}`);
+
+const scratch = mkdtempSync(join(tmpdir(), "mptcpd-bench-"));
+try {
+  process.exitCode = await runToEnd(
+    sandboxed([
+      process.execPath,
+      ...["--enable-source-maps", "build/bench/main.js"],
+      ...["--meter", buildMeter(), ...theirs(join(scratch, "packages"))],
+      ...(options.quick ? ["--quick"] : ["--output", "bench/results.json"]),
+    ]),
+  );
+} finally {
+  rmSync(scratch, { recursive: true });
+}
+
+function buildMeter() {
+  const meter = join(scratch, "meter");
+  const flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror"];
+  execFileSync(process.env.CC ?? "cc", [...flags, "bench/meter.c", "-o", meter], { stdio: "inherit" });
+  return meter;
+}
+
+/** Unpacks the C program, its libraries and plugins; says why where it cannot. */
+function theirs(directory) {
+  try {
+    mkdirSync(directory);
+    download(["mptcpd", "mptcpd-plugins"], directory);
+    const libraries = packagesIn(directory).flatMap(dependencies);
+    download([...new Set(libraries)], directory);
+    const version = field(
+      packagesIn(directory).find((name) => /mptcpd_/.test(name)),
+      "Version",
+    );
+    for (const name of packagesIn(directory)) execFileSync("dpkg-deb", ["--extract", name, directory]);
+    return ["--theirs", directory, "--theirs-name", `mptcpd ${version} (Debian)`];
+  } catch (error) {
+    const [cause] = (error.stderr?.toString() || error.message).trim().split("\n");
+    console.error(`Debian's package mptcpd cannot be fetched (${cause}): measuring ours alone`);
+    return [];
+  }
+}
+
+/** apt knows packages only after an update, which a fresh container has not had; only root can make one. */
+function download(names, directory) {
+  const fetch = () =>
+    execFileSync("apt-get", ["-qq", "download", ...names], { cwd: directory, stdio: "pipe" });
+  try {
+    fetch();
+  } catch (error) {
+    if (!isRoot()) throw error;
+    execFileSync("apt-get", ["-qq", "update"], { stdio: "pipe" });
+    fetch();
+  }
+}
+
+function packagesIn(directory) {
+  return readdirSync(directory)
+    .filter((name) => name.endsWith(".deb"))
+    .map((name) => join(directory, name));
+}
+
+/** The libraries of its own that a package needs: all but the C library, which is here. */
+function dependencies(file) {
+  const names = field(file, "Depends")
+    .split(",")
+    .map((dependency) => dependency.trim().split(/[ :]/)[0]);
+  return names.filter((name) => name.startsWith("lib") && !/^lib(c6|mptcpwrap)/.test(name));
+}
+
+function field(file, name) {
+  return execFileSync("dpkg-deb", ["--field", file, name], { encoding: "utf8" }).trim();
+}
