@@ -1,3 +1,5 @@
+import { ConfigError } from "../config/error.ts";
+
 /** How the program ends: every exit code and every line about a failure comes from here. */
 
 export const exitCodes = {
@@ -32,22 +34,26 @@ export class OutputError extends CommandError {
   }
 }
 
-export type Ending = { readonly exitCode: number; readonly message: string | undefined };
+/** `lines` go to standard error, each after the program's name. */
+export type Ending = { readonly exitCode: number; readonly lines: readonly string[] };
 
 /** What to say and how to exit after an error. Faults of our own keep their stack: they are for a bug report. */
 export function endingOf(error: unknown): Ending {
-  if (error instanceof UsageError) return { exitCode: exitCodes.usage, message: error.message };
+  if (error instanceof UsageError) return { exitCode: exitCodes.usage, lines: [error.message] };
   const code = codeOf(error);
   // The reader of a pipe has gone (`mptcpctl monitor | head`): there is nobody left to tell.
-  if (code === "EPIPE") return { exitCode: exitCodes.ok, message: undefined };
+  if (code === "EPIPE") return { exitCode: exitCodes.ok, lines: [] };
+  // Each line is a fault of its own.
+  if (error instanceof ConfigError) return { exitCode: exitCodes.failed, lines: error.lines };
   if (!(error instanceof Error) || code === undefined) {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    return { exitCode: exitCodes.failed, message: `internal error: ${text}` };
+    return { exitCode: exitCodes.failed, lines: [`internal error: ${text}`] };
   }
-  return { exitCode: exitCodes.failed, message: oneLine(error.message) + (hints[code] ?? "") };
+  return { exitCode: exitCodes.failed, lines: [oneLine(error.message) + (hints[code] ?? "")] };
 }
 
 const hints: Readonly<Record<string, string>> = {
+  EACCES: "; run it as root",
   EPERM: "; it takes CAP_NET_ADMIN in this network namespace: run it as root",
 };
 

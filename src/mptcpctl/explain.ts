@@ -1,6 +1,95 @@
-import type { Context } from "./context.ts";
-import { UsageError } from "./exit.ts";
-import type { PolicyOptions } from "./program.ts";
-export async function runExplain(_w: readonly string[], _o: PolicyOptions, _c: Context): Promise<void> {
-  throw new UsageError("explain");
+/** `mptcpctl explain`: what the policy makes of this network, this configuration and the kernel's endpoints, now. */
+import type { Config } from "../config/config.ts";
+import { openRtnetlink } from "../kernel/rtnetlink.ts";
+import { Sysctls } from "../kernel/sysctl.ts";
+import { canonicalIp } from "../netlink/ip.ts";
+import type { Network } from "../network/network.ts";
+import { readNetwork } from "../network/read.ts";
+import type { Decision } from "../policy/decision.ts";
+import type { CurrentEndpoint } from "../policy/input.ts";
+import { decide } from "../policy/policy.ts";
+import { type Context, withPathManager } from "./context.ts";
+import { CommandError, UsageError } from "./exit.ts";
+import { type Explanation, explanationObject, explanationTable } from "./explain-format.ts";
+import { jsonList } from "./json.ts";
+import { configOf, ledgerOf, type PolicyOptions } from "./policy-options.ts";
+
+export async function runExplain(
+  words: readonly string[],
+  options: PolicyOptions,
+  context: Context,
+): Promise<void> {
+  const [subject, ...more] = words;
+  if (more.length > 0) throw new UsageError("explain: one ADDRESS or one INTERFACE, or none for all");
+  const config = configOf(options, context);
+  const network = await currentNetwork();
+  const ledger = ledgerOf(options, context);
+  const current = await withPathManager(async (pm) =>
+    (await pm.dumpEndpoints()).map((endpoint) => ({ endpoint, ours: ledger.owns(endpoint) })),
+  );
+  const explanations = explain(network, config, ledger.capacity, current);
+  const shown = subject === undefined ? explanations : select(explanations, network, subject);
+  context.write(
+    context.json ? jsonList(shown.map(explanationObject), context.pretty) : explanationTable(shown),
+  );
+  warnOfSysctls(new Sysctls(), context);
+}
+
+/** The policy's decisions, each with the endpoint that serves its address now. */
+function explain(
+  network: Network,
+  config: Config,
+  capacity = mostEndpoints,
+  current: readonly CurrentEndpoint[],
+): Explanation[] {
+  // Only a running mptcpd knows how long an address has been gone: none is taken to be overdue.
+  const decisions = decide({ network, config, capacity, current, expired: new Set() });
+  const byInterface = decisions.toSorted((a, b) => a.ifIndex - b.ifIndex);
+  return byInterface.map((decision) => ({ decision, endpoint: servingEndpoint(decision, current) }));
+}
+
+/** Endpoint ids are 1 to 255: no kernel holds more. It tells its own limit only by refusing one too many. */
+const mostEndpoints = 255;
+
+function servingEndpoint({ address, ifIndex }: Decision, current: readonly CurrentEndpoint[]) {
+  return current.find(
+    ({ endpoint }) =>
+      endpoint.address === address && (endpoint.ifIndex === ifIndex || endpoint.ifIndex === 0),
+  );
+}
+
+function select(explanations: readonly Explanation[], network: Network, subject: string): Explanation[] {
+  const address = canonicalIp(subject);
+  if (address !== undefined) {
+    const found = explanations.filter(({ decision }) => decision.address === address);
+    if (found.length > 0) return found;
+    throw new CommandError("EADDRNOTAVAIL", `cannot explain ${subject}: no interface has this address`);
+  }
+  for (const { index, name, altNames } of network.links.values())
+    if (name === subject || altNames.includes(subject))
+      return explanations.filter(({ decision }) => decision.ifIndex === index);
+  throw new CommandError(
+    "ENODEV",
+    `cannot explain ${subject}: there is no such interface, and it is no address`,
+  );
+}
+
+async function currentNetwork(): Promise<Network> {
+  const connection = openRtnetlink();
+  try {
+    return (await readNetwork(connection)).network;
+  } finally {
+    connection.close();
+  }
+}
+
+/** What makes all endpoints useless. */
+function warnOfSysctls(sysctls: Sysctls, context: Context): void {
+  if (sysctls.mptcp("enabled") === false)
+    context.warn(
+      "net.mptcp.enabled is 0: no program gets MPTCP here; `sysctl -w net.mptcp.enabled=1` switches it on",
+    );
+  const manager = sysctls.pathManager();
+  if (manager !== undefined && manager !== "kernel")
+    context.warn(`net.mptcp.path_manager is ${manager}: new connections use no endpoints of the kernel`);
 }

@@ -31,7 +31,7 @@ try {
 }
 
 function end(error: unknown): void {
-  const { exitCode, message } = endingOf(error);
-  if (message !== undefined) output.warn(message);
+  const { exitCode, lines } = endingOf(error);
+  for (const line of lines) output.warn(line);
   process.exit(exitCode);
 }

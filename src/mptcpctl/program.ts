@@ -2,9 +2,11 @@
 import { Command, CommanderError } from "commander";
 import { defaultConfigFile } from "../config/config.ts";
 import { version } from "../version.ts";
+import type { AdoptOptions } from "./adopt.ts";
 import type { Context } from "./context.ts";
 import { UsageError } from "./exit.ts";
 import { usages } from "./grammar.ts";
+import type { PolicyOptions } from "./policy-options.ts";
 
 /** What the commands do. `words` are those that follow the command. */
 export type Commands = {
@@ -14,10 +16,6 @@ export type Commands = {
   explain(words: readonly string[], options: PolicyOptions, context: Context): Promise<void>;
   adopt(words: readonly string[], options: AdoptOptions, context: Context): Promise<void>;
 };
-
-/** Where the daemon's file and directory are, when they are not where it looks by itself. */
-export type PolicyOptions = { readonly config?: string; readonly runtimeDir?: string };
-export type AdoptOptions = PolicyOptions & { readonly all?: boolean };
 
 type GlobalOptions = { json?: boolean; pretty?: boolean; timestamp?: boolean; netns?: string };
 
@@ -103,7 +101,7 @@ function buildProgram({ commands, output, enterNetworkNamespace }: Surroundings)
     leaf(
       program,
       "adopt",
-      "{ ADDRESS | --all }",
+      "{ ADDRESS... | --all }",
       "hand endpoints that others made to mptcpd, which then keeps them",
     ),
   )
