@@ -1,4 +1,5 @@
 import type { Decision, ReasonCode } from "../policy/decision.ts";
+import { placeOf } from "../policy/input.ts";
 import type { Clock } from "./clock.ts";
 
 interface Hold {
@@ -9,7 +10,9 @@ interface Hold {
 /** Remembers since when endpoints are held, so that the policy itself needs no clock. */
 export class Holds {
   readonly #clock: Clock;
+  /** By place: another interface may have the address, and wait for the endpoint that is held. */
   readonly #holds = new Map<string, Hold>();
+  #seenExpired: ReadonlySet<string> = new Set();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -26,35 +29,38 @@ export class Holds {
       const decisions = policy(expired);
       this.#update(decisions);
       const now = this.#expired(delay);
-      if (now.size === expired.size && [...now].every((address) => expired.has(address))) return decisions;
+      if (now.size !== expired.size || [...now].some((place) => !expired.has(place))) continue;
+      this.#seenExpired = expired;
+      return decisions;
     }
   }
 
-  /** Milliseconds until the next delay is over; undefined: none is running. */
+  /** Milliseconds until a delay is over that was not over for the policy yet; undefined: none is running. */
   nextExpiry(delay: number): number | undefined {
     const now = this.#clock.now();
-    const left = [...this.#holds.values()].map(({ since }) => since + delay - now).filter((wait) => wait > 0);
+    const running = [...this.#holds].filter(([place]) => !this.#seenExpired.has(place));
+    const left = running.map(([, { since }]) => Math.max(since + delay - now, 0));
     return left.length === 0 ? undefined : Math.ceil(Math.min(...left));
   }
 
   #expired(delay: number): Set<string> {
     const now = this.#clock.now();
-    return new Set(
-      [...this.#holds].filter(([, { since }]) => since + delay <= now).map(([address]) => address),
-    );
+    return new Set([...this.#holds].filter(([, { since }]) => since + delay <= now).map(([place]) => place));
   }
 
   #update(decisions: readonly Decision[]): void {
     const named = new Set<string>();
-    for (const { address, outcome, code } of decisions) {
-      named.add(address);
-      const hold = this.#holds.get(address);
+    for (const decision of decisions) {
+      const { outcome, code } = decision;
+      const place = placeOf(decision);
+      named.add(place);
+      const hold = this.#holds.get(place);
       // An address that vanishes from a link that was down before gets the delay anew.
       const vanished = hold !== undefined && code === "address-gone" && hold.code !== code;
-      if (outcome === "endpoint") this.#holds.delete(address);
+      if (outcome === "endpoint") this.#holds.delete(place);
       else if (vanished || (outcome === "held" && !hold))
-        this.#holds.set(address, { since: this.#clock.now(), code });
+        this.#holds.set(place, { since: this.#clock.now(), code });
     }
-    for (const address of this.#holds.keys()) if (!named.has(address)) this.#holds.delete(address);
+    for (const place of this.#holds.keys()) if (!named.has(place)) this.#holds.delete(place);
   }
 }

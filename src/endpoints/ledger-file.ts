@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
 import * as v from "valibot";
 import type { Endpoint } from "../kernel/mptcp-pm.ts";
 import { endpointFlags } from "../kernel/mptcp-pm.ts";
@@ -34,7 +34,12 @@ export function plainEndpoint(endpoint: Endpoint): v.InferInput<typeof endpointS
 export function writeJson(file: string, value: unknown): void {
   const temporary = `${file}.new`;
   try {
-    writeFileSync(temporary, JSON.stringify(value), { mode: 0o644 });
+    const fd = openSync(temporary, "w", 0o644);
+    try {
+      writeSync(fd, JSON.stringify(value));
+    } finally {
+      closeSync(fd);
+    }
     renameSync(temporary, file);
   } catch (error) {
     rmSync(temporary, { force: true });

@@ -1,4 +1,13 @@
-import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { lockFile, networkNamespaceCookie } from "../netlink/addon.ts";
 
@@ -24,9 +33,9 @@ export function namespaceFile(directory: string, namespace: NamespaceIdentity, s
   return join(directory, `netns-${namespace.key}.${suffix}`);
 }
 
-/** Creates the directory that the files of namespaces lie in, if it is not there. */
+/** Creates the directory that the files of namespaces lie in, if it is not there; its parent has to be. */
 export function prepareRuntimeDirectory(directory: string): void {
-  mkdirSync(directory, { recursive: true, mode: 0o755 });
+  if (!existsSync(directory)) mkdirSync(directory, { mode: 0o755 });
 }
 
 /** The right to change a namespace's ledger. The kernel gives it back when the process ends, however it ends. */

@@ -36,7 +36,8 @@ export function plan({ decisions, current, capacity, formerId, droppedFlags }: P
   const missing: { desired: DesiredEndpoint; reason: string; replaces: Endpoint | undefined }[] = [];
   const kept = new Set<Endpoint>();
 
-  for (const { endpoint, reason } of decisions) {
+  // Best first: if the kernel turns out to have fewer slots than was thought, the right ones have got in.
+  for (const { endpoint, reason } of decisions.toSorted((a, b) => (a.rank ?? 0) - (b.rank ?? 0))) {
     if (!endpoint) continue;
     const desired = { ...endpoint, flags: endpoint.flags.without(...droppedFlags) };
     const existing = findExisting(ours, desired);

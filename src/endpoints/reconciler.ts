@@ -23,6 +23,8 @@ export interface ReconcilerOptions {
   readonly clock: Clock;
   /** Called before each full reading of the kernel, so at least every 30 s. */
   readonly beforeReading?: () => void;
+  /** Told what each run has decided. */
+  readonly onDecisions?: (decisions: readonly Decision[]) => void;
 }
 
 /** What a run would do. */
@@ -124,15 +126,19 @@ export class Reconciler {
   async #pass(): Promise<void> {
     if (this.#stale) await this.#read();
     const { decisions, steps } = this.#decide();
+    this.#options.onDecisions?.(decisions);
     // One command that fails must not keep the others back.
     const errors: unknown[] = [];
-    await this.#limits.apply(desiredEndpoints(decisions)).catch((error) => errors.push(error));
+    // Limits go out before the first step, since the kernel heeds them when it adds; their answer is not waited for.
+    const limited = this.#limits.apply(desiredEndpoints(decisions)).catch((error) => errors.push(error));
     for (const step of steps) {
       const expected = await this.#table.execute(step).catch((error) => errors.push(error) > 0);
       if (!expected) this.#dirty = true;
-      if (this.#dirty) return;
+      if (this.#dirty) break;
     }
+    await limited;
     if (errors.length > 0) throw errors[0];
+    if (this.#dirty) return;
     const expiry = this.#holds.nextExpiry(this.#options.config().removalDelay);
     if (expiry !== undefined) this.#schedule("hold", expiry, () => this.trigger());
   }

@@ -125,8 +125,8 @@ export class EndpointTable {
   async #isExplained(endpoint: Endpoint, error: KernelError): Promise<boolean> {
     const known = this.#endpoints;
     await this.read();
-    const taken = (other: Endpoint): boolean =>
-      other.id === endpoint.id || other.address === endpoint.address;
+    const taken = ({ id, address, port }: Endpoint): boolean =>
+      id === endpoint.id || (address === endpoint.address && port === endpoint.port);
     if (this.#endpoints.some(taken)) return !known.some(taken);
     const full =
       error.code === "ERANGE" || (error.code === "EINVAL" && /too many/.test(error.extendedAck ?? ""));

@@ -11,6 +11,7 @@ import type { Logger } from "../log/log.ts";
 import { NetworkMonitor } from "../network/monitor.ts";
 import type { Network } from "../network/network.ts";
 import { emptyNetwork } from "../network/network.ts";
+import { DecisionTrace } from "./decision-trace.ts";
 import { requireMptcp, requirePermission } from "./preconditions.ts";
 import { StartError } from "./start-error.ts";
 import { SysctlWatch } from "./sysctl-watch.ts";
@@ -19,6 +20,8 @@ export interface DaemonOptions {
   readonly config: Config;
   readonly runtimeDirectory: string;
   readonly log: Logger;
+  /** Say each decision of the policy. */
+  readonly debug: boolean;
 }
 
 /** The parts of mptcpd, wired: monitor → policy → reconciler → kernel. */
@@ -64,13 +67,14 @@ export class Daemon {
   }
 
   private constructor(
-    { config, runtimeDirectory, log }: DaemonOptions,
+    { config, runtimeDirectory, log, debug }: DaemonOptions,
     pm: MptcpPm,
     lock: NamespaceLock | undefined,
   ) {
     const namespace = currentNamespace();
     const warn = (message: string): void => log.warning(message);
     const ledger = new Ledger({ directory: runtimeDirectory, namespace, warn, readOnly: lock === undefined });
+    const trace = new DecisionTrace(log);
     const sysctlWatch = new SysctlWatch(new Sysctls(), log);
     this.#config = config;
     this.#log = log;
@@ -83,6 +87,7 @@ export class Daemon {
       clock: systemClock,
       network: () => this.#network,
       config: () => this.#config,
+      ...(debug && { onDecisions: (decisions) => trace.follow(decisions) }),
       beforeReading: () => {
         if (!lock) return;
         sysctlWatch.check();

@@ -51,6 +51,7 @@ async function printPlan(request: Settings): Promise<void> {
     config,
     runtimeDirectory: request.runtimeDir,
     log,
+    debug: request.debug,
   });
   const lines = preview.steps.map((step) => {
     const what = step.kind === "change" ? { ...step.endpoint, flags: step.flags } : step.endpoint;
@@ -115,6 +116,7 @@ class Service {
         config: this.#loaded.config,
         runtimeDirectory: this.#request.runtimeDir,
         log,
+        debug: this.#request.debug,
       });
     } catch (error) {
       if (!(error instanceof StartError)) throw error;

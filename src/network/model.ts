@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Address } from "../kernel/addresses.ts";
 import type { Link } from "../kernel/links.ts";
 import type { Change } from "../kernel/rtnetlink.ts";
@@ -40,9 +41,13 @@ export class NetworkModel {
     this.#snapshot = undefined;
   }
 
-  replaceRouting(routing: Routing): void {
-    this.#routing = routing;
+  /** @returns whether that changed anything */
+  replaceRouting({ defaultRoutes, egress }: Routing): boolean {
+    const before = { defaultRoutes: this.#routing.defaultRoutes, egress: this.#routing.egress };
+    if (isDeepStrictEqual(before, { defaultRoutes, egress })) return false;
+    this.#routing = { defaultRoutes, egress };
     this.#snapshot = undefined;
+    return true;
   }
 
   apply(event: NetworkEvent): Consequences {

@@ -131,7 +131,8 @@ export class NetworkMonitor {
       this.#pending = "nothing";
       try {
         if (what === "everything") await this.#readEverything();
-        else this.#model.replaceRouting(await readRouting(this.#requests));
+        // Who is told of a change may ask for another reading, so no change must not be told.
+        else if (!this.#model.replaceRouting(await readRouting(this.#requests))) continue;
         this.#announce();
       } catch (error) {
         if (this.#closed) break;

@@ -54,4 +54,6 @@ export interface Decision {
   readonly reason: string;
   /** Set for the outcomes `endpoint` and `held`. */
   readonly endpoint: DesiredEndpoint | undefined;
+  /** Among those that contend for the kernel's slots: 1 is the best. Absent where it does not contend. */
+  readonly rank?: number | undefined;
 }

@@ -11,7 +11,7 @@ export interface PolicyInput {
   readonly capacity: number;
   /** Every endpoint that the kernel has now. */
   readonly current: readonly CurrentEndpoint[];
-  /** Addresses of endpoints of ours whose removal delay is over. */
+  /** The places (`placeOf`) of endpoints of ours whose removal delay is over. */
   readonly expired: ReadonlySet<string>;
 }
 

@@ -44,7 +44,7 @@ export function holdLost(
 ): Decision[] {
   const held: Decision[] = [];
   for (const { endpoint, ifIndex, interfaceName: name, reason, grace } of lost) {
-    const expired = input.expired.has(endpoint.address);
+    const expired = input.expired.has(placeOf({ address: endpoint.address, ifIndex }));
     if (grace === "none" || (expired && (grace === "delay" || othersUsable))) continue;
     const why = expired ? "kept, no other endpoint is usable" : "kept for the removal delay";
     const { address, port, flags } = endpoint;
@@ -63,6 +63,12 @@ export function holdLost(
 
 function loss(input: PolicyInput, address: string, ifIndex: number): Pick<LostEndpoint, "reason" | "grace"> {
   const { network } = input;
+  if (ifIndex === 0) {
+    return {
+      reason: { code: "address-gone", text: "no interface has this address any more" },
+      grace: "delay",
+    };
+  }
   const link = network.links.get(ifIndex);
   if (!link) {
     const text = `${interfaceName(network, ifIndex)} was deleted or moved away`;

@@ -16,8 +16,8 @@ import type { Reason } from "./usability.ts";
  */
 export function decide(input: PolicyInput): Decision[] {
   const verdicts = new Map<Candidate, Decision>();
-  const judge: Judge = (candidate, outcome, reason) =>
-    verdicts.set(candidate, verdict(candidate, outcome, reason));
+  const judge: Judge = (candidate, outcome, reason, rank) =>
+    verdicts.set(candidate, { ...verdict(candidate, outcome, reason), rank });
   const candidates = candidatesOf(input);
   const undecided = (): Candidate[] => candidates.filter((candidate) => !verdicts.has(candidate));
 
@@ -42,7 +42,7 @@ export function desiredEndpoints(decisions: readonly Decision[]): DesiredEndpoin
   return decisions.flatMap((decision) => decision.endpoint ?? []);
 }
 
-type Judge = (candidate: Candidate, outcome: Outcome, reason: Reason) => void;
+type Judge = (candidate: Candidate, outcome: Outcome, reason: Reason, rank?: number) => void;
 
 function verdict(candidate: Candidate, outcome: Outcome, { code, text }: Reason): Decision {
   const { address, ifIndex, interfaceName } = candidate;
@@ -94,10 +94,10 @@ function judgeSlots(input: PolicyInput, candidates: readonly Candidate[], held: 
   for (const [index, candidate] of [...candidates].sort(compareContenders).entries()) {
     if (seated.has(candidate)) {
       const by = candidate.rule ? `, [path ${candidate.rule.name}]` : "";
-      judge(candidate, "endpoint", { code: "usable", text: `usable${by}` });
+      judge(candidate, "endpoint", { code: "usable", text: `usable${by}` }, index + 1);
     } else {
       const text = `ranked ${index + 1} of ${candidates.length} for ${Math.max(slots, 0)} slots`;
-      judge(candidate, "waiting", { code: "no-slot", text });
+      judge(candidate, "waiting", { code: "no-slot", text }, index + 1);
     }
   }
 }

@@ -40,6 +40,12 @@ export class Host {
     return run("ip", ["-n", this.namespace, "-batch", "-"], `${lines.join("\n")}\n`);
   }
 
+  /** As `ipBatch`, and goes on where the kernel refuses a line. */
+  async ipBatchTry(lines: readonly string[]): Promise<void> {
+    const options = ["-n", this.namespace, "-force", "-batch", "-"];
+    await run("ip", options, `${lines.join("\n")}\n`).catch(() => {});
+  }
+
   /** Starts a command in this host. The lab kills it at its end, if nobody did before. */
   spawn(command: string, args: readonly string[] = [], options?: SpawnOptions): LabProcess {
     const child = new LabProcess("nsenter", [`--net=${this.path}`, "--", command, ...args], options);

@@ -137,6 +137,11 @@ export class Machine {
     return found;
   }
 
+  /** The warnings and errors of the daemon's log so far. */
+  get problems(): string[] {
+    return this.daemon.lines.filter((line) => /^(warning|error):/.test(line));
+  }
+
   /** Does something to the host, and waits for a line that the daemon writes after that. */
   async says(pattern: RegExp, action: () => unknown): Promise<void> {
     const from = this.daemon.lines.length;

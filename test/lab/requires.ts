@@ -7,6 +7,8 @@ export type Requirements = {
   root?: boolean;
   /** Programs that must be in the PATH. */
   tools?: readonly string[];
+  /** Files that must be readable and writable, such as /dev/net/tun. */
+  files?: readonly string[];
   /** Kinds of links that the kernel must be able to make, in the words of `ip link add type`: "vrf table 100". */
   links?: readonly string[];
 };
@@ -18,12 +20,19 @@ export const labDirectory = "/run/mptcpd-lab";
  * For node:test's `skip`: false where a test can run here, or else the reason why it cannot. A test that uses the
  * lab needs a sandbox and kernel MPTCP, so both are always asked for.
  */
-export function requires({ root = false, tools = [], links = [] }: Requirements = {}): string | false {
+export function requires({
+  root = false,
+  tools = [],
+  files = [],
+  links = [],
+}: Requirements = {}): string | false {
   if (!existsSync(labDirectory)) return "needs private namespaces (tools/sandbox.mjs makes them)";
   if (!existsSync("/proc/sys/net/mptcp/enabled")) return "needs a kernel with MPTCP (CONFIG_MPTCP)";
   if (root && !isRoot()) return "needs root";
   const missing = tools.filter((tool) => !isInstalled(tool));
   if (missing.length > 0) return `needs ${missing.join(", ")}`;
+  const refused = files.filter((file) => !isAccessible(file, constants.R_OK | constants.W_OK));
+  if (refused.length > 0) return `needs permission to open ${refused.join(", ")}`;
   const unknown = links.filter((link) => !canMakeLink(link));
   return unknown.length > 0 && `needs a kernel with links of type ${unknown.join(", ")}`;
 }
@@ -41,12 +50,12 @@ function isRoot(): boolean {
 
 function isInstalled(tool: string): boolean {
   const { PATH = "" } = process.env;
-  return PATH.split(":").some((directory) => isExecutable(join(directory, tool)));
+  return PATH.split(":").some((directory) => isAccessible(join(directory, tool), constants.X_OK));
 }
 
-function isExecutable(path: string): boolean {
+function isAccessible(path: string, mode: number): boolean {
   try {
-    accessSync(path, constants.X_OK);
+    accessSync(path, mode);
     return true;
   } catch {
     return false;

@@ -4,7 +4,7 @@ import type { LabProcess } from "./process.ts";
 export type TunnelMode = "tun" | "tap";
 
 /** What `requires` must find for tunnels. */
-export const tunnelTools = ["perl"] as const;
+export const tunnelNeeds = { tools: ["perl"], files: ["/dev/net/tun"] } as const;
 
 /**
  * A TUN or TAP device that a program holds open, as VPN programs do: it has a carrier, and what is sent into it is

@@ -126,6 +126,19 @@ describe("MPTCP connections", () => {
     assert.equal(found.subflows[0]?.tcp.rtt, 57);
   });
 
+  it("have the initial subflow first, though another joined from the same address", async () => {
+    const flags = subflowFlags.of("joinLocal", "joinRemote");
+    const second = subflow(socketId("10.0.1.2", 40001, "10.0.1.1", 80), { flags, localId: 0, remoteId: 0 });
+    const [found] = await connectionsOf({
+      "MPTCP IPv4": [mptcpSocket.encode(connection)],
+      "TCP IPv4": [tcpSocket.encode(second), tcpSocket.encode(initial)],
+    });
+    assert.deepEqual(
+      found?.subflows.map(({ local }) => local.port),
+      [40000, 40001],
+    );
+  });
+
   it("get no subflow of another connection, nor a TCP socket that is none", async () => {
     const other = { ...joined, upperLayer: { name: "mptcp", mptcp: { localToken: 1 } } };
     const tls = { ...joined, upperLayer: { name: "tls" } };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { defaultConfig, notifyFlags } from "../../../src/config/config.ts";
 import { endpointFlags } from "../../../src/kernel/mptcp-pm.ts";
-import type { PolicyInput } from "../../../src/policy/input.ts";
+import { type PolicyInput, placeOf } from "../../../src/policy/input.ts";
 import { decide, desiredEndpoints } from "../../../src/policy/policy.ts";
 import { endpointOf, foreign, inputOf, type LinkSketch, networkOf, ours, ruleOf, settle } from "./world.ts";
 
@@ -163,7 +163,7 @@ describe("endpoints of others", () => {
 describe("an endpoint that is lost", () => {
   const endpoint = endpointOf({ address: "10.0.0.1" });
   const current = ours(endpoint);
-  const expired = new Set(["10.0.0.1"]);
+  const expired = new Set([placeOf({ address: "10.0.0.1", ifIndex: 2 })]);
   const gone: LinkSketch = { addresses: [] };
 
   it("is held while its removal delay runs: address gone, link down, carrier lost, deprecated", () => {
@@ -230,6 +230,14 @@ describe("an adopted endpoint without a device", () => {
     const current = ours(endpointOf({ address: "10.0.0.1", ifIndex: 0 }));
     const [desired] = desiredEndpoints(decide(inputOf(networkOf({ eth0 }), { current })));
     assert.equal(desired?.ifIndex, 0);
+  });
+
+  it("is held when no interface has its address any more", () => {
+    const current = ours(endpointOf({ address: "10.0.0.9", ifIndex: 0 }));
+    assert.deepEqual(verdicts(inputOf(networkOf({ eth0 }), { current })), [
+      "10.0.0.1 endpoint usable",
+      "10.0.0.9 held address-gone",
+    ]);
   });
 });
 
