@@ -92,3 +92,14 @@ export class ServedHost {
 }
 
 const endpointLine = /endpoint \d+ \S+ .*: (added|changed|deleted)/;
+
+/** eth1 (10.0.1.2) on `cable` and eth2 (10.0.2.2) on `otherCable`, both endpoints. */
+export type TwoUplinks = ServedHost & { readonly cable: Cable; readonly otherCable: Cable };
+
+export async function withTwoUplinks(test: Closer, config: string): Promise<TwoUplinks> {
+  const served = await serveHost(test, { config });
+  const cable = await served.plug("eth1", "10.0.1.2/24");
+  const otherCable = await served.plug("eth2", "10.0.2.2/24");
+  await served.endpointsBecome(["10.0.1.2", "10.0.2.2"]);
+  return Object.assign(served, { cable, otherCable });
+}

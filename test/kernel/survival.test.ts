@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Host } from "../lab/host.ts";
+import { type Closer, Lab } from "../lab/lab.ts";
+import { type Cable, waitForCarrierLoss } from "../lab/link.ts";
+import { requires } from "../lab/requires.ts";
+import { atOnce, type ServedHost, serveHost } from "../lab/served-host.ts";
+import { startTraffic, type Traffic } from "../lab/traffic.ts";
+import { twoPaths } from "../lab/two-paths.ts";
+import { waitFor } from "../lab/wait.ts";
+
+/** What plain TCP survives, and an MPTCP connection does not if its endpoint is deleted meanwhile. */
+const disturbances: readonly { what: string; disturb: (server: LoadedServer) => Promise<unknown> }[] = [
+  {
+    what: "a carrier flap of 0.3 s",
+    disturb: async ({ cable, served }) => {
+      await cable.cut();
+      await waitForCarrierLoss(served.host, "eth0");
+      await delay(300);
+      await cable.restore();
+    },
+  },
+  {
+    what: "an address flush and re-add",
+    disturb: async ({ served: { host } }) => {
+      await host.ip("addr flush dev eth0 scope global");
+      await delay(300);
+      await host.ip("addr add 10.0.1.1/24 dev eth0");
+    },
+  },
+  {
+    what: "a link that is taken down and up",
+    disturb: async ({ served: { host } }) => {
+      await host.ip("link set eth0 down");
+      await delay(300);
+      await host.ip("link set eth0 up");
+    },
+  },
+];
+
+describe("a loaded MPTCP server with one uplink", { skip: requires() }, () => {
+  for (const { what, disturb } of disturbances) {
+    it(`keeps its connections over ${what}, whole`, async (t) => {
+      const server = await loadedServer(t, { config: "" });
+      await disturb(server);
+      for (const transfer of server.transfers) await transfer.moves();
+      assert.deepEqual(deletions(server.served), []);
+      for (const transfer of server.transfers) await endsWhole(transfer);
+    });
+
+    // Proof that the tests above can fail. The second address is there because the last endpoint is kept anyway.
+    it(`loses them over ${what} with removal-delay=0 and another address`, async (t) => {
+      const server = await loadedServer(t, { config: atOnce });
+      await server.served.plug("eth9", "10.0.9.1/24");
+      await server.served.endpointsBecome(["10.0.1.1", "10.0.9.1"]);
+      await disturb(server);
+      await server.served.endpointsBecome(["10.0.1.1", "10.0.9.1"]);
+      assert.equal(deletions(server.served).length, 1);
+      assert.equal(await server.served.host.run("ss", "-tnH", "state", "established"), "");
+      await assert.rejects(Promise.any(server.transfers.map((transfer) => transfer.moves(100_000, 1000))));
+    });
+  }
+
+  it("keeps them over a carrier flap even with removal-delay=0 if it has no other address", async (t) => {
+    const server = await loadedServer(t, { config: atOnce });
+    await disturbances[0]?.disturb(server);
+    for (const transfer of server.transfers) await endsWhole(transfer);
+  });
+});
+
+describe("a client with two uplinks", { skip: requires() }, () => {
+  for (const cut of [1, 2] as const) {
+    it(`sends on when path ${cut} is cut, and uses it again when it is back`, async (t) => {
+      const lab = await Lab.create(t);
+      const { client, server, paths } = await twoPaths(lab, { rate: "100mbit" });
+      const served = await serveHost(t, { lab, host: client, config: "[core]\nremoval-delay=0.5\n" });
+      const all = ["10.0.1.2", "10.0.2.2", "fd00:1::2", "fd00:2::2"];
+      await served.endpointsBecome(all);
+      const transfer = await startTraffic({ from: client, to: server, address: "10.0.1.1" });
+      await bothCarry(client);
+      const [first, second] = paths;
+      const cable = cut === 1 ? first : second;
+      await cable.cut();
+      await served.endpointsBecome(cut === 1 ? ["10.0.2.2", "fd00:2::2"] : ["10.0.1.2", "fd00:1::2"]);
+      await transfer.moves(2_000_000);
+      await cable.restore();
+      await served.endpointsBecome(all);
+      await bothCarry(client);
+      await endsWhole(transfer);
+    });
+  }
+});
+
+/** Waits until both uplinks have sent a good deal more. */
+async function bothCarry(client: Host): Promise<void> {
+  const read = () => Promise.all(["eth1", "eth2"].map((device) => client.bytesSent(device)));
+  const before = await read();
+  await waitFor("bytes on both paths", read, {
+    until: (now) => now.every((bytes, index) => bytes >= (before[index] ?? 0) + 500_000),
+    deadlineMs: 10_000,
+  });
+}
+
+type LoadedServer = { served: ServedHost; cable: Cable; transfers: readonly Traffic[] };
+
+/** A server at 10.0.1.1 with mptcpd, and a client that sends to it over MPTCP connections. */
+async function loadedServer(t: Closer, { config }: { config: string }): Promise<LoadedServer> {
+  const lab = await Lab.create(t);
+  const [client, server] = [await lab.host("client"), await lab.host("server")];
+  const cable = await lab.link({ a: [client, "eth0", "10.0.1.2/24"], b: [server, "eth0", "10.0.1.1/24"] });
+  const served = await serveHost(t, { lab, host: server, config });
+  await served.endpointsBecome(["10.0.1.1"]);
+  const start = () => startTraffic({ from: client, to: server, address: "10.0.1.1", rate: 5_000_000 });
+  const transfers = await Promise.all([start(), start(), start()]);
+  for (const transfer of transfers) await transfer.moves();
+  return { served, cable, transfers };
+}
+
+async function endsWhole(transfer: Traffic): Promise<void> {
+  const { sent, received } = await transfer.finish();
+  assert.ok(sent.bytes > 0);
+  assert.deepEqual(received, sent);
+}
+
+function deletions({ daemon }: ServedHost): string[] {
+  return daemon.lines.filter((line) => line.includes(": deleted"));
+}

@@ -1,0 +1,213 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Host } from "../lab/host.ts";
+import type { Closer } from "../lab/lab.ts";
+import { requires } from "../lab/requires.ts";
+import { type ServedHost, serveHost } from "../lab/served-host.ts";
+import { openTunnel, tunnelNeeds } from "../lab/tunnel.ts";
+
+/** A host with two ways to the Internet, IPv6 on one of them; and its VPN's address. */
+const uplinks = ["10.0.1.2", "10.0.2.2", "2001:db8:1::2"];
+const inTunnel = "10.8.0.2";
+
+/** The addresses outside of 10/8, 172.16/12 and 192.168/16, as people write them into AllowedIPs. */
+const allButPrivate = `
+  0.0.0.0/5 8.0.0.0/7 11.0.0.0/8 12.0.0.0/6 16.0.0.0/4 32.0.0.0/3 64.0.0.0/2 128.0.0.0/3 160.0.0.0/5 168.0.0.0/6
+  172.0.0.0/12 172.32.0.0/11 172.64.0.0/10 172.128.0.0/9 173.0.0.0/8 174.0.0.0/7 176.0.0.0/4 192.0.0.0/9 192.128.0.0/11
+  192.160.0.0/13 192.169.0.0/16 192.170.0.0/15 192.172.0.0/14 192.176.0.0/12 192.192.0.0/10 193.0.0.0/8 194.0.0.0/7
+  196.0.0.0/6 200.0.0.0/5 208.0.0.0/4`
+  .trim()
+  .split(/\s+/);
+
+/** How VPN programs send a host's traffic into their tunnel, and how they undo it. */
+const takeovers: readonly { how: string; on: readonly string[]; off: readonly string[] }[] = [
+  {
+    how: "a default route with a better metric",
+    on: ["-4 route add default dev vpn0 metric 5"],
+    off: ["-4 route del default dev vpn0 metric 5"],
+  },
+  {
+    how: "the two halves of the address space, as OpenVPN does",
+    on: ["-4 route add 0.0.0.0/1 dev vpn0", "-4 route add 128.0.0.0/1 dev vpn0"],
+    off: ["-4 route del 0.0.0.0/1 dev vpn0", "-4 route del 128.0.0.0/1 dev vpn0"],
+  },
+  {
+    how: "policy rules, as wg-quick does",
+    on: [
+      "-4 route add default dev vpn0 table 51820",
+      "-4 rule add not fwmark 51820 table 51820",
+      "-4 rule add table main suppress_prefixlength 0",
+    ],
+    off: [
+      "-4 rule del table main suppress_prefixlength 0",
+      "-4 rule del not fwmark 51820 table 51820",
+      "-4 route del default dev vpn0 table 51820",
+    ],
+  },
+  {
+    how: "routes to everything but private networks",
+    on: allButPrivate.map((prefix) => `-4 route add ${prefix} dev vpn0`),
+    off: allButPrivate.map((prefix) => `-4 route del ${prefix} dev vpn0`),
+  },
+  {
+    how: "the default route of IPv6 alone",
+    on: ["-6 route add default dev vpn0 metric 5"],
+    off: ["-6 route del default dev vpn0 metric 5"],
+  },
+  {
+    how: "the half of the address space that IPv6's Internet is in",
+    on: ["-6 route add 2000::/3 dev vpn0"],
+    off: ["-6 route del 2000::/3 dev vpn0"],
+  },
+];
+
+describe("no leak past a VPN", { skip: requires(tunnelNeeds), concurrency: 4 }, () => {
+  for (const { how, on, off } of takeovers) {
+    it(`hides the other interfaces, of both families and at once, while the tunnel has ${how}`, async (t) => {
+      const served = await travellingHost(t, "[core]\nremoval-delay=3600\n");
+      await openTunnel(served.host, "vpn0", { addresses: [`${inTunnel}/24`] });
+      await served.endpointsBecome([...uplinks, inTunnel]);
+      await ipLines(served.host, on);
+      await served.endpointsBecome([inTunnel]);
+      for (const address of uplinks) assert.match(served.history(address).at(-1) ?? "", /would bypass vpn0/);
+      await ipLines(served.host, off);
+      await served.endpointsBecome([...uplinks, inTunnel]);
+    });
+  }
+
+  it("holds for a tunnel that is there at start", async (t) => {
+    const served = await travellingHost(t, "", async (host) => {
+      await openTunnel(host, "vpn0", { addresses: [`${inTunnel}/24`] });
+      await host.ip("route add default dev vpn0 metric 5");
+    });
+    await served.endpointsBecome([inTunnel]);
+    for (const address of uplinks) assert.deepEqual(served.history(address), []);
+  });
+
+  it("holds for addresses and interfaces that come while the tunnel is up", async (t) => {
+    const served = await behindTunnel(t);
+    await served.nothingHappens(async () => {
+      await served.host.ip("addr add 10.0.1.7/24 dev eth0");
+      await served.plug("eth9", "10.0.9.2/24");
+    });
+  });
+
+  it("ends when the VPN program dies, and its device with it", async (t) => {
+    const served = await behindTunnel(t);
+    await served.tunnel.kill();
+    await served.endpointsBecome(uplinks);
+  });
+
+  it("ends when the tunnel is taken down, though of IPv4 routes that go with a link the kernel says nothing", async (t) => {
+    const served = await behindTunnel(t, "[core]\nremoval-delay=0\n");
+    await served.host.sysctl("net.ipv6.conf.all.disable_ipv6", 1);
+    await served.settled();
+    await served.host.ip("link set vpn0 down");
+    await served.endpointsBecome(uplinks.filter((address) => !address.includes(":")));
+  });
+
+  it("leaves alone what a rule lets pass by the tunnel", async (t) => {
+    const config = "[path office]\nmatch-address=10.0.2.0/24\nbypass-tunnel=yes\n";
+    const served = await travellingHost(t, config);
+    await openTunnel(served.host, "vpn0", { addresses: [`${inTunnel}/24`] });
+    await served.host.ip("route add default dev vpn0 metric 5");
+    await served.endpointsBecome(["10.0.2.2", inTunnel]);
+  });
+
+  it("is not for a tunnel that carries some networks only", async (t) => {
+    const served = await travellingHost(t, "");
+    await openTunnel(served.host, "vpn0", { addresses: [`${inTunnel}/24`] });
+    await served.endpointsBecome([...uplinks, inTunnel]);
+    await served.nothingHappens(() => served.host.ip("route add 10.0.0.0/8 dev vpn0"));
+    await served.nothingHappens(() => served.host.ip("route add 172.16.0.0/12 dev vpn0"));
+  });
+
+  it("is not for a TAP device, which is an Ethernet", async (t) => {
+    const served = await travellingHost(t, "");
+    await openTunnel(served.host, "vpn0", { mode: "tap", addresses: [`${inTunnel}/24`] });
+    await served.endpointsBecome([...uplinks, inTunnel]);
+    await served.nothingHappens(() => served.host.ip("route add default dev vpn0 metric 5"));
+  });
+});
+
+describe("what counts as a tunnel", { concurrency: 4 }, () => {
+  const kinds = [
+    "wireguard",
+    "ipip local 10.0.1.2 remote 10.0.1.1",
+    "gre local 10.0.1.2 remote 10.0.1.1",
+    "vti local 10.0.1.2 remote 10.0.1.1 key 5",
+    "xfrm dev lo if_id 5",
+    "ip6tnl local 2001:db8:1::2 remote 2001:db8:1::1",
+    "ip6gre local 2001:db8:1::2 remote 2001:db8:1::1",
+    "vti6 local 2001:db8:1::2 remote 2001:db8:1::1 key 5",
+  ];
+  for (const kind of kinds) {
+    it(`${kind.split(" ")[0]}`, { skip: requires({ links: [kind] }) }, async (t) => {
+      const served = await travellingHost(t, "[core]\nremoval-delay=0\n");
+      await served.host.ip(`link add vpn0 type ${kind}`);
+      await served.host.ipBatch(["link set vpn0 up", "route add default dev vpn0 metric 5"]);
+      await served.eventually("no endpoint beside the tunnel", async () => {
+        const addresses = await served.host.endpointAddresses();
+        const beside = addresses.filter((address) => uplinks.includes(address));
+        assert.deepEqual(beside, []);
+      });
+    });
+  }
+
+  const sit = "sit local 10.0.1.2 remote 10.0.1.1";
+  it("sit for IPv6 alone: it brings hosts IPv6 and hides no IPv4", {
+    skip: requires({ links: [sit] }),
+  }, async (t) => {
+    const served = await travellingHost(t, "[core]\nremoval-delay=0\n");
+    await served.host.ip(`link add vpn0 type ${sit}`);
+    await served.host.ipBatch(["link set vpn0 up", "addr add 2001:db8:8::2/64 dev vpn0"]);
+    await served.host.ip("-6 route add default dev vpn0 metric 5");
+    await served.endpointsBecome(["10.0.1.2", "10.0.2.2", "2001:db8:8::2"]);
+  });
+
+  it("not a bridge", { skip: requires() }, async (t) => {
+    const served = await travellingHost(t, "");
+    await served.nothingHappens(() =>
+      served.host.ipBatch([
+        "link add vpn0 type bridge",
+        "link set vpn0 up",
+        "route add default dev vpn0 metric 5",
+      ]),
+    );
+  });
+});
+
+async function travellingHost(
+  t: Closer,
+  config: string,
+  before: (host: Host) => Promise<unknown> = async () => {},
+): Promise<ServedHost> {
+  const served = await serveHost(t, {
+    config,
+    before: async (host, lab) => {
+      await lab.link({ a: [host, "eth0", "10.0.1.2/24", "2001:db8:1::2/64"] });
+      await lab.link({ a: [host, "eth1", "10.0.2.2/24"] });
+      await host.ipBatch([
+        "route add default via 10.0.1.1 metric 100",
+        "route add default via 10.0.2.1 metric 200",
+        "route add default via 2001:db8:1::1 metric 100",
+      ]);
+      await before(host);
+    },
+  });
+  return served;
+}
+
+/** A host whose traffic leaves by vpn0, which `tunnel` holds open. */
+async function behindTunnel(t: Closer, config = "[core]\nremoval-delay=3600\n") {
+  const served = await travellingHost(t, config);
+  const tunnel = await openTunnel(served.host, "vpn0", { addresses: [`${inTunnel}/24`] });
+  await served.host.ip("route add default dev vpn0 metric 5");
+  await served.endpointsBecome([inTunnel]);
+  return Object.assign(served, { tunnel });
+}
+
+/** One process for each line: `ip -batch` takes no family. */
+async function ipLines(host: Host, lines: readonly string[]): Promise<void> {
+  for (const line of lines) await host.ip(line);
+}
