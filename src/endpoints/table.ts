@@ -74,7 +74,7 @@ export class EndpointTable {
     this.#endpoints = await this.#kernel.dumpEndpoints();
     for (const own of before) this.#reportDrift(own);
     this.#ledger.retain((own) => {
-      if (own.id !== 0) this.#formerIds.set(own.address, own.id);
+      if (own.id !== 0) this.#rememberId(own);
       return this.#endpoints.some(
         (endpoint) => own.address === endpoint.address && this.#ledger.owns(endpoint),
       );
@@ -112,7 +112,7 @@ export class EndpointTable {
     }
     const added = id === 0 || flags.has("laminar") ? await this.#readBack(endpoint) : endpoint;
     if (!added) return false;
-    this.#formerIds.set(address, added.id);
+    this.#rememberId(added);
     this.#endpoints = [
       ...this.#endpoints.filter((other) => other.address !== address || other.port !== port),
       added,
@@ -183,6 +183,14 @@ export class EndpointTable {
     if (actual && this.#ledger.owns(actual)) return true;
     await this.read();
     return false;
+  }
+
+  /** Of as many addresses as there are ids, the latest: a host's temporary addresses never end. */
+  #rememberId({ address, id }: Endpoint): void {
+    this.#formerIds.delete(address);
+    this.#formerIds.set(address, id);
+    const [oldest] = this.#formerIds.keys();
+    if (this.#formerIds.size > MOST_ENDPOINTS && oldest !== undefined) this.#formerIds.delete(oldest);
   }
 
   #reportDrift(own: Endpoint): void {

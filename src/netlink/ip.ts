@@ -53,6 +53,7 @@ export function canonicalIp(text: string): string | undefined {
 
 /** The 4 or 16 bytes, network byte order. Throws if the text is no address. */
 export function ipBytes(address: string): Uint8Array {
+  if (isIPv4(address)) return Uint8Array.from(address.split("."), Number);
   // ipaddr.js reads "::10.0.0.1" as "::ffff:10.0.0.1", so it is never given a dotted tail.
   const [, head, quad] = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(address) ?? [];
   if (head === undefined || quad === undefined) return Uint8Array.from(ipaddr.parse(address).toByteArray());

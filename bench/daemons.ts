@@ -1,0 +1,137 @@
+import type { Lab } from "../test/lab/lab.ts";
+import type { Meter } from "./meter.ts";
+import { runMeter } from "./meter.ts";
+import type { Running, Subject } from "./subject.ts";
+import { DEVICE, FIRST_ADDRESSES, freshHost, run } from "./subject.ts";
+import { cpuTime, type Memory, memoryOf } from "./usage.ts";
+
+/** How much is measured. */
+export type Plan = {
+  readonly latencyRounds: number;
+  readonly latencySamples: number;
+  readonly starts: number;
+  readonly storms: number;
+  readonly stormChanges: number;
+  readonly cpuRounds: number;
+  readonly cpuCycles: number;
+  readonly memoryCycles: number;
+  readonly netlinkRounds: number;
+  readonly netlinkEvents: number;
+};
+
+/** What was read of each subject; times in µs. */
+export type PerSubject<T> = ReadonlyMap<Subject["name"], T>;
+
+export type Latency = { readonly add: number[]; readonly remove: number[]; late: number };
+export type Storm = { readonly right: number; readonly awake: number };
+export type MemoryUse = { readonly idle: Memory; readonly early: Memory; readonly late: Memory };
+
+/** What the measurements need in common. */
+export type Bench = {
+  readonly lab: Lab;
+  readonly meter: Meter;
+  readonly subjects: readonly Subject[];
+  readonly plan: Plan;
+};
+
+/** The first of the addresses that a measurement adds. */
+export const ADDED = { 4: "10.77.1.1", 6: "fd77::1:1" } as const;
+
+const MILLISECONDS_BETWEEN = 10;
+const SETTLING_MS = 2000;
+
+/** From adding an address to its endpoint, and from removing it to the endpoint's end; the subjects in turn. */
+export async function measureLatency(bench: Bench, family: 4 | 6): Promise<PerSubject<Latency>> {
+  const { meter, subjects, plan } = bench;
+  const latencies = new Map(
+    subjects.map(({ name }): [Subject["name"], Latency] => [name, { add: [], remove: [], late: 0 }]),
+  );
+  const daemons = await runAll(bench, `latency${family}`);
+  for (let round = 0; round < plan.latencyRounds; round++) {
+    for (const { subject, host } of daemons) {
+      const words = [plan.latencySamples, ADDED[family], DEVICE, MILLISECONDS_BETWEEN];
+      const readings = await runMeter(meter, host, "latency", ...words);
+      const latency = latencies.get(subject.name);
+      if (!latency) continue;
+      latency.add.push(...readings.all("add"));
+      latency.remove.push(...readings.all("remove"));
+      latency.late += readings.one("late");
+    }
+  }
+  await stopAll(daemons);
+  return latencies;
+}
+
+/** From starting the program to the endpoint of an address that was there before. */
+export async function measureStart({ lab, meter, subjects, plan }: Bench): Promise<PerSubject<number[]>> {
+  const times = new Map(subjects.map(({ name }): [Subject["name"], number[]] => [name, []]));
+  const host = await freshHost(lab, "start");
+  for (let round = 0; round < plan.starts; round++) {
+    for (const subject of subjects) {
+      const readings = await runMeter(meter, host, "start", FIRST_ADDRESSES[0], ...subject.command(lab));
+      times.get(subject.name)?.push(readings.one("start"));
+    }
+  }
+  return times;
+}
+
+/** A burst of changes, each time against a fresh daemon: when its endpoints were right, and whether it still listens. */
+export async function measureStorm(bench: Bench): Promise<PerSubject<Storm[]>> {
+  const { lab, meter, subjects, plan } = bench;
+  const storms = new Map(subjects.map(({ name }): [Subject["name"], Storm[]] => [name, []]));
+  for (let round = 0; round < plan.storms; round++) {
+    for (const subject of subjects) {
+      const daemon = await run(lab, subject, `storm-${subject.name}-${round}`);
+      const readings = await runMeter(meter, daemon.host, "storm", plan.stormChanges, ADDED[4], DEVICE);
+      storms.get(subject.name)?.push({ right: readings.one("right"), awake: readings.one("awake") });
+      await stopAll([daemon]);
+    }
+  }
+  return storms;
+}
+
+/** Milliseconds of CPU for one addition and removal that was waited for; one reading a round. */
+export async function measureCpu(bench: Bench): Promise<PerSubject<number[]>> {
+  const { meter, subjects, plan } = bench;
+  const times = new Map(subjects.map(({ name }): [Subject["name"], number[]] => [name, []]));
+  const daemons = await runAll(bench, "cpu");
+  for (let round = 0; round < plan.cpuRounds; round++) {
+    for (const { subject, host, process: daemon } of daemons) {
+      const before = cpuTime(daemon.pid);
+      await runMeter(meter, host, "latency", plan.cpuCycles, ADDED[4], DEVICE, 0);
+      times.get(subject.name)?.push((cpuTime(daemon.pid) - before) / plan.cpuCycles);
+    }
+  }
+  await stopAll(daemons);
+  return times;
+}
+
+/** Memory when idle, after a tenth of the cycles, and after all of them; the subjects at once, since time is not read. */
+export async function measureMemory(bench: Bench): Promise<PerSubject<MemoryUse>> {
+  const { meter, plan } = bench;
+  const daemons = await runAll(bench, "memory");
+  await new Promise((resolve) => setTimeout(resolve, SETTLING_MS));
+  const early = Math.round(plan.memoryCycles / 10);
+  const uses = await Promise.all(
+    daemons.map(async ({ subject, host, process: daemon }): Promise<[Subject["name"], MemoryUse]> => {
+      const cycle = (count: number) => runMeter(meter, host, "latency", count, ADDED[4], DEVICE, 0);
+      const idle = memoryOf(daemon.pid);
+      await cycle(early);
+      const afterEarly = memoryOf(daemon.pid);
+      await cycle(plan.memoryCycles - early);
+      return [subject.name, { idle, early: afterEarly, late: memoryOf(daemon.pid) }];
+    }),
+  );
+  await stopAll(daemons);
+  return new Map(uses);
+}
+
+async function runAll({ lab, subjects }: Bench, what: string): Promise<Running[]> {
+  const daemons: Running[] = [];
+  for (const subject of subjects) daemons.push(await run(lab, subject, `${what}-${subject.name}`));
+  return daemons;
+}
+
+async function stopAll(daemons: readonly Running[]): Promise<void> {
+  for (const { process: daemon } of daemons) await daemon.stop();
+}

@@ -1,0 +1,78 @@
+// What tools/bench.mjs runs in a sandbox when everything is there: measures, prints the table, writes the results.
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { Lab } from "../test/lab/lab.ts";
+import type { Bench, Plan } from "./daemons.ts";
+import { measureCpu, measureLatency, measureMemory, measureStart, measureStorm } from "./daemons.ts";
+import { measureDelivery, measureParsing } from "./netlink.ts";
+import { asText } from "./report.ts";
+import { describeRun, type Row } from "./results.ts";
+import { cpuRows, deliveryRows, latencyRows, memoryRows, parsingRows, startRows, stormRows } from "./rows.ts";
+import { ours, theirs } from "./subject.ts";
+
+const full: Plan = {
+  latencyRounds: 20,
+  latencySamples: 25,
+  starts: 20,
+  storms: 5,
+  stormChanges: 1000,
+  cpuRounds: 5,
+  cpuCycles: 200,
+  memoryCycles: 10_000,
+  netlinkRounds: 5,
+  netlinkEvents: 200,
+};
+
+const quick: Plan = {
+  ...full,
+  latencyRounds: 3,
+  starts: 4,
+  storms: 1,
+  cpuRounds: 2,
+  cpuCycles: 50,
+  memoryCycles: 300,
+  netlinkRounds: 1,
+};
+
+const { values: options } = parseArgs({
+  options: {
+    meter: { type: "string" },
+    /** Where the C program's packages are unpacked, and what to call it. */
+    theirs: { type: "string" },
+    "theirs-name": { type: "string" },
+    quick: { type: "boolean", default: false },
+    output: { type: "string" },
+  },
+});
+
+const { meter, theirs: directory, output } = options;
+if (meter === undefined) throw new Error("run it by `npm run bench`");
+const lab = await Lab.create();
+const bench: Bench = {
+  lab,
+  meter: { path: meter },
+  subjects: directory === undefined ? [ours] : [ours, theirs(directory)],
+  plan: options.quick ? quick : full,
+};
+
+const rows: Row[] = [];
+for (const family of [4, 6] as const)
+  await step(`latency, IPv${family}`, async () => latencyRows(await measureLatency(bench, family), family));
+await step("start", async () => startRows(await measureStart(bench)));
+await step("storm", async () => stormRows(await measureStorm(bench), bench.plan));
+await step("CPU", async () => cpuRows(await measureCpu(bench), bench.plan));
+await step("netlink", async () => [
+  ...deliveryRows(await measureDelivery(bench)),
+  ...parsingRows(await measureParsing(bench)),
+]);
+await step("memory", async () => memoryRows(await measureMemory(bench), bench.plan));
+await lab.close();
+
+const results = describeRun({ theirs: options["theirs-name"] ?? null, quick: options.quick, rows });
+process.stdout.write(`${asText(results)}\n`);
+if (output !== undefined) writeFileSync(output, `${JSON.stringify(results, null, 2)}\n`);
+
+async function step(what: string, measure: () => Promise<Row[]>): Promise<void> {
+  process.stderr.write(`measuring ${what}\n`);
+  rows.push(...(await measure()));
+}

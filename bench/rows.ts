@@ -1,0 +1,127 @@
+import type { Latency, MemoryUse, PerSubject, Plan, Storm } from "./daemons.ts";
+import type { Row } from "./results.ts";
+import { median, quantile } from "./statistics.ts";
+import type { Subject } from "./subject.ts";
+
+/** Goals of the project. */
+const LATENCY_RATIO = 0.8;
+const DELIVERY_RATIO = 2;
+const PARSED_PER_SECOND = 150_000;
+const PRIVATE_MEMORY = 12;
+/** MiB: what a garbage-collected heap moves by without growing. */
+const GROWTH = 1;
+
+type Get<T> = (reading: T) => number;
+
+export function latencyRows(latencies: PerSubject<Latency>, family: 4 | 6): Row[] {
+  const add = `address to endpoint, IPv${family}`;
+  const remove = `address gone to endpoint gone, IPv${family}`;
+  const { add: count } = latencies.get("ours") ?? { add: [] };
+  const note = noteOfLate(latencies, count.length);
+  return [
+    atMostRatio(
+      row(`${add}, p50`, "µs", latencies, (one) => median(one.add), note),
+      LATENCY_RATIO,
+    ),
+    row(`${add}, p95`, "µs", latencies, (one) => quantile(one.add, 0.95)),
+    row(`${remove}, p50`, "µs", latencies, (one) => median(one.remove)),
+  ];
+}
+
+export function startRows(times: PerSubject<number[]>): Row[] {
+  return [row("start to endpoint, p50", "ms", times, (one) => median(one) / 1000)];
+}
+
+/** A storm that never became right has no time. */
+export function stormRows(storms: PerSubject<Storm[]>, plan: Plan): Row[] {
+  const right = (one: Storm[]) => one.flatMap((storm) => (storm.right < 0 ? [] : storm.right / 1000));
+  const awake = (one: Storm[]) => one.filter((storm) => storm.awake >= 0).length;
+  const say = (name: Subject["name"], words: string): string[] => {
+    const one = storms.get(name);
+    return one
+      ? [`${words} right in ${right(one).length} of ${one.length}, heard the next change in ${awake(one)}`]
+      : [];
+  };
+  const note = [...say("ours", "ours"), ...say("theirs", "C")].join("; ");
+  const title = `storm of ${plan.stormChanges} changes to the right endpoints, p50`;
+  return [row(title, "ms", storms, (one) => median(right(one)), note)];
+}
+
+export function cpuRows(times: PerSubject<number[]>, plan: Plan): Row[] {
+  const cycles = plan.cpuRounds * plan.cpuCycles;
+  const total = (one: number[]): number => median(one) * cycles;
+  return [row(`CPU for ${cycles} additions and removals`, "ms", times, total)];
+}
+
+export function memoryRows(uses: PerSubject<MemoryUse>, plan: Plan): Row[] {
+  const early = Math.round(plan.memoryCycles / 10);
+  const after = `after ${plan.memoryCycles} additions and removals`;
+  const growth = row(
+    `growth from ${early} to ${plan.memoryCycles}`,
+    "MiB",
+    uses,
+    (one) => one.late.privateDirty - one.early.privateDirty,
+  );
+  return [
+    row("resident memory, idle", "MiB", uses, (one) => one.idle.resident),
+    row(`resident memory, ${after}`, "MiB", uses, (one) => one.late.resident),
+    atMost(
+      row("private memory, idle", "MiB", uses, (one) => one.idle.privateDirty),
+      PRIVATE_MEMORY,
+    ),
+    atMost(
+      row(`private memory, ${after}`, "MiB", uses, (one) => one.late.privateDirty),
+      PRIVATE_MEMORY,
+    ),
+    atMost({ ...growth, theirs: null }, GROWTH),
+  ];
+}
+
+export function deliveryRows(delays: PerSubject<number[]>): Row[] {
+  const note = "the C side is a bare epoll loop, not mptcpd";
+  return [atMostRatio(row("kernel to callback, p50", "µs", delays, median, note), DELIVERY_RATIO)];
+}
+
+export function parsingRows(rates: readonly number[]): Row[] {
+  const rate = median(rates);
+  const parsed = {
+    title: "address messages decoded on one core",
+    unit: "/s",
+    ours: rate,
+    theirs: null,
+    note: null,
+  };
+  const goal = `≥ ${PARSED_PER_SECOND.toLocaleString("en")} /s`;
+  return [{ ...parsed, goal, met: rate >= PARSED_PER_SECOND }];
+}
+
+function row<T>(
+  title: string,
+  unit: string,
+  readings: PerSubject<T>,
+  get: Get<T>,
+  note: string | null = null,
+): Row {
+  const value = (name: Subject["name"]): number | null => {
+    const reading = readings.get(name);
+    const number = reading === undefined ? Number.NaN : get(reading);
+    return Number.isNaN(number) ? null : Number(number.toPrecision(4));
+  };
+  return { title, unit, ours: value("ours"), theirs: value("theirs"), goal: null, met: null, note };
+}
+
+function atMostRatio(row: Row, ratio: number): Row {
+  const met = row.ours === null || row.theirs === null ? null : row.ours / row.theirs <= ratio;
+  return { ...row, goal: `≤ ${ratio}×`, met };
+}
+
+function atMost(row: Row, most: number): Row {
+  return { ...row, goal: `≤ ${most} ${row.unit}`, met: row.ours === null ? null : row.ours <= most };
+}
+
+function noteOfLate(latencies: PerSubject<Latency>, samples: number): string | null {
+  const late = [...latencies].flatMap(([name, { late: count }]) =>
+    count > 0 ? [`${name === "ours" ? "ours" : "C"} missed ${count}`] : [],
+  );
+  return late.length > 0 ? `of ${samples} changes ${late.join(", ")} within 3 s` : null;
+}
