@@ -27,9 +27,9 @@ export class Holds {
     for (;;) {
       const expired = this.#expired(delay);
       const decisions = policy(expired);
-      this.#update(decisions);
-      const now = this.#expired(delay);
-      if (now.size !== expired.size || [...now].some((place) => !expired.has(place))) continue;
+      const begun = this.#update(decisions);
+      // A hold that is over as it begins, or that begins anew, changes what the policy says.
+      if (begun.some((place) => delay === 0 || expired.has(place))) continue;
       this.#seenExpired = expired;
       return decisions;
     }
@@ -48,8 +48,10 @@ export class Holds {
     return new Set([...this.#holds].filter(([, { since }]) => since + delay <= now).map(([place]) => place));
   }
 
-  #update(decisions: readonly Decision[]): void {
+  /** @returns the places whose hold begins now, for the first time or anew */
+  #update(decisions: readonly Decision[]): string[] {
     const named = new Set<string>();
+    const begun: string[] = [];
     for (const decision of decisions) {
       const { outcome, code } = decision;
       const place = placeOf(decision);
@@ -58,9 +60,12 @@ export class Holds {
       // An address that vanishes from a link that was down before gets the delay anew.
       const vanished = hold !== undefined && code === "address-gone" && hold.code !== code;
       if (outcome === "endpoint") this.#holds.delete(place);
-      else if (vanished || (outcome === "held" && !hold))
+      else if (vanished || (outcome === "held" && !hold)) {
         this.#holds.set(place, { since: this.#clock.now(), code });
+        begun.push(place);
+      }
     }
     for (const place of this.#holds.keys()) if (!named.has(place)) this.#holds.delete(place);
+    return begun;
   }
 }

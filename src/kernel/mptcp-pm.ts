@@ -65,6 +65,7 @@ export class MptcpPm {
   readonly #family: GenericFamily;
   readonly #options: ConnectionOptions;
   readonly #eventConnections = new Set<NetlinkConnection>();
+  #additionsAreSlow = false;
 
   /** FamilyNotFoundError: this kernel has no MPTCP (CONFIG_MPTCP). */
   static async open(options: Omit<ConnectionOptions, "protocol"> = {}): Promise<MptcpPm> {
@@ -113,10 +114,13 @@ export class MptcpPm {
    * the address must be there (EADDRNOTAVAIL) and the port free (EADDRINUSE).
    */
   addEndpoint(endpoint: NewEndpoint): Promise<void> {
-    return this.#family.requestNow(`add endpoint ${nameOf(endpoint)}`, pmMessage, {
-      command: command.addAddr,
-      address: toAttributes(endpoint),
-    });
+    const what = `add endpoint ${nameOf(endpoint)}`;
+    const request = { command: command.addAddr, address: toAttributes(endpoint) };
+    if (this.#additionsAreSlow) return this.#family.request(what, pmMessage, request);
+    const start = performance.now();
+    const added = this.#family.requestNow(what, pmMessage, request);
+    this.#additionsAreSlow = performance.now() - start > SLOW_ADDITION;
+    return added;
   }
 
   /**
@@ -269,6 +273,12 @@ export class MptcpPm {
     return this.#family.request(what, pmMessage, { command: number, ...attributes });
   }
 }
+
+/**
+ * Milliseconds. To add an endpoint the kernel visits every MPTCP connection of the namespace: of few, that takes less
+ * than handing the request to a thread; once it took longer, the event loop does not wait for it again.
+ */
+const SLOW_ADDITION = 2;
 
 /** What SET_FLAGS takes notice of (net/mptcp/pm_kernel.c, mptcp_pm_nl_set_flags). */
 const changeable = endpointFlags.of("backup", "fullmesh");
