@@ -17,7 +17,7 @@ export interface AdoptionRequest {
 
 /**
  * Hands endpoints that somebody else made to the ledger of a namespace. A running daemon owns its ledger; it
- * finds the request when it next reads the kernel, which SIGHUP makes it do.
+ * finds the request when it next reads the kernel, which SIGUSR1 makes it do.
  *
  * @throws the file system's error when the runtime directory cannot be written
  */

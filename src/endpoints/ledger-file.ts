@@ -1,7 +1,9 @@
 import { closeSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
 import * as v from "valibot";
 import type { Endpoint } from "../kernel/mptcp-pm.ts";
 import { endpointFlags } from "../kernel/mptcp-pm.ts";
+import { prepareRuntimeDirectory } from "./namespace.ts";
 
 const flags = v.pipe(
   v.number(),
@@ -22,7 +24,7 @@ export const ledgerSchema = v.object({
   version: v.literal(1),
   bootId: v.string(),
   endpoints: v.array(endpointSchema),
-  limits: v.optional(v.object({ found: limits, set: limits })),
+  limits: v.optional(v.object({ found: limits, ours: v.array(limits) })),
   capacity: v.optional(v.number()),
 });
 
@@ -34,7 +36,7 @@ export function plainEndpoint(endpoint: Endpoint): v.InferInput<typeof endpointS
 export function writeJson(file: string, value: unknown): void {
   const temporary = `${file}.new`;
   try {
-    const fd = openSync(temporary, "w", 0o644);
+    const fd = openNew(temporary);
     try {
       writeSync(fd, JSON.stringify(value));
     } finally {
@@ -43,7 +45,19 @@ export function writeJson(file: string, value: unknown): void {
     renameSync(temporary, file);
   } catch (error) {
     rmSync(temporary, { force: true });
-    throw error;
+    const cause = error instanceof Error ? error.message : String(error);
+    throw new Error(`cannot write ${file}: ${cause}`, { cause: error });
+  }
+}
+
+/** Somebody may clean up under /run: then the directory is made again. */
+function openNew(file: string): number {
+  try {
+    return openSync(file, "w", 0o644);
+  } catch (error) {
+    if (!(error instanceof Error) || !("code" in error) || error.code !== "ENOENT") throw error;
+    prepareRuntimeDirectory(dirname(file));
+    return openSync(file, "w", 0o644);
   }
 }
 

@@ -5,10 +5,11 @@ import { ledgerSchema, plainEndpoint, readJson, writeJson } from "./ledger-file.
 import type { NamespaceIdentity } from "./namespace.ts";
 import { namespaceFile } from "./namespace.ts";
 
-/** The limits as the administrator had them, and as we set them last. */
 export interface LimitsRecord {
+  /** As the administrator had them. */
   readonly found: Limits;
-  readonly set: Limits;
+  /** As we set them: the last values, and those before, which are in force if the command did not go out. */
+  readonly ours: readonly Limits[];
 }
 
 export interface LedgerOptions {
@@ -105,7 +106,7 @@ export class Ledger {
       version: 1,
       bootId: this.#bootId,
       endpoints: this.#endpoints.map(plainEndpoint),
-      limits: this.#limits,
+      limits: this.#limits && { ...this.#limits, ours: [...this.#limits.ours] },
       capacity: this.#capacity,
     };
     writeJson(this.#file, state);

@@ -3,7 +3,7 @@ import type { Logger } from "../log/log.ts";
 import { KernelError } from "../netlink/errors.ts";
 import type { DesiredEndpoint } from "../policy/decision.ts";
 import { limitsFor } from "../policy/limits.ts";
-import type { Ledger } from "./ledger.ts";
+import type { Ledger, LimitsRecord } from "./ledger.ts";
 import type { EndpointKernel } from "./table.ts";
 
 /** What kernels before 7.2 allow (net/mptcp/pm_kernel.c, MPTCP_PM_ADDR_MAX), for those that do not tell. */
@@ -27,8 +27,7 @@ export class LimitKeeper {
   /** Reads the limits. Values that are not those we set are the administrator's. */
   async read(): Promise<void> {
     this.#current = await this.#kernel.getLimits();
-    const record = this.#ledger.limits;
-    this.#administrators = record && sameLimits(this.#current, record.set) ? record.found : this.#current;
+    this.#administrators = this.#recordOfOurs()?.found ?? this.#current;
   }
 
   /** What the limits should be. They are only ever raised: lowering them as addresses go would gain nothing. */
@@ -52,16 +51,29 @@ export class LimitKeeper {
 
   /** Gives the limits back, unless somebody changed them since. */
   async restore(): Promise<void> {
-    const record = this.#ledger.limits;
-    if (record && sameLimits(this.#current, record.set)) await this.#set(record.found);
+    const record = this.#recordOfOurs();
+    if (record) await this.#set(record.found);
     this.#ledger.recordLimits(undefined);
   }
 
   async #set(limits: Limits): Promise<void> {
-    this.#ledger.recordLimits({ found: this.#administrators, set: limits });
-    await this.#kernel.setLimits(limits);
+    const before = this.#recordOfOurs();
+    const inForce = before ? [this.#current] : [];
+    this.#ledger.recordLimits({ found: this.#administrators, ours: [...inForce, limits] });
+    try {
+      await this.#kernel.setLimits(limits);
+    } catch (error) {
+      if (error instanceof KernelError) this.#ledger.recordLimits(before);
+      throw error;
+    }
     this.#current = limits;
     this.#log.info(`limits: subflows ${limits.subflows}, add_addr_accepted ${limits.addAddrAccepted}`);
+  }
+
+  /** The ledger's record, if the limits in force are ours. */
+  #recordOfOurs(): LimitsRecord | undefined {
+    const record = this.#ledger.limits;
+    return record?.ours.some((limits) => sameLimits(limits, this.#current)) ? record : undefined;
   }
 }
 

@@ -1,6 +1,7 @@
 import {
   closeSync,
   existsSync,
+  fchmodSync,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -36,7 +37,11 @@ export function namespaceFile(directory: string, namespace: NamespaceIdentity, s
 /** Creates the directory that the files of namespaces lie in, if it is not there; its parent has to be. */
 export function prepareRuntimeDirectory(directory: string): void {
   if (!existsSync(directory)) mkdirSync(directory, { mode: 0o755 });
+  if ((statSync(directory).mode & WORLD_WRITABLE) !== 0) throw new Error("everybody may write to it");
 }
+
+/** S_IWOTH of inode(7). */
+const WORLD_WRITABLE = 0o002;
 
 /** The right to change a namespace's ledger. The kernel gives it back when the process ends, however it ends. */
 export class NamespaceLock {
@@ -48,7 +53,9 @@ export class NamespaceLock {
     namespace: NamespaceIdentity,
   ): NamespaceLock | { readonly holder?: number } {
     const file = namespaceFile(directory, namespace, "lock");
-    const fd = openSync(file, "a+", 0o644);
+    // Whoever can open the file can hold the lock: nobody else may.
+    const fd = openSync(file, "a+", 0o600);
+    fchmodSync(fd, 0o600);
     if (lockFile(fd)) return new NamespaceLock(fd);
     closeSync(fd);
     const holder = Number.parseInt(readFileSync(file, "utf8"), 10);

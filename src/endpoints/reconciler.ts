@@ -80,6 +80,7 @@ export class Reconciler {
 
   /** As `trigger`, and reads the kernel's endpoints and limits first. */
   resync(): void {
+    this.#table.doubtCapacity();
     this.#stale = true;
     this.trigger();
   }

@@ -40,6 +40,7 @@ export class EndpointTable {
   readonly #interfaceName: (ifIndex: number) => string;
   readonly #formerIds = new Map<string, number>();
   #endpoints: readonly Endpoint[] = [];
+  #capacity: number | undefined;
   #droppedFlags: readonly EndpointFlag[] = [];
 
   constructor({ kernel, ledger, log, interfaceName }: EndpointTableOptions) {
@@ -47,11 +48,17 @@ export class EndpointTable {
     this.#ledger = ledger;
     this.#log = log;
     this.#interfaceName = interfaceName;
+    this.#capacity = ledger.capacity;
   }
 
   /** How many endpoints the kernel holds at most, as far as is known: it tells only by refusing one. */
   get capacity(): number {
-    return this.#ledger.capacity ?? MOST_ENDPOINTS;
+    return this.#capacity ?? MOST_ENDPOINTS;
+  }
+
+  /** Finds the capacity again: it was counted after the refusal, when others may have deleted some. */
+  doubtCapacity(): void {
+    this.#capacity = undefined;
   }
 
   /** Flags that this kernel was seen to drop without a word. */
@@ -131,11 +138,17 @@ export class EndpointTable {
     const full =
       error.code === "ERANGE" || (error.code === "EINVAL" && /too many/.test(error.extendedAck ?? ""));
     if (!full || this.capacity === this.#endpoints.length) return false;
-    this.#ledger.recordCapacity(this.#endpoints.length);
-    this.#log.notice(
-      `this kernel holds ${this.capacity} endpoints; addresses beyond them wait for a free slot`,
-    );
+    // Fewer than there were: a slot is free again, and how many there are is not known.
+    if (this.#endpoints.length < known.length) return true;
+    this.#learnCapacity(this.#endpoints.length);
     return true;
+  }
+
+  #learnCapacity(capacity: number): void {
+    this.#capacity = capacity;
+    if (capacity === this.#ledger.capacity) return;
+    this.#ledger.recordCapacity(capacity);
+    this.#log.notice(`this kernel holds ${capacity} endpoints; addresses beyond them wait for a free slot`);
   }
 
   /** What the kernel made of an endpoint: the id that it chose, and flags without those that it does not know. */

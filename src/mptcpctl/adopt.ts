@@ -70,7 +70,7 @@ function wake({ daemon }: AdoptionRequest): void {
   // The number is of the daemon's own pid namespace: here it may be somebody else's.
   if (daemon === undefined || !isMptcpd(daemon)) return;
   try {
-    process.kill(daemon, "SIGHUP");
+    process.kill(daemon, "SIGUSR1");
   } catch {
     // Ended, or not ours to signal: the deadline tells.
   }

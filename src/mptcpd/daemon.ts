@@ -34,22 +34,25 @@ export class Daemon {
   #monitor: NetworkMonitor | undefined;
 
   /**
-   * Starts to serve the network namespace of this process; resolves when its endpoints are what they should be.
+   * Starts to serve the network namespace of this process; resolves when its endpoints are what they should be, or
+   * the first try to make them so has failed and is being repeated.
    *
    * @throws StartError where the daemon cannot run
    */
   static async start(options: DaemonOptions): Promise<Daemon> {
     requireMptcp(new Sysctls());
-    const lock = takeLock(options.runtimeDirectory);
-    const daemon = new Daemon(options, await MptcpPm.open(), lock);
+    const pm = await MptcpPm.open();
+    let daemon: Daemon | undefined;
     try {
-      await requirePermission(daemon.#pm);
+      await requirePermission(pm);
+      daemon = new Daemon(options, pm, takeLock(options.runtimeDirectory));
       await daemon.#listen();
       daemon.#reconciler.trigger();
       await daemon.#reconciler.settled();
       return daemon;
     } catch (error) {
-      daemon.#close();
+      if (daemon) daemon.#close();
+      else pm.close();
       throw error;
     }
   }

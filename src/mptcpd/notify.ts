@@ -4,8 +4,6 @@ export interface Notifier {
   ready(): void;
   reloading(): void;
   stopping(): void;
-  /** A line for `systemctl status`. */
-  status(text: string): void;
   watchdog(): void;
   /** Milliseconds between calls of watchdog(), half of what the manager waits; undefined if it does not watch. */
   readonly watchdogInterval: number | undefined;
@@ -38,7 +36,6 @@ export function createNotifier(options: NotifierOptions): Notifier {
     // Type=notify-reload pairs this with the READY=1 that follows by the time.
     reloading: () => notify("RELOADING=1", `MONOTONIC_USEC=${now() / 1000n}`),
     stopping: () => notify("STOPPING=1"),
-    status: (text) => notify(`STATUS=${text.replace(/\n+/g, " ")}`),
     watchdog: () => notify("WATCHDOG=1"),
     watchdogInterval: path === undefined ? undefined : watchdogInterval(environment, pid),
   };

@@ -23,19 +23,12 @@ export class SysctlWatch {
           "net.mptcp.enabled was switched off: no new connection uses MPTCP until it is on again",
         );
     }
-    const manager = this.#pathManager();
+    const manager = this.#sysctls.pathManager() ?? "kernel";
     if (manager === this.#manager) return;
     this.#manager = manager;
     const message = `net.mptcp.path_manager is ${manager}`;
     if (manager === "kernel") this.#log.notice(message);
     else
       this.#log.warning(`${message}: new connections take no notice of endpoints until it is kernel again`);
-  }
-
-  /** Kernels before 6.15 have a number, pm_type. */
-  #pathManager(): string {
-    return (
-      this.#sysctls.mptcp("path_manager") ?? (this.#sysctls.mptcp("pm_type") === 1 ? "userspace" : "kernel")
-    );
   }
 }

@@ -21,6 +21,7 @@ export class NetworkModel {
   #links = new Map<number, Link>();
   #addresses = new Map<string, Address>();
   #routing: Routing = emptyNetwork;
+  #formerNames = new Map<number, string>();
   #snapshot: Network | undefined = emptyNetwork;
 
   /** The network as it is known now; the same object until something changes. */
@@ -30,11 +31,14 @@ export class NetworkModel {
       addresses: [...this.#addresses.values()],
       defaultRoutes: this.#routing.defaultRoutes,
       egress: this.#routing.egress,
+      formerNames: new Map(this.#formerNames),
     };
     return this.#snapshot;
   }
 
   replace(network: Network): void {
+    for (const [index, { name }] of this.#links)
+      if (!network.links.has(index)) this.#rememberName(index, name);
     this.#links = new Map(network.links);
     this.#addresses = new Map(network.addresses.map((address) => [keyOf(address), address]));
     this.#routing = network;
@@ -60,11 +64,19 @@ export class NetworkModel {
     if (change === "new") this.#links.set(link.index, link);
     else {
       this.#links.delete(link.index);
+      this.#rememberName(link.index, link.name);
       for (const [key, { ifIndex }] of this.#addresses)
         if (ifIndex === link.index) this.#addresses.delete(key);
     }
     // A link that goes down takes its IPv4 routes with it, silently (net/ipv4/fib_frontend.c, fib_disable_ip).
     return { routing: change === "deleted" || !before || !before.flags.equals(link.flags) };
+  }
+
+  #rememberName(index: number, name: string): void {
+    this.#formerNames.delete(index);
+    this.#formerNames.set(index, name);
+    const [oldest] = this.#formerNames.keys();
+    if (this.#formerNames.size > MOST_FORMER_NAMES && oldest !== undefined) this.#formerNames.delete(oldest);
   }
 
   #applyAddress({ change, address }: Change<"address", Address>): Consequences {
@@ -77,6 +89,9 @@ export class NetworkModel {
     return { routing: this.#routing.defaultRoutes.some((route) => dependsOn(route, address)) };
   }
 }
+
+/** More than there can be endpoints whose link is gone. */
+const MOST_FORMER_NAMES = 255;
 
 /** The kernel may hold one address several times on a link, with other prefix lengths or peers. */
 function keyOf({ ifIndex, address, prefixLength, peer }: Address): string {

@@ -17,6 +17,8 @@ export interface Network {
   readonly defaultRoutes: readonly Route[];
   /** The interfaces that the host's own traffic to the Internet leaves by: of most hosts one. */
   readonly egress: readonly Egress[];
+  /** What links were called that are gone, the latest of them, by interface index. */
+  readonly formerNames: ReadonlyMap<number, string>;
 }
 
 export interface Egress {
@@ -24,16 +26,22 @@ export interface Egress {
   readonly ifIndex: number;
 }
 
-export const emptyNetwork: Network = { links: new Map(), addresses: [], defaultRoutes: [], egress: [] };
+export const emptyNetwork: Network = {
+  links: new Map(),
+  addresses: [],
+  defaultRoutes: [],
+  egress: [],
+  formerNames: new Map(),
+};
 
 /** The family of an address in text form. */
 export function familyOf(address: string): Family {
   return address.includes(":") ? 6 : 4;
 }
 
-/** The interface's name, or `if7` where the link is gone. */
+/** The interface's name, the one that it had if it is gone, or `if7` if it was never seen. */
 export function interfaceName(network: Network, ifIndex: number): string {
-  return network.links.get(ifIndex)?.name ?? `if${ifIndex}`;
+  return network.links.get(ifIndex)?.name ?? network.formerNames.get(ifIndex) ?? `if${ifIndex}`;
 }
 
 /**

@@ -37,6 +37,7 @@ export async function readNetwork(
       links: new Map(links.items.map((link) => [link.index, link])),
       addresses: addresses.items,
       ...routing,
+      formerNames: new Map(),
     },
     interrupted: links.interrupted || addresses.interrupted,
   };

@@ -50,6 +50,13 @@ describe("a daemon that dies at any command, before or after the kernel carries 
           const theKernels = world.kernel.endpoints.map(({ id }) => id).filter((id) => id !== theirs.id);
           assert.deepEqual(ours, theKernels.sort(), "the ledger is what the kernel has of ours");
           assert.ok(world.kernel.endpoints.includes(theirs));
+          await world.reconciler.stop({ remove: true });
+          assert.deepEqual(world.kernel.endpoints, [theirs]);
+          assert.deepEqual(
+            world.kernel.limits,
+            { subflows: 2, addAddrAccepted: 0 },
+            "as the administrator had them",
+          );
         },
       ),
       { numRuns: 200 },

@@ -15,7 +15,7 @@ describe("the ledger", () => {
     ledger.record(endpoint);
     ledger.recordLimits({
       found: { subflows: 2, addAddrAccepted: 0 },
-      set: { subflows: 3, addAddrAccepted: 3 },
+      ours: [{ subflows: 3, addAddrAccepted: 3 }],
     });
     ledger.recordCapacity(8);
     const again = world.ledger();

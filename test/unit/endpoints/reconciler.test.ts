@@ -202,6 +202,48 @@ describe("a kernel that is full", () => {
     );
   });
 
+  it("is not mistaken for a smaller one when somebody deletes endpoints in the moment of the refusal", async (t) => {
+    const world = new World(t);
+    world.kernel.endpoints = Array.from({ length: 8 }, (_, index) =>
+      endpointOf({ id: index + 1, address: `192.168.7.${index + 1}`, ifIndex: 0 }),
+    );
+    await world.become({});
+    const add = world.kernel.addEndpoint.bind(world.kernel);
+    world.kernel.addEndpoint = async (endpoint) => {
+      world.kernel.addEndpoint = add;
+      await add(endpoint).finally(() => {
+        world.kernel.endpoints = [];
+      });
+    };
+    await world.become({ eth0, eth1 });
+    assert.deepEqual(world.kernel.addresses, ["10.0.0.1", "10.0.1.1"]);
+    assert.equal(world.said("notice"), "");
+  });
+
+  it("that was mistaken for a smaller one is found out within 30 s", async (t) => {
+    const world = new World(t);
+    world.ledger().recordCapacity(1);
+    world.startReconciler();
+    await world.become({ eth0, eth1 });
+    assert.deepEqual(world.kernel.addresses, ["10.0.0.1"]);
+    await world.advance(30_000);
+    assert.deepEqual(world.kernel.addresses, ["10.0.0.1", "10.0.1.1"]);
+  });
+
+  it("costs one refusal in 30 s and no further notice while addresses wait", async (t) => {
+    const world = new World(t);
+    await world.become(many);
+    world.commands();
+    let refusals = 0;
+    world.kernel.beforeCommand = (command) => {
+      if (command.startsWith("add")) refusals++;
+    };
+    await world.advance(30_000);
+    assert.equal(refusals, 1);
+    assert.equal(world.said("notice").split("\n").length, 1);
+    assert.equal(world.kernel.endpoints.length, 8);
+  });
+
   it("caps the limits at what it names", async (t) => {
     const world = new World(t);
     await world.become(many);
@@ -225,6 +267,22 @@ describe("limits", () => {
     await world.reconciler.stop({ remove: true });
     assert.deepEqual(world.kernel.limits, { subflows: 2, addAddrAccepted: 0 });
     assert.deepEqual(world.kernel.endpoints, []);
+  });
+
+  it("are given back too when the kernel refused what the endpoints needed", async (t) => {
+    const world = new World(t);
+    world.kernel.limits = { subflows: 2, addAddrAccepted: 1 };
+    const addresses: string[] = [];
+    for (let host = 1; host <= 7; host++) {
+      addresses.push(`10.0.0.${host}`);
+      await world.become({ eth0: { addresses: [...addresses] } });
+    }
+    assert.deepEqual(world.kernel.limits, { subflows: 8, addAddrAccepted: 8 });
+    world.startReconciler();
+    await world.become({ eth0: { addresses } });
+    await world.resync();
+    await world.reconciler.stop({ remove: true });
+    assert.deepEqual(world.kernel.limits, { subflows: 2, addAddrAccepted: 1 });
   });
 
   it("that somebody else changed since are left alone", async (t) => {

@@ -49,7 +49,7 @@ export function networkOf(
   const ways = egress.flatMap((name) =>
     ([4, 6] as const).map((family) => ({ family, ifIndex: indexOf(name) })),
   );
-  return { links, addresses, defaultRoutes, egress: ways };
+  return { links, addresses, defaultRoutes, egress: ways, formerNames: new Map() };
 }
 
 function addressOf(sketch: string | AddressSketch, ifIndex: number, created: number): Address {

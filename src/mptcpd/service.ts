@@ -1,0 +1,153 @@
+import { ConfigError } from "../config/error.ts";
+import { type LoadedConfig, loadConfig } from "../config/load.ts";
+import { pluginWarnings } from "../config/plugins.ts";
+import { createLogger, type Logger, type Sink } from "../log/log.ts";
+import { openSink } from "../log/sinks.ts";
+import { sendDatagram } from "../netlink/addon.ts";
+import { Daemon } from "./daemon.ts";
+import { EXIT_FAILURE, EXIT_SOFTWARE } from "./exit.ts";
+import { createNotifier } from "./notify.ts";
+import type { Settings } from "./options.ts";
+import { StartError } from "./start-error.ts";
+
+/** The daemon as a service: its log, its signals, and what the service manager is told. */
+export class Service {
+  readonly #request: Settings;
+  readonly #notifier = createNotifier({ environment: process.env, sendDatagram });
+  #loaded: LoadedConfig;
+  #sink: Sink;
+  #log: Logger;
+  #daemon: Daemon | undefined;
+  #reloadAsked = false;
+
+  constructor(request: Settings) {
+    this.#request = request;
+    this.#loaded = load(request);
+    this.#sink = openSink(this.#loaded.config.log, { sendDatagram });
+    this.#log = createLogger({ sink: this.#sink, debug: request.debug });
+  }
+
+  async run(): Promise<void> {
+    process.on("uncaughtException", (error) => this.#crash(error));
+    const stopped = this.#listenToSignals();
+    this.#sayWarnings();
+    const daemon = await this.#start();
+    if (!daemon) return;
+    this.#daemon = daemon;
+    this.#keepWatchdog();
+    this.#notifier.ready();
+    this.#log.notice("ready");
+    if (this.#reloadAsked) await this.#reload();
+    await stopped;
+    this.#notifier.stopping();
+    process.exit(await this.#stop(daemon));
+  }
+
+  async #stop(daemon: Daemon): Promise<number> {
+    try {
+      await daemon.stop();
+      this.#log.notice("stopped");
+      return 0;
+    } catch (error) {
+      const cause = error instanceof Error ? error.message : String(error);
+      this.#log.error(`stopped, but not everything could be removed: ${cause}`);
+      return EXIT_FAILURE;
+    } finally {
+      this.#sink.close();
+    }
+  }
+
+  /** From the first moment, since others know our pid as soon as we hold the lock. Resolves at SIGTERM or SIGINT. */
+  #listenToSignals(): Promise<void> {
+    process.on("SIGHUP", () => void this.#reload());
+    // Sent by `mptcpctl adopt`. Node would open a debugger's port at SIGUSR1, and die at SIGUSR2.
+    process.on("SIGUSR1", () => this.#daemon?.resync());
+    process.on("SIGUSR2", () => undefined);
+    return new Promise((resolve) => {
+      for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
+    });
+  }
+
+  async #start(): Promise<Daemon | undefined> {
+    const log = forwardTo(() => this.#log);
+    try {
+      return await Daemon.start({
+        config: this.#loaded.config,
+        runtimeDirectory: this.#request.runtimeDir,
+        log,
+        debug: this.#request.debug,
+      });
+    } catch (error) {
+      if (!(error instanceof StartError)) throw error;
+      this.#log.error(error.message);
+      process.exitCode = EXIT_FAILURE;
+      return undefined;
+    }
+  }
+
+  /** A file that is wrong is refused as a whole: the old configuration stays in force. */
+  async #reload(): Promise<void> {
+    const daemon = this.#daemon;
+    if (!daemon) {
+      this.#reloadAsked = true;
+      return;
+    }
+    this.#notifier.reloading();
+    try {
+      this.#loaded = load(this.#request);
+      this.#reopenLog();
+      this.#sayWarnings();
+      await daemon.reload(this.#loaded.config);
+      this.#log.notice("configuration reloaded");
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      for (const line of error.lines) this.#log.error(line);
+      this.#log.error("the configuration was not reloaded: the old one stays in force");
+      daemon.resync();
+    }
+    this.#notifier.ready();
+  }
+
+  #reopenLog(): void {
+    this.#sink.close();
+    this.#sink = openSink(this.#loaded.config.log, { sendDatagram });
+    this.#log = createLogger({ sink: this.#sink, debug: this.#request.debug });
+  }
+
+  #sayWarnings(): void {
+    const { warnings, notices } = this.#loaded;
+    for (const line of warnings) this.#log.warning(line);
+    for (const line of notices) this.#log.notice(line);
+  }
+
+  #keepWatchdog(): void {
+    const interval = this.#notifier.watchdogInterval;
+    if (interval !== undefined) setInterval(() => this.#notifier.watchdog(), interval).unref();
+  }
+
+  #crash(error: unknown): void {
+    const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.#log.error(`a fault of mptcpd itself: ${trace}`);
+    process.exit(EXIT_SOFTWARE);
+  }
+}
+
+/** The configuration that a command line asks for. Throws ConfigError. */
+export function load({ configFile, overrides }: Settings): LoadedConfig {
+  const { config, warnings, notices } = loadConfig({
+    overrides,
+    ...(configFile !== undefined && { file: configFile, mustExist: true }),
+  });
+  return { config, warnings: [...warnings, ...pluginWarnings(config)], notices };
+}
+
+/** A logger for those who keep one while the destination may change under them. */
+function forwardTo(current: () => Logger): Logger {
+  return {
+    debug: (message, fields) => current().debug(message, fields),
+    info: (message, fields) => current().info(message, fields),
+    notice: (message, fields) => current().notice(message, fields),
+    warning: (message, fields) => current().warning(message, fields),
+    error: (message, fields) => current().error(message, fields),
+  };
+}
