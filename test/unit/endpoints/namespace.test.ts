@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { NamespaceLock, prepareRuntimeDirectory } from "../../../src/endpoints/namespace.ts";
+
+const namespace = { bootId: "this boot", key: "1" };
+
+function directoryOf(test: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), "mptcpd-test-"));
+  test.after(() => rmSync(directory, { recursive: true }));
+  return directory;
+}
+
+describe("the lock of a namespace", () => {
+  it("is held by one, and tells by whom", (t) => {
+    const directory = directoryOf(t);
+    const lock = NamespaceLock.acquire(directory, namespace);
+    assert.ok(lock instanceof NamespaceLock);
+    assert.deepEqual(NamespaceLock.acquire(directory, namespace), { holder: process.pid });
+    lock.release();
+    const next = NamespaceLock.acquire(directory, namespace);
+    assert.ok(next instanceof NamespaceLock);
+    next.release();
+  });
+
+  it("cannot be opened, and so not be held, by other users, also where an older file let them", (t) => {
+    const directory = directoryOf(t);
+    const file = join(directory, "netns-1.lock");
+    writeFileSync(file, "", { mode: 0o644 });
+    const lock = NamespaceLock.acquire(directory, namespace);
+    assert.ok(lock instanceof NamespaceLock);
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    lock.release();
+  });
+});
+
+describe("the runtime directory", () => {
+  it("is made if it is not there, but not its parents", (t) => {
+    const directory = directoryOf(t);
+    prepareRuntimeDirectory(join(directory, "run"));
+    assert.ok(statSync(join(directory, "run")).isDirectory());
+    assert.throws(() => prepareRuntimeDirectory(join(directory, "a/b")), { code: "ENOENT" });
+  });
+
+  it("is refused if everybody may write to it", (t) => {
+    const directory = directoryOf(t);
+    chmodSync(directory, 0o1777);
+    assert.throws(() => prepareRuntimeDirectory(directory), /everybody may write/);
+  });
+});
