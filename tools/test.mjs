@@ -1,18 +1,18 @@
 // Sets up and runs the tests, all that can run here:
 //   npm test                        everything
-//   npm test -- unit                one group: unit, kernel (namespaces), system (systemd; as root)
+//   npm test -- unit                one group: unit, kernel (in network namespaces)
 //   npm test -- kernel addon        the files of a group whose name has that word in it
 //   npm test -- asan                the addon's tests with the addon built for AddressSanitizer
 // They run in a sandbox (tools/sandbox.mjs), file by file: many of them measure time. With CI=true a skipped test is
 // a failure, unless the kernel lacks what it needs.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { runToEnd, sandboxed, sandboxProblem } from "./sandbox.mjs";
 import { fail, mptcpProblem, root, setUp } from "./setup.mjs";
 
-const groups = ["unit", "kernel", "system"];
+const groups = ["unit", "kernel"];
 const words = process.argv.slice(2);
 const asan = words.includes("asan");
 const chosen = groups.filter((group) => words.includes(group));
@@ -57,7 +57,6 @@ function judgeSkips(skipped) {
 
 function testFiles(group) {
   const directory = join("build/test", group);
-  if (!existsSync(directory)) return [];
   const names = readdirSync(directory, { recursive: true }).filter((name) => name.endsWith(".test.js"));
   return names.sort().map((name) => join(directory, name));
 }

@@ -3,19 +3,15 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createServer, Socket } from "node:net";
 import { describe, it, type TestContext } from "node:test";
-import { setImmediate as turn } from "node:timers/promises";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import {
   type ConnectOptions,
   mptcpConnect,
   mptcpListen,
-  NetlinkSocket,
-  type NetlinkSocketOptions,
   networkNamespaceCookie,
   type StreamProtocol,
 } from "../../src/netlink/addon.ts";
 import { Lab } from "../lab/lab.ts";
+import { collectGarbage, openSocket } from "../lab/netlink-socket.ts";
 import { run } from "../lab/process.ts";
 import { requires } from "../lab/requires.ts";
 import { waitFor, within } from "../lab/wait.ts";
@@ -27,7 +23,7 @@ describe("NetlinkSocket in a changing network", { skip: requires() }, () => {
   it("reports each overrun, and what comes after the report is received", async (t) => {
     const heard = new Set<string>();
     let overruns = 0;
-    open(t, {
+    openSocket(t, {
       groups: [RTNLGRP_IPV4_IFADDR],
       receiveBuffer: 4096,
       onReceive: (data, senderPort, groups) => {
@@ -56,7 +52,7 @@ describe("NetlinkSocket in a changing network", { skip: requires() }, () => {
 
   it("receives a burst whole, with its own receive buffer", { skip: requires({ root: true }) }, async (t) => {
     let received = 0;
-    open(t, { groups: [RTNLGRP_IPV4_IFADDR], onReceive: () => received++ });
+    openSocket(t, { groups: [RTNLGRP_IPV4_IFADDR], onReceive: () => received++ });
     t.after(() => ip("addr", "flush", "dev", "lo", "label", "lo:addon"));
     const batch = Array.from({ length: 4000 }, (_, i) => {
       return `addr add 127.3.${i >> 8}.${i & 255}/32 dev lo label lo:addon`;
@@ -68,11 +64,14 @@ describe("NetlinkSocket in a changing network", { skip: requires() }, () => {
   it("hears a group no more once it left it", async (t) => {
     const heard = new Set<string>();
     const add = (address: string) => ip("addr", "add", `${address}/32`, "dev", "lo", "label", "lo:addon");
-    const leaver = open(t, {
+    const leaver = openSocket(t, {
       groups: [RTNLGRP_IPV4_IFADDR],
       onReceive: (data) => heard.add(`leaver ${addressOf(data)}`),
     });
-    open(t, { groups: [RTNLGRP_IPV4_IFADDR], onReceive: (data) => heard.add(`stayer ${addressOf(data)}`) });
+    openSocket(t, {
+      groups: [RTNLGRP_IPV4_IFADDR],
+      onReceive: (data) => heard.add(`stayer ${addressOf(data)}`),
+    });
     t.after(() => ip("addr", "flush", "dev", "lo", "label", "lo:addon"));
     add("127.4.0.1");
     await waitFor("both to hear", () => heard.has("leaver 127.4.0.1") && heard.has("stayer 127.4.0.1"));
@@ -87,19 +86,13 @@ describe("NetlinkSocket in a changing network", { skip: requires() }, () => {
     const { close } = forget(heard);
     t.after(close);
     t.after(() => ip("addr", "flush", "dev", "lo", "label", "lo:addon"));
-    setFlagsFromString("--expose-gc");
-    const collect: unknown = runInNewContext("gc");
-    assert.ok(typeof collect === "function");
-    for (let i = 0; i < 4; i++) {
-      collect();
-      await turn();
-    }
+    await collectGarbage();
     ip("addr", "add", "127.5.0.1/32", "dev", "lo", "label", "lo:addon");
     await waitFor("its message", () => heard.has("127.5.0.1"));
   });
 
   it("does not block the event loop while the kernel works off a message", async (t) => {
-    const socket = open(t);
+    const socket = openSocket(t);
     // Deleting an interface waits for RCU grace periods within sendto(2).
     ip("link", "add", "addon0", "type", "veth", "peer", "name", "addon1");
     const start = performance.now();
@@ -209,22 +202,10 @@ describe("mptcpListen and mptcpConnect", { skip: requires() }, () => {
   });
 });
 
-function open(t: TestContext | undefined, options: Partial<NetlinkSocketOptions> = {}): NetlinkSocket {
-  const socket = NetlinkSocket.open({
-    protocol: 0,
-    onReceive: () => {},
-    onOverrun: () => assert.fail("overrun"),
-    onError: (error) => assert.fail(error),
-    ...options,
-  });
-  t?.after(() => socket.close());
-  return socket;
-}
-
 /** Opens a socket that nothing but its callbacks can reach; a weak reference closes it at the end. */
 function forget(heard: Set<string>): { close: () => void } {
   const onReceive = (data: Uint8Array) => heard.add(addressOf(data));
-  const socket = new WeakRef(open(undefined, { groups: [RTNLGRP_IPV4_IFADDR], onReceive }));
+  const socket = new WeakRef(openSocket(undefined, { groups: [RTNLGRP_IPV4_IFADDR], onReceive }));
   return { close: () => socket.deref()?.close() };
 }
 

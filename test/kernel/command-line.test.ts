@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
 import { chmodSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import { addForeign, twoAddresses } from "../lab/examples.ts";
 import { atOnce, Machine, program } from "../lab/machine.ts";
 import { requires } from "../lab/requires.ts";
-
-const twoAddresses = { eth0: ["10.0.0.1/24", "10.0.0.2/24"] };
-const addForeign = "mptcp endpoint add 192.168.7.7 id 200 signal";
 
 const options = { skip: requires(), concurrency: 4 };
 

@@ -11,9 +11,8 @@ import { placeOf } from "../../src/policy/input.ts";
 import { decide, desiredEndpoints } from "../../src/policy/policy.ts";
 import { findCapacity } from "../lab/capacity.ts";
 import { Lab } from "../lab/lab.ts";
-import type { Cable } from "../lab/link.ts";
+import { Machine } from "../lab/machine.ts";
 import { requires } from "../lab/requires.ts";
-import { type ServedHost, serveHost } from "../lab/served-host.ts";
 
 const sequences = 20;
 const interfaces = ["eth0", "eth1", "eth2"] as const;
@@ -90,8 +89,7 @@ describe("convergence", { skip: requires() }, () => {
 
 /** This process' own network namespace, with a daemon in it: so the test can read it with the daemon's own code. */
 class World {
-  readonly #served: ServedHost;
-  readonly #cables = new Map<Interface, Cable>();
+  readonly #machine: Machine;
   readonly #rtnetlink = openRtnetlink();
   readonly #pm: MptcpPm;
   readonly #capacity: number;
@@ -99,36 +97,37 @@ class World {
   static async create(t: { after(callback: () => Promise<void>): void }): Promise<World> {
     const capacity = await findCapacity();
     const lab = await Lab.create(t);
-    const served = await serveHost(t, { lab, host: await lab.here(), config });
-    const world = new World(served, await MptcpPm.open(), capacity);
+    const machine = new Machine(lab, await lab.here());
+    await machine.start({ config });
+    const world = new World(machine, await MptcpPm.open(), capacity);
     t.after(async () => world.#close());
     // A user may not be allowed to open /dev/net/tun: then there is no tunnel among the changes.
-    await served.host.ipBatchTry(["tuntap add dev vpn0 mode tun", "link add br0 type bridge"]);
-    for (const name of interfaces) await world.#plug(name);
+    await machine.host.ipBatchTry(["tuntap add dev vpn0 mode tun", "link add br0 type bridge"]);
+    for (const name of interfaces) await machine.plug(name);
     return world;
   }
 
-  private constructor(served: ServedHost, pm: MptcpPm, capacity: number) {
-    this.#served = served;
+  private constructor(machine: Machine, pm: MptcpPm, capacity: number) {
+    this.#machine = machine;
     this.#pm = pm;
     this.#capacity = capacity;
   }
 
   /** Everything up, connected, and without addresses and routes. */
   async reset(): Promise<void> {
-    for (const cable of this.#cables.values()) await cable.restore();
-    await this.#served.host.ipBatchTry([
+    for (const name of interfaces) await this.#machine.cable(name).restore();
+    await this.#machine.host.ipBatchTry([
       ...interfaces.flatMap((name) => [`link set ${name} nomaster`, `addr flush dev ${name}`]),
       ...interfaces.flatMap((name) => [`route flush dev ${name}`, `link set ${name} up`]),
       ...["route flush dev vpn0", "link set vpn0 up"],
     ]);
-    await this.#served.endpointsBecome([]);
+    await this.#machine.hasEndpointsAt([]);
   }
 
   async apply(burst: readonly Change[]): Promise<void> {
     let lines: string[] = [];
     const flush = async () => {
-      if (lines.length > 0) await this.#served.host.ipBatchTry(lines);
+      if (lines.length > 0) await this.#machine.host.ipBatchTry(lines);
       lines = [];
     };
     for (const step of burst) {
@@ -143,7 +142,7 @@ class World {
 
   /** Waits until the kernel's endpoints are what the policy wants, given the network and them. */
   async converges(): Promise<void> {
-    await this.#served.eventually("the policy's endpoints", async () => {
+    await this.#machine.eventually("the policy's endpoints", async () => {
       const endpoints = await this.#pm.dumpEndpoints();
       assert.deepEqual(endpoints.map(describeEndpoint).sort(), (await this.#wanted(endpoints)).sort());
     });
@@ -163,16 +162,12 @@ class World {
   }
 
   async #handle(name: Interface, what: "cut" | "restored" | "replaced"): Promise<void> {
-    if (what === "cut") await this.#cables.get(name)?.cut();
-    else if (what === "restored") await this.#cables.get(name)?.restore();
+    if (what === "cut") await this.#machine.cable(name).cut();
+    else if (what === "restored") await this.#machine.cable(name).restore();
     else {
-      await this.#served.host.ip(`link delete ${name}`);
-      await this.#plug(name);
+      await this.#machine.ip(`link delete ${name}`);
+      await this.#machine.plug(name);
     }
-  }
-
-  async #plug(name: Interface): Promise<void> {
-    this.#cables.set(name, await this.#served.plug(name));
   }
 
   #close(): void {

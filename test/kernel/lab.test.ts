@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { Lab } from "../lab/lab.ts";
+import { Machine } from "../lab/machine.ts";
 import { requires } from "../lab/requires.ts";
 import { startTraffic } from "../lab/traffic.ts";
 import { twoPaths } from "../lab/two-paths.ts";
@@ -167,6 +168,38 @@ describe("the lab", { skip: requires() }, () => {
       interfaces.map((line) => line.split(":")[0]?.trim()),
       ["lo"],
     );
+  });
+});
+
+describe("a machine", { skip: requires() }, () => {
+  it("finds that something happened, also when it is undone at once", async (t) => {
+    const machine = await Machine.create(t);
+    await machine.start();
+    await machine.has("10.0.0.1 eth0 subflow");
+    await assert.rejects(
+      machine.nothingHappens(() => machine.ip("addr add 10.0.0.2/24 dev eth0")),
+      /10\.0\.0\.2 .*: added/,
+    );
+    await assert.rejects(
+      machine.nothingHappens(async () => {
+        await machine.ip("addr del 10.0.0.2/24 dev eth0");
+        await machine.hasEndpointsAt(["10.0.0.1"]);
+        await machine.ip("addr add 10.0.0.2/24 dev eth0");
+        await machine.hasEndpointsAt(["10.0.0.1", "10.0.0.2"]);
+      }),
+      /10\.0\.0\.2 .*: deleted/,
+    );
+  });
+
+  it("shows what is there instead of the endpoints that were expected, and the daemon's log", async (t) => {
+    const machine = await Machine.create(t);
+    await machine.start();
+    const complaint = /10\.0\.0\.1.*mptcpd wrote:\n.*notice: ready/s;
+    await Promise.all([
+      assert.rejects(machine.has(), complaint),
+      assert.rejects(machine.has("10.0.0.1 eth0 signal"), complaint),
+      assert.rejects(machine.hasEndpointsAt(["10.0.0.1", "10.0.0.2"]), complaint),
+    ]);
   });
 });
 

@@ -3,14 +3,9 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { findCapacity } from "../lab/capacity.ts";
 import { checkout } from "../lab/checkout.ts";
-import { atOnce, Machine } from "../lab/machine.ts";
+import { addForeign, first, foreign, removeAtStop, twoAddresses } from "../lab/examples.ts";
+import { Machine } from "../lab/machine.ts";
 import { requires } from "../lab/requires.ts";
-
-const twoAddresses = { eth0: ["10.0.0.1/24", "10.0.0.2/24"] };
-const first = "10.0.0.1 eth0 subflow";
-const foreign = "192.168.7.7 - signal";
-const addForeign = "mptcp endpoint add 192.168.7.7 id 200 signal";
-const removeAtStop = `${atOnce}on-stop=remove\n`;
 
 const options = { skip: requires(), concurrency: 4 };
 

@@ -1,8 +1,8 @@
 import { describe, it } from "node:test";
 import type { Host } from "../lab/host.ts";
 import type { Closer } from "../lab/lab.ts";
+import { atOnce, Machine } from "../lab/machine.ts";
 import { requires } from "../lab/requires.ts";
-import { type ServedHost, serveHost } from "../lab/served-host.ts";
 
 const interfaces = ["eth0", "eth1", "eth2"];
 /** Few enough for the slots of any kernel. */
@@ -14,54 +14,54 @@ const overrun = /^warning: the kernel dropped notifications of network changes/;
 describe("a storm of address changes", { skip: requires() }, () => {
   for (const removalDelay of [0, 0.1]) {
     it(`ends in the right endpoints, ${rounds} times of ${rounds} (removal-delay=${removalDelay})`, async (t) => {
-      const served = await hostInStorm(t, `[core]\nremoval-delay=${removalDelay}\n`);
+      const machine = await hostInStorm(t, `[core]\nremoval-delay=${removalDelay}\n`);
       const addresses = new AssignedAddresses(1);
       for (let round = 0; round < rounds; round++) {
         const before = addresses.change(changes / 2);
         const during = addresses.change(changes / 4);
         const after = [...addresses.change(changes / 4), ...addresses.reduceTo(survivors)];
-        await served.host.ipBatch(before);
-        served.daemon.signal("SIGSTOP");
-        await served.host.ipBatch(during);
-        served.daemon.signal("SIGCONT");
-        await served.host.ipBatch(after);
-        await served.endpointsBecome(addresses.assigned);
+        await machine.host.ipBatch(before);
+        machine.daemon.signal("SIGSTOP");
+        await machine.host.ipBatch(during);
+        machine.daemon.signal("SIGCONT");
+        await machine.host.ipBatch(after);
+        await machine.hasEndpointsAt(addresses.assigned);
       }
-      await served.nothingHappens(async () => {});
+      await machine.nothingHappens(async () => {});
     });
   }
 
   it("does so when the kernel had to drop notifications", async (t) => {
-    const served = await hostInStorm(t, "[core]\nremoval-delay=0\n");
+    const machine = await hostInStorm(t, atOnce);
     const addresses = new AssignedAddresses(2);
-    served.daemon.signal("SIGSTOP");
-    do await served.host.ipBatch(addresses.change(changes));
-    while (!(await hasDropped(served.host)));
-    await served.host.ipBatch(addresses.reduceTo(survivors));
-    served.daemon.signal("SIGCONT");
-    await served.daemon.waitForLine(overrun);
-    await served.endpointsBecome(addresses.assigned);
+    machine.daemon.signal("SIGSTOP");
+    do await machine.host.ipBatch(addresses.change(changes));
+    while (!(await hasDropped(machine.host)));
+    await machine.host.ipBatch(addresses.reduceTo(survivors));
+    machine.daemon.signal("SIGCONT");
+    await machine.daemon.waitForLine(overrun);
+    await machine.hasEndpointsAt(addresses.assigned);
     // It is not deaf after that.
-    await served.host.ipBatch(addresses.reduceTo(1));
-    await served.endpointsBecome(addresses.assigned);
+    await machine.host.ipBatch(addresses.reduceTo(1));
+    await machine.hasEndpointsAt(addresses.assigned);
   });
 
   it("does so when links come and go meanwhile", async (t) => {
-    const served = await hostInStorm(t, "[core]\nremoval-delay=0\n");
+    const machine = await hostInStorm(t, atOnce);
     const flaps = Array.from({ length: 500 }, () =>
       interfaces.flatMap((device) => [`link set ${device} down`, `link set ${device} up`]),
     );
     // IPv4 only: a link that goes down loses its IPv6 addresses.
-    await served.host.ipBatch(interfaces.map((device, i) => `addr add 10.0.${i}.1/24 dev ${device}`));
-    await served.host.ipBatch(flaps.flat());
-    await served.endpointsBecome(interfaces.map((_, i) => `10.0.${i}.1`));
+    await machine.host.ipBatch(interfaces.map((device, i) => `addr add 10.0.${i}.1/24 dev ${device}`));
+    await machine.host.ipBatch(flaps.flat());
+    await machine.hasEndpointsAt(interfaces.map((_, i) => `10.0.${i}.1`));
   });
 });
 
-async function hostInStorm(t: Closer, config: string): Promise<ServedHost> {
-  const served = await serveHost(t, { config });
-  for (const device of interfaces) await served.plug(device);
-  return served;
+async function hostInStorm(t: Closer, config: string): Promise<Machine> {
+  const machine = await Machine.started(t, { config });
+  for (const device of interfaces) await machine.plug(device);
+  return machine;
 }
 
 /** Whether the kernel had to drop what it had for a netlink socket in this host. */

@@ -4,8 +4,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Host } from "../lab/host.ts";
 import { type Closer, Lab } from "../lab/lab.ts";
 import { type Cable, waitForCarrierLoss } from "../lab/link.ts";
+import { atOnce, Machine } from "../lab/machine.ts";
 import { requires } from "../lab/requires.ts";
-import { atOnce, type ServedHost, serveHost } from "../lab/served-host.ts";
 import { startTraffic, type Traffic } from "../lab/traffic.ts";
 import { twoPaths } from "../lab/two-paths.ts";
 import { waitFor } from "../lab/wait.ts";
@@ -14,27 +14,27 @@ import { waitFor } from "../lab/wait.ts";
 const disturbances: readonly { what: string; disturb: (server: LoadedServer) => Promise<unknown> }[] = [
   {
     what: "a carrier flap of 0.3 s",
-    disturb: async ({ cable, served }) => {
+    disturb: async ({ cable, machine }) => {
       await cable.cut();
-      await waitForCarrierLoss(served.host, "eth0");
+      await waitForCarrierLoss(machine.host, "eth0");
       await delay(300);
       await cable.restore();
     },
   },
   {
     what: "an address flush and re-add",
-    disturb: async ({ served: { host } }) => {
-      await host.ip("addr flush dev eth0 scope global");
+    disturb: async ({ machine }) => {
+      await machine.ip("addr flush dev eth0 scope global");
       await delay(300);
-      await host.ip("addr add 10.0.1.1/24 dev eth0");
+      await machine.ip("addr add 10.0.1.1/24 dev eth0");
     },
   },
   {
     what: "a link that is taken down and up",
-    disturb: async ({ served: { host } }) => {
-      await host.ip("link set eth0 down");
+    disturb: async ({ machine }) => {
+      await machine.ip("link set eth0 down");
       await delay(300);
-      await host.ip("link set eth0 up");
+      await machine.ip("link set eth0 up");
     },
   },
 ];
@@ -45,19 +45,19 @@ describe("a loaded MPTCP server with one uplink", { skip: requires() }, () => {
       const server = await loadedServer(t, { config: "" });
       await disturb(server);
       for (const transfer of server.transfers) await transfer.moves();
-      assert.deepEqual(deletions(server.served), []);
+      assert.deepEqual(deletions(server.machine), []);
       for (const transfer of server.transfers) await endsWhole(transfer);
     });
 
     // Proof that the tests above can fail. The second address is there because the last endpoint is kept anyway.
     it(`loses them over ${what} with removal-delay=0 and another address`, async (t) => {
       const server = await loadedServer(t, { config: atOnce });
-      await server.served.plug("eth9", "10.0.9.1/24");
-      await server.served.endpointsBecome(["10.0.1.1", "10.0.9.1"]);
+      await server.machine.plug("eth9", "10.0.9.1/24");
+      await server.machine.hasEndpointsAt(["10.0.1.1", "10.0.9.1"]);
       await disturb(server);
-      await server.served.endpointsBecome(["10.0.1.1", "10.0.9.1"]);
-      assert.equal(deletions(server.served).length, 1);
-      assert.equal(await server.served.host.run("ss", "-tnH", "state", "established"), "");
+      await server.machine.hasEndpointsAt(["10.0.1.1", "10.0.9.1"]);
+      assert.equal(deletions(server.machine).length, 1);
+      assert.equal(await server.machine.host.run("ss", "-tnH", "state", "established"), "");
       await assert.rejects(Promise.any(server.transfers.map((transfer) => transfer.moves(100_000, 1000))));
     });
   }
@@ -74,18 +74,19 @@ describe("a client with two uplinks", { skip: requires() }, () => {
     it(`sends on when path ${cut} is cut, and uses it again when it is back`, async (t) => {
       const lab = await Lab.create(t);
       const { client, server, paths } = await twoPaths(lab, { rate: "100mbit" });
-      const served = await serveHost(t, { lab, host: client, config: "[core]\nremoval-delay=0.5\n" });
+      const machine = new Machine(lab, client);
+      await machine.start({ config: "[core]\nremoval-delay=0.5\n" });
       const all = ["10.0.1.2", "10.0.2.2", "fd00:1::2", "fd00:2::2"];
-      await served.endpointsBecome(all);
+      await machine.hasEndpointsAt(all);
       const transfer = await startTraffic({ from: client, to: server, address: "10.0.1.1" });
       await bothCarry(client);
       const [first, second] = paths;
       const cable = cut === 1 ? first : second;
       await cable.cut();
-      await served.endpointsBecome(cut === 1 ? ["10.0.2.2", "fd00:2::2"] : ["10.0.1.2", "fd00:1::2"]);
+      await machine.hasEndpointsAt(cut === 1 ? ["10.0.2.2", "fd00:2::2"] : ["10.0.1.2", "fd00:1::2"]);
       await transfer.moves(2_000_000);
       await cable.restore();
-      await served.endpointsBecome(all);
+      await machine.hasEndpointsAt(all);
       await bothCarry(client);
       await endsWhole(transfer);
     });
@@ -102,19 +103,20 @@ async function bothCarry(client: Host): Promise<void> {
   });
 }
 
-type LoadedServer = { served: ServedHost; cable: Cable; transfers: readonly Traffic[] };
+type LoadedServer = { machine: Machine; cable: Cable; transfers: readonly Traffic[] };
 
 /** A server at 10.0.1.1 with mptcpd, and a client that sends to it over MPTCP connections. */
 async function loadedServer(t: Closer, { config }: { config: string }): Promise<LoadedServer> {
   const lab = await Lab.create(t);
   const [client, server] = [await lab.host("client"), await lab.host("server")];
   const cable = await lab.link({ a: [client, "eth0", "10.0.1.2/24"], b: [server, "eth0", "10.0.1.1/24"] });
-  const served = await serveHost(t, { lab, host: server, config });
-  await served.endpointsBecome(["10.0.1.1"]);
+  const machine = new Machine(lab, server);
+  await machine.start({ config });
+  await machine.hasEndpointsAt(["10.0.1.1"]);
   const start = () => startTraffic({ from: client, to: server, address: "10.0.1.1", rate: 5_000_000 });
   const transfers = await Promise.all([start(), start(), start()]);
   for (const transfer of transfers) await transfer.moves();
-  return { served, cable, transfers };
+  return { machine, cable, transfers };
 }
 
 async function endsWhole(transfer: Traffic): Promise<void> {
@@ -123,6 +125,6 @@ async function endsWhole(transfer: Traffic): Promise<void> {
   assert.deepEqual(received, sent);
 }
 
-function deletions({ daemon }: ServedHost): string[] {
+function deletions({ daemon }: Machine): string[] {
   return daemon.lines.filter((line) => line.includes(": deleted"));
 }

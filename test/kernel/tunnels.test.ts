@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Host } from "../lab/host.ts";
 import type { Closer } from "../lab/lab.ts";
+import { atOnce, hourly, Machine } from "../lab/machine.ts";
 import { requires } from "../lab/requires.ts";
-import { type ServedHost, serveHost } from "../lab/served-host.ts";
 import { openTunnel, tunnelNeeds } from "../lab/tunnel.ts";
 
 /** A host with two ways to the Internet, IPv6 on one of them; and its VPN's address. */
@@ -64,69 +64,71 @@ const takeovers: readonly { how: string; on: readonly string[]; off: readonly st
 describe("no leak past a VPN", { skip: requires(tunnelNeeds), concurrency: 4 }, () => {
   for (const { how, on, off } of takeovers) {
     it(`hides the other interfaces, of both families and at once, while the tunnel has ${how}`, async (t) => {
-      const served = await travellingHost(t, "[core]\nremoval-delay=3600\n");
-      await openTunnel(served.host, "vpn0", { addresses: [`${inTunnel}/24`] });
-      await served.endpointsBecome([...uplinks, inTunnel]);
-      await ipLines(served.host, on);
-      await served.endpointsBecome([inTunnel]);
-      for (const address of uplinks) assert.match(served.history(address).at(-1) ?? "", /would bypass vpn0/);
-      await ipLines(served.host, off);
-      await served.endpointsBecome([...uplinks, inTunnel]);
+      const machine = await travellingHost(t, hourly);
+      await openTunnel(machine.host, "vpn0", { addresses: [`${inTunnel}/24`] });
+      await machine.hasEndpointsAt([...uplinks, inTunnel]);
+      await ipLines(machine.host, on);
+      await machine.hasEndpointsAt([inTunnel]);
+      // The kernel knows of a deletion before the log does.
+      await machine.settled();
+      for (const address of uplinks) assert.match(machine.history(address).at(-1) ?? "", /would bypass vpn0/);
+      await ipLines(machine.host, off);
+      await machine.hasEndpointsAt([...uplinks, inTunnel]);
     });
   }
 
   it("holds for a tunnel that is there at start", async (t) => {
-    const served = await travellingHost(t, "", async (host) => {
+    const machine = await travellingHost(t, "", async (host) => {
       await openTunnel(host, "vpn0", { addresses: [`${inTunnel}/24`] });
       await host.ip("route add default dev vpn0 metric 5");
     });
-    await served.endpointsBecome([inTunnel]);
-    for (const address of uplinks) assert.deepEqual(served.history(address), []);
+    await machine.hasEndpointsAt([inTunnel]);
+    for (const address of uplinks) assert.deepEqual(machine.history(address), []);
   });
 
   it("holds for addresses and interfaces that come while the tunnel is up", async (t) => {
-    const served = await behindTunnel(t);
-    await served.nothingHappens(async () => {
-      await served.host.ip("addr add 10.0.1.7/24 dev eth0");
-      await served.plug("eth9", "10.0.9.2/24");
+    const machine = await behindTunnel(t);
+    await machine.nothingHappens(async () => {
+      await machine.ip("addr add 10.0.1.7/24 dev eth0");
+      await machine.plug("eth9", "10.0.9.2/24");
     });
   });
 
   it("ends when the VPN program dies, and its device with it", async (t) => {
-    const served = await behindTunnel(t);
-    await served.tunnel.kill();
-    await served.endpointsBecome(uplinks);
+    const machine = await behindTunnel(t);
+    await machine.tunnel.kill();
+    await machine.hasEndpointsAt(uplinks);
   });
 
   it("ends when the tunnel is taken down, though of IPv4 routes that go with a link the kernel says nothing", async (t) => {
-    const served = await behindTunnel(t, "[core]\nremoval-delay=0\n");
-    await served.host.sysctl("net.ipv6.conf.all.disable_ipv6", 1);
-    await served.settled();
-    await served.host.ip("link set vpn0 down");
-    await served.endpointsBecome(uplinks.filter((address) => !address.includes(":")));
+    const machine = await behindTunnel(t, atOnce);
+    await machine.host.sysctl("net.ipv6.conf.all.disable_ipv6", 1);
+    await machine.settled();
+    await machine.ip("link set vpn0 down");
+    await machine.hasEndpointsAt(uplinks.filter((address) => !address.includes(":")));
   });
 
   it("leaves alone what a rule lets pass by the tunnel", async (t) => {
     const config = "[path office]\nmatch-address=10.0.2.0/24\nbypass-tunnel=yes\n";
-    const served = await travellingHost(t, config);
-    await openTunnel(served.host, "vpn0", { addresses: [`${inTunnel}/24`] });
-    await served.host.ip("route add default dev vpn0 metric 5");
-    await served.endpointsBecome(["10.0.2.2", inTunnel]);
+    const machine = await travellingHost(t, config);
+    await openTunnel(machine.host, "vpn0", { addresses: [`${inTunnel}/24`] });
+    await machine.ip("route add default dev vpn0 metric 5");
+    await machine.hasEndpointsAt(["10.0.2.2", inTunnel]);
   });
 
   it("is not for a tunnel that carries some networks only", async (t) => {
-    const served = await travellingHost(t, "");
-    await openTunnel(served.host, "vpn0", { addresses: [`${inTunnel}/24`] });
-    await served.endpointsBecome([...uplinks, inTunnel]);
-    await served.nothingHappens(() => served.host.ip("route add 10.0.0.0/8 dev vpn0"));
-    await served.nothingHappens(() => served.host.ip("route add 172.16.0.0/12 dev vpn0"));
+    const machine = await travellingHost(t, "");
+    await openTunnel(machine.host, "vpn0", { addresses: [`${inTunnel}/24`] });
+    await machine.hasEndpointsAt([...uplinks, inTunnel]);
+    await machine.nothingHappens(() => machine.ip("route add 10.0.0.0/8 dev vpn0"));
+    await machine.nothingHappens(() => machine.ip("route add 172.16.0.0/12 dev vpn0"));
   });
 
   it("is not for a TAP device, which is an Ethernet", async (t) => {
-    const served = await travellingHost(t, "");
-    await openTunnel(served.host, "vpn0", { mode: "tap", addresses: [`${inTunnel}/24`] });
-    await served.endpointsBecome([...uplinks, inTunnel]);
-    await served.nothingHappens(() => served.host.ip("route add default dev vpn0 metric 5"));
+    const machine = await travellingHost(t, "");
+    await openTunnel(machine.host, "vpn0", { mode: "tap", addresses: [`${inTunnel}/24`] });
+    await machine.hasEndpointsAt([...uplinks, inTunnel]);
+    await machine.nothingHappens(() => machine.ip("route add default dev vpn0 metric 5"));
   });
 });
 
@@ -143,11 +145,11 @@ describe("what counts as a tunnel", { concurrency: 4 }, () => {
   ];
   for (const kind of kinds) {
     it(`${kind.split(" ")[0]}`, { skip: requires({ links: [kind] }) }, async (t) => {
-      const served = await travellingHost(t, "[core]\nremoval-delay=0\n");
-      await served.host.ip(`link add vpn0 type ${kind}`);
-      await served.host.ipBatch(["link set vpn0 up", "route add default dev vpn0 metric 5"]);
-      await served.eventually("no endpoint beside the tunnel", async () => {
-        const addresses = await served.host.endpointAddresses();
+      const machine = await travellingHost(t, atOnce);
+      await machine.ip(`link add vpn0 type ${kind}`);
+      await machine.host.ipBatch(["link set vpn0 up", "route add default dev vpn0 metric 5"]);
+      await machine.eventually("no endpoint beside the tunnel", async () => {
+        const addresses = await machine.host.endpointAddresses();
         const beside = addresses.filter((address) => uplinks.includes(address));
         assert.deepEqual(beside, []);
       });
@@ -158,17 +160,17 @@ describe("what counts as a tunnel", { concurrency: 4 }, () => {
   it("sit for IPv6 alone: it brings hosts IPv6 and hides no IPv4", {
     skip: requires({ links: [sit] }),
   }, async (t) => {
-    const served = await travellingHost(t, "[core]\nremoval-delay=0\n");
-    await served.host.ip(`link add vpn0 type ${sit}`);
-    await served.host.ipBatch(["link set vpn0 up", "addr add 2001:db8:8::2/64 dev vpn0"]);
-    await served.host.ip("-6 route add default dev vpn0 metric 5");
-    await served.endpointsBecome(["10.0.1.2", "10.0.2.2", "2001:db8:8::2"]);
+    const machine = await travellingHost(t, atOnce);
+    await machine.ip(`link add vpn0 type ${sit}`);
+    await machine.host.ipBatch(["link set vpn0 up", "addr add 2001:db8:8::2/64 dev vpn0"]);
+    await machine.ip("-6 route add default dev vpn0 metric 5");
+    await machine.hasEndpointsAt(["10.0.1.2", "10.0.2.2", "2001:db8:8::2"]);
   });
 
   it("not a bridge", { skip: requires() }, async (t) => {
-    const served = await travellingHost(t, "");
-    await served.nothingHappens(() =>
-      served.host.ipBatch([
+    const machine = await travellingHost(t, "");
+    await machine.nothingHappens(() =>
+      machine.host.ipBatch([
         "link add vpn0 type bridge",
         "link set vpn0 up",
         "route add default dev vpn0 metric 5",
@@ -181,30 +183,28 @@ async function travellingHost(
   t: Closer,
   config: string,
   before: (host: Host) => Promise<unknown> = async () => {},
-): Promise<ServedHost> {
-  const served = await serveHost(t, {
-    config,
-    before: async (host, lab) => {
-      await lab.link({ a: [host, "eth0", "10.0.1.2/24", "2001:db8:1::2/64"] });
-      await lab.link({ a: [host, "eth1", "10.0.2.2/24"] });
-      await host.ipBatch([
-        "route add default via 10.0.1.1 metric 100",
-        "route add default via 10.0.2.1 metric 200",
-        "route add default via 2001:db8:1::1 metric 100",
-      ]);
-      await before(host);
-    },
+): Promise<Machine> {
+  const machine = await Machine.create(t, {
+    eth0: ["10.0.1.2/24", "2001:db8:1::2/64"],
+    eth1: ["10.0.2.2/24"],
   });
-  return served;
+  await machine.host.ipBatch([
+    "route add default via 10.0.1.1 metric 100",
+    "route add default via 10.0.2.1 metric 200",
+    "route add default via 2001:db8:1::1 metric 100",
+  ]);
+  await before(machine.host);
+  await machine.start({ config });
+  return machine;
 }
 
 /** A host whose traffic leaves by vpn0, which `tunnel` holds open. */
-async function behindTunnel(t: Closer, config = "[core]\nremoval-delay=3600\n") {
-  const served = await travellingHost(t, config);
-  const tunnel = await openTunnel(served.host, "vpn0", { addresses: [`${inTunnel}/24`] });
-  await served.host.ip("route add default dev vpn0 metric 5");
-  await served.endpointsBecome([inTunnel]);
-  return Object.assign(served, { tunnel });
+async function behindTunnel(t: Closer, config = hourly) {
+  const machine = await travellingHost(t, config);
+  const tunnel = await openTunnel(machine.host, "vpn0", { addresses: [`${inTunnel}/24`] });
+  await machine.ip("route add default dev vpn0 metric 5");
+  await machine.hasEndpointsAt([inTunnel]);
+  return Object.assign(machine, { tunnel });
 }
 
 /** One process for each line: `ip -batch` takes no family. */

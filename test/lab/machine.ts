@@ -6,11 +6,18 @@ import { type Daemon, type DaemonOptions, startDaemon } from "./daemon.ts";
 import type { Host, LabEndpoint } from "./host.ts";
 import { type Closer, Lab } from "./lab.ts";
 import type { Cable } from "./link.ts";
-import { atOnce } from "./served-host.ts";
-import { waitFor, within } from "./wait.ts";
+import { eventually, within } from "./wait.ts";
 
 export type MachineOptions = Omit<DaemonOptions, "runtimeDirectory">;
-export { atOnce } from "./served-host.ts";
+
+/** Addresses by interface: `{ eth0: ["10.0.0.1/24"] }`. */
+export type Interfaces = Readonly<Record<string, readonly string[]>>;
+
+/** [core] settings that make every change take effect at once; without them endpoints outlive their address by 2 s. */
+export const atOnce = "[core]\nremoval-delay=0\n";
+
+/** The same for what keeps endpoints longer than any test runs: what still goes, goes at once. */
+export const hourly = "[core]\nremoval-delay=3600\n";
 
 /** The command line of this checkout's mptcpd, for those that run it by way of another program. */
 export const program = [process.execPath, join(checkout, "dist/mptcpd.js")] as const;
@@ -18,38 +25,53 @@ export const program = [process.execPath, join(checkout, "dist/mptcpd.js")] as c
 export type Ending = { code: number | null; lines: readonly string[] };
 
 /**
- * A host whose interfaces are plugged into the wall, and the mptcpd that serves it: what most tests of the daemon
- * begin with. Its runtime directory stays the same from one start to the next.
+ * A host, the cables in its interfaces, at whose other ends nobody listens, and the mptcpd that serves it: what tests
+ * of the daemon begin with. Its runtime directory stays the same from one start to the next.
  */
 export class Machine {
   readonly lab: Lab;
   readonly host: Host;
   readonly runtimeDirectory: string;
-  readonly #cables: ReadonlyMap<string, Cable>;
+  readonly #cables = new Map<string, Cable>();
   #daemon: Daemon | undefined;
 
-  /** With the interfaces and addresses given: `{ eth0: ["10.0.0.1/24"] }`. */
-  static async create(
-    test: Closer,
-    interfaces: Readonly<Record<string, readonly string[]>> = { eth0: ["10.0.0.1/24"] },
-  ): Promise<Machine> {
+  /** With these interfaces, and mptcpd not started yet. */
+  static async create(test: Closer, interfaces: Interfaces = { eth0: ["10.0.0.1/24"] }): Promise<Machine> {
     const lab = await Lab.create(test);
-    const host = await lab.host("client");
-    const cables = new Map<string, Cable>();
-    for (const [device, addresses] of Object.entries(interfaces))
-      cables.set(device, await lab.link({ a: [host, device, ...addresses] }));
-    return new Machine(lab, host, cables);
+    const machine = new Machine(lab, await lab.host("client"));
+    for (const [device, addresses] of Object.entries(interfaces)) await machine.plug(device, ...addresses);
+    return machine;
   }
 
-  constructor(lab: Lab, host: Host, cables: ReadonlyMap<string, Cable> = new Map()) {
+  /** Without any interface yet, and with an mptcpd that is ready. */
+  static async started(test: Closer, options?: MachineOptions): Promise<Machine> {
+    const machine = await Machine.create(test, {});
+    await machine.start(options);
+    return machine;
+  }
+
+  /** eth1 (10.0.1.2) and eth2 (10.0.2.2), both endpoints of an mptcpd that runs. */
+  static async withTwoUplinks(test: Closer, config: string): Promise<Machine> {
+    const machine = await Machine.started(test, { config });
+    await machine.plug("eth1", "10.0.1.2/24");
+    await machine.plug("eth2", "10.0.2.2/24");
+    await machine.hasEndpointsAt(["10.0.1.2", "10.0.2.2"]);
+    return machine;
+  }
+
+  constructor(lab: Lab, host: Host) {
     this.lab = lab;
     this.host = host;
-    this.#cables = cables;
     this.runtimeDirectory = lab.freshPath("runtime");
   }
 
   ip(line: string): Promise<string> {
     return this.host.ip(line);
+  }
+
+  /** Makes an interface with these addresses and a cable in it. */
+  async plug(device: string, ...addresses: readonly string[]): Promise<void> {
+    this.#cables.set(device, await this.lab.link({ a: [this.host, device, ...addresses] }));
   }
 
   cable(device: string): Cable {
@@ -63,7 +85,7 @@ export class Machine {
     return this.#daemon;
   }
 
-  /** Starts mptcpd without waiting for anything. */
+  /** Starts mptcpd without waiting for anything; with `atOnce` unless a configuration is given. */
   launch(options: MachineOptions = {}): Daemon {
     const { runtimeDirectory } = this;
     this.#daemon = startDaemon(this.lab, this.host, { config: atOnce, ...options, runtimeDirectory });
@@ -95,34 +117,61 @@ export class Machine {
     return this.start(options);
   }
 
-  /** SIGHUP, after the file was replaced if a text is given; waits until the daemon is done with it. */
+  /** SIGHUP, after the file was replaced if a text is given; waits until the daemon has read and done everything. */
   async reload(config?: string): Promise<void> {
     const { daemon } = this;
     if (config !== undefined) writeFileSync(daemon.configFile, config);
-    const from = daemon.lines.length;
-    daemon.signal("SIGHUP");
-    await daemon.waitForLine(/^(notice: configuration reloaded|error: the configuration was not reloaded)/, {
-      from,
-    });
+    await this.says(/^(notice: configuration reloaded|error: the configuration was not reloaded)/, () =>
+      daemon.signal("SIGHUP"),
+    );
+  }
+
+  /** Until all that was changed before this call had its effect, what a removal delay holds back excepted. */
+  async settled(): Promise<void> {
+    await this.reload();
   }
 
   /** Waits until the kernel's endpoints are these; see `show` for how they are written. */
   async has(...expected: readonly string[]): Promise<void> {
     const wanted = expected.toSorted();
-    try {
-      await waitFor("the endpoints", () => this.show(), {
-        until: (shown) => JSON.stringify(shown) === JSON.stringify(wanted),
-      });
-    } catch {
-      assert.deepEqual(await this.show(), wanted, this.#daemon?.output);
-    }
+    await this.eventually("the endpoints", async () => assert.deepEqual(await this.show(), wanted));
+  }
+
+  /** Waits until exactly these addresses are endpoints, in any order. */
+  async hasEndpointsAt(addresses: readonly string[]): Promise<void> {
+    const wanted = addresses.toSorted();
+    await this.eventually("the endpoints", async () =>
+      assert.deepEqual(await this.host.endpointAddresses(), wanted),
+    );
   }
 
   /** The kernel's endpoints are these, and still are when the daemon has read everything again. */
   async keeps(...expected: readonly string[]): Promise<void> {
     await this.has(...expected);
-    await this.reload();
-    assert.deepEqual(await this.show(), expected.toSorted(), this.#daemon?.output);
+    await this.settled();
+    assert.deepEqual(await this.show(), expected.toSorted(), this.daemon.output);
+  }
+
+  /** Fails if the daemon adds, changes or deletes an endpoint because of what is done. */
+  async nothingHappens(action: () => Promise<unknown>): Promise<void> {
+    await this.settled();
+    const before = await this.host.endpoints();
+    const from = this.daemon.lines.length;
+    await action();
+    await this.settled();
+    const said = this.daemon.lines.slice(from).filter((line) => endpointLine.test(line));
+    assert.deepEqual(said, []);
+    assert.deepEqual(await this.host.endpoints(), before);
+  }
+
+  /** As the lab's `eventually`, and shows the daemon's log when it fails. */
+  async eventually(...args: Parameters<typeof eventually>): Promise<void> {
+    try {
+      await eventually(...args);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      throw new Error(`${message}\nmptcpd wrote:\n${this.#daemon?.output}`);
+    }
   }
 
   /** The kernel's endpoints, sorted: "10.0.0.1 eth0 subflow,backup", "10.0.0.1 port 80 eth0 signal". */
@@ -142,13 +191,21 @@ export class Machine {
     return this.daemon.lines.filter((line) => /^(warning|error):/.test(line));
   }
 
-  /** Does something to the host, and waits for a line that the daemon writes after that. */
+  /** The log lines so far that say what became of an address: "endpoint 1 10.0.0.1 dev eth0 subflow: added, …". */
+  history(address: string): string[] {
+    return this.daemon.lines.filter((line) => line.includes(` ${address} `) && endpointLine.test(line));
+  }
+
+  /** Does something to the host or the daemon, and waits for a line that the daemon writes after that. */
   async says(pattern: RegExp, action: () => unknown): Promise<void> {
-    const from = this.daemon.lines.length;
+    const { daemon } = this;
+    const from = daemon.lines.length;
     await action();
-    await this.daemon.waitForLine(pattern, { from });
+    await daemon.waitForLine(pattern, { from });
   }
 }
+
+const endpointLine = /endpoint \d+ \S+ .*: (added|changed|deleted)/;
 
 function describe({ address, port, dev, flags }: LabEndpoint): string {
   return [address, ...(port ? [`port ${port}`] : []), dev ?? "-", flags.join(",") || "-"].join(" ");

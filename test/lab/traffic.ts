@@ -78,16 +78,14 @@ export class Traffic {
     const sent = await this.sender.waitForLine(pattern, { deadlineMs });
     const received = await this.receiver.waitForLine(pattern, { deadlineMs });
     await within("both ends to end", Promise.all([this.sender.exited, this.receiver.exited]));
-    return {
-      sent: tally(sent),
-      received: tally(received),
-      longestPauseMs: Number(received.groups?.["pause"]),
-    };
+    const { pause } = received.groups ?? {};
+    return { sent: tally(sent), received: tally(received), longestPauseMs: Number(pause) };
   }
 }
 
 function tally({ groups }: RegExpMatchArray): Tally {
-  return { bytes: Number(groups?.["bytes"]), sha256: groups?.["sha256"] ?? "" };
+  const { bytes, sha256 = "" } = groups ?? {};
+  return { bytes: Number(bytes), sha256 };
 }
 
 /** Code compiled elsewhere does not find the addon by itself. */

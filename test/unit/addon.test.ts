@@ -1,40 +1,28 @@
 import assert from "node:assert/strict";
-import { execFile, spawn } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { describe, it, type TestContext } from "node:test";
+import { execFile } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { describe, it } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { promisify } from "node:util";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { Worker } from "node:worker_threads";
-import {
-  lockFile,
-  NetlinkSocket,
-  type NetlinkSocketOptions,
-  networkNamespaceCookie,
-  SystemError,
-  sendDatagram,
-} from "../../src/netlink/addon.ts";
+import { SystemError } from "../../src/netlink/addon.ts";
+import { collectGarbage, openSocket } from "../lab/netlink-socket.ts";
 import { waitFor, within } from "../lab/wait.ts";
 
-const NETLINK_ROUTE = 0;
 const NETLINK_GENERIC = 16;
 const RTM_GETLINK = 18;
 
 describe("NetlinkSocket", () => {
   it("is bound to a port of its own", (t) => {
-    const first = open(t);
-    const second = open(t);
+    const first = openSocket(t);
+    const second = openSocket(t);
     assert.ok(first.portId > 0);
     assert.notEqual(first.portId, second.portId);
   });
 
   it("gets the kernel's answers, sent from either thread", async (t) => {
     const answers: number[] = [];
-    const socket = open(t, {
+    const socket = openSocket(t, {
       protocol: NETLINK_GENERIC,
       onReceive: (data, senderPort, groups) => {
         assert.equal(senderPort, 0);
@@ -51,7 +39,7 @@ describe("NetlinkSocket", () => {
 
   it("sends in the order of the calls, each message as it was at its call", async (t) => {
     const answers: number[] = [];
-    const socket = open(t, { onReceive: (data) => answers.push(sequence(data)) });
+    const socket = openSocket(t, { onReceive: (data) => answers.push(sequence(data)) });
     const expected = Array.from({ length: 200 }, (_, i) => i + 1);
     const message = noop(0);
     const sends = expected.map((number) => {
@@ -66,7 +54,7 @@ describe("NetlinkSocket", () => {
   it("receives a whole dump, whatever its size", async (t) => {
     let done = false;
     let bytes = 0;
-    const socket = open(t, {
+    const socket = openSocket(t, {
       onReceive: (data) => {
         bytes += data.length;
         const NLMSG_DONE = 3;
@@ -85,8 +73,8 @@ describe("NetlinkSocket", () => {
   it("drops what the filter rejects", async (t) => {
     const answers: number[] = [];
     const filter = Buffer.from(new Uint16Array([0x06, 0, 0, 0]).buffer); // BPF_RET|BPF_K 0: drop
-    const deaf = open(t, { filter, onReceive: () => answers.push(1) });
-    const hearing = open(t, { onReceive: () => answers.push(2) });
+    const deaf = openSocket(t, { filter, onReceive: () => answers.push(1) });
+    const hearing = openSocket(t, { onReceive: () => answers.push(2) });
     deaf.sendNow(noop(1));
     hearing.sendNow(noop(1));
     await waitFor("the answer to the other socket", () => answers.length > 0);
@@ -95,18 +83,18 @@ describe("NetlinkSocket", () => {
   });
 
   it("reports system errors with their code", (t) => {
-    assert.throws(() => open(t, { protocol: 4095 }), {
+    assert.throws(() => openSocket(t, { protocol: 4095 }), {
       name: "SystemError",
       code: "EPROTONOSUPPORT",
       message: /open netlink socket \(protocol 4095\)/,
     });
-    const socket = open(t);
+    const socket = openSocket(t);
     assert.throws(() => socket.joinGroup(1 << 30), { code: "EINVAL" });
   });
 
   it("closes once, refuses everything afterwards, and drops what arrives", async () => {
     let received = 0;
-    const socket = open(undefined, { onReceive: () => received++ });
+    const socket = openSocket(undefined, { onReceive: () => received++ });
     socket.sendNow(noop(1));
     socket.close();
     socket.close();
@@ -120,7 +108,7 @@ describe("NetlinkSocket", () => {
 
   it("can be closed by its own callback, which is then called no more", async () => {
     let received = 0;
-    const socket = open(undefined, {
+    const socket = openSocket(undefined, {
       onReceive: () => {
         received++;
         socket.close();
@@ -135,7 +123,7 @@ describe("NetlinkSocket", () => {
   it("settles every send that is pending when it is closed, and then gives its descriptor back", async () => {
     const before = descriptors();
     for (let round = 0; round < 50; round++) {
-      const socket = open(undefined);
+      const socket = openSocket();
       const sends = Array.from({ length: 10 }, (_, i) => socket.send(noop(i)));
       socket.close();
       const [first, ...rest] = await within("all sends", Promise.allSettled(sends));
@@ -217,78 +205,12 @@ describe("NetlinkSocket", () => {
   });
 });
 
-describe("sendDatagram", () => {
-  for (const kind of ["a file", "an abstract address"]) {
-    it(`reaches ${kind}, and says EAGAIN when the receiver does not keep up`, async (t) => {
-      const directory = temporaryDirectory(t);
-      const path = kind === "a file" ? join(directory, "socket") : `@mptcpd-test-${process.pid}`;
-      // Reads one datagram, then no more; perl is part of every Debian.
-      const receiver = spawn("perl", ["-MSocket", "-e", perlReceiver, path], {
-        stdio: ["pipe", "pipe", "inherit"],
-      });
-      t.after(() => receiver.kill("SIGKILL"));
-      const lines = createInterface({ input: receiver.stdout })[Symbol.asyncIterator]();
-      assert.equal((await within("the receiver", lines.next())).value, "ready");
-      sendDatagram(path, Buffer.from("hello"));
-      assert.equal((await within("the datagram", lines.next())).value, "hello");
-      assert.throws(
-        () => {
-          for (let i = 0; i < 10_000; i++) sendDatagram(path, Buffer.from("more"));
-        },
-        { code: "EAGAIN" },
-      );
-    });
-  }
-
-  it("says why a datagram cannot be sent", (t) => {
-    const missing = join(temporaryDirectory(t), "missing");
-    assert.throws(() => sendDatagram(missing, Buffer.from("x")), { code: "ENOENT" });
-    assert.throws(() => sendDatagram("@mptcpd-test-nobody", Buffer.from("x")), { code: "ECONNREFUSED" });
-    assert.throws(() => sendDatagram("@mptcpd-test-nobody", new Uint8Array(64 << 20)), { code: "EMSGSIZE" });
-    assert.throws(() => sendDatagram("x".repeat(108), Buffer.from("x")), { code: "ENAMETOOLONG" });
-  });
-});
-
-describe("lockFile", () => {
-  it("locks a file for one holder, until it closes it", (t) => {
-    const path = join(temporaryDirectory(t), "lock");
-    const first = openSync(path, "w");
-    const second = openSync(path, "w");
-    assert.equal(lockFile(first), true);
-    assert.equal(lockFile(second), false);
-    closeSync(first);
-    assert.equal(lockFile(second), true);
-    closeSync(second);
-    assert.throws(() => lockFile(second), { code: "EBADF" });
-  });
-});
-
-describe("networkNamespaceCookie", () => {
-  it("stays the same", () => {
-    const cookie = networkNamespaceCookie();
-    assert.ok(cookie === undefined || cookie > 0n);
-    assert.equal(networkNamespaceCookie(), cookie);
-  });
-});
-
 describe("the addon", () => {
   it("says what to do where it was not built", async () => {
     const env = { ...process.env, MPTCPD_ADDON: "/nonexistent/addon.node" };
     await assert.rejects(runScript("open(() => {});", env), /nonexistent.*npm run build/s);
   });
 });
-
-function open(t?: TestContext, options: Partial<NetlinkSocketOptions> = {}): NetlinkSocket {
-  const socket = NetlinkSocket.open({
-    protocol: NETLINK_ROUTE,
-    onReceive: () => {},
-    onOverrun: () => assert.fail("overrun"),
-    onError: (error) => assert.fail(error),
-    ...options,
-  });
-  t?.after(() => socket.close());
-  return socket;
-}
 
 /** NLMSG_NOOP that asks for an ack: every netlink protocol answers it, at once and to anybody. */
 function noop(number: number): Buffer {
@@ -310,20 +232,14 @@ function sequence(data: Uint8Array): number {
 
 async function openAndClose(times: number): Promise<void> {
   for (let i = 0; i < times; i++) {
-    open(undefined).close();
+    openSocket().close();
     if (i % 100 === 0) await turn();
   }
 }
 
 /** Bytes in use once the garbage is gone. */
 async function settledMemory(): Promise<number> {
-  setFlagsFromString("--expose-gc");
-  const collect: unknown = runInNewContext("gc");
-  assert.ok(typeof collect === "function");
-  for (let i = 0; i < 4; i++) {
-    collect();
-    await turn();
-  }
+  await collectGarbage();
   return process.memoryUsage.rss();
 }
 
@@ -352,20 +268,3 @@ async function runScript(script: string, env = process.env): Promise<string> {
   const args = ["--input-type=module", "--eval", prelude + script];
   return (await promisify(execFile)(process.execPath, args, { env })).stdout;
 }
-
-function temporaryDirectory(t: TestContext): string {
-  const directory = mkdtempSync(join(tmpdir(), "mptcpd-addon-"));
-  t.after(() => rmSync(directory, { recursive: true }));
-  return directory;
-}
-
-const perlReceiver = `
-  $| = 1;
-  my $path = $ARGV[0] =~ s/^@/\\0/r;
-  socket(my $socket, AF_UNIX, SOCK_DGRAM, 0) or die $!;
-  bind($socket, sockaddr_un($path)) or die $!;
-  print "ready\\n";
-  recv($socket, my $data, 1000, 0);
-  print "$data\\n";
-  <STDIN>;
-`;

@@ -25,12 +25,9 @@ describe("the service manager", () => {
     notifier.watchdog();
     assert.deepEqual(
       sent,
-      [
-        "READY=1",
-        "RELOADING=1\nMONOTONIC_USEC=5000",
-        "STOPPING=1",
-        "WATCHDOG=1",
-      ].map((text) => `/run/systemd/notify ${text}`),
+      ["READY=1", "RELOADING=1\nMONOTONIC_USEC=5000", "STOPPING=1", "WATCHDOG=1"].map(
+        (text) => `/run/systemd/notify ${text}`,
+      ),
     );
   });
 

@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import { describe, it } from "node:test";
+import { first, second, twoAddresses } from "../lab/examples.ts";
+import { atOnce, Machine } from "../lab/machine.ts";
+import { requires } from "../lab/requires.ts";
+
+const options = { skip: requires(), concurrency: 4 };
+
+describe("SIGHUP", options, () => {
+  it("puts a changed file into force", async (t) => {
+    const machine = await Machine.create(t);
+    await machine.start();
+    await machine.reload(`${atOnce}addr-flags=signal\n`);
+    assert.deepEqual(await machine.show(), ["10.0.0.1 eth0 signal"]);
+  });
+
+  it("changes backup and fullmesh in place, and says of other flags that this breaks subflows", async (t) => {
+    const machine = await Machine.create(t, twoAddresses);
+    await machine.start();
+    const { id } = await machine.endpoint("10.0.0.2");
+    for (const flags of ["subflow,backup", "subflow,fullmesh", "subflow,backup,fullmesh", "subflow"]) {
+      await machine.reload(`${atOnce}addr-flags=${flags}\n`);
+      await machine.has(`10.0.0.1 eth0 ${flags}`, `10.0.0.2 eth0 ${flags}`);
+      assert.equal((await machine.endpoint("10.0.0.2")).id, id);
+    }
+    assert.doesNotMatch(machine.daemon.output, /deleted/);
+    await machine.reload(`${atOnce}addr-flags=signal\n`);
+    await machine.has("10.0.0.1 eth0 signal", "10.0.0.2 eth0 signal");
+    assert.equal((await machine.endpoint("10.0.0.2")).id, id);
+    assert.match(
+      machine.daemon.output,
+      /10\.0\.0\.2 .*deleted, flags subflow become signal; this breaks its subflows/,
+    );
+  });
+
+  it("a bad file is refused whole and the old one stays in force", async (t) => {
+    const machine = await Machine.create(t);
+    await machine.start();
+    await machine.reload("[core]\naddr-flags=signal\non-stop=never\n");
+    const [fault, ...more] = machine.problems;
+    assert.match(
+      fault ?? "",
+      /^error: .*mptcpd\.conf:3: on-stop: "?never"? is unknown: allowed are keep or remove/,
+    );
+    assert.deepEqual(more, ["error: the configuration was not reloaded: the old one stays in force"]);
+    await machine.ip("addr add 10.0.0.2/24 dev eth0");
+    await machine.has(first, second);
+    await machine.reload(`${atOnce}addr-flags=signal\n`);
+    await machine.has("10.0.0.1 eth0 signal", "10.0.0.2 eth0 signal");
+  });
+
+  it("a file that is gone is refused too", async (t) => {
+    const machine = await Machine.create(t);
+    await machine.start();
+    rmSync(machine.daemon.configFile);
+    await machine.says(/^error: .*there is no such file/, () => machine.reload());
+    await machine.has(first);
+  });
+});
