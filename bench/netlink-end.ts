@@ -5,7 +5,7 @@
 import { addressRequest, decodeAddressEvent } from "../src/kernel/addresses.ts";
 import { groups, NETLINK_ROUTE, openRtnetlink, RTM_GETADDR, RTM_NEWADDR } from "../src/kernel/rtnetlink.ts";
 import { body } from "../src/netlink/ack.ts";
-import { NetlinkSocket } from "../src/netlink/addon.ts";
+import { NetlinkSocket } from "../src/netlink/socket.ts";
 import { frame, messages, NLM_F_DUMP, NLM_F_REQUEST } from "../src/netlink/wire.ts";
 
 const [command, argument] = process.argv.slice(2);

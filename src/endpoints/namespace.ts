@@ -10,7 +10,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { lockFile, networkNamespaceCookie } from "../netlink/addon.ts";
+import { lockFile, networkNamespaceCookie } from "../kernel/system.ts";
 
 /** Which network namespace this process is in; a boot later its numbers mean nothing. */
 export interface NamespaceIdentity {

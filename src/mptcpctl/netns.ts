@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { enterNetworkNamespaceAndExec } from "../netlink/addon.ts";
+import { enterNetworkNamespaceAndExec } from "../kernel/system.ts";
 import { CommandError } from "./exit.ts";
 
 /** Where `ip netns` keeps the names of network namespaces. */

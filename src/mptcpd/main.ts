@@ -1,8 +1,8 @@
 import { ConfigError } from "../config/error.ts";
 import { describeEndpoint } from "../endpoints/plan.ts";
+import { sendDatagram } from "../kernel/system.ts";
 import { createLogger } from "../log/log.ts";
 import { openSink } from "../log/sinks.ts";
-import { sendDatagram } from "../netlink/addon.ts";
 import { interfaceName } from "../network/network.ts";
 import { parseArguments } from "./arguments.ts";
 import { Daemon } from "./daemon.ts";

@@ -1,9 +1,9 @@
 import { ConfigError } from "../config/error.ts";
 import { type LoadedConfig, loadConfig } from "../config/load.ts";
 import { pluginWarnings } from "../config/plugins.ts";
+import { sendDatagram } from "../kernel/system.ts";
 import { createLogger, type Logger, type Sink } from "../log/log.ts";
 import { openSink } from "../log/sinks.ts";
-import { sendDatagram } from "../netlink/addon.ts";
 import { Daemon } from "./daemon.ts";
 import { EXIT_FAILURE, EXIT_SOFTWARE } from "./exit.ts";
 import { createNotifier } from "./notify.ts";

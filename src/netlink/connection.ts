@@ -1,7 +1,7 @@
 import type { Body } from "./ack.ts";
-import { NetlinkSocket } from "./addon.ts";
 import { ClosedError, NetlinkError, OverrunError } from "./errors.ts";
 import { Exchange } from "./exchange.ts";
+import { NetlinkSocket } from "./socket.ts";
 import type { OpenTransport, Transport } from "./transport.ts";
 import {
   frame,

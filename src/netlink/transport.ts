@@ -1,5 +1,5 @@
 /**
- * A netlink socket as this layer needs it: NetlinkSocket of addon.ts is the real one, FakeKernel of testing.ts
+ * A netlink socket as this layer needs it: NetlinkSocket of socket.ts is the real one, FakeKernel of testing.ts
  * another.
  */
 export interface Transport {

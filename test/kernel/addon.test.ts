@@ -7,9 +7,9 @@ import {
   type ConnectOptions,
   mptcpConnect,
   mptcpListen,
-  networkNamespaceCookie,
   type StreamProtocol,
-} from "../../src/netlink/addon.ts";
+} from "../../src/kernel/streams.ts";
+import { networkNamespaceCookie } from "../../src/kernel/system.ts";
 import { Lab } from "../lab/lab.ts";
 import { collectGarbage, openSocket } from "../lab/netlink-socket.ts";
 import { run } from "../lab/process.ts";
@@ -144,7 +144,7 @@ describe("enterNetworkNamespaceAndExec", { skip: requires() }, () => {
   }, async (t) => {
     const lab = await Lab.create(t);
     const { namespace } = await lab.host("elsewhere");
-    const print = `import(${JSON.stringify(addonUrl)}).then((addon) => console.log(String(addon.networkNamespaceCookie())))`;
+    const print = `import(${JSON.stringify(systemUrl)}).then((system) => console.log(String(system.networkNamespaceCookie())))`;
     const output = await enter(`/run/netns/${namespace}`, process.execPath, ["node", "--eval", print]);
     assert.match(output, /^\d+\n$/);
     assert.notEqual(BigInt(output.trim()), networkNamespaceCookie());
@@ -228,12 +228,12 @@ function deleteLink(name: string): Uint8Array {
   return message;
 }
 
-const addonUrl = new URL("../../src/netlink/addon.js", import.meta.url).href;
+const systemUrl = new URL("../../src/kernel/system.js", import.meta.url).href;
 
 /** Runs a Node process that turns into `file`; gives its output. */
 function enter(namespaceFile: string, file: string, argv: readonly string[]): Promise<string> {
   const args = [namespaceFile, file, argv].map((arg) => JSON.stringify(arg));
-  const script = `import(${JSON.stringify(addonUrl)}).then((addon) => addon.enterNetworkNamespaceAndExec(${args}))`;
+  const script = `import(${JSON.stringify(systemUrl)}).then((system) => system.enterNetworkNamespaceAndExec(${args}))`;
   return run(process.execPath, ["--eval", script]);
 }
 

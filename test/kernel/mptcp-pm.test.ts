@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type Server, Socket } from "node:net";
 import { after, before, beforeEach, describe, it, type TestContext } from "node:test";
 import { type Endpoint, endpointFlags, type MptcpEvent, MptcpPm } from "../../src/kernel/mptcp-pm.ts";
-import { mptcpConnect, mptcpListen } from "../../src/netlink/addon.ts";
+import { mptcpConnect, mptcpListen } from "../../src/kernel/streams.ts";
 import type { Host } from "../lab/host.ts";
 import { Lab } from "../lab/lab.ts";
 import { requires } from "../lab/requires.ts";

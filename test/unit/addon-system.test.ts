@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { describe, it, type TestContext } from "node:test";
-import { lockFile, networkNamespaceCookie, sendDatagram } from "../../src/netlink/addon.ts";
+import { lockFile, networkNamespaceCookie, sendDatagram } from "../../src/kernel/system.ts";
 import { within } from "../lab/wait.ts";
 
 describe("sendDatagram", () => {

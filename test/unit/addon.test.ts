@@ -249,7 +249,7 @@ function descriptors(): number {
 
 /** What scripts in workers and in other processes begin with. */
 const prelude = `
-  const { NetlinkSocket } = await import(${JSON.stringify(new URL("../../src/netlink/addon.js", import.meta.url))});
+  const { NetlinkSocket } = await import(${JSON.stringify(new URL("../../src/netlink/socket.js", import.meta.url))});
   const fail = (error) => { throw error ?? new Error("overrun"); };
   const open = (onReceive) => NetlinkSocket.open({ protocol: 0, onReceive, onOverrun: fail, onError: fail });
   const noop = Uint8Array.from([${[...noop(1)]}]);

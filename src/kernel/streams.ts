@@ -1,0 +1,45 @@
+/** Sockets of IPPROTO_MPTCP, which Node's own API cannot make; once made, node:net takes them by their descriptor. */
+import { addon, check, settled } from "../netlink/addon.ts";
+
+export type StreamProtocol = "mptcp" | "tcp";
+
+export type ListenOptions = {
+  /** "0.0.0.0", "::" (which takes IPv4 too), "fe80::1%eth0"… */
+  readonly address: string;
+  /** 0: the kernel chooses. */
+  readonly port: number;
+  readonly backlog?: number;
+  readonly protocol?: StreamProtocol;
+};
+
+/** Opens a listening MPTCP socket, for `server.listen({ fd })` of node:net, which then owns the descriptor. */
+export function mptcpListen(options: ListenOptions): { fd: number; port: number } {
+  const { address, port, backlog = 128, protocol = "mptcp" } = options;
+  const what = `listen on ${address} port ${port} (${protocol})`;
+  const fd = check(what, addon().streamListen(protocolNumbers[protocol], address, port, backlog));
+  return { fd, port: check(what, addon().localPort(fd)) };
+}
+
+export type ConnectOptions = {
+  readonly address: string;
+  readonly port: number;
+  readonly localAddress?: string;
+  /** An interface that all packets leave by (SO_BINDTODEVICE). */
+  readonly device?: string;
+  readonly protocol?: StreamProtocol;
+  /** Milliseconds until it fails with ETIMEDOUT; 10,000 if not given. */
+  readonly timeoutMs?: number;
+};
+
+/** Connects an MPTCP socket, for `new net.Socket({ fd })`, which then owns the descriptor. Takes a pool thread. */
+export async function mptcpConnect(options: ConnectOptions): Promise<number> {
+  const { address, port, localAddress = "", device = "", protocol = "mptcp", timeoutMs = 10_000 } = options;
+  const number = protocolNumbers[protocol];
+  const result = await settled((settle) =>
+    addon().streamConnect(number, address, port, localAddress, device, timeoutMs, settle),
+  );
+  return check(`connect to ${address} port ${port} (${protocol})`, result);
+}
+
+/** IPPROTO_MPTCP and IPPROTO_TCP (include/uapi/linux/in.h). */
+const protocolNumbers = { mptcp: 262, tcp: 6 } as const;
