@@ -1,6 +1,6 @@
 // Measures mptcpd, and the C program of Debian's package beside it, which is unpacked and not installed:
-//   npm run bench                 everything, about ten minutes; writes bench/results.json
-//   npm run bench -- --quick      under a minute, to see that it works; prints only
+//   npm run bench                 everything, about eight minutes; writes bench/results.json
+//   npm run bench -- --quick      about a minute, to see that it works; prints only
 //   npm run bench -- --docs       puts the table of bench/results.json into docs/benchmarks.md; measures nothing
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
