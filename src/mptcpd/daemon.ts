@@ -134,7 +134,8 @@ export class Daemon {
   async #listen(): Promise<void> {
     this.#monitor = await NetworkMonitor.start({
       log: this.#log,
-      onChange: () => this.#reconciler.trigger(),
+      // Not before the network was read: an empty one would have no endpoints.
+      onChange: () => this.#monitor && this.#reconciler.trigger(),
     });
   }
 

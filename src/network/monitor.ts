@@ -25,6 +25,8 @@ export interface NetworkMonitorOptions {
  */
 const LONGEST_NOTIFIED_PREFIX = 8;
 const RETRY = 100;
+/** Notifications are not trusted for ever. */
+const PERIOD = 30_000;
 
 /**
  * Keeps a model of the network true. Notifications keep it nearly true; when they were lost (ENOBUFS), make no
@@ -39,14 +41,21 @@ export class NetworkMonitor {
   #pending: "nothing" | "routing" | "everything" = "nothing";
   #missed: NetworkEvent[] | undefined;
   #reading: Promise<void> | undefined;
+  readonly #period: NodeJS.Timeout;
   #announced = false;
   #closed = false;
 
   /** Begins to listen and reads the network once; rejects if that fails. */
   static async start(options: NetworkMonitorOptions): Promise<NetworkMonitor> {
     const monitor = new NetworkMonitor(options);
+    const first = monitor.#readEverything();
+    // Readings never overlap: what is wanted meanwhile is read after it.
+    monitor.#reading = first.then(
+      () => monitor.#read(),
+      () => undefined,
+    );
     try {
-      await monitor.#readEverything();
+      await first;
     } catch (error) {
       monitor.close();
       throw error;
@@ -68,6 +77,7 @@ export class NetworkMonitor {
       this.resync();
     });
     this.#events.subscribe(Object.values(groups), (message) => this.#receive(message));
+    this.#period = setInterval(() => this.resync(), PERIOD).unref();
   }
 
   get network(): Network {
@@ -91,6 +101,7 @@ export class NetworkMonitor {
 
   close(): void {
     this.#closed = true;
+    clearInterval(this.#period);
     this.#events.close();
     this.#requests.close();
   }
@@ -104,7 +115,8 @@ export class NetworkMonitor {
     }
     this.#missed?.push(event);
     const { routing, missed } = this.#model.apply(event);
-    if (missed) this.#want("everything");
+    // While everything is being read, what is known may be nothing yet.
+    if (missed && !this.#missed) this.#want("everything");
     else if (routing) this.#want("routing");
     this.#announce();
   }
@@ -151,7 +163,11 @@ export class NetworkMonitor {
       const { network, interrupted } = await readNetwork(this.#requests);
       this.#model.replace(network);
       // In their order: the last event of each object is what became of it.
-      for (const event of missed) if (this.#model.apply(event).routing) this.#want("routing");
+      for (const event of missed) {
+        const consequences = this.#model.apply(event);
+        if (consequences.missed) this.#want("everything");
+        else if (consequences.routing) this.#want("routing");
+      }
       if (interrupted) void this.#readOnceQuiet();
     } finally {
       this.#missed = undefined;

@@ -115,6 +115,26 @@ describe("the network monitor", () => {
     assert.equal(seen(state), truth(fake));
   });
 
+  it("loses no change that happens while it starts, however long that takes", async () => {
+    const step = fc.record({ host: fc.nat(1), add: fc.boolean(), turns: fc.nat(4) });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+        const fake = withLink();
+        const starting = watch(fake);
+        for (const { host, add, turns } of steps) {
+          if (add) fake.addAddress(`10.0.0.${host}`, 2);
+          else fake.deleteAddress(`10.0.0.${host}`);
+          for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate);
+        }
+        const state = await starting;
+        await state.monitor.settled();
+        assert.equal(seen(state), truth(fake));
+        state.monitor.close();
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it("reads once more when it is quiet, if every listing was interrupted", async (t) => {
     const fake = withLink();
     fake.interruptions = 8;
