@@ -2,6 +2,7 @@ import type { Endpoint, EndpointFlag, MptcpPm } from "../kernel/mptcp-pm.ts";
 import type { Fields, Logger } from "../log/log.ts";
 import type { Bits } from "../netlink/bits.ts";
 import { KernelError } from "../netlink/errors.ts";
+import { setLatest } from "../network/latest.ts";
 import type { CurrentEndpoint } from "../policy/input.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Step } from "./plan.ts";
@@ -200,10 +201,7 @@ export class EndpointTable {
 
   /** Of as many addresses as there are ids, the latest: a host's temporary addresses never end. */
   #rememberId({ address, id }: Endpoint): void {
-    this.#formerIds.delete(address);
-    this.#formerIds.set(address, id);
-    const [oldest] = this.#formerIds.keys();
-    if (this.#formerIds.size > MOST_ENDPOINTS && oldest !== undefined) this.#formerIds.delete(oldest);
+    setLatest(this.#formerIds, address, id, MOST_ENDPOINTS);
   }
 
   #reportDrift(own: Endpoint): void {

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Address } from "../kernel/addresses.ts";
 import type { Link } from "../kernel/links.ts";
 import type { Change } from "../kernel/rtnetlink.ts";
+import { setLatest } from "./latest.ts";
 import type { Network } from "./network.ts";
 import { emptyNetwork } from "./network.ts";
 import type { Routing } from "./read.ts";
@@ -73,10 +74,7 @@ export class NetworkModel {
   }
 
   #rememberName(index: number, name: string): void {
-    this.#formerNames.delete(index);
-    this.#formerNames.set(index, name);
-    const [oldest] = this.#formerNames.keys();
-    if (this.#formerNames.size > MOST_FORMER_NAMES && oldest !== undefined) this.#formerNames.delete(oldest);
+    setLatest(this.#formerNames, index, name, MOST_FORMER_NAMES);
   }
 
   #applyAddress({ change, address }: Change<"address", Address>): Consequences {
