@@ -1,5 +1,8 @@
 // Builds everything that the programs and the tests need:
-//   dist/addon.node          the native addon (one compiler call)
+//   dist/addon.node          the native addon
+//   dist/mptcpize            the launcher
+//   dist/libmptcpwrap.so     what the launcher loads into other programs
+//   dist/asan/               the same three under AddressSanitizer (--asan)
 //   dist/mptcpd.js, …        each program bundled into one file
 //   build/                   src, test and bench type-checked and compiled file by file, for the tests
 import { execFileSync } from "node:child_process";
@@ -17,47 +20,62 @@ const { values: options } = parseArgs({
   },
 });
 
-const addonSources = ["native/addon/addon.c", "native/addon/netlink.c", "native/addon/system.c"];
+const commonFlags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden"];
+const asanFlags = ["-fsanitize=address", "-fno-omit-frame-pointer", "-g", "-O1"];
+
+// One compiler call makes each from all the C files of its directory.
+const natives = [
+  { output: "addon.node", directory: "addon", flags: ["-fPIC", "-shared"], usesNode: true },
+  { output: "mptcpize", directory: "launcher", flags: [] },
+  // Goes into programs of any libc, so it is linked with none. The sanitizer's build needs its own libraries.
+  {
+    output: "libmptcpwrap.so",
+    directory: "preload",
+    flags: ["-fPIC", "-shared", "-fno-stack-protector"],
+    plainFlags: ["-nostdlib"],
+  },
+];
+
 // A directory of src/ is a program if it has a main.ts.
 const programs = readdirSync(join(root, "src")).filter((name) =>
   existsSync(join(root, "src", name, "main.ts")),
 );
 
-mkdirSync(join(root, "dist"), { recursive: true });
-buildAddon(join(root, "dist/addon.node"), []);
-if (options.asan) {
-  buildAddon(join(root, "dist/addon-asan.node"), [
-    "-fsanitize=address",
-    "-fno-omit-frame-pointer",
-    "-g",
-    "-O1",
-  ]);
+for (const native of natives) {
+  buildNative(native, join(root, "dist", native.output), native.plainFlags ?? []);
+  if (options.asan) buildNative(native, join(root, "dist/asan", native.output), asanFlags);
 }
 bundlePrograms();
 if (!options["programs-only"]) compile();
 
-function buildAddon(output, extraFlags) {
-  const sources = addonSources.map((path) => join(root, path));
-  const inputs = [...sources, join(root, "native/addon/addon.h")];
-  if (existsSync(output) && inputs.every((path) => statSync(path).mtimeMs < statSync(output).mtimeMs)) return;
+function buildNative({ directory, flags, usesNode = false }, output, extraFlags) {
+  const files = readdirSync(join(root, "native", directory)).map((name) =>
+    join(root, "native", directory, name),
+  );
+  if (existsSync(output) && files.every((path) => statSync(path).mtimeMs < statSync(output).mtimeMs)) return;
+  const sources = files.filter((path) => path.endsWith(".c"));
+  const includes = usesNode ? [`-I${headersOfNode()}`] : [];
+  mkdirSync(dirname(output), { recursive: true });
+  run(process.env.CC ?? "cc", [
+    ...commonFlags,
+    ...flags,
+    ...extraFlags,
+    ...includes,
+    ...sources,
+    "-o",
+    `${output}.new`,
+  ]);
+  // A running program keeps the file that it has mapped.
+  renameSync(`${output}.new`, output);
+}
+
+function headersOfNode() {
   const headers = nodeHeaders();
   if (!headers)
     fail(
       "node_api.h and uv.h were not found: install the headers of your Node (Debian: apt install libnode-dev)",
     );
-  const flags = [
-    "-std=gnu11",
-    "-O2",
-    "-Wall",
-    "-Wextra",
-    "-Werror",
-    "-fPIC",
-    "-shared",
-    "-fvisibility=hidden",
-  ];
-  run(process.env.CC ?? "cc", [...flags, ...extraFlags, `-I${headers}`, ...sources, "-o", `${output}.new`]);
-  // A running program keeps the file that it has mapped.
-  renameSync(`${output}.new`, output);
+  return headers;
 }
 
 function bundlePrograms() {

@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { checkout } from "../lab/checkout.ts";
+import { Lab } from "../lab/lab.ts";
+import { run } from "../lab/process.ts";
+import { requires } from "../lab/requires.ts";
+
+const library = join(checkout, "dist/libmptcpwrap.so");
+const crossCompiler = "aarch64-linux-gnu-gcc";
+
+describe("libmptcpwrap.so as a file", { skip: requires({ tools: ["readelf"] }) }, () => {
+  it("can be loaded into a program of any libc: it needs no library and no version of a symbol", async () => {
+    await assertUnbound(library);
+  });
+
+  const skip = requires({ tools: [crossCompiler] });
+  it("can be built for arm64, and is no more bound there", { skip }, async (t) => {
+    const output = (await Lab.create(t)).freshPath("libmptcpwrap.so");
+    const flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-fPIC"];
+    const form = ["-shared", "-nostdlib", "-fno-stack-protector"];
+    const source = join(checkout, "native/preload/mptcpwrap.c");
+    await run("env", ["-u", "LD_PRELOAD", crossCompiler, ...flags, ...form, source, "-o", output]);
+    assert.match(await run("readelf", ["-h", output]), /Machine: +AArch64/);
+    await assertUnbound(output);
+  });
+});
+
+async function assertUnbound(path: string): Promise<void> {
+  assert.doesNotMatch(await run("readelf", ["-d", path]), /NEEDED/);
+  assert.match(await run("readelf", ["-V", path]), /No version information found/);
+  assert.deepEqual(await dynamicSymbols(path), [
+    "GLOBAL FUNC socket",
+    "GLOBAL UND __errno_location",
+    "GLOBAL UND getenv",
+    "GLOBAL UND syscall",
+    "WEAK UND dlsym",
+  ]);
+}
+
+/** Those that it defines, with their type, and those that it asks for, sorted. */
+async function dynamicSymbols(path: string): Promise<string[]> {
+  const table = await run("readelf", ["-W", "--dyn-syms", path]);
+  const symbol = /\d+: \w+ +\d+ (\w+) +(GLOBAL|WEAK) +\w+ +(\w+) (\w+)/g;
+  const found = Array.from(table.matchAll(symbol), ([, type, binding, section, name]) =>
+    [binding, section === "UND" ? section : type, name].join(" "),
+  );
+  return found.sort();
+}

@@ -1,0 +1,67 @@
+import { existsSync, mkdirSync, renameSync } from "node:fs";
+import { join } from "node:path";
+import { checkout } from "./checkout.ts";
+import { run } from "./process.ts";
+import { labDirectory } from "./requires.ts";
+
+const sources = join(checkout, "test/lab/programs");
+
+/** A source file there, for programs that need no compiler of ours. */
+export function source(file: string): string {
+  return join(sources, file);
+}
+
+/** How a C source of test/lab/programs becomes a program, or a library that is loaded into one. */
+export type Build = "glibc" | "glibc static" | "musl" | "musl static" | "library";
+
+/** What `requires` must ask for. */
+export const toolsFor = { glibc: "cc", musl: "musl-gcc", go: "go" };
+
+/** The path of test/lab/programs/`name`.c, compiled. */
+export async function compiled(name: string, build: Build): Promise<string> {
+  return made(`${name}-${build.replace(" ", "-")}`, async (output) => {
+    const libc = build.startsWith("musl") ? [toolsFor.musl, ...(await headersOfKernel())] : [toolsFor.glibc];
+    const form = build.endsWith("static") ? ["-static"] : build === "library" ? ["-shared", "-fPIC"] : [];
+    const warnings = ["-Wall", "-Wextra", "-Werror"];
+    await clean([...libc, "-O1", ...warnings, ...form, join(sources, `${name}.c`), "-o", output, "-pthread"]);
+  });
+}
+
+/** The path of test/lab/programs/`name`.go, compiled by the system's Go; with cgo it is linked dynamically. */
+export function compiledGo(name: string, { cgo }: { cgo: boolean }): Promise<string> {
+  return made(`${name}-go${cgo ? "-cgo" : ""}`, async (output) => {
+    const caches = join(labDirectory, "go");
+    await clean([
+      "env",
+      `HOME=${caches}`,
+      `GOCACHE=${join(caches, "cache")}`,
+      `GOPATH=${join(caches, "path")}`,
+      "GOFLAGS=-mod=mod",
+      "GOTOOLCHAIN=local",
+      `CGO_ENABLED=${Number(cgo)}`,
+      ...[toolsFor.go, "build", "-o", output, join(sources, `${name}.go`)],
+    ]);
+  });
+}
+
+/** Kept until the sandbox ends, for the other test files; one that is being made is never seen. */
+async function made(name: string, make: (output: string) => Promise<void>): Promise<string> {
+  const path = join(labDirectory, "programs", name);
+  if (existsSync(path)) return path;
+  mkdirSync(join(labDirectory, "programs"), { recursive: true });
+  const unfinished = `${path}.${process.pid}`;
+  await make(unfinished);
+  renameSync(unfinished, path);
+  return path;
+}
+
+/** musl brings none of linux/ and asm/; behind its own headers those of the system do no harm. */
+async function headersOfKernel(): Promise<string[]> {
+  const triplet = (await clean([toolsFor.glibc, "-print-multiarch"])).trim();
+  return ["/usr/include", join("/usr/include", triplet)].flatMap((path) => ["-idirafter", path]);
+}
+
+/** Runs a tool without what the sanitizer's tests preload into this process. */
+function clean(command: readonly string[]): Promise<string> {
+  return run("env", ["-u", "LD_PRELOAD", ...command]);
+}

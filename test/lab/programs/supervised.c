@@ -1,0 +1,128 @@
+/*
+ * A program under the seccomp supervisor, in the situations that are hard for that:
+ *   storm THREADS     says "ready", makes sockets until input ends, then says how many were of which kind
+ *   unshare FLAGS     goes into new namespaces, then makes one: "protocol 262 of this namespace", or "of another"
+ *   owner UID         becomes that user, then makes one: "protocol 262 uid 65534 gid 65534"
+ *   until             says "ready", makes one when a byte comes, says "protocol 262" or "error 38"; until input ends
+ *   user              says as whom it runs: "uid 65534 euid 0"
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <grp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	TCP = 6,
+	MPTCP = 262,
+	NETNS_COOKIE = 71, /* SO_NETNS_COOKIE: Linux 5.14 */
+};
+
+static int protocol_of(int fd) {
+	int protocol = -1;
+	socklen_t length = sizeof protocol;
+	return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) < 0 ? -errno : protocol;
+}
+
+static int make_socket(void) {
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	if (fd < 0) {
+		printf("error %d\n", errno);
+		exit(1);
+	}
+	return fd;
+}
+
+static atomic_long made[MPTCP + 1], wrong;
+static atomic_bool over;
+
+static void *make_many(void *unused) {
+	(void)unused;
+	while (!over) {
+		int fd = socket(AF_INET, SOCK_STREAM, 0), protocol = fd < 0 ? -1 : protocol_of(fd);
+		if (protocol == MPTCP || protocol == TCP) made[protocol]++;
+		else wrong++;
+		if (fd > STDERR_FILENO) close(fd);
+	}
+	return NULL;
+}
+
+static int lowest_free(void) {
+	int fd = dup(STDERR_FILENO);
+	close(fd);
+	return fd;
+}
+
+static int storm(int count) {
+	pthread_t threads[16];
+	char byte;
+	if (count > 16) return 2;
+	puts("ready");
+	for (int i = 0; i < count; i++)
+		if (pthread_create(&threads[i], NULL, make_many, NULL) != 0) return 2;
+	while (read(STDIN_FILENO, &byte, 1) > 0) continue;
+	over = true;
+	for (int i = 0; i < count; i++) pthread_join(threads[i], NULL);
+	printf("mptcp %ld tcp %ld wrong %ld next %d\n", made[MPTCP], made[TCP], wrong, lowest_free());
+	return 0;
+}
+
+static unsigned long long namespace_of(int fd) {
+	unsigned long long cookie = 0;
+	socklen_t length = sizeof cookie;
+	return getsockopt(fd, SOL_SOCKET, NETNS_COOKIE, &cookie, &length) < 0 ? 0 : cookie;
+}
+
+static int from_namespaces(int flags) {
+	if (unshare(flags) < 0) return 2;
+	int fd = make_socket();
+	bool own = namespace_of(fd) == namespace_of(socket(AF_UNIX, SOCK_DGRAM, 0));
+	printf("protocol %d of %s\n", protocol_of(fd), own ? "this namespace" : "another");
+	return 0;
+}
+
+static int owner(unsigned id) {
+	if (setgroups(0, NULL) < 0 || setresgid(id, id, id) < 0 || setresuid(id, id, id) < 0) return 2;
+	struct stat file;
+	int fd = make_socket();
+	fstat(fd, &file);
+	printf("protocol %d uid %u gid %u\n", protocol_of(fd), file.st_uid, file.st_gid);
+	return 0;
+}
+
+static int until(void) {
+	char byte;
+	puts("ready");
+	while (read(STDIN_FILENO, &byte, 1) > 0) {
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+		if (fd < 0) printf("error %d\n", errno);
+		else printf("protocol %d\n", protocol_of(fd));
+		if (fd >= 0) close(fd);
+	}
+	return 0;
+}
+
+static int user(void) {
+	printf("uid %u euid %u\n", getuid(), geteuid());
+	return 0;
+}
+
+int main(int argc, char **argv) {
+	const char *action = argc > 1 ? argv[1] : "";
+	int number = argc > 2 ? (int)strtol(argv[2], NULL, 0) : 0;
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (strcmp(action, "storm") == 0) return storm(number);
+	if (strcmp(action, "unshare") == 0) return from_namespaces(number);
+	if (strcmp(action, "owner") == 0) return owner((unsigned)number);
+	if (strcmp(action, "until") == 0) return until();
+	if (strcmp(action, "user") == 0) return user();
+	return 2;
+}
