@@ -1,0 +1,66 @@
+#include "options.h"
+#include "message.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SEE_HELP "see `mptcpize run --help`"
+
+static enum how parse_how(const char *text) {
+	static const char *const names[] = {
+		[HOW_AUTO] = "auto", [HOW_PRELOAD] = "preload", [HOW_SECCOMP] = "seccomp", [HOW_BPF] = "bpf",
+	};
+	for (size_t how = 0; how < sizeof names / sizeof *names; how++)
+		if (strcmp(text, names[how]) == 0) return how;
+	fail(EXIT_USAGE, "--how=%s is unknown: allowed are auto, preload, seccomp, bpf", text);
+}
+
+static void put_variable(char *assignment) {
+	if (assignment[0] == '=' || !strchr(assignment, '=')) fail(EXIT_USAGE, "--env=%s is not NAME=VALUE", assignment);
+	if (putenv(assignment) != 0) fail(EXIT_REFUSED, "out of memory");
+}
+
+struct options parse_options(int argc, char *argv[]) {
+	enum { HOW = 256, OFF, STRICT, ARGV0, DRY_RUN, ENV };
+	static const struct option known[] = {
+		{"how", required_argument, NULL, HOW},
+		{"off", no_argument, NULL, OFF},
+		{"strict", no_argument, NULL, STRICT},
+		{"argv0", required_argument, NULL, ARGV0},
+		{"dry-run", no_argument, NULL, DRY_RUN},
+		{"env", required_argument, NULL, ENV},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	struct options options = {0};
+	bool has_variables = false;
+	opterr = 0;
+	/* "+": what follows the program's name is the program's. */
+	for (int option; (option = getopt_long(argc, argv, "+:dh", known, NULL)) != -1;) {
+		switch (option) {
+		case 'd': options.debug = true; break;
+		case 'h': options.help = true; break;
+		case HOW: options.how = parse_how(optarg); break;
+		case OFF: options.off = true; break;
+		case STRICT: options.strict = true; break;
+		case ARGV0: options.argv0 = optarg; break;
+		case DRY_RUN: options.dry_run = true; break;
+		case ENV:
+			put_variable(optarg);
+			has_variables = true;
+			break;
+		case ':': fail(EXIT_USAGE, "option '%s' needs an argument: " SEE_HELP, argv[optind - 1]);
+		default:
+			if (optopt > 0 && optopt < HOW) fail(EXIT_USAGE, "unrecognized option '-%c': " SEE_HELP, optopt);
+			fail(EXIT_USAGE, "unrecognized option '%s': " SEE_HELP, argv[optind - 1]);
+		}
+	}
+	if (options.help) return options;
+	if (has_variables && !options.dry_run) fail(EXIT_USAGE, "--env is for --dry-run: use env(1)");
+	if (optind >= argc) fail(EXIT_NO_COMMAND, "missing command argument: " SEE_HELP);
+	options.command = argv + optind;
+	if (!options.argv0) options.argv0 = options.command[0];
+	return options;
+}

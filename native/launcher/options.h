@@ -1,0 +1,26 @@
+/* The command line of `mptcpize run`. */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include "way.h"
+
+#include <stdbool.h>
+
+struct options {
+	bool debug;
+	bool off;     /* force TCP instead */
+	bool strict;  /* run nothing rather than as TCP */
+	bool dry_run; /* only say what would be done */
+	bool help;
+	enum how how;
+	char **command; /* the program and its arguments; its first is what is looked for */
+	const char *argv0; /* what the program gets as its name */
+};
+
+/*
+ * `argv` begins with "run". Ends with a message for what is wrong. Values of --env are put into this process's
+ * environment, which is only allowed where it executes nothing.
+ */
+struct options parse_options(int argc, char *argv[]);
+
+#endif

@@ -1,0 +1,70 @@
+// What the tests under test/system need from Debian, which they cannot get from within their sandbox:
+//   trixie/      a system whose systemd knows SocketProtocol=mptcp (257 and newer)
+//   packages/    the C mptcpize with its library, and the package that nginx's unit comes with
+// All of it in ~/.cache/mptcpd-tests; what is there is not downloaded again. Tests that lack theirs are skipped.
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+const cache = join(homedir(), ".cache/mptcpd-tests");
+const mirror = "http://deb.debian.org/debian";
+
+/** Gets what is missing. Says why where it cannot. */
+export function fetchForSystemTests() {
+  attempt("a system with a newer systemd", fetchTree);
+  attempt("packages of Debian", fetchPackages);
+}
+
+function attempt(what, fetch) {
+  try {
+    fetch();
+  } catch (error) {
+    const cause = (error.stderr?.toString() || error.message).trim().split("\n").at(-1);
+    console.log(`cannot get ${what} (${cause}); tests that need it are skipped`);
+  }
+}
+
+function fetchTree() {
+  const tree = join(cache, "trixie");
+  if (existsSync(tree)) return;
+  console.log("downloading a system with a newer systemd");
+  const unfinished = `${tree}.new`;
+  rmSync(unfinished, { recursive: true, force: true });
+  mkdirSync(cache, { recursive: true });
+  const options = ["--variant=minbase", "--include=systemd,systemd-sysv,dbus,iproute2"];
+  execFileSync("debootstrap", [...options, "trixie", unfinished, mirror], { stdio: "pipe" });
+  renameSync(unfinished, tree);
+}
+
+function fetchPackages() {
+  const directory = join(cache, "packages");
+  mkdirSync(directory, { recursive: true });
+  // The version that is installed, which a test installs once more.
+  const nginx = `nginx-common=${installedVersion("nginx-common")}`;
+  const missing = ["mptcpize", "libmptcpwrap0", nginx].filter((name) => !isThere(directory, name));
+  if (missing.length === 0) return;
+  const options = ["-qq", "-o", "APT::Sandbox::User=root"];
+  const download = () =>
+    execFileSync("apt-get", [...options, "download", ...missing], { cwd: directory, stdio: "pipe" });
+  try {
+    download();
+  } catch {
+    // apt knows packages only after an update, which a fresh container has not had.
+    execFileSync("apt-get", [...options, "update"], { stdio: "pipe" });
+    download();
+  }
+}
+
+function isThere(directory, wanted) {
+  const [name, version] = wanted.split("=");
+  const start = version === undefined ? `${name}_` : `${name}_${version.replaceAll(":", "%3a")}_`;
+  return readdirSync(directory).some((file) => file.startsWith(start));
+}
+
+function installedVersion(name) {
+  const [, version] = execFileSync("dpkg-query", ["--show", name], { encoding: "utf8", stdio: "pipe" }).split(
+    "\t",
+  );
+  return version.trim();
+}
