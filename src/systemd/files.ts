@@ -1,0 +1,49 @@
+import {
+  closeSync,
+  fchmodSync,
+  fchownSync,
+  fsyncSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname } from "node:path";
+
+/**
+ * Readers see the old text or the new one, whatever happens. A file that is there keeps its mode and owner, and stays
+ * where symbolic links say that it is.
+ */
+export function writeFileAtomically(path: string, text: string, mode = 0o644): void {
+  const existing = statSync(path, { throwIfNoEntry: false });
+  const target = existing === undefined ? path : realpathSync(path);
+  const temporary = `${target}.${process.pid}.tmp`;
+  // Nobody reads it before its mode is right, which is not left to the umask.
+  const fd = openSync(temporary, "wx", 0o600);
+  try {
+    try {
+      writeFileSync(fd, text);
+      if (existing !== undefined) fchownSync(fd, existing.uid, existing.gid);
+      fchmodSync(fd, existing === undefined ? mode : existing.mode & 0o7777);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, target);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+  syncDirectory(dirname(target));
+}
+
+function syncDirectory(path: string): void {
+  const fd = openSync(path, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,123 @@
+/** The service manager, by systemctl(1): it is wherever systemd is, and speaks to it also before there is a bus. */
+import { parseShownWords } from "./shown.ts";
+import { parseUnitName } from "./unit-name.ts";
+
+export type CommandResult = { readonly stdout: string; readonly stderr: string; readonly code: number };
+
+/** Runs a program to its end, without a shell. */
+export type RunCommand = (command: string, args: readonly string[]) => Promise<CommandResult>;
+
+/** systemctl has failed. The message is one line, with what it said. */
+export class SystemctlError extends Error {
+  override readonly name = "SystemctlError";
+  readonly code: string = "SYSTEMCTL";
+}
+
+export type SystemctlOptions = {
+  /** The manager of the user's own session, not the system's. */
+  readonly user: boolean;
+  readonly run: RunCommand;
+};
+
+export class Systemctl {
+  readonly #user: boolean;
+  readonly #run: RunCommand;
+
+  constructor({ user, run }: SystemctlOptions) {
+    this.#user = user;
+    this.#run = run;
+  }
+
+  /** 252 */
+  async version(): Promise<number> {
+    const output = await this.#systemctl(["--version"]);
+    const version = /^systemd (\d+)/.exec(output)?.[1];
+    if (version === undefined) throw new SystemctlError(`systemctl --version says: ${oneLine(output)}`);
+    return Number(version);
+  }
+
+  /**
+   * Properties of a unit, by name: the values as they are shown, one for each line ("ExecStart" has one for every
+   * command). A template has properties only as an instance, so it is shown by one that nobody else has.
+   */
+  async show(unit: string, properties: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
+    const output = await this.#systemctl(["show", `--property=${properties.join(",")}`, "--", shownAs(unit)]);
+    const shown = new Map<string, string[]>(properties.map((name) => [name, []]));
+    let last: string[] | undefined;
+    for (const line of output.split("\n")) {
+      const equals = line.indexOf("=");
+      const values = shown.get(line.slice(0, Math.max(equals, 0)));
+      if (values !== undefined) {
+        values.push(line.slice(equals + 1));
+        last = values;
+      } else if (line !== "" && last !== undefined) {
+        // A value with a newline in it.
+        last.push(`${last.pop() ?? ""}\n${line}`);
+      }
+    }
+    return shown;
+  }
+
+  /** "NAME=VALUE" of every variable that Environment= of the unit sets, specifiers expanded. */
+  async shownEnvironment(unit: string): Promise<string[]> {
+    const shown = await this.show(unit, ["Environment"]);
+    return (shown.get("Environment") ?? []).flatMap(parseShownWords);
+  }
+
+  /** What the manager hands to every service. */
+  async managerEnvironment(): Promise<Map<string, string>> {
+    const output = await this.#systemctl(["show-environment"]);
+    const entries = output.split("\n").filter((line) => line.includes("="));
+    return new Map(entries.map(shownAssignment));
+  }
+
+  async isActive(unit: string): Promise<boolean> {
+    const { code } = await this.#call(["is-active", "--quiet", "--", unit]);
+    return code === 0;
+  }
+
+  async daemonReload(): Promise<void> {
+    await this.#systemctl(["daemon-reload"]);
+  }
+
+  /** Restarts what runs; patterns as in "foo@*.service". */
+  async tryRestart(patterns: readonly string[]): Promise<void> {
+    if (patterns.length > 0) await this.#systemctl(["try-restart", "--", ...patterns]);
+  }
+
+  async stop(units: readonly string[]): Promise<void> {
+    if (units.length > 0) await this.#systemctl(["stop", "--", ...units]);
+  }
+
+  async start(units: readonly string[]): Promise<void> {
+    if (units.length > 0) await this.#systemctl(["start", "--", ...units]);
+  }
+
+  async #systemctl(args: readonly string[]): Promise<string> {
+    const { stdout, stderr, code } = await this.#call(args);
+    if (code === 0) return stdout;
+    const words = args.filter((arg) => arg !== "--" && !arg.startsWith("--property="));
+    throw new SystemctlError(`systemctl ${words.join(" ")}: ${oneLine(stderr) || `exit code ${code}`}`);
+  }
+
+  #call(args: readonly string[]): Promise<CommandResult> {
+    const options = this.#user ? ["--user", "--no-pager"] : ["--no-pager"];
+    return this.#run("systemctl", [...options, ...args]);
+  }
+}
+
+function shownAs(unit: string): string {
+  const { template, prefix, type } = parseUnitName(unit);
+  return template ? `${prefix}@mptcpize.${type}` : unit;
+}
+
+/** NAME=VALUE, of which only the value is quoted. */
+function shownAssignment(line: string): [string, string] {
+  const equals = line.indexOf("=");
+  const value = line.slice(equals + 1);
+  return [line.slice(0, equals), value === "" ? "" : parseShownWords(value).join(" ")];
+}
+
+function oneLine(text: string): string {
+  return text.trim().replaceAll(/\s*\n\s*/g, "; ");
+}

@@ -1,0 +1,107 @@
+/**
+ * Words and quotes in unit files: "Quoting" of systemd.syntax(7), extract_first_word() in src/basic/extract-word.c
+ * with EXTRACT_UNQUOTE and EXTRACT_CUNESCAPE.
+ */
+import { UnitSyntaxError } from "./error.ts";
+import { readEscape } from "./escapes.ts";
+
+export type Word = {
+  /**
+   * Without quotes and escapes; specifiers (%) and variables ($) are left as they are. What is not UTF-8 (it could
+   * be written by escapes) becomes U+FFFD.
+   */
+  readonly text: string;
+  /** As it is written. */
+  readonly raw: string;
+  /** Where the written one ends in the value. */
+  readonly end: number;
+};
+
+/** What becomes of an escape that systemd does not know: it ends the reading, or it stays as it is written. */
+export type UnknownEscapes = "refuse" | "keep";
+
+/** Throws a UnitSyntaxError for an open quote, or for an unknown escape. */
+export function splitWords(value: string, unknownEscapes: UnknownEscapes = "refuse"): Word[] {
+  return [...readWords(value, unknownEscapes)];
+}
+
+/** Those before the first error. */
+export function validWords(value: string, unknownEscapes: UnknownEscapes = "refuse"): Word[] {
+  const words: Word[] = [];
+  try {
+    for (const word of readWords(value, unknownEscapes)) words.push(word);
+  } catch (error) {
+    if (!(error instanceof UnitSyntaxError)) throw error;
+  }
+  return words;
+}
+
+/** The text as one word, in quotes where it needs them. `%` and `$` stay as they are. */
+export function quoteWord(text: string): string {
+  const escaped = text.replaceAll(/[\\"\n\t\r]/g, (character) => escapes.get(character) ?? `\\${character}`);
+  return text === "" || escaped !== text || /[\s';#]/.test(text) ? `"${escaped}"` : text;
+}
+
+/** For text in which `%` means itself. */
+export function escapeSpecifiers(text: string): string {
+  return text.replaceAll("%", "%%");
+}
+
+const escapes = new Map([
+  ["\n", "\\n"],
+  ["\t", "\\t"],
+  ["\r", "\\r"],
+]);
+
+function* readWords(value: string, unknownEscapes: UnknownEscapes): Iterable<Word> {
+  for (let start = skipBlanks(value, 0); start < value.length; ) {
+    const word = readWord(value, start, unknownEscapes);
+    yield word;
+    start = skipBlanks(value, word.end);
+  }
+}
+
+function readWord(value: string, start: number, unknownEscapes: UnknownEscapes): Word {
+  const pieces: Buffer[] = [];
+  let quote = "";
+  let at = start;
+  while (at < value.length) {
+    const character = value.charAt(at);
+    if (quote === "" && isBlank(character)) break;
+    const escaped = character === "\\" ? readEscape(value, at) : undefined;
+    if (character === "\\" && escaped === undefined && unknownEscapes === "refuse")
+      throw new UnitSyntaxError(`systemd knows no escape ${value.slice(at, at + 2)} in: ${value}`);
+    if (escaped !== undefined) {
+      pieces.push(escaped.bytes);
+      at = escaped.end;
+    } else if (character === quote) {
+      quote = "";
+      at++;
+    } else if (quote === "" && (character === '"' || character === "'")) {
+      quote = character;
+      at++;
+    } else {
+      const end = plainEnd(value, at + (character === "\\" ? 2 : 1));
+      pieces.push(Buffer.from(value.slice(at, end)));
+      at = end;
+    }
+  }
+  if (quote !== "") throw new UnitSyntaxError(`a quote is not closed in: ${value}`);
+  return { text: Buffer.concat(pieces).toString(), raw: value.slice(start, at), end: at };
+}
+
+/** Where a character comes that may mean something. */
+function plainEnd(value: string, start: number): number {
+  const length = value.slice(start).search(/[\\"' \t\n\r]/);
+  return length === -1 ? value.length : start + length;
+}
+
+function isBlank(character: string): boolean {
+  return " \t\n\r".includes(character);
+}
+
+function skipBlanks(value: string, start: number): number {
+  let at = start;
+  while (at < value.length && isBlank(value.charAt(at))) at++;
+  return at;
+}
