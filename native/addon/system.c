@@ -1,4 +1,4 @@
-/* System calls that Node has no API for: datagrams to UNIX sockets, file locks, network namespaces, MPTCP sockets. */
+/* System calls that Node has no API for: datagrams to UNIX sockets, file locks, network namespaces, MPTCP sockets, BPF. */
 #include "addon.h"
 
 #include <errno.h>
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -273,6 +274,56 @@ static napi_value stream_connect(napi_env env, napi_callback_info info) {
 	return arguments_ok ? number(env, error) : NULL;
 }
 
+enum { MAX_BPF_ATTRIBUTES = 256 }; /* more than union bpf_attr has in any kernel yet */
+
+/* Writes the addresses of buffers into the attributes; false with an exception where an argument does not fit. */
+static bool put_pointers(napi_env env, napi_value offsets, napi_value buffers, uint8_t *attributes, size_t length) {
+	uint32_t count;
+	if (napi_get_array_length(env, offsets, &count) != napi_ok) {
+		throw_last_error(env);
+		return false;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		napi_value offset_value, buffer_value;
+		uint32_t offset;
+		void *bytes;
+		size_t size;
+		if (napi_get_element(env, offsets, i, &offset_value) != napi_ok ||
+		    napi_get_element(env, buffers, i, &buffer_value) != napi_ok ||
+		    napi_get_value_uint32(env, offset_value, &offset) != napi_ok ||
+		    get_bytes(env, buffer_value, &bytes, &size) != napi_ok) {
+			throw_last_error(env);
+			return false;
+		}
+		uint64_t address = (uintptr_t)bytes;
+		if (length < sizeof address || offset > length - sizeof address) {
+			napi_throw_range_error(env, NULL, "a pointer lies outside of the attributes");
+			return false;
+		}
+		memcpy(attributes + offset, &address, sizeof address);
+	}
+	return true;
+}
+
+/*
+ * bpf(command, attributes, offsets, buffers): fd | 0 | -errno; bpf(2). The address of buffers[i] goes to offsets[i] of
+ * a copy of the attributes. How large a buffer has to be is between the caller and the kernel.
+ */
+static napi_value bpf(napi_env env, napi_callback_info info) {
+	napi_value arguments[4];
+	int32_t command;
+	void *bytes;
+	size_t length;
+	uint8_t attributes[MAX_BPF_ATTRIBUTES] __attribute__((aligned(8)));
+	TRY(env, get_arguments(env, info, 4, arguments));
+	TRY(env, napi_get_value_int32(env, arguments[0], &command));
+	TRY(env, get_bytes(env, arguments[1], &bytes, &length));
+	if (length > sizeof attributes) return number(env, -E2BIG);
+	memcpy(attributes, bytes, length);
+	if (!put_pointers(env, arguments[2], arguments[3], attributes, length)) return NULL;
+	return result_of(env, syscall(SYS_bpf, command, attributes, length));
+}
+
 napi_status define_system(napi_env env, napi_value exports) {
 	static const struct {
 		const char *name;
@@ -286,6 +337,7 @@ napi_status define_system(napi_env env, napi_value exports) {
 		{"streamListen", stream_listen},
 		{"streamConnect", stream_connect},
 		{"localPort", local_port},
+		{"bpf", bpf},
 	};
 	for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
 		napi_status status = define_function(env, exports, functions[i].name, functions[i].callback);

@@ -72,7 +72,10 @@ export type MptcpListener = Socket & {
   readonly backlog: number;
 };
 
-/** MPTCP sockets of this network namespace, by sock_diag(7). */
+/** A socket of IPPROTO_TCP. */
+export type TcpSocket = Socket & { readonly remote: SocketAddress; readonly state: TcpState };
+
+/** The sockets of the network namespace in which it was opened, by sock_diag(7). */
 export class Sockets {
   readonly #connection: NetlinkConnection;
 
@@ -97,13 +100,24 @@ export class Sockets {
   }
 
   async dumpListeners(): Promise<MptcpListener[]> {
-    const listening = 1 << tcpStates.listen;
-    const sockets = await this.#dump("list MPTCP listeners", IPPROTO_MPTCP, listening, mptcpSocket);
+    const sockets = await this.#dump("list MPTCP listeners", IPPROTO_MPTCP, maskOf("listen"), mptcpSocket);
     return sockets.map((socket) => ({
       ...describe(socket),
       waiting: socket.receiveQueue,
       backlog: socket.sendQueue,
     }));
+  }
+
+  /**
+   * Listening and connected TCP sockets but the subflows of MPTCP. Callers without CAP_NET_ADMIN get those as well;
+   * they have the inode of the MPTCP socket that they belong to.
+   */
+  async dumpTcp(): Promise<TcpSocket[]> {
+    const states = liveStates | maskOf("listen");
+    const sockets = await this.#dump("list TCP sockets", IPPROTO_TCP, states, tcpSocket);
+    return sockets
+      .filter(({ upperLayer }) => upperLayer?.name !== "mptcp")
+      .map((socket) => ({ ...describe(socket), remote: remoteOf(socket), state: stateOf(socket.state) }));
   }
 
   close(): void {

@@ -1,6 +1,6 @@
 /**
  * The native addon with types. What it does has faces of its own: sockets of netlink in socket.ts, other system calls in
- * src/kernel/system.ts, MPTCP sockets in src/kernel/streams.ts.
+ * src/kernel/system.ts, MPTCP sockets in src/kernel/streams.ts, bpf(2) in src/kernel/bpf/syscalls.ts.
  */
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -56,6 +56,12 @@ type AddonExports = {
     onResult: (fdOrErrno: number) => void,
   ): number;
   localPort(fd: number): number;
+  bpf(
+    command: number,
+    attributes: Uint8Array,
+    offsets: readonly number[],
+    buffers: readonly Uint8Array[],
+  ): number;
 };
 
 /** `table` describes the datagrams in `memory`: length, sender's port and mask of groups for each slot. */

@@ -1,0 +1,214 @@
+/**
+ * One program for the whole machine, pinned, with the set of cgroups whose sockets it makes MPTCP. It comes with the
+ * first cgroup and goes with the last. A cgroup that ended is swept out at the next opportunity; its id never returns.
+ */
+import { closeSync, existsSync, mkdirSync, openSync, rmdirSync, statfsSync, unlinkSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { SystemError } from "../../netlink/addon.ts";
+import { Cgroups, cgroupId, rootCgroupId } from "../cgroups.ts";
+import { Sysctls } from "../sysctl.ts";
+import { lockFile } from "../system.ts";
+import { findFunction, readKernelTypes } from "./btf.ts";
+import { BpfError } from "./error.ts";
+import { attachedFunction, socketProgram } from "./program.ts";
+import {
+  addId,
+  attachProgram,
+  createIdSet,
+  deleteId,
+  type IdSet,
+  listIds,
+  loadProgram,
+  openPinned,
+  pin,
+} from "./syscalls.ts";
+
+/** From now on, TCP sockets that tasks of this cgroup make are MPTCP. Throws a BpfError where that cannot be. */
+export async function attachCgroup(directory: string): Promise<void> {
+  requireMptcp();
+  const id = cgroupId(directory);
+  if (id === rootCgroupId)
+    throw new BpfError("CGROUP", "the root of all cgroups is the whole machine: it takes a cgroup below it");
+  await change(
+    () => openSet() ?? load(),
+    (cgroups) => addId(cgroups, id),
+  );
+}
+
+/** Takes out the cgroups of which `isMeant` is true, and those that ended. Sockets that exist stay what they are. */
+export async function detachCgroups(isMeant: (directory: string) => boolean): Promise<void> {
+  requireRoot();
+  if (!isBpffs()) return;
+  await change(openSet, (cgroups) => {
+    for (const [id, directory] of attached(cgroups)) if (isMeant(directory)) deleteId(cgroups, id);
+  });
+}
+
+/** The directories of the cgroups that are attached. */
+export function attachedCgroups(): string[] {
+  requireRoot();
+  const cgroups = isBpffs() ? openSet() : undefined;
+  if (cgroups === undefined) return [];
+  try {
+    return [...attached(cgroups).values()];
+  } finally {
+    closeSync(cgroups.fd);
+  }
+}
+
+/** Loads and attaches the program, for no cgroup, and lets go of it. Throws a BpfError if this machine does not take it. */
+export async function checkProgram(): Promise<void> {
+  requireMptcp();
+  new Cgroups();
+  await exclusively(() => {
+    const { cgroups, link } = start();
+    closeSync(link);
+    closeSync(cgroups.fd);
+  });
+}
+
+/** Throws a BpfError. */
+export function requireRoot(): void {
+  if (process.geteuid?.() !== 0) throw new BpfError("EPERM", "BPF programs take root");
+}
+
+const bpffs = "/sys/fs/bpf";
+const directory = join(bpffs, "mptcpize");
+const setPath = join(directory, "cgroups");
+const linkPath = join(directory, "link");
+
+const maxCgroups = 16_384;
+const lockDeadlineMs = 10_000;
+const lockIntervalMs = 20;
+/** BPF_FS_MAGIC, include/uapi/linux/magic.h */
+const bpffsType = 0xcafe4a11;
+
+async function change(open: () => IdSet | undefined, act: (cgroups: IdSet) => void): Promise<void> {
+  await exclusively(() => {
+    const cgroups = open();
+    if (cgroups === undefined) return;
+    try {
+      sweep(cgroups);
+      act(cgroups);
+    } finally {
+      if (listIds(cgroups).length === 0) unpin();
+      closeSync(cgroups.fd);
+    }
+  });
+}
+
+/** Between processes too: services start side by side. */
+async function exclusively(act: () => void): Promise<void> {
+  requireRoot();
+  if (!isBpffs())
+    throw new BpfError(
+      "BPFFS",
+      `no BPF file system is mounted at ${bpffs}: \`mount -t bpf bpf ${bpffs}\` does it`,
+    );
+  const lock = openSync(bpffs, "r");
+  try {
+    const deadline = performance.now() + lockDeadlineMs;
+    while (!lockFile(lock)) {
+      if (performance.now() > deadline)
+        throw new BpfError("EBUSY", `another process holds the lock of ${bpffs} for ${lockDeadlineMs} ms`);
+      await delay(lockIntervalMs);
+    }
+    act();
+  } finally {
+    closeSync(lock);
+  }
+}
+
+/** The set of a program that runs. */
+function openSet(): IdSet | undefined {
+  try {
+    // A link without a set, or a set without a link, is what a crash left: it counts as nothing.
+    closeSync(openPinned(linkPath));
+    return { fd: openPinned(setPath) };
+  } catch (error) {
+    if (error instanceof SystemError && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function load(): IdSet {
+  unpin();
+  const { cgroups, link } = start();
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    pin(cgroups.fd, setPath);
+    pin(link, linkPath);
+  } catch (error) {
+    unpin();
+    throw error;
+  } finally {
+    closeSync(link);
+  }
+  return cgroups;
+}
+
+function start(): { cgroups: IdSet; link: number } {
+  const functionId = findFunction(readKernelTypes(), attachedFunction);
+  if (functionId === undefined)
+    throw new BpfError("KERNEL", `this kernel has no ${attachedFunction}: it takes Linux 6.6 or newer`);
+  const open: number[] = [];
+  try {
+    const cgroups = createIdSet("mptcpize_cgroup", maxCgroups);
+    open.push(cgroups.fd);
+    const program = loadProgram("mptcpize", socketProgram(cgroups.fd), functionId);
+    open.push(program);
+    const link = attachProgram(program);
+    closeSync(program);
+    return { cgroups, link };
+  } catch (error) {
+    for (const fd of open) closeSync(fd);
+    throw explained(error);
+  }
+}
+
+function explained(error: unknown): unknown {
+  if (!(error instanceof SystemError)) return error;
+  const { code, message } = error;
+  if (code === "EPERM" || code === "EACCES")
+    return new BpfError(
+      code,
+      `this machine refuses BPF programs that are attached to the kernel: ${message}; look for kernel lockdown (/sys/kernel/security/lockdown), a container's seccomp profile, missing CAP_BPF and CAP_PERFMON`,
+      error,
+    );
+  return new BpfError(code, `this kernel does not take the BPF program: ${message}`, error);
+}
+
+function attached(cgroups: IdSet): Map<bigint, string> {
+  const ids = new Set(listIds(cgroups));
+  if (ids.size === 0) return new Map();
+  return new Map([...new Cgroups().directories()].filter(([id]) => ids.has(id)));
+}
+
+/** Takes out what ended. In a container, cgroups that are out of sight may well exist. */
+function sweep(cgroups: IdSet): void {
+  if (!new Cgroups().isWhole) return;
+  const alive = attached(cgroups);
+  for (const id of listIds(cgroups)) if (!alive.has(id)) deleteId(cgroups, id);
+}
+
+function unpin(): void {
+  for (const remove of [() => unlinkSync(linkPath), () => unlinkSync(setPath), () => rmdirSync(directory)])
+    try {
+      remove();
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+    }
+}
+
+function isBpffs(): boolean {
+  return existsSync(bpffs) && statfsSync(bpffs).type === bpffsType;
+}
+
+/** The program cannot fall back: where MPTCP is switched off, sockets would fail. */
+function requireMptcp(): void {
+  const enabled = new Sysctls().mptcp("enabled");
+  if (enabled === undefined) throw new BpfError("MPTCP", "this kernel has no MPTCP");
+  if (!enabled)
+    throw new BpfError("MPTCP", "net.mptcp.enabled is 0: switch it on first (sysctl net.mptcp.enabled=1)");
+}

@@ -1,0 +1,43 @@
+/** The BPF way for one process and its children: a cgroup of their own. */
+import { mkdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Cgroups } from "../cgroups.ts";
+import { attachCgroup, detachCgroups, requireRoot } from "./attachment.ts";
+import { BpfError } from "./error.ts";
+
+/**
+ * Moves a process into a new cgroup below its own, and attaches that.
+ *
+ * @returns the directory of the cgroup, which somebody has to remove when it is empty
+ * @throws BpfError; the process is where it was then
+ */
+export async function attachProcess(pid: number): Promise<string> {
+  requireRoot();
+  const directory = join(new Cgroups().of(pid), `mptcpize-${pid}`);
+  explained(`make ${directory}`, () => mkdirSync(directory));
+  try {
+    await attachCgroup(directory);
+    explained(`move process ${pid} to ${directory}`, () =>
+      writeFileSync(join(directory, "cgroup.procs"), String(pid)),
+    );
+    return directory;
+  } catch (error) {
+    rmdirSync(directory);
+    await sweepCgroups().catch(() => {});
+    throw error;
+  }
+}
+
+/** Takes out the cgroups that ended, and the program with the last of them. */
+export function sweepCgroups(): Promise<void> {
+  return detachCgroups(() => false);
+}
+
+function explained(what: string, act: () => void): void {
+  try {
+    act();
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new BpfError("CGROUP", `cannot ${what}: ${reason}`, cause);
+  }
+}
