@@ -1,0 +1,47 @@
+/** When a change of a unit takes effect: at its next start, which `--now` brings about. */
+import type { Unit } from "../services/unit.ts";
+import type { Systemctl } from "../systemd/systemctl.ts";
+import type { Context } from "./context.ts";
+
+export type EffectOptions = { readonly now: boolean; readonly user: boolean };
+
+export async function takeEffect(
+  unit: Unit,
+  { now, user }: EffectOptions,
+  systemctl: Systemctl,
+  context: Context,
+): Promise<void> {
+  const services = unit.type === "socket" ? await triggeredServices(unit, systemctl) : [];
+  if (now) await restart(unit, services, systemctl);
+  else context.write(`${nextStep(unit, services, user ? "systemctl --user" : "systemctl")}\n`);
+}
+
+async function triggeredServices({ name }: Unit, systemctl: Systemctl): Promise<string[]> {
+  const shown = await systemctl.show(name, ["Triggers"]);
+  return (shown.get("Triggers")?.[0] ?? "").split(" ").filter((service) => service !== "");
+}
+
+/** Only what runs is started again. */
+async function restart(unit: Unit, services: readonly string[], systemctl: Systemctl): Promise<void> {
+  // systemd does not start a socket whose service is running.
+  const running: string[] = [];
+  for (const service of services) if (await systemctl.isActive(service)) running.push(service);
+  await systemctl.stop(running);
+  await systemctl.tryRestart([pattern(unit)]);
+  await systemctl.start(running);
+}
+
+function nextStep(unit: Unit, services: readonly string[], command: string): string {
+  const stop = services.length === 0 ? "" : `${command} stop ${services.join(" ")} && `;
+  return `it takes effect at the next start: ${stop}${command} restart ${quoted(pattern(unit))}`;
+}
+
+/** All instances of a template. */
+function pattern({ name, template }: Unit): string {
+  return template ? name.replace("@.", "@*.") : name;
+}
+
+/** For a shell to read: names may hold a backslash ("\x2d"), patterns a star. */
+function quoted(name: string): string {
+  return /^[\w@.:-]+$/.test(name) ? name : `'${name}'`;
+}

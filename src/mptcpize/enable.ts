@@ -1,0 +1,48 @@
+/** `mptcpize enable` */
+import { dropInDirectories } from "../services/drop-in.ts";
+import { enable } from "../services/enable.ts";
+import type { How } from "../services/way.ts";
+import type { Context } from "./context.ts";
+import { takeEffect } from "./effect.ts";
+import { repairUnit } from "./repair.ts";
+import { bpf, identityOf, openLauncher, openSystemctl } from "./surroundings.ts";
+import { forEachUnit, requireRights } from "./units.ts";
+
+export type EnableOptions = {
+  readonly user?: boolean;
+  readonly runtime?: boolean;
+  readonly now?: boolean;
+  readonly dryRun?: boolean;
+  readonly force?: boolean;
+  readonly repair?: boolean;
+  readonly how?: How;
+};
+
+export async function runEnable(
+  units: readonly string[],
+  options: EnableOptions,
+  context: Context,
+): Promise<number> {
+  const { user = false, runtime = false, now = false, dryRun = false, force = false, how = "auto" } = options;
+  requireRights("enable", user);
+  const systemctl = openSystemctl(user);
+  const sources = {
+    systemctl,
+    launcher: openLauncher(),
+    identityOf,
+    user,
+    directories: dropInDirectories({ user }),
+    bpf,
+  };
+  return forEachUnit(units, context, async (given) => {
+    if (options.repair) await repairUnit(given, dryRun, systemctl, context);
+    const { unit, plan, files } = await enable(given, { how, runtime, force, dryRun }, sources);
+    for (const note of plan.notes) context.warn(note);
+    if (dryRun) {
+      for (const { path, text } of files) context.write(`# ${path}\n${text}`);
+      return;
+    }
+    context.write(`mptcp successfully enabled on unit ${unit.fragment}\n`);
+    await takeEffect(unit, { now, user }, systemctl, context);
+  });
+}

@@ -1,0 +1,30 @@
+import { runAttach } from "./attach.ts";
+import { runDisable } from "./disable.ts";
+import { runEnable } from "./enable.ts";
+import { endingOf } from "./exit.ts";
+import { runProgram } from "./program.ts";
+import { runStatus } from "./status.ts";
+
+const commands = { enable: runEnable, disable: runDisable, status: runStatus, attach: runAttach };
+
+const output = {
+  write: (text: string) => void process.stdout.write(text),
+  writeError: (text: string) => void process.stderr.write(text),
+  warn: (message: string) => void process.stderr.write(`mptcpize: ${message}\n`),
+};
+
+// A closed pipe or a full disk shows at the stream, not at the write.
+process.stdout.on("error", end);
+process.stderr.on("error", () => {});
+
+try {
+  process.exitCode = await runProgram(process.argv.slice(2), commands, output);
+} catch (error) {
+  end(error);
+}
+
+function end(error: unknown): void {
+  const { exitCode, line } = endingOf(error);
+  if (line !== undefined) output.warn(line);
+  process.exit(exitCode);
+}

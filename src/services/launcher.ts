@@ -1,0 +1,85 @@
+/** What the launcher (native/launcher) says of a program: it alone decides which way suits, and merges variables. */
+import { Refusal } from "./refusal.ts";
+import type { How, VariableName } from "./way.ts";
+
+export type Inspection = {
+  readonly way: "preload" | "go" | "seccomp" | "bpf" | "none";
+  /** What was looked at: the program itself, or the interpreter of a script. */
+  readonly program: string;
+  readonly why: string;
+  /** Variables that the program is to have, the user's values merged in. */
+  readonly set: ReadonlyMap<string, string>;
+  readonly warnings: readonly string[];
+};
+
+export type Identity = { readonly uid: number; readonly gid: number };
+
+/** Runs a program with this environment and no other. */
+export type RunAs = (
+  command: string,
+  args: readonly string[],
+  options: { readonly environment: Readonly<Record<string, string>>; readonly identity?: Identity },
+) => Promise<{ readonly stdout: string; readonly stderr: string; readonly code: number }>;
+
+export type Question = {
+  /** The unit that it is for: a Refusal names it. */
+  readonly unit: string;
+  readonly program: string;
+  readonly how: How;
+  /** The values that the program has without us. */
+  readonly variables: ReadonlyMap<VariableName, string>;
+  /** PATH of the program: `#!/usr/bin/env NAME` looks there. */
+  readonly searchPath: string;
+  /** Who will run it, if not who asks: what a setuid program gains depends on it. */
+  readonly identity?: Identity;
+};
+
+export class Launcher {
+  readonly path: string;
+  readonly #run: RunAs;
+
+  constructor(path: string, run: RunAs) {
+    this.path = path;
+    this.#run = run;
+  }
+
+  async inspect({ unit, program, how, variables, searchPath, identity }: Question): Promise<Inspection> {
+    // As options: in its own environment they would act on the launcher itself, which may be running as root.
+    const environment = [...variables].map(([name, value]) => `--env=${name}=${value}`);
+    const args = ["run", "--dry-run", `--how=${how}`, ...environment, "--", program];
+    const options = { environment: { PATH: searchPath }, ...(identity && { identity }) };
+    const { stdout, stderr, code } = await this.#run(this.path, args, options).catch((error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Refusal(`${unit}: ${asWhom(identity)} cannot execute ${this.path}: ${reason}`);
+    });
+    if (code === 0) return parseDryRun(stdout);
+    const said = stderr.trim().replace(/^mptcpize: /, "");
+    throw new Refusal(`${unit}: ${said || `${this.path} fails on ${program}`}`);
+  }
+}
+
+function asWhom(identity: Identity | undefined): string {
+  return identity === undefined ? "mptcpize" : `its user (uid ${identity.uid})`;
+}
+
+/** The lines of `mptcpize run --dry-run`. */
+export function parseDryRun(text: string): Inspection {
+  const lines = text.split("\n").map((line) => /^(\w+): (.*)$/.exec(line));
+  const values = (key: string) => lines.flatMap((line) => (line?.[1] === key ? [line[2] ?? ""] : []));
+  const way = inspectedWays.find((known) => known === values("way")[0]);
+  if (way === undefined) throw new Refusal(`the launcher's answer is not understood: ${text.trim()}`);
+  return {
+    way,
+    program: values("program")[0] ?? "",
+    why: values("why")[0] ?? "",
+    set: new Map(values("set").map(splitAssignment)),
+    warnings: values("warning"),
+  };
+}
+
+const inspectedWays = ["preload", "go", "seccomp", "bpf", "none"] as const;
+
+function splitAssignment(text: string): [name: string, value: string] {
+  const at = text.indexOf("=");
+  return [text.slice(0, at), text.slice(at + 1)];
+}

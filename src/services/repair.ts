@@ -1,0 +1,46 @@
+/** `--repair`: takes the C mptcpize's line out of the unit file itself. */
+import { readFileSync } from "node:fs";
+import { writeFileAtomically } from "../systemd/files.ts";
+import type { RunCommand, Systemctl } from "../systemd/systemctl.ts";
+import type { Unit } from "./unit.ts";
+import { removalDiff, withoutUpstreamLines } from "./upstream.ts";
+
+export type Repair = {
+  readonly path: string;
+  readonly text: string;
+  /** What changes, as a unified diff. */
+  readonly diff: string;
+  /** Whose file it is, by the package manager; undefined if nobody's. */
+  readonly package: string | undefined;
+};
+
+/** Undefined if the unit file has nothing of the C mptcpize's. */
+export async function planRepair({ fragment }: Unit, run: RunCommand): Promise<Repair | undefined> {
+  if (fragment === undefined) return undefined;
+  const before = readFileSync(fragment, "utf8");
+  const text = withoutUpstreamLines(before);
+  if (text === undefined) return undefined;
+  return {
+    path: fragment,
+    text,
+    diff: removalDiff(fragment, before, text),
+    package: await packageOf(fragment, run),
+  };
+}
+
+export async function repair({ path, text }: Repair, systemctl: Systemctl): Promise<void> {
+  writeFileAtomically(path, text);
+  await systemctl.daemonReload();
+}
+
+/** dpkg -S: "nginx-common: /lib/systemd/system/nginx.service"; rpm -qf: "nginx-1.22-1.x86_64". */
+async function packageOf(path: string, run: RunCommand): Promise<string | undefined> {
+  for (const [command, option] of [
+    ["dpkg", "-S"],
+    ["rpm", "-qf"],
+  ] as const) {
+    const { stdout, code } = await run(command, [option, path]).catch(() => ({ stdout: "", code: 1 }));
+    if (code === 0) return stdout.split("\n")[0]?.split(": ")[0];
+  }
+  return undefined;
+}

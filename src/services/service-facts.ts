@@ -1,0 +1,133 @@
+/** Gathers all that the plan for a service is made from. Reads only. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { environmentFiles } from "../systemd/environment.ts";
+import { execLines } from "../systemd/exec-line.ts";
+import type { Systemctl } from "../systemd/systemctl.ts";
+import { commandsOf, defaultSearchPath } from "./commands.ts";
+import { isOwnEnvironmentFile, readDropIn } from "./drop-in.ts";
+import { type EnvironmentSources, variableOf } from "./environment.ts";
+import { readEnvironmentFiles } from "./environment-files.ts";
+import type { Identity, Inspection, Launcher } from "./launcher.ts";
+import { environmentFilesOf, Properties } from "./properties.ts";
+import { Refusal } from "./refusal.ts";
+import { sandboxProperties } from "./sandbox.ts";
+import type { LoadedUnit, Unit } from "./unit.ts";
+import { readUnitFiles, type UnitFiles } from "./unit-files.ts";
+import { type How, type VariableName, variables } from "./way.ts";
+
+export type ServiceFacts = {
+  readonly unit: Unit;
+  /** Without what mptcpize wrote. */
+  readonly files: UnitFiles;
+  readonly environment: EnvironmentSources;
+  readonly properties: Properties;
+  /** The values of ExecStart=, as the unit has them. */
+  readonly execStart: readonly string[];
+  /** One for each command of them; none is looked at for the BPF way, which reaches every program. */
+  readonly programs: readonly Program[];
+  /** Whether the service starts with root's rights. */
+  readonly asRoot: boolean;
+  readonly systemdVersion: number;
+};
+
+/** A program, where it was found, and what the launcher says of it. */
+export type Program = { readonly path: string; readonly inspection: Inspection };
+
+export type FactSources = {
+  readonly systemctl: Systemctl;
+  readonly launcher: Pick<Launcher, "path" | "inspect">;
+  /** Ids of an account; undefined for the one that asks. */
+  identityOf(user: string, group: string): Promise<Identity | undefined>;
+  /** Whether it is the user's own manager that is asked. */
+  readonly user: boolean;
+};
+
+export async function gatherServiceFacts(
+  unit: LoadedUnit,
+  how: How,
+  sources: FactSources,
+): Promise<ServiceFacts> {
+  const { systemctl, launcher } = sources;
+  const files = readUnitFiles(unit.fragment, unit.dropIns);
+  const properties = new Properties(await systemctl.show(unit.name, serviceProperties));
+  const environment = {
+    assignments: files.assignments,
+    files: environmentOfFiles(unit, files, properties),
+    inherited: await inheritedEnvironment(properties, sources),
+  };
+  const execStart = execLines(files.assignments, "ExecStart");
+  if (execStart.length === 0)
+    throw new Refusal(`${unit.name} has no ExecStart=: there is nothing to convert`);
+  const replaced = unit.dropIns.some((path) => readDropIn(path)?.way === "seccomp");
+  const commands = how === "bpf" ? [] : commandsOf(unit.name, execStart, properties, replaced);
+  const identity = await sources.identityOf(properties.text("User"), properties.text("Group"));
+  const common = {
+    unit: unit.name,
+    how,
+    variables: ownValues(environment),
+    searchPath: variableOf("PATH", environment)?.value ?? defaultSearchPath,
+  };
+  const programs: Program[] = [];
+  for (const { path, privileged } of commands) {
+    const program = join(properties.text("RootDirectory"), path);
+    const asUser = identity !== undefined && !privileged;
+    const inspection = await launcher.inspect({ ...common, program, ...(asUser && { identity }) });
+    programs.push({ path, inspection });
+  }
+  const asRoot = !sources.user && (identity === undefined || identity.uid === 0);
+  const systemdVersion = await systemctl.version();
+  return { unit, files, environment, properties, execStart, programs, asRoot, systemdVersion };
+}
+
+const serviceProperties = [
+  ...sandboxProperties,
+  "Type",
+  "PIDFile",
+  "TriggeredBy",
+  "User",
+  "Group",
+  "EnvironmentFiles",
+  "PassEnvironment",
+  "ExecStart",
+  "ExecStartEx",
+  "ExecSearchPath",
+  "LimitNPROC",
+  "NoNewPrivileges",
+  "TasksMax",
+];
+
+/** By their paths as the unit has them. systemctl shows them with specifiers expanded, in the same order. */
+function environmentOfFiles(unit: Unit, files: UnitFiles, properties: Properties) {
+  const written = environmentFiles(files.assignments).map(({ path }) => path);
+  const shown = environmentFilesOf(properties).filter((path) => !isOwnEnvironmentFile(path));
+  return new Map(
+    written.map((path, index) => {
+      const expanded = unit.template && path.includes("%") ? path.replaceAll(/%./g, "*") : shown[index];
+      return [path, readEnvironmentFiles(expanded ?? path)];
+    }),
+  );
+}
+
+/** systemd.exec(5): the manager's own block of variables, and of its process' those that PassEnvironment= names. */
+async function inheritedEnvironment(properties: Properties, { systemctl, user }: FactSources) {
+  const inherited = new Map(await systemctl.managerEnvironment());
+  const passed = user ? [] : variables.filter((name) => properties.words("PassEnvironment").includes(name));
+  if (passed.length === 0) return inherited;
+  const ofManager = readFileSync("/proc/1/environ", "utf8").split("\0");
+  for (const name of passed) {
+    const entry = ofManager.find((variable) => variable.startsWith(`${name}=`));
+    if (entry !== undefined) inherited.set(name, entry.slice(name.length + 1));
+  }
+  return inherited;
+}
+
+/** Of the variables that are to be merged with. */
+function ownValues(environment: EnvironmentSources): Map<VariableName, string> {
+  const values = new Map<VariableName, string>();
+  for (const name of variables) {
+    const variable = variableOf(name, environment);
+    if (variable !== undefined) values.set(name, variable.value);
+  }
+  return values;
+}

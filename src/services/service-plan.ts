@@ -1,0 +1,131 @@
+/** Decides what makes a service use MPTCP. Pure: facts go in, a plan or a Refusal comes out. */
+import { basename } from "node:path";
+import { execLines } from "../systemd/exec-line.ts";
+import { escapeSpecifiers, quoteWord } from "../systemd/words.ts";
+import { overriding, ownSettings } from "./overriding.ts";
+import { type Plan, versionWithSocketProtocol } from "./plan.ts";
+import { Refusal } from "./refusal.ts";
+import { refuseWhereSeccompFails, underLauncher } from "./seccomp-lines.ts";
+import type { Program, ServiceFacts } from "./service-facts.ts";
+import { settings, withDropIn } from "./unit-files.ts";
+import { isUpstreamLine } from "./upstream.ts";
+import { planVariables } from "./variables-plan.ts";
+import type { How } from "./way.ts";
+
+export type ServicePlanOptions = {
+  readonly how: How;
+  /** Absolute path of the launcher. */
+  readonly launcher: string;
+  /** Absolute path that the environment file will have, if one is needed. */
+  readonly environmentFile: string;
+};
+
+export function planService(facts: ServiceFacts, options: ServicePlanOptions): Plan {
+  const { unit, programs } = facts;
+  const unreached = programs.find(({ inspection }) => inspection.way === "none");
+  if (unreached !== undefined) throw new Refusal(`${unit.name} would run as TCP: ${reasonOf(unreached)}`);
+  const bySeccomp = programs.some(({ inspection }) => inspection.way === "seccomp");
+  const plan = bySeccomp ? planSeccomp(facts, options) : planVariables(facts, options.environmentFile);
+  const warnings = new Set(programs.flatMap(({ inspection }) => inspection.warnings));
+  const ofSeccomp = bySeccomp ? [...privilegeNotes(facts), ...journalNotes(facts)] : [];
+  return { ...plan, notes: [...warnings, ...ofSeccomp, ...socketNotes(facts), ...upstreamNotes(facts)] };
+}
+
+/**
+ * For programs that no other way reaches: every start of the unit attaches the BPF program to the unit's cgroup.
+ *
+ * @param attach the command that does it
+ */
+export function planBpf(facts: ServiceFacts, attach: readonly string[]): Plan {
+  const words = attach.map((word) => quoteWord(escapeSpecifiers(word).replaceAll("$", "$$$$")));
+  // "+": as root, outside the sandbox. "-": where it fails, the service starts all the same, with TCP.
+  const command = `-+${words.join(" ")}`;
+  const lines = [`ExecStartPre=${command}`];
+  refuseUnlessEffective(facts, "ExecStartPre", lines, (effective) => effective.includes(command));
+  return { way: "bpf", section: "Service", lines, notes: [...socketNotes(facts), ...upstreamNotes(facts)] };
+}
+
+function planSeccomp(facts: ServiceFacts, { launcher, how }: ServicePlanOptions): Omit<Plan, "notes"> {
+  const { unit, execStart, programs, properties } = facts;
+  refuseWhereSeccompFails(unit.name, launcher, properties);
+  // Left to itself, the launcher starts the service with TCP where the supervisor fails, and looks at it anew.
+  const options = how === "auto" ? [] : [`--how=${how}`];
+  const commands = execStart.map((value, index) =>
+    underLauncher(value, programs[index]?.path ?? "", [launcher, ...options]),
+  );
+  // The empty one takes back those of the unit.
+  const lines = ["", ...commands].map((command) => `ExecStart=${command}`);
+  refuseUnlessEffective(
+    facts,
+    "ExecStart",
+    lines,
+    (effective) => effective.join("\n") === commands.join("\n"),
+  );
+  const [identifier, ...others] = journalNames(facts);
+  if (identifier !== undefined && others.length === 0)
+    lines.push(`SyslogIdentifier=${escapeSpecifiers(identifier)}`);
+  return { way: "seccomp", launcher, originalExecStart: execStart, section: "Service", lines };
+}
+
+/**
+ * Under which names the journal has messages of the programs, where the unit does not say (SyslogIdentifier= of
+ * systemd.exec(5)): those of the files that systemd executes, which will be the launcher's.
+ */
+function journalNames({ files, programs }: ServiceFacts): string[] {
+  const own = settings(files.assignments, "Service", "SyslogIdentifier").at(-1);
+  if (own !== undefined && own.value !== "") return [];
+  return [...new Set(programs.map(({ path }) => basename(path)))];
+}
+
+function journalNotes(facts: ServiceFacts): string[] {
+  const names = journalNames(facts);
+  if (names.length < 2) return [];
+  return [
+    `the journal will have messages of ${names.join(" and ")} under the name mptcpize: SyslogIdentifier= gives them another`,
+  ];
+}
+
+/** Plays through what systemd will make of the unit's files with ours among them. */
+function refuseUnlessEffective(
+  { unit, files }: ServiceFacts,
+  key: "ExecStart" | "ExecStartPre",
+  lines: readonly string[],
+  holds: (effective: readonly string[]) => boolean,
+): void {
+  const assignments = withDropIn(files, ownSettings("Service", lines));
+  if (!holds(execLines(assignments, key)))
+    throw overriding(unit.name, files, `${key}=`, (setting) => setting.key === key);
+}
+
+function reasonOf({ path, inspection }: Program): string {
+  return inspection.warnings[0] ?? `${path}: ${inspection.why}`;
+}
+
+/** Without CAP_SYS_ADMIN, seccomp(2) takes a filter only from a process with no_new_privs. */
+function privilegeNotes({ unit, asRoot, properties }: ServiceFacts): string[] {
+  if (asRoot || properties.yes("NoNewPrivileges")) return [];
+  return [
+    `${unit.name} runs with no_new_privs by this: setuid programs that it starts (sudo, ping) gain no privilege`,
+  ];
+}
+
+function socketNotes({ unit, properties, systemdVersion }: ServiceFacts): string[] {
+  const sockets = properties.words("TriggeredBy").filter((name) => name.endsWith(".socket"));
+  if (sockets.length === 0) return [];
+  const passed = `sockets that ${unit.name} gets from ${sockets.join(" ")} stay as they are`;
+  if (systemdVersion < versionWithSocketProtocol)
+    return [
+      `${passed}: systemd ${systemdVersion} makes no MPTCP sockets; where the service can listen by itself: systemctl disable --now ${sockets.join(" ")}`,
+    ];
+  return [`${passed}: mptcpize enable ${sockets.join(" ")}`];
+}
+
+function upstreamNotes({ unit, files }: ServiceFacts): string[] {
+  const line = files.assignments.find(
+    (setting) => setting.file === files.fragment && isUpstreamLine(setting),
+  );
+  if (line === undefined) return [];
+  return [
+    `${line.file}:${line.line} is what the C mptcpize wrote there: \`mptcpize enable --repair ${unit.name}\` takes it out`,
+  ];
+}

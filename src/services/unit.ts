@@ -1,0 +1,87 @@
+/** Which unit is meant by what stands on the command line, and whether it is one that can be enabled at all. */
+import { realpathSync } from "node:fs";
+import { basename } from "node:path";
+import type { Systemctl } from "../systemd/systemctl.ts";
+import { parseUnitName, type UnitName } from "../systemd/unit-name.ts";
+import { readDropIn } from "./drop-in.ts";
+import { Properties } from "./properties.ts";
+import { Refusal, UnknownUnitError } from "./refusal.ts";
+
+export type Unit = {
+  /** Its real name: aliases are followed. */
+  readonly name: string;
+  readonly type: string;
+  readonly template: boolean;
+  /** For an instance: the name of its template. */
+  readonly templateName: string | undefined;
+  /** Undefined if systemd knows no such unit. */
+  readonly fragment: string | undefined;
+  /** Its drop-ins, in the order in which systemd applies them. */
+  readonly dropIns: readonly string[];
+};
+
+export type LoadedUnit = Unit & { readonly fragment: string };
+
+/** For `enable`. Throws a Refusal for units that must stay as they are. */
+export async function findUnit(given: string, systemctl: Systemctl): Promise<LoadedUnit> {
+  const { unit, properties } = await lookUp(given, systemctl);
+  refuseUnlessLoaded(given, unit, properties);
+  const { fragment } = unit;
+  if (fragment === undefined) throw new UnknownUnitError(given);
+  return { ...unit, fragment };
+}
+
+/** For `disable`, which also has to do with units that are gone, masked or broken by now. */
+export async function findUnitInAnyState(given: string, systemctl: Systemctl): Promise<Unit> {
+  return (await lookUp(given, systemctl)).unit;
+}
+
+const properties = ["Id", "LoadState", "FragmentPath", "DropInPaths", "UnitFileState", "Transient"];
+
+async function lookUp(given: string, systemctl: Systemctl) {
+  const name = parseUnitName(basename(given));
+  const shown = new Properties(await systemctl.show(name.name, properties));
+  const fragment = shown.text("FragmentPath") || undefined;
+  if (given.includes("/") && !isSameFile(given, fragment))
+    throw new Refusal(`${given} is not the file of a unit that systemd has loaded: give the unit's name`);
+  return { unit: describe(name, fragment, shown), properties: shown };
+}
+
+function describe(asked: UnitName, fragment: string | undefined, shown: Properties): Unit {
+  const real = parseUnitName(shown.text("Id") || asked.name);
+  const templateName =
+    asked.instance === undefined && !asked.template ? undefined : `${real.prefix}@.${real.type}`;
+  return {
+    // A template is shown by an instance of it.
+    name: asked.template && templateName !== undefined ? templateName : real.name,
+    type: real.type,
+    template: asked.template,
+    templateName: asked.template ? undefined : templateName,
+    fragment,
+    dropIns: shown.words("DropInPaths"),
+  };
+}
+
+function refuseUnlessLoaded(given: string, { name, type, dropIns }: Unit, shown: Properties): void {
+  const state = shown.text("LoadState");
+  if (state === "not-found") throw new UnknownUnitError(given);
+  if (type !== "service" && type !== "socket")
+    throw new Refusal(`${name} is a ${type} unit: only services and sockets can use MPTCP`);
+  if (state === "masked") throw new Refusal(`${name} is masked: \`systemctl unmask ${name}\` comes first`);
+  if (shown.yes("Transient") || shown.text("UnitFileState") === "transient")
+    throw new Refusal(
+      `${name} is transient: it is gone when it stops; start what it runs under \`mptcpize run\``,
+    );
+  if (state === "loaded") return;
+  const ours = dropIns.some((path) => readDropIn(path) !== undefined);
+  const help = ours ? `disable ${name} first` : `\`systemd-analyze verify ${name}\` tells why`;
+  throw new Refusal(`systemd cannot load ${name} (${state}): ${help}`);
+}
+
+function isSameFile(path: string, fragment: string | undefined): boolean {
+  try {
+    return fragment !== undefined && realpathSync(path) === realpathSync(fragment);
+  } catch {
+    return false;
+  }
+}

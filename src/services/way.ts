@@ -1,0 +1,11 @@
+/** How a unit comes to use MPTCP. */
+export const ways = ["preload", "go", "seccomp", "bpf", "socket"] as const;
+export type Way = (typeof ways)[number];
+
+/** What `--how` asks for. */
+export const hows = ["auto", "preload", "seccomp", "bpf"] as const;
+export type How = (typeof hows)[number];
+
+/** The variables by which the ways `preload` and `go` work: the dynamic linker reads one, Go programs the other. */
+export const variables = ["LD_PRELOAD", "GODEBUG"] as const;
+export type VariableName = (typeof variables)[number];

@@ -1,0 +1,203 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { checkout } from "../lab/checkout.ts";
+import type { Host } from "../lab/host.ts";
+import { Lab } from "../lab/lab.ts";
+import { launcher } from "../lab/launcher.ts";
+import type { LabProcess } from "../lab/process.ts";
+import { requires } from "../lab/requires.ts";
+import { startTraffic } from "../lab/traffic.ts";
+import { twoPaths } from "../lab/two-paths.ts";
+import { waitFor } from "../lab/wait.ts";
+
+type Socket = {
+  protocol: string;
+  state: string;
+  local: { address: string; port: number };
+  fallback: boolean;
+  subflows: number | null;
+  netns: number;
+  processes: { pid: number; name: string }[];
+};
+type Process = { pid: number; name: string; library: boolean | null; sockets: Socket[] };
+type Outcome = { code: number | null; stdout: string; stderr: string };
+
+/** Units are looked for where there are none, whatever the machine around has. */
+const nowhere = { XDG_CONFIG_HOME: "/run/mptcpd-lab/none", XDG_RUNTIME_DIR: "/run/mptcpd-lab/none" };
+
+function status(words: readonly (string | number)[], before: readonly string[] = []): Outcome {
+  const [command = "", ...args] = [
+    ...before,
+    join(checkout, "bin/mptcpize"),
+    "status",
+    "--user",
+    ...words.map(String),
+  ];
+  const { MPTCPD_ADDON: _, ...environment } = process.env;
+  const {
+    status: code,
+    stdout,
+    stderr,
+  } = spawnSync(command, args, {
+    encoding: "utf8",
+    env: { ...environment, ...nowhere, MPTCPD_NODE: process.execPath },
+  });
+  return { code, stdout, stderr };
+}
+
+function processes(...words: readonly number[]): Process[] {
+  const { code, stdout, stderr } = status(["--json", ...words]);
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+  return JSON.parse(stdout).processes;
+}
+
+/** The only process of the answer. */
+function single(pid: number): Process {
+  const [found] = processes(pid);
+  assert.ok(found);
+  return found;
+}
+
+function inWords({ protocol, state, fallback, subflows }: Socket): string {
+  return `${protocol} ${state}${fallback ? " fallback" : ""} ${subflows ?? "-"}`;
+}
+
+/** Runs a script of Node in a host, as it is or by `mptcpize run`; it says "ready" when it is. */
+async function start(host: Host, script: string, { converted = true } = {}): Promise<LabProcess> {
+  const node = [process.execPath, "--eval", script];
+  const [command = "", ...args] = converted ? [launcher, "run", "--", ...node] : node;
+  const child = host.spawn(command, args);
+  await child.waitForLine(/^ready/);
+  return child;
+}
+
+const server = (port: number) =>
+  `const net = require("node:net"); net.createServer(() => {}).listen(${port}, "127.0.0.1", () => console.log("ready"));`;
+const client = (port: number) =>
+  `const net = require("node:net"); net.connect(${port}, "127.0.0.1", () => console.log("ready"));`;
+
+async function oneHost(t: TestContext): Promise<Host> {
+  return (await Lab.create(t)).host("one");
+}
+
+describe("mptcpize status", { skip: requires({ root: true }) }, () => {
+  it("shows the subflows of both ends, which are in network namespaces of their own", async (t) => {
+    const lab = await Lab.create(t);
+    const hosts = await twoPaths(lab);
+    await hosts.client.ip("mptcp endpoint add 10.0.2.2 dev eth2 subflow");
+    const main = join(import.meta.dirname, "../lab/traffic-main.js");
+    const program = [launcher, "run", "--", process.execPath, main] as const;
+    const traffic = await startTraffic({
+      from: hosts.client,
+      to: hosts.server,
+      address: "10.0.1.1",
+      protocol: "tcp",
+      rate: 1_000_000,
+      program,
+    });
+    const ends = await waitFor("two subflows", () => processes(traffic.sender.pid, traffic.receiver.pid), {
+      until: (found) => found.every(({ sockets }) => sockets.some(({ subflows }) => subflows === 2)),
+    });
+    assert.deepEqual(
+      ends.map(({ sockets }) => sockets.map(inWords)),
+      [["mptcp established 2"], ["mptcp listen -", "mptcp established 2"]],
+    );
+    assert.deepEqual(
+      ends.map(({ library }) => library),
+      [true, true],
+    );
+    assert.equal(new Set(ends.flatMap(({ sockets }) => sockets.map(({ netns }) => netns))).size, 2);
+    await traffic.finish();
+  });
+
+  it("tells a connection that fell back from one that was TCP from the start", async (t) => {
+    const host = await oneHost(t);
+    const mptcp = await start(host, server(81));
+    const tcp = await start(host, server(82), { converted: false });
+    const toTcp = await start(host, client(82));
+    await start(host, client(81), { converted: false });
+    await waitFor("the connections to be accepted", () => processes(mptcp.pid, tcp.pid), {
+      until: (found) => found.every(({ sockets }) => sockets.length === 2),
+    });
+    assert.deepEqual(single(mptcp.pid).sockets.map(inWords), [
+      "mptcp listen -",
+      "tcp established fallback -",
+    ]);
+    assert.deepEqual(single(tcp.pid).sockets.map(inWords), ["tcp listen -", "tcp established -"]);
+    assert.deepEqual(single(toTcp.pid).sockets.map(inWords), ["mptcp established fallback 1"]);
+    assert.equal(single(tcp.pid).library, false);
+  });
+
+  it("lists a socket with each of the processes that share it", async (t) => {
+    const host = await oneHost(t);
+    const parent = await start(
+      host,
+      `const listener = require("node:net").createServer().listen(83, () => {
+         const child = require("node:child_process").spawn("sleep", ["60"], { stdio: ["ignore", "ignore", "ignore", listener._handle] });
+         console.log("ready", child.pid);
+       });`,
+    );
+    const child = Number(/ready (\d+)/.exec(parent.output)?.[1]);
+    const ports = processes(parent.pid, child).map(({ sockets }) =>
+      sockets.map(({ local, processes }) => [local.port, processes]),
+    );
+    assert.deepEqual(ports, [
+      [[83, [{ pid: parent.pid, name: "node" }]]],
+      [[83, [{ pid: child, name: "sleep" }]]],
+    ]);
+  });
+
+  it("finds by itself every process with MPTCP sockets, and only those", async (t) => {
+    const host = await oneHost(t);
+    const mptcp = await start(host, server(84));
+    const tcp = await start(host, server(85), { converted: false });
+    const found = processes().map(({ pid }) => pid);
+    assert.ok(found.includes(mptcp.pid));
+    assert.ok(!found.includes(tcp.pid));
+  });
+
+  it("is a table for people", async (t) => {
+    const { pid } = await start(await oneHost(t), server(86));
+    const { stdout } = status([pid]);
+    assert.deepEqual(stdout.split("\n"), [
+      `process ${pid} (node), has the library, has GODEBUG=multipathtcp=1`,
+      "  MPTCP: 1 of 1 listeners",
+      "  PROTOCOL  STATE   LOCAL         REMOTE  SUBFLOWS  PROCESS",
+      `  mptcp     listen  127.0.0.1:86  *       -         node[${pid}]`,
+      "",
+    ]);
+  });
+
+  it("shows a user what it may see, and says that there is more", async (t) => {
+    const host = await oneHost(t);
+    const { pid } = await start(host, server(87));
+    const asNobody = ["nsenter", `--net=${host.path}`, "setpriv", "--reuid", "65534", "--clear-groups", "--"];
+    const { code, stdout, stderr } = status(["--json"], asNobody);
+    assert.equal(code, 0);
+    assert.match(stderr, /^mptcpize: not all processes can be looked into: root sees the sockets of all\n$/);
+    const { processes: found, partial } = JSON.parse(stdout);
+    assert.equal(partial, true);
+    assert.ok(!found.some((process: Process) => process.pid === pid));
+    assert.match(status([pid], asNobody).stdout, /^process \d+ \(node\)\n {2}MPTCP: only root can tell\n$/);
+  });
+
+  it("says in one line that there is no such process, or no systemd to ask for a unit", () => {
+    assert.deepEqual(status([4_194_303]), {
+      code: 1,
+      stdout: "",
+      stderr: "mptcpize: there is no process 4194303\n",
+    });
+    const { code, stdout, stderr } = status(["nginx"]);
+    assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
+    assert.match(stderr, /^mptcpize: systemctl show nginx.service: .+\n$/);
+  });
+
+  it("warns where MPTCP is switched off", async (t) => {
+    const host = await oneHost(t);
+    await host.sysctl("net.mptcp.enabled", 0);
+    const { stderr } = status([process.pid], ["nsenter", `--net=${host.path}`]);
+    assert.equal(stderr, "mptcpize: net.mptcp.enabled is 0: new sockets are TCP\n");
+  });
+});
