@@ -1,0 +1,76 @@
+#!/bin/bash
+# Boots a systemd that nobody will miss, and ends it with its own standard input: SystemdLab (systemd.ts) starts this.
+#   systemd-boot.sh LOWER COMMAND [ARGUMENT...]
+# COMMAND runs in namespaces and a cgroup of its own, where the tree LOWER is mounted at /run/root; what is written
+# there goes to memory. A COMMAND that exits with 133 is run again: so systemd-nspawn tells of a reboot.
+set -euo pipefail
+
+cgroups=$(findmnt --noheadings --first-only --types cgroup2 --output TARGET) || {
+	echo "no cgroup2 is mounted" >&2
+	exit 1
+}
+
+outside() {
+	remove_left_over
+	cgroup=$cgroups/mptcpd-lab-$(</proc/sys/kernel/random/uuid)
+	mkdir "$cgroup"
+	trap finish EXIT
+	trap 'exit 1' INT TERM HUP
+	exec 3<&0
+	# Should this shell be killed, all goes with it but the cgroup, which the next boot removes.
+	setpriv --pdeathsig KILL bash "$0" --in-cgroup "$cgroup" "$@" </dev/null 3<&- &
+	# Standard input ends with the process that holds its other end, however that ends.
+	setpriv --pdeathsig KILL cat <&3 >/dev/null 2>&1 &
+	tether=$!
+	wait -n
+}
+
+finish() {
+	local status=$?
+	kill "$tether" 2>/dev/null || true
+	echo 1 >"$cgroup/cgroup.kill"
+	wait
+	until remove "$cgroup"; do sleep 0.01; done
+	exit "$status"
+}
+
+# Those whose shell was killed. A young one may be of a boot that has no process in it yet.
+remove_left_over() {
+	local old
+	for old in $(find "$cgroups" -maxdepth 1 -name 'mptcpd-lab-*' -mmin +1); do
+		if grep --quiet '^populated 0' "$old/cgroup.events"; then remove "$old"; fi
+	done
+}
+
+remove() {
+	find "$1" -depth -type d -exec rmdir {} + 2>/dev/null
+}
+
+in_cgroup() {
+	echo $$ >"$1/cgroup.procs"
+	shift
+	# systemd-nspawn takes the cgroup of process 1 for the system's: it needs one that is in ours.
+	exec unshare --mount --cgroup --pid --fork --kill-child --mount-proc --propagation private \
+		bash "$0" --inside "$@"
+}
+
+inside() {
+	local lower=$1 status
+	shift
+	# systemd-nspawn manages cgroups of one kind only: of version 2.
+	umount --recursive /sys/fs/cgroup
+	mount -t cgroup2 lab /sys/fs/cgroup
+	mount -t tmpfs -o mode=755 lab /run
+	mkdir -p /run/upper/etc/systemd/system /run/work /run/root
+	# The machine's own timers (updates of packages, …) would start at once.
+	ln -s /dev/null /run/upper/etc/systemd/system/timers.target
+	mount -t overlay -o "lowerdir=$lower,upperdir=/run/upper,workdir=/run/work" lab /run/root
+	while status=0; "$@" || status=$?; [ "$status" = 133 ]; do :; done
+	return "$status"
+}
+
+case $1 in
+--in-cgroup) shift && in_cgroup "$@" ;;
+--inside) shift && inside "$@" ;;
+*) outside "$@" ;;
+esac

@@ -1,0 +1,31 @@
+/** What tools/system-downloads.mjs got from Debian: the sandbox of the tests has no way to the network. */
+import { existsSync, readdirSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+const cache = join(homedir(), ".cache/mptcpd-tests");
+const packages = join(cache, "packages");
+
+/** A system whose systemd is newer than that of Debian 12. */
+export const newerSystem = join(cache, "trixie");
+
+export const newerSystemProblem = !existsSync(newerSystem) && lacking(newerSystem);
+
+/** The path of a package file. */
+export function downloadedPackage(name: string): string {
+  const problem = packageProblem(name);
+  if (problem) throw new Error(problem);
+  return join(packages, fileOf(name) ?? "");
+}
+
+export function packageProblem(name: string): string | false {
+  return fileOf(name) === undefined && lacking(join(packages, name));
+}
+
+function fileOf(name: string): string | undefined {
+  return existsSync(packages) ? readdirSync(packages).find((file) => file.startsWith(`${name}_`)) : undefined;
+}
+
+function lacking(path: string): string {
+  return `needs ${path} (tools/system-downloads.mjs gets it)`;
+}

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { mkdirSync, readdirSync, utimesSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { pathToFileURL } from "node:url";
+import { LabProcess, run } from "../lab/process.ts";
+import { SystemdLab, systemdProblem } from "../lab/systemd.ts";
+import { waitFor } from "../lab/wait.ts";
+
+describe("the lab's systemd", { skip: await systemdProblem() }, () => {
+  it("keeps its files, not its processes, over a reboot, and touches none of this machine's", async (t) => {
+    const lab = await SystemdLab.boot(t);
+    await lab.run("touch", "/etc/made-in-the-lab", "/run/made-in-the-lab");
+    await lab.reboot();
+    await lab.run("test", "-e", "/etc/made-in-the-lab");
+    await lab.run("test", "!", "-e", "/run/made-in-the-lab");
+    await run("test", ["!", "-e", "/etc/made-in-the-lab"]);
+  });
+
+  it("has a network of its own", async (t) => {
+    const lab = await SystemdLab.boot(t);
+    await lab.run("sysctl", "--write", "net.mptcp.enabled=0");
+    assert.equal((await run("sysctl", ["--values", "net.mptcp.enabled"])).trim(), "1");
+    assert.notEqual(
+      await lab.run("readlink", "/proc/self/ns/net"),
+      await run("readlink", ["/proc/self/ns/net"]),
+    );
+  });
+
+  it("is gone when the process that booted it was killed", async () => {
+    const before = await cgroups();
+    const module = pathToFileURL(join(import.meta.dirname, "../lab/systemd.js"));
+    const script = `const { SystemdLab } = await import("${module}"); await SystemdLab.boot(); console.log("up");`;
+    const owner = new LabProcess(process.execPath, ["--input-type=module", "--eval", script]);
+    await owner.waitForLine(/^up$/, { deadlineMs: 60_000 });
+    assert.equal((await cgroups()).length, before.length + 1);
+    await owner.kill();
+    await waitFor("the end of the systemd", cgroups, { until: (now) => now.length === before.length });
+  });
+
+  it("removes what was left over where even that could not tidy up", async (t) => {
+    const left = join(await hierarchy(), "mptcpd-lab-left-over");
+    mkdirSync(join(left, "system.slice"), { recursive: true });
+    const longAgo = new Date(Date.now() - 120_000);
+    utimesSync(left, longAgo, longAgo);
+    await SystemdLab.boot(t);
+    assert.ok(!(await cgroups()).includes("mptcpd-lab-left-over"));
+  });
+});
+
+async function hierarchy(): Promise<string> {
+  return (await run("findmnt", ["-n", "--first-only", "--types", "cgroup2", "--output", "TARGET"])).trim();
+}
+
+async function cgroups(): Promise<string[]> {
+  return readdirSync(await hierarchy()).filter((name) => name.startsWith("mptcpd-lab-"));
+}
