@@ -1,0 +1,180 @@
+import assert from "node:assert/strict";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { checkout } from "../lab/checkout.ts";
+import type { Host } from "../lab/host.ts";
+import { Lab } from "../lab/lab.ts";
+import { launcher } from "../lab/launcher.ts";
+import { assertAllMptcp, listeners, runMptcpized, withServer } from "../lab/mptcpized.ts";
+import { run } from "../lab/process.ts";
+import { requires } from "../lab/requires.ts";
+import { twoPaths } from "../lab/two-paths.ts";
+import { waitFor } from "../lab/wait.ts";
+import { inHost } from "./in-host.ts";
+
+const address = "10.0.0.1";
+const port = 8000;
+const url = `http://${address}:${port}/greeting`;
+
+/** In package-lock.json for the build; a Go program of a recent toolchain. */
+const esbuild = join(checkout, `node_modules/@esbuild/${process.platform}-${process.arch}/bin/esbuild`);
+
+type Command = readonly string[];
+type Pair = {
+  name: string;
+  tools?: readonly string[];
+  /** Given a directory with a file "greeting". */
+  server: (directory: string) => Command | Promise<Command>;
+  client: (directory: string) => Command;
+};
+
+const pairs: readonly Pair[] = [
+  {
+    name: "curl, and nginx with its workers",
+    tools: ["nginx", "curl"],
+    server: nginx,
+    client: () => ["curl", "-sS", url],
+  },
+  {
+    name: "python3, and its server with threads",
+    tools: ["python3"],
+    server: (directory) => words(`python3 -m http.server --bind ${address} --directory ${directory} ${port}`),
+    client: () => ["python3", "-c", `import urllib.request as r; print(r.urlopen("${url}").read().decode())`],
+  },
+  {
+    name: "node, both ends",
+    server: () => {
+      const serve = `http.createServer((_, response) => response.end("hello")).listen(${port}, "${address}")`;
+      return [process.execPath, "-e", serve];
+    },
+    client: () => [process.execPath, "-e", `fetch("${url}").then((r) => r.text()).then(console.log)`],
+  },
+  {
+    name: "ssh and sshd",
+    tools: ["ssh", "sshd", "ssh-keygen"],
+    server: sshd,
+    client: (directory) => {
+      const options = `-i ${directory}/key -p ${port} -oBatchMode=yes -oStrictHostKeyChecking=no`;
+      return words(`ssh -F none ${options} -oUserKnownHostsFile=/dev/null -q root@${address} echo hello`);
+    },
+  },
+  {
+    name: "busybox' wget and httpd, statically linked",
+    tools: ["busybox"],
+    server: (directory) => words(`busybox httpd -f -p ${address}:${port} -h ${directory}`),
+    client: () => ["busybox", "wget", "-q", "-O", "-", url],
+  },
+  {
+    name: "busybox' nc, both ends",
+    tools: ["busybox"],
+    server: () => words(`busybox nc -l -p ${port} -e echo hello`),
+    client: () => words(`busybox nc ${address} ${port}`),
+  },
+  {
+    name: "curl, and a server of today's Go",
+    tools: ["curl"],
+    server: (directory) => [esbuild, `--serve=${address}:${port}`, `--servedir=${directory}`],
+    client: () => ["curl", "-sS", url],
+  },
+];
+
+describe("mptcpize run, with programs as they are", { skip: requires({ root: true, tools: ["ss"] }) }, () => {
+  for (const { name, tools = [], server, client } of pairs) {
+    it(`makes them talk by MPTCP: ${name}`, { skip: requires({ tools }) }, async (t) => {
+      const { lab, from, to } = await oneLink(t);
+      const directory = directoryToServe(lab);
+      await withServer(to, port, await server(directory), async () => {
+        assert.equal((await runMptcpized(from, ...client(directory))).trim(), "hello");
+      });
+      await assertAllMptcp(to);
+    });
+  }
+
+  it("--off takes MPTCP from a program that turns it on itself: a server of today's Go", async (t) => {
+    const { lab, to } = await oneLink(t);
+    const command = [esbuild, `--serve=${address}:${port}`, `--servedir=${directoryToServe(lab)}`];
+    // What a Go program may also have compiled in.
+    const env = { GODEBUG: "multipathtcp=1" };
+    const itself = to.spawn("env", command, { env });
+    await waitFor("its own listener", async () => (await listeners(to, "mptcp")).includes(port));
+    await itself.stop();
+    to.spawn(launcher, ["run", "--off", ...command], { env });
+    await waitFor("its listener", async () => (await listeners(to, "tcp")).includes(port));
+    assert.deepEqual(await listeners(to, "mptcp"), []);
+  });
+
+  it("gives iperf3 two subflows over two paths, and the rate of both", {
+    skip: requires({ tools: ["iperf3"] }),
+  }, async (t) => {
+    const megabits = 40;
+    const { client, server } = await twoPaths(await Lab.create(t), { rate: `${megabits}mbit` });
+    await client.ip("mptcp endpoint add 10.0.2.2 dev eth2 subflow");
+    await withServer(server, 5201, ["iperf3", "-s"], async () => {
+      const report = runMptcpized(client, ...words("iperf3 -c 10.0.1.1 -t 4 -J"));
+      await waitFor("a connection that sends by two subflows", () => bytesBySubflow(client), {
+        until: (found) =>
+          found.some((bytes) => bytes.length === 2 && bytes.every((count) => count > 100_000)),
+      });
+      assert.ok(received(JSON.parse(await report)) > 1.5 * megabits * 1e6);
+    });
+    assert.ok((await client.bytesSent("eth2")) > 1e6);
+  });
+});
+
+async function oneLink(t: Parameters<typeof Lab.create>[0]): Promise<{ lab: Lab; from: Host; to: Host }> {
+  const lab = await Lab.create(t);
+  const [from, to] = [await lab.host("client"), await lab.host("server")];
+  await lab.link({ a: [from, "eth0", "10.0.0.2/24"], b: [to, "eth0", `${address}/24`] });
+  return { lab, from, to };
+}
+
+function directoryToServe(lab: Lab): string {
+  const directory = lab.freshPath("served");
+  mkdirSync(directory);
+  writeFileSync(join(directory, "greeting"), "hello\n");
+  return directory;
+}
+
+function nginx(directory: string): Command {
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+    .map((use) => `${use}_temp_path ${directory}/${use};`)
+    .join(" ");
+  const configuration = `daemon off; pid ${directory}/pid; worker_processes 2; events {}
+    http { access_log off; ${temporary} server { listen ${address}:${port}; root ${directory}; } }`;
+  writeFileSync(join(directory, "nginx.conf"), configuration);
+  return ["nginx", "-e", "stderr", "-p", directory, "-c", join(directory, "nginx.conf")];
+}
+
+async function sshd(directory: string): Promise<Command> {
+  // Its privilege separation wants this directory; the sandbox has a /run of its own.
+  mkdirSync("/run/sshd", { recursive: true });
+  chmodSync("/run/sshd", 0o755);
+  for (const key of ["key", "host-key"])
+    await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(directory, key)]);
+  const configuration = `HostKey ${directory}/host-key\nAuthorizedKeysFile ${directory}/key.pub\nStrictModes no
+    PermitRootLogin yes\nUsePAM no\nPidFile none\nListenAddress ${address}:${port}\n`;
+  writeFileSync(join(directory, "sshd_config"), configuration);
+  // It starts itself again for each connection, and insists on an absolute path for that.
+  const path = (await run("sh", ["-c", "command -v sshd"])).trim();
+  return [path, "-D", "-e", "-f", join(directory, "sshd_config")];
+}
+
+/** For each connection, how many bytes each of its subflows has brought to the other end. */
+async function bytesBySubflow(host: Host): Promise<number[][]> {
+  const body = `const sockets = Sockets.open();
+    say((await sockets.dumpConnections()).map(({ subflows }) => subflows.map(({ bytes }) => bytes.acked)));
+    sockets.close();`;
+  const found = await inHost(host, { Sockets: "kernel/sockets" }, body);
+  assert.ok(Array.isArray(found));
+  return found;
+}
+
+/** Bits per second, of iperf3's report. */
+function received(report: { end: { sum_received: { bits_per_second: number } } }): number {
+  return report.end.sum_received.bits_per_second;
+}
+
+function words(line: string): string[] {
+  return line.split(" ");
+}
