@@ -17,6 +17,7 @@ export type Plan = {
   readonly memoryCycles: number;
   readonly netlinkRounds: number;
   readonly netlinkEvents: number;
+  readonly launchRounds: number;
 };
 
 /** What was read of each subject; times in µs. */
@@ -30,6 +31,10 @@ export type MemoryUse = { readonly idle: Memory; readonly early: Memory; readonl
 export type Bench = {
   readonly lab: Lab;
   readonly meter: Meter;
+  /** The compiled bench/launch.c. */
+  readonly launch: string;
+  /** Where the C programs' packages are unpacked. */
+  readonly theirs: string | undefined;
   readonly subjects: readonly Subject[];
   readonly plan: Plan;
 };

@@ -4,10 +4,21 @@ import { parseArgs } from "node:util";
 import { Lab } from "../test/lab/lab.ts";
 import type { Bench, Plan } from "./daemons.ts";
 import { measureCpu, measureLatency, measureMemory, measureStart, measureStorm } from "./daemons.ts";
+import { measureLaunch, measureSockets } from "./launching.ts";
 import { measureDelivery, measureParsing } from "./netlink.ts";
 import { asText } from "./report.ts";
 import { describeRun, type Row } from "./results.ts";
-import { cpuRows, deliveryRows, latencyRows, memoryRows, parsingRows, startRows, stormRows } from "./rows.ts";
+import {
+  cpuRows,
+  deliveryRows,
+  latencyRows,
+  launchRows,
+  memoryRows,
+  parsingRows,
+  socketRows,
+  startRows,
+  stormRows,
+} from "./rows.ts";
 import { ours, theirs } from "./subject.ts";
 
 const full: Plan = {
@@ -21,6 +32,7 @@ const full: Plan = {
   memoryCycles: 10_000,
   netlinkRounds: 5,
   netlinkEvents: 200,
+  launchRounds: 25,
 };
 
 const quick: Plan = {
@@ -32,12 +44,14 @@ const quick: Plan = {
   cpuCycles: 50,
   memoryCycles: 300,
   netlinkRounds: 1,
+  launchRounds: 5,
 };
 
 const { values: options } = parseArgs({
   options: {
     meter: { type: "string" },
-    /** Where the C program's packages are unpacked, and what to call it. */
+    launch: { type: "string" },
+    /** Where the C programs' packages are unpacked, and what to call them. */
     theirs: { type: "string" },
     "theirs-name": { type: "string" },
     quick: { type: "boolean", default: false },
@@ -45,12 +59,14 @@ const { values: options } = parseArgs({
   },
 });
 
-const { meter, theirs: directory, output } = options;
-if (meter === undefined) throw new Error("run it by `npm run bench`");
+const { meter, launch, theirs: directory, output } = options;
+if (meter === undefined || launch === undefined) throw new Error("run it by `npm run bench`");
 const lab = await Lab.create();
 const bench: Bench = {
   lab,
   meter: { path: meter },
+  launch,
+  theirs: directory,
   subjects: directory === undefined ? [ours] : [ours, theirs(directory)],
   plan: options.quick ? quick : full,
 };
@@ -64,6 +80,10 @@ await step("CPU", async () => cpuRows(await measureCpu(bench), bench.plan));
 await step("netlink", async () => [
   ...deliveryRows(await measureDelivery(bench)),
   ...parsingRows(await measureParsing(bench)),
+]);
+await step("mptcpize", async () => [
+  ...launchRows(await measureLaunch(bench)),
+  ...socketRows(await measureSockets(bench)),
 ]);
 await step("memory", async () => memoryRows(await measureMemory(bench), bench.plan));
 await lab.close();

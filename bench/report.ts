@@ -1,6 +1,6 @@
 import type { Results, Row } from "./results.ts";
 
-const HEAD = ["", "ours", "C mptcpd", "ratio", "goal"] as const;
+const HEAD = ["", "ours", "C", "ratio", "goal"] as const;
 
 /** The results as lines for a terminal. */
 export function asText(results: Results): string {

@@ -1,4 +1,5 @@
 import type { Latency, MemoryUse, PerSubject, Plan, Storm } from "./daemons.ts";
+import type { SocketTimes } from "./launching.ts";
 import type { Row } from "./results.ts";
 import { median, quantile } from "./statistics.ts";
 import type { Subject } from "./subject.ts";
@@ -8,6 +9,9 @@ const LATENCY_RATIO = 0.8;
 const DELIVERY_RATIO = 2;
 const PARSED_PER_SECOND = 150_000;
 const PRIVATE_MEMORY = 12;
+const LAUNCH_RATIO = 1.1;
+/** Of a socket that the program itself makes MPTCP; what is beyond it is noise. */
+const SOCKET_RATIO = 1.1;
 /** MiB: what a garbage-collected heap moves by without growing. */
 const GROWTH = 1;
 
@@ -93,6 +97,34 @@ export function parsingRows(rates: readonly number[]): Row[] {
   };
   const goal = `≥ ${PARSED_PER_SECOND.toLocaleString("en")} /s`;
   return [{ ...parsed, goal, met: rate >= PARSED_PER_SECOND }];
+}
+
+export function launchRows(times: PerSubject<number[]>): Row[] {
+  return [
+    atMostRatio(
+      row("mptcpize run true, p50", "ms", times, (one) => median(one) / 1000),
+      LAUNCH_RATIO,
+    ),
+  ];
+}
+
+export function socketRows(times: SocketTimes): Row[] {
+  const { tcp, mptcp, preload, theirs, seccomp } = times;
+  const readings = (ours: number[], others: number[] = []) =>
+    new Map<Subject["name"], number[]>([
+      ["ours", ours],
+      ["theirs", others],
+    ]);
+  const note = `by the program itself, TCP takes ${median(tcp).toFixed(2)} µs and MPTCP ${median(mptcp).toFixed(2)} µs`;
+  const byPreload = row("socket made MPTCP by preload, p50", "µs", readings(preload, theirs), median, note);
+  return [
+    {
+      ...byPreload,
+      goal: `≤ ${SOCKET_RATIO}× by itself`,
+      met: median(preload) <= SOCKET_RATIO * median(mptcp),
+    },
+    row("socket made MPTCP by seccomp, p50", "µs", readings(seccomp), median),
+  ];
 }
 
 function row<T>(

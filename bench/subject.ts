@@ -70,7 +70,8 @@ export async function run(lab: Lab, subject: Subject, hostName: string): Promise
   return { subject, host, process: child };
 }
 
-function multiarch(): string {
+/** How Debian names the directory of libraries. */
+export function multiarch(): string {
   const machines: Readonly<Record<string, string>> = { x64: "x86_64", arm64: "aarch64" };
   return `${machines[process.arch] ?? process.arch}-linux-gnu`;
 }

@@ -1,4 +1,4 @@
-// Measures mptcpd, and the C program of Debian's package beside it, which is unpacked and not installed:
+// Measures mptcpd and mptcpize, and the C programs of Debian's packages beside them, unpacked and not installed:
 //   npm run bench                 everything, about eight minutes; writes bench/results.json
 //   npm run bench -- --quick      about a minute, to see that it works; prints only
 //   npm run bench -- --docs       puts the table of bench/results.json into docs/benchmarks.md; measures nothing
@@ -32,7 +32,8 @@ try {
     sandboxed([
       process.execPath,
       ...["--enable-source-maps", "build/bench/main.js"],
-      ...["--meter", buildMeter(), ...theirs(join(scratch, "packages"))],
+      ...["--meter", compile("meter"), "--launch", compile("launch")],
+      ...theirs(join(scratch, "packages")),
       ...(options.quick ? ["--quick"] : ["--output", "bench/results.json"]),
     ]),
   );
@@ -40,18 +41,18 @@ try {
   rmSync(scratch, { recursive: true });
 }
 
-function buildMeter() {
-  const meter = join(scratch, "meter");
+function compile(name) {
+  const program = join(scratch, name);
   const flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror"];
-  execFileSync(process.env.CC ?? "cc", [...flags, "bench/meter.c", "-o", meter], { stdio: "inherit" });
-  return meter;
+  execFileSync(process.env.CC ?? "cc", [...flags, `bench/${name}.c`, "-o", program], { stdio: "inherit" });
+  return program;
 }
 
-/** Unpacks the C program, its libraries and plugins; says why where it cannot. */
+/** Unpacks the C programs, their libraries and plugins; says why where it cannot. */
 function theirs(directory) {
   try {
     mkdirSync(directory);
-    download(["mptcpd", "mptcpd-plugins"], directory);
+    download(["mptcpd", "mptcpd-plugins", "mptcpize"], directory);
     const libraries = packagesIn(directory).flatMap(dependencies);
     download([...new Set(libraries)], directory);
     const version = field(
@@ -91,7 +92,7 @@ function dependencies(file) {
   const names = field(file, "Depends")
     .split(",")
     .map((dependency) => dependency.trim().split(/[ :]/)[0]);
-  return names.filter((name) => name.startsWith("lib") && !/^lib(c6|mptcpwrap)/.test(name));
+  return names.filter((name) => name.startsWith("lib") && name !== "libc6");
 }
 
 function field(file, name) {
