@@ -1,4 +1,7 @@
+import { CommandError, codeOf, internalError, oneLine } from "../cli/command-error.ts";
 import { ConfigError } from "../config/error.ts";
+
+export { CommandError } from "../cli/command-error.ts";
 
 /** How the program ends: every exit code and every line about a failure comes from here. */
 
@@ -14,17 +17,6 @@ export const exitCodes = {
 export class UsageError extends Error {
   override readonly name = "UsageError";
   readonly code = "USAGE";
-}
-
-/** Something that was asked for is not there or cannot be done. The message is one line. */
-export class CommandError extends Error {
-  override readonly name = "CommandError";
-  readonly code: string;
-
-  constructor(code: string, message: string) {
-    super(message);
-    this.code = code;
-  }
 }
 
 /** Standard output does not take what is written. */
@@ -45,10 +37,8 @@ export function endingOf(error: unknown): Ending {
   if (code === "EPIPE") return { exitCode: exitCodes.ok, lines: [] };
   // Each line is a fault of its own.
   if (error instanceof ConfigError) return { exitCode: exitCodes.failed, lines: error.lines };
-  if (!(error instanceof Error) || code === undefined) {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    return { exitCode: exitCodes.failed, lines: [`internal error: ${text}`] };
-  }
+  if (!(error instanceof Error) || code === undefined)
+    return { exitCode: exitCodes.failed, lines: [internalError(error)] };
   return { exitCode: exitCodes.failed, lines: [oneLine(error.message) + (hints[code] ?? "")] };
 }
 
@@ -56,11 +46,3 @@ const hints: Readonly<Record<string, string>> = {
   EACCES: "; run it as root",
   EPERM: "; it takes CAP_NET_ADMIN in this network namespace: run it as root",
 };
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
-}
-
-function oneLine(message: string): string {
-  return message.replaceAll(/\s*\n\s*/g, " ");
-}

@@ -1,3 +1,4 @@
+import { table } from "../cli/table.ts";
 import type { Decision } from "../policy/decision.ts";
 import type { CurrentEndpoint } from "../policy/input.ts";
 import type { JsonObject } from "./json.ts";
@@ -36,16 +37,4 @@ function describe(current: CurrentEndpoint | undefined): string {
   if (current === undefined) return "-";
   const { id, flags } = current.endpoint;
   return `${id} ${flags.toString()}`.trim();
-}
-
-/** Columns as wide as their longest cell, two blanks between them, none at the end. */
-function table(rows: readonly (readonly string[])[]): string {
-  const widest = (column: number) => Math.max(...rows.map((row) => row[column]?.length ?? 0));
-  const lines = rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widest(column) + 2))
-      .join("")
-      .trimEnd(),
-  );
-  return lines.map((line) => `${line}\n`).join("");
 }

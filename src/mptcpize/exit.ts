@@ -1,4 +1,7 @@
 /** How the program ends: every exit code and every line about a failure comes from here. */
+import { codeOf, internalError, oneLine } from "../cli/command-error.ts";
+
+export { CommandError } from "../cli/command-error.ts";
 
 /** Those of the C mptcpize. */
 export const exitCodes = {
@@ -23,27 +26,15 @@ export class UsageError extends Error {
   }
 }
 
-/** Something that was asked for cannot be done. The message is one line. */
-export class CommandError extends Error {
-  override readonly name = "CommandError";
-  readonly code: string;
-
-  constructor(code: string, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
-
 export type Ending = { readonly exitCode: number; readonly line: string | undefined };
 
 /** What to say and how to exit after an error. Faults of our own keep their stack: they are for a bug report. */
 export function endingOf(error: unknown): Ending {
   if (error instanceof UsageError) return { exitCode: error.exitCode, line: error.message };
-  if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    return { exitCode: exitCodes.failed, line: `internal error: ${text}` };
-  }
+  const code = codeOf(error);
+  if (!(error instanceof Error) || code === undefined)
+    return { exitCode: exitCodes.failed, line: internalError(error) };
   // The reader of a pipe has gone (`mptcpize status | head`): there is nobody left to tell.
-  if (error.code === "EPIPE") return { exitCode: exitCodes.ok, line: undefined };
-  return { exitCode: exitCodes.failed, line: error.message.trim().replaceAll(/\s*\n\s*/g, " ") };
+  if (code === "EPIPE") return { exitCode: exitCodes.ok, line: undefined };
+  return { exitCode: exitCodes.failed, line: oneLine(error.message) };
 }

@@ -7,8 +7,7 @@ import type { Context } from "./context.ts";
 import type { DisableOptions } from "./disable.ts";
 import type { EnableOptions } from "./enable.ts";
 import { CommandError, exitCodes, UsageError } from "./exit.ts";
-
-export type StatusOptions = { readonly json?: boolean; readonly user?: boolean };
+import type { StatusOptions } from "./status.ts";
 
 /** What the commands do. Each gives the exit code. `run` is the launcher's. */
 export type Commands = {

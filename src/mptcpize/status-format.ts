@@ -1,4 +1,5 @@
 /** `mptcpize status` for people and for programs. The JSON is described in docs/mptcpize.md. */
+import { table } from "../cli/table.ts";
 import type { SocketAddress } from "../kernel/sockets.ts";
 import type { ProcessStatus, Status } from "../services/status.ts";
 import type { SocketStatus } from "../services/status-sockets.ts";
@@ -93,14 +94,7 @@ const namespaceColumn: Column = {
 function socketTable(sockets: readonly SocketStatus[], columns: readonly Column[]): string {
   if (sockets.length === 0) return "";
   const rows = sockets.map((socket) => columns.map(({ cell }) => cell(socket)));
-  return table([columns.map(({ title }) => title), ...rows]);
-}
-
-/** Columns as wide as their longest cell, two blanks before each, none at the end. */
-function table(rows: readonly (readonly string[])[]): string {
-  const widest = (column: number) => Math.max(...rows.map((row) => row[column]?.length ?? 0));
-  const lines = rows.map((row) => row.map((cell, column) => `  ${cell.padEnd(widest(column))}`).join(""));
-  return lines.map((line) => `${line.trimEnd()}\n`).join("");
+  return table([columns.map(({ title }) => title), ...rows], "  ");
 }
 
 function addressText({ address, port }: SocketAddress): string {

@@ -45,11 +45,11 @@ const privilegedFlags = new Set(["privileged", "no-setuid", "ambient"]);
 
 function writtenCommand(unit: string, line: string): Command {
   const { path, prefixes } = parseExecLine(line);
-  if (path.text.includes("%"))
+  if (path.includes("%"))
     throw new Refusal(
-      `${unit}: while it is enabled, systemd does not tell what ${path.text} stands for: disable it first`,
+      `${unit}: while it is enabled, systemd does not tell what ${path} stands for: disable it first`,
     );
-  return { path: path.text, privileged: /[+!]/.test(prefixes) };
+  return { path, privileged: /[+!]/.test(prefixes) };
 }
 
 /** Relative paths are looked up in ExecSearchPath=, or in what was compiled into systemd (systemd.service(5)). */

@@ -25,7 +25,7 @@ export function underLauncher(
     ...options,
     ...(argv0 === undefined ? [] : [quoteWord(`--argv0=${argv0}`)]),
     "--",
-    pathArgument(line.path.text.startsWith("/") ? line.path.text : escapeSpecifiers(program), line),
+    pathArgument(line.path.startsWith("/") ? line.path : escapeSpecifiers(program), line),
     ...(line.rest === "" ? [] : [line.rest]),
   ].join(" ");
 }
@@ -61,8 +61,7 @@ const fewestTasks = 6;
 
 /** Without "@", argv[0] is the path as it is written; the launcher makes it the path that it is given. */
 function argv0Of({ argv0, path }: ExecLine): string | undefined {
-  if (argv0 !== undefined) return argv0.text;
-  return path.text.startsWith("/") ? undefined : path.text;
+  return argv0 ?? (path.startsWith("/") ? undefined : path);
 }
 
 /** In arguments, other than in the path of the program, systemd looks for $VARIABLES, unless ":" forbids it. */

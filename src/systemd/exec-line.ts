@@ -4,15 +4,14 @@
  */
 import { UnitSyntaxError } from "./error.ts";
 import type { Assignment } from "./unit-file.ts";
-import { splitWords, validWords, type Word } from "./words.ts";
+import { splitWords, validWords } from "./words.ts";
 
 export type ExecLine = {
   /** What stands before the path, in the order in which it is written, but "@", for which there is `argv0`. */
   readonly prefixes: string;
-  /** Its text is without the prefixes. */
-  readonly path: Word;
+  readonly path: string;
   /** What the program is told that its name is, if that is not the path. */
-  readonly argv0: Word | undefined;
+  readonly argv0: string | undefined;
   /** The arguments, as they are written. */
   readonly rest: string;
 };
@@ -28,8 +27,8 @@ export function parseExecLine(value: string): ExecLine {
     throw new UnitSyntaxError(`"@" without a name for the program: ${value}`);
   return {
     prefixes: written.replaceAll("@", ""),
-    path: { ...first, text: path },
-    argv0,
+    path,
+    argv0: argv0?.text,
     rest: withoutBlanks(value.slice((argv0 ?? first).end)),
   };
 }

@@ -200,7 +200,7 @@ function commandsOf(assignments: readonly Assignment[]): string {
   return execLines(assignments, "ExecStart")
     .map((line) => {
       const { path, rest } = parseExecLine(line);
-      return `{ path=${path.text} ; argv[]=${path.text} ${rest} ; flags= ; start_time=[n/a] ; }`;
+      return `{ path=${path} ; argv[]=${path} ${rest} ; flags= ; start_time=[n/a] ; }`;
     })
     .join("\n");
 }

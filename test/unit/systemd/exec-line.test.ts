@@ -7,7 +7,7 @@ import { parseUnitFile } from "../../../src/systemd/unit-file.ts";
 describe("a command line of a service", () => {
   it("is a program and its arguments, as they are written", () => {
     const { prefixes, path, argv0, rest } = parseExecLine(String.raw`/bin/x  -a "b c" %n $D \x41 \q`);
-    assert.deepEqual([prefixes, path.text, argv0], ["", "/bin/x", undefined]);
+    assert.deepEqual([prefixes, path, argv0], ["", "/bin/x", undefined]);
     assert.equal(rest, String.raw`-a "b c" %n $D \x41 \q`);
   });
 
@@ -18,13 +18,13 @@ describe("a command line of a service", () => {
 
   it("may name the program otherwise than by its path", () => {
     const { prefixes, path, argv0, rest } = parseExecLine(`-@:/bin/x "my name" -a`);
-    assert.deepEqual([prefixes, path.text, argv0?.text, rest], ["-:", "/bin/x", "my name", "-a"]);
+    assert.deepEqual([prefixes, path, argv0, rest], ["-:", "/bin/x", "my name", "-a"]);
   });
 
   it("may have its path in quotes, and the prefixes, too", () => {
-    assert.equal(parseExecLine('-"/opt/my x" y').path.text, "/opt/my x");
+    assert.equal(parseExecLine('-"/opt/my x" y').path, "/opt/my x");
     const quoted = parseExecLine('"-/opt/my x" y');
-    assert.deepEqual([quoted.prefixes, quoted.path.text, quoted.rest], ["-", "/opt/my x", "y"]);
+    assert.deepEqual([quoted.prefixes, quoted.path, quoted.rest], ["-", "/opt/my x", "y"]);
   });
 
   it("keeps a blank at the end that is escaped", () => {

@@ -1,0 +1,25 @@
+/** Something that was asked for is not there or cannot be done. The message is one line. */
+export class CommandError extends Error {
+  override readonly name = "CommandError";
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** The word by which programs tell errors apart; undefined for a fault of our own. */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
+/** What to say of an error that has no code: it is for a bug report, so it keeps its stack. */
+export function internalError(error: unknown): string {
+  return `internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+}
+
+/** Messages of other programs may have several. */
+export function oneLine(message: string): string {
+  return message.trim().replaceAll(/\s*\n\s*/g, " ");
+}
