@@ -19,8 +19,14 @@
 /* Both of them are little-endian. */
 #define NATIVE_DATA ELFDATA2LSB
 
+/* Offsets come from the file; those beyond it read nothing, and pread(2) refuses those beyond all files. */
+static size_t read_at(int fd, void *buffer, size_t size, uint64_t offset) {
+	ssize_t length = pread(fd, buffer, size, (off_t)offset);
+	return length > 0 ? length : 0;
+}
+
 static bool read_exactly(int fd, void *buffer, size_t size, uint64_t offset) {
-	return offset <= INT64_MAX && pread(fd, buffer, size, (off_t)offset) == (ssize_t)size;
+	return read_at(fd, buffer, size, offset) == size;
 }
 
 /* PT_INTERP is what makes the kernel start a loader. Without one, position independent or not, nothing is preloaded. */
@@ -60,9 +66,8 @@ static int go_minor_version(const unsigned char *information, size_t size) {
 
 static void read_build_information(int fd, const Elf64_Shdr *section, struct executable *executable) {
 	unsigned char information[33 + 128];
-	ssize_t size = section->sh_offset <= INT64_MAX
-		? pread(fd, information, sizeof information, (off_t)section->sh_offset) : -1;
-	if (size > 0) executable->go_minor = go_minor_version(information, size);
+	size_t size = read_at(fd, information, sizeof information, section->sh_offset);
+	executable->go_minor = go_minor_version(information, size);
 }
 
 /* The names of the sections: how many bytes were read, 0 for none. */
@@ -70,10 +75,7 @@ static size_t read_section_names(int fd, const Elf64_Ehdr *header, char *names, 
 	Elf64_Shdr section;
 	if (header->e_shentsize != sizeof section || header->e_shstrndx >= header->e_shnum) return 0;
 	if (!read_exactly(fd, &section, sizeof section, header->e_shoff + header->e_shstrndx * sizeof section)) return 0;
-	if (section.sh_offset > INT64_MAX) return 0;
-	size_t wanted = section.sh_size < capacity ? section.sh_size : capacity;
-	ssize_t size = pread(fd, names, wanted, (off_t)section.sh_offset);
-	return size > 0 ? size : 0;
+	return read_at(fd, names, section.sh_size < capacity ? section.sh_size : capacity, section.sh_offset);
 }
 
 /*

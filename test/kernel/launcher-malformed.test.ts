@@ -67,6 +67,29 @@ describe("mptcpize run looks at a malformed file without harm", { skip: requires
   });
 });
 
+describe("mptcpize run keeps to its buffers", { skip: requires() }, () => {
+  it("for a loader whose path is as long as paths can be, and longer", (t) => {
+    const path = join(openDirectory(t), "program");
+    const slashes = (length: number) => "/".repeat(length - "bin/sh".length).concat("bin/sh");
+    for (const length of [4094, 4095, 4096, 8191, 70_000])
+      looksAt(path, elf({ loader: slashes(length) }), `${length} bytes`);
+  });
+
+  it("for a version of Go that is as long as one can be, and longer", (t) => {
+    const path = join(openDirectory(t), "program");
+    for (const length of [127, 128, 129, 255]) {
+      const information = goBuildInformation("go1.25.".padEnd(length, "0"));
+      looksAt(path, elf({ sections: { ".go.buildinfo": information } }), `${length} bytes`);
+    }
+  });
+
+  it("for more names of sections than it reads", (t) => {
+    const path = join(openDirectory(t), "program");
+    const sections = { ["x".repeat(5000)]: Buffer.alloc(4), ".go.buildinfo": goBuildInformation("go1.25.0") };
+    looksAt(path, elf({ sections }), "a long name");
+  });
+});
+
 /** It ends by itself, with an answer or with why there is none. */
 function looksAt(path: string, content: Uint8Array, title: string): void {
   const { code, signal, stdout, stderr } = ending(launcher, [

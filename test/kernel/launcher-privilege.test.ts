@@ -58,6 +58,12 @@ const cases: readonly (readonly [title: string, file: File, as: readonly string[
     { capabilities: [second, chownBit, 0] },
     [...as(nobody), "--bounding-set=-chown"],
   ],
+  [
+    "effective capabilities of which none is permitted",
+    { capabilities: [second | effective, 0, netRawBit] },
+    as(nobody),
+    "file capabilities",
+  ],
   ["capabilities of which none is permitted", { capabilities: [second, 0, netRawBit] }, as(nobody)],
   [
     "capabilities for another user namespace",
