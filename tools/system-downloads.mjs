@@ -1,5 +1,5 @@
-// What the tests under test/system need from Debian, which they cannot get from within their sandbox:
-//   trixie/      a system whose systemd knows SocketProtocol=mptcp (257 and newer)
+// What tests need from Debian, which they cannot get from within their sandbox:
+//   trixie/      a system whose systemd knows SocketProtocol=mptcp (257 and newer), with a Go that knows MPTCP (1.21)
 //   packages/    the C mptcpize with its library, and the package that nginx's unit comes with
 // All of it in ~/.cache/mptcpd-tests; what is there is not downloaded again. Tests that lack theirs are skipped.
 import { execFileSync } from "node:child_process";
@@ -12,7 +12,7 @@ const mirror = "http://deb.debian.org/debian";
 
 /** Gets what is missing. Says why where it cannot. */
 export function fetchForSystemTests() {
-  attempt("a system with a newer systemd", fetchTree);
+  attempt("a system with a newer systemd and Go", fetchTree);
   attempt("packages of Debian", fetchPackages);
 }
 
@@ -27,13 +27,15 @@ function attempt(what, fetch) {
 
 function fetchTree() {
   const tree = join(cache, "trixie");
-  if (existsSync(tree)) return;
-  console.log("downloading a system with a newer systemd");
+  // The last thing that was added to the list of packages.
+  if (existsSync(join(tree, "usr/bin/go"))) return;
+  console.log("downloading a system with a newer systemd and Go");
   const unfinished = `${tree}.new`;
   rmSync(unfinished, { recursive: true, force: true });
   mkdirSync(cache, { recursive: true });
-  const options = ["--variant=minbase", "--include=systemd,systemd-sysv,dbus,iproute2"];
+  const options = ["--variant=minbase", "--include=systemd,systemd-sysv,dbus,iproute2,golang-go"];
   execFileSync("debootstrap", [...options, "trixie", unfinished, mirror], { stdio: "pipe" });
+  rmSync(tree, { recursive: true, force: true });
   renameSync(unfinished, tree);
 }
 

@@ -24,8 +24,8 @@ setUp({ buildOptions: asan ? ["--asan"] : [] });
 process.chdir(root);
 const files = (chosen.length > 0 ? chosen : groups).flatMap(testFiles).filter(isWanted);
 if (files.length === 0) fail(`no test file has ${filters.join(" or ")} in its name`);
-// Only root can boot a systemd.
-if (isRoot() && files.some((file) => file.includes("/system/"))) fetchForSystemTests();
+// Only root can boot another system.
+if (isRoot() && files.some((file) => /\/system\/|real-programs/.test(file))) fetchForSystemTests();
 
 const problem = sandboxProblem();
 for (const reason of [problem, mptcpProblem()])

@@ -49,10 +49,11 @@ export async function runInMachine(
   const scratch = mkdtempSync(join(tmpdir(), "mptcpd-vm-"));
   const file = (name) => join(scratch, name);
   const children = [];
-  const kill = () => {
+  const tidyUp = () => {
     for (const child of children) child.kill("SIGKILL");
+    rmSync(scratch, { recursive: true, force: true });
   };
-  process.on("exit", kill);
+  process.on("exit", tidyUp);
   try {
     makeInitrd(file("initrd"), kernel, systemd, wrap(command, directory));
     children.push(await shareRoot(file));
@@ -69,9 +70,8 @@ export async function runInMachine(
       results: readFileSync(file("results"), "utf8").replaceAll("\r", ""),
     };
   } finally {
-    kill();
-    process.off("exit", kill);
-    rmSync(scratch, { recursive: true });
+    tidyUp();
+    process.off("exit", tidyUp);
   }
 }
 

@@ -4,7 +4,7 @@
 //   npm run test:vm -- --kvm           faster, where the machine's KVM runs a common kernel
 // As root; takes some minutes and, the first time, 100 MB from Debian's mirror.
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { homedir } from "node:os";
+import { constants, homedir } from "node:os";
 import { basename, join, relative } from "node:path";
 import { fail, root, setUp } from "./setup.mjs";
 import { fetchKernels, wantedKernels } from "./vm-kernels.mjs";
@@ -36,6 +36,10 @@ const words = process.argv.slice(2);
 const accelerator = words.includes("--kvm") ? "kvm" : "tcg,thread=multi";
 const kernels = wantedKernels.filter(({ name }) => words.includes(name));
 const filters = words.filter((word) => word !== "--kvm" && !kernels.some(({ name }) => name === word));
+
+// By default a signal would end this without a chance to tidy up.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
+  process.on(signal, () => process.exit(128 + constants.signals[signal]));
 
 requireHost();
 setUp();

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { newerGo, newerGoProblem } from "../lab/downloads.ts";
 import type { Host } from "../lab/host.ts";
 import { Lab } from "../lab/lab.ts";
 import { launcher } from "../lab/launcher.ts";
@@ -68,6 +69,33 @@ describe("mptcpize run, with a program of each libc and linkage", { skip }, () =
         "listener 262, connection 262: hello\n",
       );
     });
+
+  describe("Go since 1.21", { skip: newerGoProblem }, () => {
+    const loopback = () => compiledGo("loopback", { cgo: false, go: newerGo });
+
+    it("is told by its own variable", async () => {
+      const inspection = await run("env", [
+        "-u",
+        "LD_PRELOAD",
+        launcher,
+        "run",
+        "--dry-run",
+        await loopback(),
+      ]);
+      assert.match(inspection, /^way: go$/m);
+    });
+
+    it("makes its sockets MPTCP", async () => {
+      assert.equal(await runMptcpized(host, await loopback()), "listener 262, connection 262: hello\n");
+    });
+
+    it("makes TCP listeners, too, with --off", async () => {
+      const command = ["run", "--off", await loopback()];
+      assert.equal(await host.run(launcher, ...command), "listener 6, connection 6: hello\n");
+      // By itself, this Go has them listen by MPTCP.
+      assert.equal(await host.run(await loopback()), "listener 262, connection 6: hello\n");
+    });
+  });
 
   // Not skipped but left out: it is a large package, and one more program of glibc.
   if (!requires({ tools: ["javac"] }))

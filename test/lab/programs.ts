@@ -27,9 +27,13 @@ export async function compiled(name: string, build: Build): Promise<string> {
   });
 }
 
-/** The path of test/lab/programs/`name`.go, compiled by the system's Go; with cgo it is linked dynamically. */
-export function compiledGo(name: string, { cgo }: { cgo: boolean }): Promise<string> {
-  return made(`${name}-go${cgo ? "-cgo" : ""}`, async (output) => {
+/** The path of test/lab/programs/`name`.go, compiled by `go`; with cgo it is linked dynamically. */
+export function compiledGo(
+  name: string,
+  { cgo, go = toolsFor.go }: { cgo: boolean; go?: string },
+): Promise<string> {
+  const kind = [...(go === toolsFor.go ? [] : ["newer"]), "go", ...(cgo ? ["cgo"] : [])];
+  return made([name, ...kind].join("-"), async (output) => {
     const caches = join(labDirectory, "go");
     await clean([
       "env",
@@ -39,7 +43,7 @@ export function compiledGo(name: string, { cgo }: { cgo: boolean }): Promise<str
       "GOFLAGS=-mod=mod",
       "GOTOOLCHAIN=local",
       `CGO_ENABLED=${Number(cgo)}`,
-      ...[toolsFor.go, "build", "-o", output, join(sources, `${name}.go`)],
+      ...[go, "build", "-o", output, join(sources, `${name}.go`)],
     ]);
   });
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, utimesSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { pathToFileURL } from "node:url";
@@ -28,14 +28,19 @@ describe("the lab's systemd", { skip: await systemdProblem() }, () => {
   });
 
   it("is gone when the process that booted it was killed", async () => {
-    const before = await cgroups();
     const module = pathToFileURL(join(import.meta.dirname, "../lab/systemd.js"));
-    const script = `const { SystemdLab } = await import("${module}"); await SystemdLab.boot(); console.log("up");`;
-    const owner = new LabProcess(process.execPath, ["--input-type=module", "--eval", script]);
-    await owner.waitForLine(/^up$/, { deadlineMs: 60_000 });
-    assert.equal((await cgroups()).length, before.length + 1);
+    const script = [
+      `const { SystemdLab } = await import("${module}");`,
+      "const lab = await SystemdLab.boot();",
+      'console.log("up", lab.path("/"));',
+    ];
+    const owner = new LabProcess(process.execPath, ["--input-type=module", "--eval", script.join(" ")]);
+    const [, init] = await owner.waitForLine(/^up \/proc\/(\d+)\//, { deadlineMs: 60_000 });
+    const [cgroup] = readFileSync(`/proc/${init}/cgroup`, "utf8").match(/mptcpd-lab-[^/\n]+/) ?? [];
+    assert.ok((await cgroups()).some((name) => name === cgroup));
     await owner.kill();
-    await waitFor("the end of the systemd", cgroups, { until: (now) => now.length === before.length });
+    await waitFor("its processes to end", () => !existsSync(`/proc/${init}`));
+    await waitFor("its cgroup to go", async () => !(await cgroups()).some((name) => name === cgroup));
   });
 
   it("removes what was left over where even that could not tidy up", async (t) => {

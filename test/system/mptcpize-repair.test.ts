@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { copyFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
+import { downloadedPackage, packageProblem } from "../lab/downloads.ts";
 import { SystemdLab, systemdProblem } from "../lab/systemd.ts";
-import { downloadedPackage, packageProblem } from "./downloads.ts";
 import { dropIn, environmentOf, mptcpize, text, unitTrees, write } from "./units.ts";
 
 const packages = ["mptcpize", "libmptcpwrap0"] as const;

@@ -3,11 +3,11 @@ import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { checkout } from "../lab/checkout.ts";
+import { downloadedPackage, packageProblem } from "../lab/downloads.ts";
 import { compiled, compiledGo, toolsFor } from "../lab/programs.ts";
 import { requires } from "../lab/requires.ts";
 import { SystemdLab, systemdProblem } from "../lab/systemd.ts";
 import { eventually } from "../lab/wait.ts";
-import { downloadedPackage, packageProblem } from "./downloads.ts";
 import { dropIn, install, mptcpize, protocolAt, text, unitTrees, write } from "./units.ts";
 
 describe("mptcpize enable, for services", { skip: await systemdProblem() }, () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { newerSystem, newerSystemProblem } from "../lab/downloads.ts";
 import { SystemdLab, systemdProblem } from "../lab/systemd.ts";
-import { newerSystem, newerSystemProblem } from "./downloads.ts";
 import { dropIn, mptcpize, protocolAt, refuses, text, unitTrees, write } from "./units.ts";
 
 const skip = await systemdProblem();

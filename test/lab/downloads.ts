@@ -6,10 +6,14 @@ import { join } from "node:path";
 const cache = join(homedir(), ".cache/mptcpd-tests");
 const packages = join(cache, "packages");
 
-/** A system whose systemd is newer than that of Debian 12. */
+/** A system whose systemd and Go are newer than those of Debian 12. */
 export const newerSystem = join(cache, "trixie");
 
-export const newerSystemProblem = !existsSync(newerSystem) && lacking(newerSystem);
+/** A Go whose programs obey GODEBUG=multipathtcp=1 (1.21 or newer). */
+export const newerGo = join(newerSystem, "usr/bin/go");
+
+export const newerSystemProblem = problemWith(newerSystem);
+export const newerGoProblem = problemWith(newerGo);
 
 /** The path of a package file. */
 export function downloadedPackage(name: string): string {
@@ -20,6 +24,10 @@ export function downloadedPackage(name: string): string {
 
 export function packageProblem(name: string): string | false {
   return fileOf(name) === undefined && lacking(join(packages, name));
+}
+
+function problemWith(path: string): string | false {
+  return !existsSync(path) && lacking(path);
 }
 
 function fileOf(name: string): string | undefined {
