@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "cgroup.h"
+#include "message.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,8 +15,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-enum { NOT_FOUND = 127, CANNOT_EXECUTE = 126, CANNOT_START = 125 };
 
 /* The path of the new cgroup, as Node writes it; false if there is none. */
 static bool read_path(int fd, char *path, size_t size) {
@@ -64,10 +63,10 @@ static void let_go(int input) {
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	prctl(PR_SET_NAME, "mptcpize-watch");
 	setsid();
-	if (dup2(input, 3) < 0 || chdir("/") < 0) _exit(CANNOT_START);
+	if (dup2(input, 3) < 0 || chdir("/") < 0) _exit(EXIT_REFUSED);
 	int nothing = open("/dev/null", O_RDWR);
 	for (int fd = 0; fd <= 2; fd++)
-		if (dup2(nothing, fd) < 0) _exit(CANNOT_START);
+		if (dup2(nothing, fd) < 0) _exit(EXIT_REFUSED);
 	close_from(4);
 }
 
@@ -91,24 +90,24 @@ static int attach(const char *node, const char *script, pid_t program) {
 	int channel[2], status;
 	snprintf(pid, sizeof pid, "%d", program);
 	signal(SIGCHLD, SIG_DFL);
-	if (pipe2(channel, O_CLOEXEC) < 0) return CANNOT_START;
+	if (pipe2(channel, O_CLOEXEC) < 0) return EXIT_REFUSED;
 	pid_t watcher = fork();
-	if (watcher < 0) return CANNOT_START;
+	if (watcher < 0) return EXIT_REFUSED;
 	if (watcher == 0) {
 		close(channel[1]);
 		watch(channel[0], node, script);
 		_exit(0);
 	}
 	pid_t child = fork();
-	if (child < 0) return CANNOT_START;
+	if (child < 0) return EXIT_REFUSED;
 	if (child == 0) {
-		if (dup2(channel[1], STDOUT_FILENO) < 0) _exit(CANNOT_START);
+		if (dup2(channel[1], STDOUT_FILENO) < 0) _exit(EXIT_REFUSED);
 		execlp(node, node, script, "attach", "--pid", pid, (char *)NULL);
-		_exit(errno == ENOENT ? NOT_FOUND : CANNOT_EXECUTE);
+		_exit(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTED);
 	}
 	while (waitpid(child, &status, 0) < 0)
-		if (errno != EINTR) return CANNOT_START;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : CANNOT_START;
+		if (errno != EINTR) return EXIT_REFUSED;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_REFUSED;
 }
 
 int convert_by_bpf(const char *node, const char *script, const char **step) {
@@ -121,5 +120,5 @@ int convert_by_bpf(const char *node, const char *script, const char **step) {
 	if (helper < 0) return -errno;
 	while (waitpid(helper, &status, __WALL) < 0)
 		if (errno != EINTR) return -errno;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : CANNOT_START;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_REFUSED;
 }

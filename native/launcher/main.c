@@ -7,6 +7,7 @@
 #include "cgroup.h"
 #include "environment.h"
 #include "installation.h"
+#include "kernel.h"
 #include "message.h"
 #include "options.h"
 #include "program.h"
@@ -14,7 +15,6 @@
 #include "way.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,11 +28,15 @@ struct variable {
 
 enum { MAX_VARIABLES = 4 };
 
+static bool uses_variables(const struct decision *decision) {
+	return decision->way == WAY_PRELOAD || decision->way == WAY_GO;
+}
+
 /* What a program gets by the preload and Go ways: both, so that what it starts is converted as well. */
 static size_t variables_of(const struct decision *decision, const struct options *options,
                            struct variable *variables) {
 	size_t count = 0;
-	if (decision->way != WAY_PRELOAD && decision->way != WAY_GO) return 0;
+	if (!uses_variables(decision)) return 0;
 	if (decision->library)
 		variables[count++] =
 			(struct variable){"LD_PRELOAD", merged_preload(getenv("LD_PRELOAD"), decision->library)};
@@ -77,6 +81,16 @@ static void set_variables(const struct decision *decision, const struct options 
 	}
 }
 
+/* The variables as they are now: what changes them later may change the array itself. */
+static char **copy_of_environment(void) {
+	size_t count = 0;
+	while (environ && environ[count]) count++;
+	char **copy = allocate((count + 1) * sizeof *copy);
+	if (count > 0) memcpy(copy, environ, count * sizeof *copy);
+	copy[count] = NULL;
+	return copy;
+}
+
 static void warn(const struct options *options, const char *path, const char *warning, const char *consequence) {
 	char line[2 * PATH_MAX + 256];
 	snprintf(line, sizeof line, "%s: %s%s", path, warning, consequence);
@@ -95,6 +109,9 @@ static void put_under_seccomp(const struct program *program, const struct option
 	bool no_new_privs = false;
 	const char *step = "";
 	int error = convert_by_seccomp(&conversion, &no_new_privs, &step);
+	/* Another filter is in force, whose supervisor may do the same. */
+	if (error == -EBUSY && kernel_gives(options->off ? IPPROTO_MPTCP : 0, options->off ? IPPROTO_TCP : IPPROTO_MPTCP))
+		return;
 	if (error) {
 		char reason[256];
 		snprintf(reason, sizeof reason, "no seccomp supervisor: %s: %s", step, strerror(-error));
@@ -113,31 +130,33 @@ static void put_under_bpf(const struct installation *installation) {
 	if (result < 0) fail(EXIT_REFUSED, "--how=bpf: %s: %s", step, strerror(-result));
 }
 
-static void say_what_the_kernel_has(void) {
-	char enabled = '\0';
-	int fd = open("/proc/sys/net/mptcp/enabled", O_RDONLY | O_CLOEXEC);
-	if (fd < 0) say("this kernel has no MPTCP: sockets are TCP");
-	else if (read(fd, &enabled, 1) == 1 && enabled == '0') say("net.mptcp.enabled is 0: sockets are TCP");
-	if (fd >= 0) close(fd);
-}
 
 static void say_what_is_done(const struct program *program, const struct options *options,
                              const struct decision *decision) {
 	char why[DESCRIPTION_SIZE];
 	describe_program(program, why);
 	say("%s: %s: %s", program->path, why, way_name(decision->way));
-	if (!options->off) say_what_the_kernel_has();
+	const char *refusal = options->off ? NULL : kernel_refusal();
+	if (refusal) say("%s: sockets are TCP", refusal);
 }
 
 static enum exit_code code_of(int error) {
 	return error == -ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTED;
 }
 
-/* As execvp(3): what the kernel does not know is for the shell. */
-static void execute(const struct program *program, const struct options *options) {
+/*
+ * As execvp(3): what the kernel does not know is for the shell. `original` is the environment as it was, NULL if it was
+ * not changed.
+ */
+static void execute(const struct program *program, const struct options *options, char **original) {
 	char **arguments = options->command;
-	arguments[0] = (char *)options->argv0;
+	arguments[0] = options->argv0;
 	execve(program->path, arguments, environ);
+	if (errno == E2BIG && original) {
+		leave_unconverted(program, options, "its environment has no room for more");
+		environ = original;
+		execve(program->path, arguments, environ);
+	}
 	if (errno == ENOEXEC) {
 		size_t count = 0;
 		while (arguments[count]) count++;
@@ -159,17 +178,23 @@ static void run(const struct installation *installation, const struct options *o
 
 	if (options->off && options->how == HOW_BPF) fail(EXIT_REFUSED, "bpf cannot force TCP");
 	struct decision decision;
-	decide(&program, options->how, installation->library, &decision);
+	decide(&program, options->how, options->strict, installation->library, &decision);
+	const char *refusal = options->strict && !options->off ? kernel_refusal() : NULL;
+	if (refusal) fail(EXIT_REFUSED, "%s: %s", program.inspected, refusal);
 	if (options->dry_run) show(&program, options, &decision);
 	else if (options->debug) say_what_is_done(&program, options, &decision);
 	if (decision.way == WAY_NONE) leave_unconverted(&program, options, decision.remark);
 	else if (*decision.remark) warn(options, program.inspected, decision.remark, "");
-	if (options->dry_run) return;
+	if (options->dry_run) {
+		if (fflush(stdout) != 0 || ferror(stdout)) fail(EXIT_REFUSED, "standard output: %s", strerror(errno));
+		return;
+	}
 
+	char **original = uses_variables(&decision) ? copy_of_environment() : NULL;
 	set_variables(&decision, options);
 	if (decision.way == WAY_SECCOMP) put_under_seccomp(&program, options);
 	if (decision.way == WAY_BPF) put_under_bpf(installation);
-	execute(&program, options);
+	execute(&program, options, original);
 }
 
 int main(int argc, char *argv[]) {

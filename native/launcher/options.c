@@ -14,11 +14,11 @@ static enum how parse_how(const char *text) {
 	};
 	for (size_t how = 0; how < sizeof names / sizeof *names; how++)
 		if (strcmp(text, names[how]) == 0) return how;
-	fail(EXIT_USAGE, "--how=%s is unknown: allowed are auto, preload, seccomp, bpf", text);
+	fail(EXIT_USAGE, "--how=%.60s is unknown: allowed are auto, preload, seccomp, bpf", text);
 }
 
 static void put_variable(char *assignment) {
-	if (assignment[0] == '=' || !strchr(assignment, '=')) fail(EXIT_USAGE, "--env=%s is not NAME=VALUE", assignment);
+	if (assignment[0] == '=' || !strchr(assignment, '=')) fail(EXIT_USAGE, "--env=%.60s is not NAME=VALUE", assignment);
 	if (putenv(assignment) != 0) fail(EXIT_REFUSED, "out of memory");
 }
 
@@ -37,8 +37,11 @@ struct options parse_options(int argc, char *argv[]) {
 	struct options options = {0};
 	bool has_variables = false;
 	opterr = 0;
-	/* "+": what follows the program's name is the program's. */
-	for (int option; (option = getopt_long(argc, argv, "+:dh", known, NULL)) != -1;) {
+	for (;;) {
+		const char *word = argv[optind];
+		/* "+": what follows the program's name is the program's. */
+		int option = getopt_long(argc, argv, "+:dh", known, NULL);
+		if (option == -1) break;
 		switch (option) {
 		case 'd': options.debug = true; break;
 		case 'h': options.help = true; break;
@@ -51,16 +54,18 @@ struct options parse_options(int argc, char *argv[]) {
 			put_variable(optarg);
 			has_variables = true;
 			break;
-		case ':': fail(EXIT_USAGE, "option '%s' needs an argument: " SEE_HELP, argv[optind - 1]);
+		case ':': fail(EXIT_USAGE, "option '%s' needs an argument: " SEE_HELP, word);
 		default:
-			if (optopt > 0 && optopt < HOW) fail(EXIT_USAGE, "unrecognized option '-%c': " SEE_HELP, optopt);
-			fail(EXIT_USAGE, "unrecognized option '%s': " SEE_HELP, argv[optind - 1]);
+			if (optopt == '?') options.help = true;
+			else if (word[1] != '-' && optopt > 0) fail(EXIT_USAGE, "unrecognized option '-%c': " SEE_HELP, optopt);
+			else fail(EXIT_USAGE, "unrecognized option '%.60s': " SEE_HELP, word);
 		}
 	}
 	if (options.help) return options;
 	if (has_variables && !options.dry_run) fail(EXIT_USAGE, "--env is for --dry-run: use env(1)");
 	if (optind >= argc) fail(EXIT_NO_COMMAND, "missing command argument: " SEE_HELP);
 	options.command = argv + optind;
+	if (!*options.command[0]) fail(EXIT_NOT_FOUND, "the name of the program is empty");
 	if (!options.argv0) options.argv0 = options.command[0];
 	return options;
 }

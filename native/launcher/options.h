@@ -14,7 +14,7 @@ struct options {
 	bool help;
 	enum how how;
 	char **command; /* the program and its arguments; its first is what is looked for */
-	const char *argv0; /* what the program gets as its name */
+	char *argv0; /* what the program gets as its name */
 };
 
 /*

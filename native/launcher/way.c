@@ -41,9 +41,9 @@ static void describe_executable(const struct program *program, char *text, size_
 void describe_program(const struct program *program, char *text) {
 	char executable[PATH_MAX + 64];
 	describe_executable(program, executable, sizeof executable);
-	snprintf(text, DESCRIPTION_SIZE, "%s%s%s%s%s", program->script ? "script of " : "", program->script ? program->inspected : "",
-	         program->script ? ", " : "", executable,
-	         program->clears_environment ? ", its env -i drops all variables" : "");
+	const char *drops = program->clears_environment ? ", its env -i drops all variables" : "";
+	if (program->script) snprintf(text, DESCRIPTION_SIZE, "script of %s, %s%s", program->inspected, executable, drops);
+	else snprintf(text, DESCRIPTION_SIZE, "%s%s", executable, drops);
 }
 
 static enum way suited(const struct program *program) {
@@ -60,7 +60,8 @@ __attribute__((format(printf, 2, 3))) static void obstruct(struct decision *deci
 	decision->way = WAY_NONE;
 }
 
-void decide(const struct program *program, enum how how, const char *library, struct decision *decision) {
+void decide(const struct program *program, enum how how, bool strict, const char *library,
+            struct decision *decision) {
 	static const enum way asked[] = {[HOW_PRELOAD] = WAY_PRELOAD, [HOW_SECCOMP] = WAY_SECCOMP, [HOW_BPF] = WAY_BPF};
 	const char *problem = library_problem(library);
 	char privilege[64];
@@ -76,10 +77,15 @@ void decide(const struct program *program, enum how how, const char *library, st
 		obstruct(decision, "%s: no_new_privs would take that from it", privilege);
 	else if (decision->way == WAY_PRELOAD && gains)
 		obstruct(decision, "%s: the loader ignores LD_PRELOAD", privilege);
+	else if (decision->way == WAY_PRELOAD && strict && suited(program) != WAY_PRELOAD)
+		obstruct(decision, "LD_PRELOAD does not reach it");
+	else if (decision->way == WAY_PRELOAD && strict && !program->readable)
+		obstruct(decision, "it may not be read, so whether LD_PRELOAD reaches it is unknown");
 	else if (decision->way == WAY_PRELOAD && problem)
-		obstruct(decision, "%s: %s", library, problem);
+		obstruct(decision, "the library %s: %s", library, problem);
 	else if (decision->way == WAY_GO && problem)
-		snprintf(decision->remark, sizeof decision->remark, "%s: %s: only Go programs are converted", library, problem);
+		snprintf(decision->remark, sizeof decision->remark, "the library %s: %s: only Go programs are converted",
+		         library, problem);
 	else if (decision->way == WAY_PRELOAD && suited(program) == WAY_SECCOMP)
 		snprintf(decision->remark, sizeof decision->remark, "LD_PRELOAD reaches only programs that it starts");
 }

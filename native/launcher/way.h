@@ -30,6 +30,8 @@ enum { DESCRIPTION_SIZE = 2 * PATH_MAX + 128 };
 /* For people: "script of /usr/bin/python3, dynamically linked, glibc". `text` has DESCRIPTION_SIZE bytes. */
 void describe_program(const struct program *program, char *text);
 
-void decide(const struct program *program, enum how how, const char *library, struct decision *decision);
+/* `strict`: what is uncertain is in the way. */
+void decide(const struct program *program, enum how how, bool strict, const char *library,
+            struct decision *decision);
 
 #endif

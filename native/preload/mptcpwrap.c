@@ -19,6 +19,8 @@ enum {
 	IPPROTO_TCP = 6,
 	IPPROTO_MPTCP = 262,
 	STDERR_FILENO = 2,
+	SOL_SOCKET = 1,
+	SO_DOMAIN = 39,
 };
 #define RTLD_NEXT ((void *)-1L)
 
@@ -78,8 +80,17 @@ static void add_hexadecimal(struct line *line, const char *label, int value) {
 	add_number(line, (unsigned)value, 16);
 }
 
+/* A program that has closed it gets the number for a connection of its own, in which we have nothing to say. */
+static bool is_stderr_connection(void) {
+	int domain = 0;
+	unsigned size = sizeof domain;
+	return syscall(SYS_getsockopt, STDERR_FILENO, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
+	       (domain == AF_INET || domain == AF_INET6);
+}
+
 /* The end of each line, which goes out in one write, as other threads write, too. */
 static void print_socket(struct line *line, int family, int type, int fd) {
+	if (is_stderr_connection()) return;
 	add_hexadecimal(line, " for family 0x", family);
 	add_hexadecimal(line, " type 0x", type);
 	add(line, " fd ");

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { elf, goBuildInformation } from "../lab/elf.ts";
@@ -139,7 +139,7 @@ describe("the library of mptcpize run", { skip }, () => {
   it("that is missing leaves the program as it is, with a warning; --strict and --how refuse", (t) => {
     const { launcher, library } = installation(t);
     rmSync(library);
-    const missing = `mptcpize: /bin/sh: ${library}: No such file or directory`;
+    const missing = `mptcpize: /bin/sh: the library ${library}: No such file or directory`;
     const command = ["/bin/sh", "-c", "echo $LD_PRELOAD$GODEBUG; exit 3"];
     assert.deepEqual(ending(launcher, ["run", ...command]), {
       code: 3,
@@ -154,6 +154,14 @@ describe("the library of mptcpize run", { skip }, () => {
         stdout: "",
         stderr: `${missing}\n`,
       });
+  });
+
+  it("that is none for this machine is not loaded", (t) => {
+    const { launcher, library } = installation(t);
+    writeFileSync(library, "garbage");
+    const { code, stderr } = ending(launcher, ["run", "/bin/sh", "-c", "exit 3"]);
+    const problem = `mptcpize: /bin/sh: the library ${library}: not a library for this machine`;
+    assert.deepEqual({ code, stderr }, { code: 3, stderr: `${problem}, it runs as TCP\n` });
   });
 
   it("that is missing does not keep Go from its variable", (t) => {

@@ -188,8 +188,10 @@ describe("the seccomp supervisor", {
     assert.equal(output([...nobody, ...seccomp(setuid, "user")]), "uid 65534 euid 65534");
   });
 
-  it("refuses to be the second, and leaves the program as it was", () => {
-    const { code, stderr } = run(seccomp(...seccomp(supervised, "user")));
+  it("leaves a program that is under another one to that", () => {
+    const nested = seccomp(launcher, "run", "--strict", "--how=seccomp", sockets, "socket", "2", "1", "0");
+    assert.equal(output(nested), "fd 3 protocol 262 errno 999");
+    const { code, stderr } = run(seccomp(launcher, "run", "--how=seccomp", "--off", supervised, "user"));
     assert.equal(code, 125);
     assert.match(stderr, /seccomp: Device or resource busy$/m);
     assert.equal(

@@ -3,6 +3,7 @@ import { mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { elf } from "../lab/elf.ts";
+import { Lab } from "../lab/lab.ts";
 import { ending, installation, launcher, openDirectory, writeProgram } from "../lab/launcher.ts";
 import { type Build, compiled, toolsFor } from "../lab/programs.ts";
 import { requires } from "../lab/requires.ts";
@@ -195,8 +196,8 @@ describe("what mptcpize run makes of a program's sockets", { skip }, () => {
     });
   }
 
-  describe("where no supervisor can be, as under another one", () => {
-    const nested = ["run", "/bin/busybox", "sh", "-c", `${launcher} run "$@"; echo $?`, "sh"];
+  describe("where no supervisor can be, as under one that does the opposite", () => {
+    const nested = ["run", "--off", "/bin/busybox", "sh", "-c", `${launcher} run "$@"; echo $?`, "sh"];
 
     it("it runs nevertheless, with a warning", () => {
       const { stdout, stderr } = ending(launcher, [...nested, "/bin/busybox", "echo", "ran"]);
@@ -219,6 +220,27 @@ describe("what mptcpize run makes of a program's sockets", { skip }, () => {
     assert.equal(ending("setpriv", ["--reuid=65534", "--clear-groups", ...quiet]).stderr, "");
   });
 
+  it("--strict refuses what would or may be TCP", async () => {
+    const lab = await Lab.create();
+    try {
+      const host = await lab.host("without");
+      await host.sysctl("net.mptcp.enabled", 0);
+      const inHost = ["nsenter", `--net=${host.path}`, "--", launcher, "run", "--strict"];
+      for (const program of ["/bin/busybox", "/bin/sh"])
+        assert.deepEqual(ending("env", ["-u", "LD_PRELOAD", ...inHost, program, "-c", "true"]), {
+          code: 125,
+          signal: null,
+          stdout: "",
+          stderr: `mptcpize: ${program}: net.mptcp.enabled is 0\n`,
+        });
+    } finally {
+      await lab.close();
+    }
+    const static_ = ending(launcher, ["run", "--strict", "--how=preload", "/bin/busybox", "true"]);
+    assert.equal(static_.code, 125);
+    assert.equal(static_.stderr, "mptcpize: /bin/busybox: LD_PRELOAD does not reach it\n");
+  });
+
   it("--how=preload of a static program says whom that reaches", () => {
     const { code, stdout, stderr } = ending(launcher, ["run", "--how=preload", "/bin/busybox", "env"]);
     assert.equal(code, 0);
@@ -238,6 +260,8 @@ describe("the command line of mptcpize run", { skip }, () => {
     [64, "--env=A is not NAME=VALUE", "--dry-run", "--env=A", "true"],
     [64, "--env==A is not NAME=VALUE", "--dry-run", "--env==A", "true"],
     [125, "bpf cannot force TCP", "--off", "--how=bpf", "true"],
+    [64, "unrecognized option '--help=x': see `mptcpize run --help`", "--help=x", "true"],
+    [127, "the name of the program is empty", ""],
     [255, "missing command argument: see `mptcpize run --help`"],
     [255, "missing command argument: see `mptcpize run --help`", "-d", "--"],
   ];

@@ -183,6 +183,17 @@ describe("mptcpize status", { skip: requires({ root: true }) }, () => {
     assert.match(status([pid], asNobody).stdout, /^process \d+ \(node\)\n {2}MPTCP: only root can tell\n$/);
   });
 
+  it("shows what there is, and says in a line each what there is not", async (t) => {
+    const { pid } = await start(await oneHost(t), server(88));
+    const { code, stdout, stderr } = status([4_194_303, "a/../b*", pid]);
+    assert.equal(code, 1);
+    assert.match(stdout, new RegExp(`^process ${pid} \\(node\\)`));
+    assert.deepEqual(stderr.split("\n").toSorted().slice(1), [
+      'mptcpize: "b*" is not the name of a unit: letters, digits and :-_.\\ are allowed, and one @',
+      "mptcpize: there is no process 4194303",
+    ]);
+  });
+
   it("says in one line that there is no such process, or no systemd to ask for a unit", () => {
     assert.deepEqual(status([4_194_303]), {
       code: 1,
@@ -191,7 +202,7 @@ describe("mptcpize status", { skip: requires({ root: true }) }, () => {
     });
     const { code, stdout, stderr } = status(["nginx"]);
     assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
-    assert.match(stderr, /^mptcpize: systemctl show nginx.service: .+\n$/);
+    assert.match(stderr, /^mptcpize: systemctl .+\n$/);
   });
 
   it("warns where MPTCP is switched off", async (t) => {

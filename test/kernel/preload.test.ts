@@ -183,6 +183,14 @@ for (const libc of libcs) {
       ]);
     });
 
+    it("says nothing into a connection that has the number of a closed standard error", async () => {
+      const under = ["sh", "-c", 'exec "$@" 2>&-', "sh"];
+      assert.deepEqual(
+        await sockets(`socket ${INET} ${STREAM} 0`, { under, variables: { MPTCPWRAP_DEBUG: "1" } }),
+        [`fd 2 protocol ${MPTCP} errno 999`],
+      );
+    });
+
     it("makes TCP of MPTCP, and nothing else, if MPTCPWRAP_OFF is set", async () => {
       const actions = `socket ${INET6} ${STREAM | CLOEXEC} ${MPTCP} socket ${INET} ${STREAM} 0 socket ${INET} ${DGRAM} 0`;
       const variables = { MPTCPWRAP_OFF: "1", MPTCPWRAP_DEBUG: "1" };
