@@ -18,7 +18,7 @@ const words = process.argv.slice(2);
 const asan = words.includes("asan");
 const chosen = groups.filter((group) => words.includes(group));
 const filters = words.filter((word) => word !== "asan" && !groups.includes(word));
-if (asan) filters.push("addon", "launcher", "preload");
+if (asan) filters.push("addon", "launcher", "preload", "bpf");
 
 setUp({ buildOptions: asan ? ["--asan"] : [] });
 process.chdir(root);

@@ -80,7 +80,7 @@ function wrap(command, directory) {
   return `exec </dev/null >/dev/ttyS0 2>&1
 stty -F /dev/ttyS0 -opost
 ip link set lo up
-export HOME=${process.env.HOME} PATH=${process.env.PATH} VM_RESULTS=/tmp/vm-results
+export HOME=${process.env.HOME} PATH=${process.env.PATH} VM_RESULTS=/tmp/vm-results MPTCPD_TEST_SLOWNESS=6
 cd ${directory}
 ( ${command} )
 status=$?

@@ -7,8 +7,11 @@ export type WaitOptions<Value> = {
   deadlineMs?: number;
 };
 
-/** How long a wait lasts that names no deadline: far longer than any of the awaited things takes. */
-export const defaultDeadlineMs = 5000;
+/**
+ * How long a wait lasts that names no deadline: far longer than any of the awaited things takes. tools/vm.mjs says how
+ * many times slower its machines are.
+ */
+export const defaultDeadlineMs = 5000 * Number(process.env["MPTCPD_TEST_SLOWNESS"] ?? 1);
 
 const pollIntervalMs = 10;
 
