@@ -1,6 +1,7 @@
 /** `mptcpize enable` */
 import { dropInDirectories } from "../services/drop-in.ts";
 import { enable } from "../services/enable.ts";
+import { exclusively } from "../services/lock.ts";
 import type { How } from "../services/way.ts";
 import type { Context } from "./context.ts";
 import { takeEffect } from "./effect.ts";
@@ -35,14 +36,21 @@ export async function runEnable(
     bpf,
   };
   return forEachUnit(units, context, async (given) => {
-    if (options.repair) await repairUnit(given, dryRun, systemctl, context);
-    const { unit, plan, files } = await enable(given, { how, runtime, force, dryRun }, sources);
+    const act = async () => {
+      // Refused before anything is changed.
+      if (options.repair) await enable(given, { how, runtime, force, dryRun: true }, sources);
+      const repaired = options.repair === true && (await repairUnit(given, dryRun, systemctl, context));
+      const enabled = await enable(given, { how, runtime, force, dryRun }, sources);
+      return { ...enabled, changed: enabled.changed || repaired };
+    };
+    const { unit, plan, files, changed } = await (dryRun ? act() : exclusively(sources.directories, act));
     for (const note of plan.notes) context.warn(note);
     if (dryRun) {
       for (const { path, text } of files) context.write(`# ${path}\n${text}`);
       return;
     }
     context.write(`mptcp successfully enabled on unit ${unit.fragment}\n`);
-    await takeEffect(unit, { now, user }, systemctl, context);
+    if (!changed) context.write("it was enabled so before: nothing has changed\n");
+    if (changed || now) await takeEffect(unit, { now, user, state: "enabled" }, systemctl, context);
   });
 }

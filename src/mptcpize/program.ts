@@ -40,28 +40,28 @@ export async function runProgram(
   try {
     await program.parseAsync(argv, { from: "user" });
   } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    // Help and version come as errors, too, since commander is not to exit by itself.
-    if (error.exitCode !== 0)
-      throw new UsageError(`${error.message.replace(/^error: /, "")}; ${helpHint}`, exitCodes.usage);
+    // Help, usage and version come as errors, too, since commander is not to exit by itself.
+    if (!(error instanceof CommanderError && error.exitCode === 0)) throw error;
   }
   return exitCode;
 }
-
-const helpHint = "`mptcpize --help` shows what is allowed";
 
 function buildProgram(commands: Commands, output: Output, exit: (code: number) => void): Command {
   const program = new Command("mptcpize")
     .description("Makes programs and services use Multipath TCP that know only TCP.")
     .usage("[OPTION...] COMMAND [ARGUMENT...]")
     .option("--usage", "print a short usage message")
+    .on("option:usage", () => {
+      output.write("Usage: mptcpize [-?V] [--help] [--usage] [--version] COMMAND [ARGUMENT...]\n");
+      throw new CommanderError(exitCodes.ok, "mptcpize.usage", "(usage)");
+    })
     .version(`mptcpize ${version}`, "-V, --version", "print the version")
     .helpOption("-?, --help", "print this help, or that of a command")
     .helpCommand("help [command]", "print the help of a command")
     .configureHelp(help)
     .configureOutput({ writeOut: output.write, writeErr: output.writeError, outputError: () => {} })
     .showSuggestionAfterError(false)
-    .exitOverride()
+    .exitOverride(failing("mptcpize"))
     .addHelpText("after", `\n${closing}`);
 
   const missing = (what: string) => {
@@ -112,9 +112,8 @@ function buildProgram(commands: Commands, output: Output, exit: (code: number) =
     .option("--sweep", "forget cgroups that are gone")
     .action(async (options: AttachOptions) => exit(await commands.attach(options, output)));
 
-  program.argument("[words...]").action(([word]: string[], { usage }: { usage?: boolean }) => {
-    if (usage) output.write("Usage: mptcpize [-?V] [--help] [--usage] [--version] COMMAND [ARGUMENT...]\n");
-    else if (word === undefined) program.outputHelp({ error: true });
+  program.argument("[words...]").action(([word]: string[]) => {
+    if (word === undefined) program.outputHelp({ error: true });
     else throw new UsageError(`unknown arg ${word}`, exitCodes.command);
   });
   return program;
@@ -135,7 +134,21 @@ const closing = [
 ].join("\n");
 
 function command(program: Command, name: string, usage: string, description: string): Command {
-  return program.command(name).usage(usage).description(description).configureHelp(help);
+  return program
+    .command(name)
+    .usage(usage)
+    .description(description)
+    .configureHelp(help)
+    .exitOverride(failing(`mptcpize ${name}`));
+}
+
+/** Says what is wrong as the program says everything, and whose help has more. */
+function failing(command: string): (error: CommanderError) => void {
+  return (error) => {
+    if (error.exitCode === 0) throw error;
+    const message = error.message.replace(/^error: /, "").replace(/\.$/, "");
+    throw new UsageError(`${message}; \`${command} --help\` shows what is allowed`, exitCodes.usage);
+  };
 }
 
 function howOption(): Option {

@@ -5,7 +5,7 @@ import type { ProcessStatus, Status } from "../services/status.ts";
 import type { SocketStatus } from "../services/status-sockets.ts";
 import type { UnitStatus } from "../services/status-unit.ts";
 
-export function statusText({ units, processes, partial }: Status): string {
+export function statusText({ units, processes, partial, failures }: Status): string {
   const all = [...units, ...processes].flatMap(({ sockets }) => sockets);
   const namespaces = new Set(all.map(({ networkNamespace }) => networkNamespace));
   const columns = namespaces.size > 1 ? [...commonColumns, namespaceColumn] : commonColumns;
@@ -13,7 +13,7 @@ export function statusText({ units, processes, partial }: Status): string {
     ...units.map((unit) => unitBlock(unit, columns)),
     ...processes.map((process) => processBlock(process, columns)),
   ];
-  if (blocks.length > 0) return blocks.join("\n");
+  if (blocks.length > 0 || failures.length > 0) return blocks.join("\n");
   return `nothing is enabled, and no process${partial ? " that can be seen" : ""} has MPTCP sockets\n`;
 }
 

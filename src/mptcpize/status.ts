@@ -5,7 +5,7 @@ import { Sysctls } from "../kernel/sysctl.ts";
 import { dropInDirectories } from "../services/drop-in.ts";
 import { gatherStatus } from "../services/status.ts";
 import type { Context } from "./context.ts";
-import { exitCodes } from "./exit.ts";
+import { endingOf, exitCodes } from "./exit.ts";
 import { statusJson, statusText } from "./status-format.ts";
 import { openSystemctl } from "./surroundings.ts";
 
@@ -31,6 +31,10 @@ export async function runStatus(
   const enabled = new Sysctls().mptcp("enabled");
   if (enabled === undefined) context.warn("this kernel has no MPTCP: every socket is TCP");
   else if (!enabled) context.warn("net.mptcp.enabled is 0: new sockets are TCP");
+  for (const failure of status.failures) {
+    const { line } = endingOf(failure);
+    if (line !== undefined) context.warn(line);
+  }
   context.write(json ? statusJson(status) : statusText(status));
-  return exitCodes.ok;
+  return status.failures.length === 0 ? exitCodes.ok : exitCodes.failed;
 }

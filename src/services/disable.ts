@@ -1,7 +1,8 @@
 /** Takes away what `enable` wrote, wherever it did. */
+import { existsSync } from "node:fs";
 import type { Systemctl } from "../systemd/systemctl.ts";
 import { type DropInDirectories, dropInPath, readDropIn } from "./drop-in.ts";
-import { refuseForeign, uninstall } from "./installation.ts";
+import { leftovers, refuseForeign, uninstall } from "./installation.ts";
 import { UnknownUnitError } from "./refusal.ts";
 import { findUnitInAnyState, type Unit } from "./unit.ts";
 
@@ -21,8 +22,10 @@ export type DisableSources = {
 
 export type Disabled = {
   readonly unit: Unit;
-  /** The drop-ins that were removed; none if the unit was not enabled. */
+  /** The drop-ins that were removed, and what killed runs left; none if the unit was not enabled. */
   readonly removed: readonly string[];
+  /** Drop-ins that were gone, but systemd had not been told: a run was killed between the two. */
+  readonly forgotten: readonly string[];
   /** The template by which an instance stays enabled. */
   readonly stillEnabledBy: string | undefined;
 };
@@ -34,24 +37,32 @@ export async function disable(
 ): Promise<Disabled> {
   const { systemctl, directories } = sources;
   const unit = await findUnitInAnyState(given, systemctl);
-  const found = pathsFor(unit.name, directories).flatMap((path) => {
+  const paths = pathsFor(unit.name, directories);
+  const found = paths.flatMap((path) => {
     const dropIn = readDropIn(path);
     return dropIn === undefined ? [] : [{ path, dropIn }];
   });
-  if (found.length === 0 && unit.fragment === undefined) throw new UnknownUnitError(given);
-  // Both are looked at before either is touched.
+  const left = paths.flatMap((path) => leftovers(path).map((file) => ({ path, file })));
+  const forgotten = paths.filter((path) => unit.dropIns.includes(path) && !existsSync(path));
+  const removed = [...found.map(({ path }) => path), ...left.map(({ file }) => file)];
+  if (removed.length === 0 && unit.fragment === undefined) throw new UnknownUnitError(given);
+  // All are looked at before any is touched.
   for (const { path } of found) refuseForeign(path, force);
-  if (!dryRun && found.length > 0) {
-    for (const { path } of found) uninstall(path);
-    await systemctl.daemonReload();
-    if (found.some(({ dropIn }) => dropIn.way === "bpf")) await sources.forgetBpf(unit.name);
+  if (!dryRun) {
+    for (const { path } of [...found, ...left]) uninstall(path);
+    // A template is shown by an instance that is read anew: what systemd has in mind of the others is not seen.
+    if (removed.length + forgotten.length > 0 || unit.template) await systemctl.daemonReload();
+    // Which way a drop-in had that is gone, nobody knows.
+    const byBpf = forgotten.length > 0 || found.some(({ dropIn }) => dropIn.way === "bpf");
+    if (byBpf) await sources.forgetBpf(unit.name);
   }
   const { templateName } = unit;
   const byTemplate =
     templateName !== undefined && pathsFor(templateName, directories).some((path) => readDropIn(path));
   return {
     unit,
-    removed: found.map(({ path }) => path),
+    removed,
+    forgotten,
     stillEnabledBy: byTemplate ? templateName : undefined,
   };
 }

@@ -7,6 +7,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { type Assignment, parseUnitFile } from "../systemd/unit-file.ts";
+import { Refusal, unreadable } from "./refusal.ts";
 import { type Way, ways } from "./way.ts";
 
 export const dropInName = "50-mptcpize.conf";
@@ -116,21 +117,32 @@ export function parseDropIn(text: string, environmentFile?: string): DropIn | un
   };
 }
 
-/** Reads a drop-in with what is beside it. Undefined if there is none, or it is not ours. */
+/** Reads a drop-in with what is beside it. Undefined if there is none, or it is not ours. Throws a Refusal if it cannot be read. */
 export function readDropIn(path: string): DropIn | undefined {
-  const text = textOf(path);
-  return text === undefined ? undefined : parseDropIn(text, textOf(environmentFileBeside(path)));
+  try {
+    const text = textOf(path);
+    return text === undefined ? undefined : parseDropIn(text, textOf(environmentFileBeside(path)));
+  } catch (error) {
+    throw unreadable(path, error);
+  }
 }
 
 export type FoundDropIn = { readonly unit: string; readonly path: string; readonly dropIn: DropIn };
 
-/** Every unit that is enabled; for one that is so in both places, the drop-in that systemd takes: the persistent. */
-export function findDropIns({ persistent, runtime }: DropInDirectories): FoundDropIn[] {
+/**
+ * Every unit that is enabled; for one that is so in both places, the drop-in that systemd takes: the persistent.
+ *
+ * @param refusals gets one for each drop-in that cannot be read, which says nothing of the others
+ */
+export function findDropIns(
+  { persistent, runtime }: DropInDirectories,
+  refusals: unknown[] = [],
+): FoundDropIn[] {
   const found = new Map<string, FoundDropIn>();
   for (const directory of [runtime, persistent])
     for (const unit of unitsWithDropIns(directory)) {
       const path = dropInPath(directory, unit);
-      const dropIn = readDropIn(path);
+      const dropIn = ifReadable(() => readDropIn(path), refusals);
       if (dropIn !== undefined) found.set(unit, { unit, path, dropIn });
     }
   return [...found.values()].toSorted((a, b) => (a.unit < b.unit ? -1 : 1));
@@ -153,6 +165,16 @@ function unitsWithDropIns(directory: string): string[] {
 
 function textOf(path: string): string | undefined {
   return ifThere(() => readFileSync(path, "utf8"));
+}
+
+function ifReadable<T>(read: () => T, refusals: unknown[]): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    refusals.push(error);
+    return undefined;
+  }
 }
 
 function ifThere<T>(read: () => T): T | undefined {

@@ -1,9 +1,16 @@
 /** Makes a unit use MPTCP from its next start: facts, plan, files, and a look at what systemd made of them. */
 import type { Systemctl } from "../systemd/systemctl.ts";
 import { type DropInDirectories, dropInPath, environmentFileBeside, readDropIn } from "./drop-in.ts";
-import { type File, install, refuseForeign, renderFiles } from "./installation.ts";
+import {
+  type File,
+  install,
+  refuseForeign,
+  refuseUnwritable,
+  renderFiles,
+  uninstall,
+} from "./installation.ts";
 import type { Plan } from "./plan.ts";
-import { Refusal } from "./refusal.ts";
+import { Refusal, reasonOf } from "./refusal.ts";
 import { type FactSources, gatherServiceFacts } from "./service-facts.ts";
 import { planBpf, planService } from "./service-plan.ts";
 import { gatherSocketFacts, planSocket } from "./socket-plan.ts";
@@ -33,11 +40,17 @@ export type BpfWay = {
   check(): Promise<void>;
 };
 
-export type Enabled = {
+/** What is decided. */
+type Decision = {
   readonly unit: LoadedUnit;
   readonly plan: Plan;
   /** The drop-in last. */
   readonly files: readonly File[];
+};
+
+export type Enabled = Decision & {
+  /** False if the unit was enabled so already, or nothing was to be changed. */
+  readonly changed: boolean;
 };
 
 export async function enable(
@@ -50,11 +63,14 @@ export async function enable(
   if (options.runtime) refuseIfHidden(unit.name, directories);
   const directory = options.runtime ? directories.runtime : directories.persistent;
   const path = dropInPath(directory, unit.name);
+  refuseUnwritable(path);
   refuseForeign(path, options.force);
   const plan = await planFor(unit, environmentFileBeside(path), options, sources);
   const files = renderFiles(directory, unit.name, plan);
-  if (!options.dryRun) await apply({ unit, plan, files }, path, systemctl);
-  return { unit, plan, files };
+  const decision = { unit, plan, files };
+  if (options.dryRun) return { ...decision, changed: false };
+  const hidden = options.runtime ? undefined : dropInPath(directories.runtime, unit.name);
+  return { ...decision, changed: await apply(decision, { path, hidden }, systemctl) };
 }
 
 /**
@@ -96,16 +112,41 @@ async function planFor(
   return plan;
 }
 
-async function apply({ unit, plan, files }: Enabled, path: string, systemctl: Systemctl): Promise<void> {
+/**
+ * @param path of the drop-in
+ * @param hidden where a drop-in of ours has no effect any more, if there is one
+ * @returns whether a file is another one now
+ */
+async function apply(
+  { unit, plan, files }: Decision,
+  { path, hidden }: { readonly path: string; readonly hidden: string | undefined },
+  systemctl: Systemctl,
+): Promise<boolean> {
   const before = await takeSnapshot(unit.name, systemctl);
-  const undo = install(files, path);
+  const { changed, undo } = install(files, path);
   try {
-    await systemctl.daemonReload();
+    if (changed) await systemctl.daemonReload();
     const after = await takeSnapshot(unit.name, systemctl);
     verify(unit.name, before, after, { path, plan });
+    if (hidden !== undefined && readDropIn(hidden)?.edited === false) uninstall(hidden);
   } catch (error) {
-    undo();
-    await systemctl.daemonReload();
+    await takeBack(undo, systemctl, error);
     throw error;
+  }
+  return changed;
+}
+
+/** The reason for it is told in any case. */
+async function takeBack(undo: () => void, systemctl: Systemctl, reason: unknown): Promise<void> {
+  try {
+    try {
+      undo();
+    } finally {
+      await systemctl.daemonReload();
+    }
+  } catch (error) {
+    throw new Refusal(`${reasonOf(reason)}; taking it back has failed: ${reasonOf(error)}`, {
+      cause: reason,
+    });
   }
 }

@@ -1,5 +1,8 @@
 /** Puts the files of a plan into their place, and takes them away again: all of them or none. */
 import {
+  accessSync,
+  chmodSync,
+  constants,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -9,18 +12,18 @@ import {
   rmSync,
   statSync,
 } from "node:fs";
-import { dirname } from "node:path";
-import { writeFileAtomically } from "../systemd/files.ts";
+import { basename, dirname } from "node:path";
+import { temporaryOf, writeFileAtomically } from "../systemd/files.ts";
 import { dropInPath, environmentFileBeside, formatDropIn, readDropIn } from "./drop-in.ts";
 import type { Plan } from "./plan.ts";
-import { Refusal } from "./refusal.ts";
+import { Refusal, reasonOf, unreadable } from "./refusal.ts";
 
 export type File = { readonly path: string; readonly text: string };
 
 /** What will be written, the drop-in last: systemd reads the other by way of it. */
 export function renderFiles(directory: string, unit: string, plan: Plan): File[] {
   const path = dropInPath(directory, unit);
-  const createdDirectory = readDropIn(path)?.createdDirectory ?? !existsSync(dirname(path));
+  const createdDirectory = !existsSync(dirname(path)) || isDirectoryOurs(path);
   const dropIn = { path, text: formatDropIn({ ...plan, unit, createdDirectory }) };
   if (plan.environmentFile === undefined) return [dropIn];
   return [{ path: environmentFileBeside(path), text: plan.environmentFile }, dropIn];
@@ -28,43 +31,89 @@ export function renderFiles(directory: string, unit: string, plan: Plan): File[]
 
 /** Throws a Refusal where a drop-in may not be replaced or removed. */
 export function refuseForeign(path: string, force: boolean): void {
-  if (!existsSync(path)) return;
+  if (!isThere(path)) return;
   const dropIn = readDropIn(path);
   if (dropIn === undefined) throw new Refusal(`${path} was not written by mptcpize: it stays as it is`);
   if (dropIn.edited && !force)
     throw new Refusal(`${path} has been edited: keep the changes in another file, then use --force`);
 }
 
-/** @returns what takes it back, to the state before */
-export function install(files: readonly File[], path: string): () => void {
+/** Throws a Refusal where a drop-in cannot be written, before anything is. */
+export function refuseUnwritable(path: string): void {
   const directory = dirname(path);
   if (isLink(directory))
     throw new Refusal(`${directory} is a symbolic link: other units may use what it leads to`);
-  const created = makeDirectory(directory);
-  // Enabled before, a unit may have an environment file that it needs no more.
-  const paths = readDropIn(path) === undefined ? files.map((file) => file.path) : ownFiles(path);
-  const before = paths.map((file) => ({ path: file, text: textOf(file) }));
-  const undo = () => {
-    for (const file of before) put(file);
-    if (created) rmdirSync(directory);
-  };
+  let existing = directory;
+  while (!existsSync(existing)) existing = dirname(existing);
   try {
-    for (const file of files) put(file);
-    for (const file of paths) if (!files.some((written) => written.path === file)) put({ path: file });
+    // "/.": what is there must be a directory.
+    accessSync(`${existing}/.`, constants.W_OK);
+  } catch (error) {
+    throw unwritable(directory, error);
+  }
+}
+
+export type Installation = {
+  /** Whether there was anything to write. */
+  readonly changed: boolean;
+  /** Takes it back, to the state before. */
+  undo(): void;
+};
+
+export function install(files: readonly File[], path: string): Installation {
+  const directory = dirname(path);
+  const created = makeDirectory(directory);
+  const before = ownFiles(path).map((file) => ({ path: file, text: textOf(file) }));
+  const undo = () => {
+    for (const { path: file, text } of before) {
+      if (text === undefined) remove(file);
+      else if (textOf(file) !== text) writeFileAtomically(file, text);
+    }
+    if (created) removeDirectoryIfEmpty(directory);
+  };
+  const outdated = files.filter(({ path: file, text }) => textOf(file) !== text);
+  // Enabled before, a unit may have an environment file that it needs no more.
+  const unneeded = before.filter(
+    ({ path: file, text }) => text !== undefined && !files.some((needed) => needed.path === file),
+  );
+  try {
+    for (const { path: file, text } of outdated) writeFileAtomically(file, text);
+    for (const { path: file } of unneeded) remove(file);
+    for (const file of temporaries(path)) remove(file);
   } catch (error) {
     undo();
     throw unwritable(path, error);
   }
-  return undo;
+  return { changed: outdated.length + unneeded.length > 0, undo };
 }
 
-/** Takes a drop-in away with all that came with it. */
+/** Takes a drop-in away with all that came with it, or what a killed run left of that. */
 export function uninstall(path: string): void {
+  try {
+    const ours = isDirectoryOurs(path);
+    for (const file of [...ownFiles(path), ...temporaries(path)]) remove(file);
+    if (ours) removeDirectoryIfEmpty(dirname(path));
+  } catch (error) {
+    throw new Refusal(`${path} cannot be removed (${reasonOf(error)})`, { cause: error });
+  }
+}
+
+/** Files of ours without a drop-in that they belong to: a killed run leaves them. */
+export function leftovers(path: string): string[] {
+  if (isThere(path)) return [];
+  return [...ownFiles(path), ...temporaries(path)].filter((file) => existsSync(file));
+}
+
+/**
+ * Whether UNIT.d was made for a drop-in. One says so itself; without it, a directory that holds what a killed run
+ * left, and nothing else, counts as made by that. An empty one is somebody's.
+ */
+function isDirectoryOurs(path: string): boolean {
   const dropIn = readDropIn(path);
-  if (dropIn === undefined) return;
-  for (const file of ownFiles(path)) put({ path: file });
-  const directory = dirname(path);
-  if (dropIn.createdDirectory && readdirSync(directory).length === 0) rmdirSync(directory);
+  if (dropIn !== undefined) return dropIn.createdDirectory;
+  const own = [...ownFiles(path), ...temporaries(path)].map((file) => basename(file));
+  const names = namesIn(dirname(path)) ?? [];
+  return names.length > 0 && names.every((name) => own.includes(name));
 }
 
 /** The drop-in first: without it, systemd does not look for the other. */
@@ -72,33 +121,64 @@ function ownFiles(path: string): string[] {
   return [path, environmentFileBeside(path)];
 }
 
-function put({ path, text }: { readonly path: string; readonly text?: string | undefined }): void {
-  if (text === undefined) rmSync(path, { force: true });
-  else writeFileAtomically(path, text);
+/** What a killed run leaves of them. */
+function temporaries(path: string): string[] {
+  return ownFiles(path).map(temporaryOf);
+}
+
+function remove(path: string): void {
+  rmSync(path, { force: true });
 }
 
 /** @returns whether it was not there */
 function makeDirectory(directory: string): boolean {
-  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return false;
+  if (isDirectory(directory)) return false;
   try {
-    mkdirSync(dirname(directory), { recursive: true });
-    // By itself: of a read-only file system, Node's recursive one says ENOENT.
-    mkdirSync(directory);
+    makeDirectories(directory);
     return true;
   } catch (error) {
     throw unwritable(directory, error);
   }
 }
 
+/** Each with a mode that is not left to the umask: who can write to UNIT.d decides what the unit runs. */
+function makeDirectories(directory: string): void {
+  if (!existsSync(dirname(directory))) makeDirectories(dirname(directory));
+  mkdirSync(directory, 0o755);
+  chmodSync(directory, 0o755);
+}
+
+function removeDirectoryIfEmpty(directory: string): void {
+  if (namesIn(directory)?.length === 0) rmdirSync(directory);
+}
+
 function unwritable(path: string, error: unknown): Refusal {
-  const reason = error instanceof Error ? error.message : String(error);
-  return new Refusal(`${path} cannot be written (${reason}): --runtime writes below /run`, { cause: error });
+  const message = `${path} cannot be written (${reasonOf(error)}): --runtime writes below /run`;
+  return new Refusal(message, { cause: error });
 }
 
 function isLink(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
 }
 
+function namesIn(directory: string): string[] | undefined {
+  return isDirectory(directory) ? readdirSync(directory) : undefined;
+}
+
+/** Also a symbolic link that leads nowhere is. */
+function isThere(path: string): boolean {
+  return namesIn(dirname(path))?.includes(basename(path)) === true;
+}
+
+function isDirectory(path: string): boolean {
+  return existsSync(path) && statSync(path).isDirectory();
+}
+
 function textOf(path: string): string | undefined {
-  return existsSync(path) ? readFileSync(path, "utf8") : undefined;
+  if (!existsSync(path)) return undefined;
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw unreadable(path, error);
+  }
 }

@@ -4,6 +4,14 @@ export class Refusal extends Error {
   readonly code = "REFUSED";
 }
 
+export function unreadable(path: string, error: unknown): Refusal {
+  return new Refusal(`${path} cannot be read (${reasonOf(error)})`, { cause: error });
+}
+
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** There is no such unit. Scripts know the text from the C mptcpize. */
 export class UnknownUnitError extends Error {
   override readonly name = "UnknownUnitError";

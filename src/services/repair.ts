@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { writeFileAtomically } from "../systemd/files.ts";
 import type { RunCommand, Systemctl } from "../systemd/systemctl.ts";
+import { Refusal, reasonOf } from "./refusal.ts";
 import type { Unit } from "./unit.ts";
 import { removalDiff, withoutUpstreamLines } from "./upstream.ts";
 
@@ -29,7 +30,11 @@ export async function planRepair({ fragment }: Unit, run: RunCommand): Promise<R
 }
 
 export async function repair({ path, text }: Repair, systemctl: Systemctl): Promise<void> {
-  writeFileAtomically(path, text);
+  try {
+    writeFileAtomically(path, text);
+  } catch (error) {
+    throw new Refusal(`${path} cannot be written (${reasonOf(error)})`, { cause: error });
+  }
   await systemctl.daemonReload();
 }
 

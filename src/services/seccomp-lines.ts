@@ -34,7 +34,7 @@ export function underLauncher(
 export function refuseWhereSeccompFails(unit: string, launcher: string, properties: Properties): void {
   const why = obstacle(launcher, properties);
   if (why !== undefined)
-    throw new Refusal(`${unit} is a static program, to be run under ${launcher}, and ${why}`);
+    throw new Refusal(`${unit} would run under the supervisor of ${launcher}, but ${why}`);
 }
 
 function obstacle(launcher: string, properties: Properties): string | undefined {

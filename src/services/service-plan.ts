@@ -2,6 +2,7 @@
 import { basename } from "node:path";
 import { execLines } from "../systemd/exec-line.ts";
 import { escapeSpecifiers, quoteWord } from "../systemd/words.ts";
+import { dropInName } from "./drop-in.ts";
 import { overriding, ownSettings } from "./overriding.ts";
 import { type Plan, versionWithSocketProtocol } from "./plan.ts";
 import { Refusal } from "./refusal.ts";
@@ -28,7 +29,7 @@ export function planService(facts: ServiceFacts, options: ServicePlanOptions): P
   const plan = bySeccomp ? planSeccomp(facts, options) : planVariables(facts, options.environmentFile);
   const warnings = new Set(programs.flatMap(({ inspection }) => inspection.warnings));
   const ofSeccomp = bySeccomp ? [...privilegeNotes(facts), ...journalNotes(facts)] : [];
-  return { ...plan, notes: [...warnings, ...ofSeccomp, ...socketNotes(facts), ...upstreamNotes(facts)] };
+  return { ...plan, notes: [...warnings, ...ofSeccomp, ...commonNotes(facts)] };
 }
 
 /**
@@ -42,7 +43,7 @@ export function planBpf(facts: ServiceFacts, attach: readonly string[]): Plan {
   const command = `-+${words.join(" ")}`;
   const lines = [`ExecStartPre=${command}`];
   refuseUnlessEffective(facts, "ExecStartPre", lines, (effective) => effective.includes(command));
-  return { way: "bpf", section: "Service", lines, notes: [...socketNotes(facts), ...upstreamNotes(facts)] };
+  return { way: "bpf", section: "Service", lines, notes: commonNotes(facts) };
 }
 
 function planSeccomp(facts: ServiceFacts, { launcher, how }: ServicePlanOptions): Omit<Plan, "notes"> {
@@ -107,6 +108,16 @@ function privilegeNotes({ unit, asRoot, properties }: ServiceFacts): string[] {
   return [
     `${unit.name} runs with no_new_privs by this: setuid programs that it starts (sudo, ping) gain no privilege`,
   ];
+}
+
+function commonNotes(facts: ServiceFacts): string[] {
+  return [...templateNotes(facts), ...socketNotes(facts), ...upstreamNotes(facts)];
+}
+
+function templateNotes({ unit: { name, templateName, dropIns } }: ServiceFacts): string[] {
+  const isOfTemplate = (path: string) => path.endsWith(`/${templateName}.d/${dropInName}`);
+  if (templateName === undefined || !dropIns.some(isOfTemplate)) return [];
+  return [`${name} is enabled by its template ${templateName} as well: this drop-in goes before that`];
 }
 
 function socketNotes({ unit, properties, systemdVersion }: ServiceFacts): string[] {

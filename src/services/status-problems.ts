@@ -54,40 +54,41 @@ export type ProcessFacts = {
 };
 
 export function problemsOf(facts: EnabledFacts): Problem[] {
-  const { loadState, unit } = facts;
+  const { loadState, unit, user } = facts;
   if (loadState !== "loaded")
-    return [problem("no-unit", `systemd cannot load ${unit} (${loadState}): mptcpize disable ${unit}`)];
+    return [
+      problem("no-unit", `systemd cannot load ${unit} (${loadState}): ${mptcpize("disable", user)} ${unit}`),
+    ];
   return [...fileProblems(facts), ...listenerProblems(facts), ...processProblems(facts)];
+}
+
+/** Holds for units that are not enabled as well: systemd may still have a drop-in of ours that is gone. */
+export function reloadProblems({ needsReload, user }: Pick<EnabledFacts, "needsReload" | "user">): Problem[] {
+  if (!needsReload) return [];
+  const text = `files of the unit have changed since systemd read them: ${systemctl(user)} daemon-reload`;
+  return [problem("needs-reload", text)];
 }
 
 function fileProblems(facts: EnabledFacts): Problem[] {
   const { unit, user, path, dropIn, needsReload, dropInsRead, missing, execStart, overridden } = facts;
+  const enable = mptcpize("enable", user);
   const isRead = dropInsRead.includes(path);
-  const found: Problem[] = [];
-  if (needsReload)
-    found.push(
-      problem(
-        "needs-reload",
-        `files of the unit have changed since systemd read them: ${systemctl(user)} daemon-reload`,
-      ),
-    );
+  const found = reloadProblems(facts);
   if (!isRead && !needsReload)
     found.push(problem("hidden", `systemd does not read ${path}: another directory has a file of that name`));
   if (dropIn.edited) found.push(problem("edited", `${path} has been edited since it was written`));
   if (missing !== undefined)
-    found.push(
-      problem("missing-file", `${missing} is missing: install it, or mptcpize enable ${unit} again`),
-    );
+    found.push(problem("missing-file", `${missing} is missing: install it, or ${enable} ${unit} again`));
   if (dropIn.way === "seccomp" && !isSame(dropIn.originalExecStart, execStart))
     found.push(
-      problem("exec-start-changed", `the unit's ExecStart= has changed since: mptcpize enable ${unit} again`),
+      problem("exec-start-changed", `the unit's ExecStart= has changed since: ${enable} ${unit} again`),
     );
   if (isRead && overridden !== undefined)
     found.push(problem("overridden", `${overridden.where} decides over ${overridden.what}`));
   return found;
 }
 
-function processProblems({ unit, user, writtenAt, processes }: EnabledFacts): Problem[] {
+function processProblems({ unit, user, dropIn, writtenAt, processes }: EnabledFacts): Problem[] {
   const missed = processes.filter(({ counts, reached }) => counts && reached === false);
   const old = missed.filter(({ startedAt }) => startedAt < writtenAt);
   const young = missed.filter(({ startedAt }) => startedAt >= writtenAt);
@@ -102,8 +103,15 @@ function processProblems({ unit, user, writtenAt, processes }: EnabledFacts): Pr
         ]),
     ...(young.length === 0
       ? []
-      : [problem("not-reached", `${named(young)} without it: \`mptcpize run -d\` tells why for a program`)]),
+      : [problem("not-reached", `${named(young)} without it: ${reaching(unit, user, dropIn)}`)]),
   ];
+}
+
+/** What the library and the variable do not reach, such as a static program behind a shell, the supervisor may. */
+function reaching(unit: string, user: boolean, { way }: DropIn): string {
+  const why = "`mptcpize run -d` tells why for a program";
+  if (way !== "preload" && way !== "go") return why;
+  return `${why}; \`${mptcpize("enable", user)} --how=seccomp ${unit}\` reaches static ones, too`;
 }
 
 function listenerProblems({ unit, user, dropIn, listeners, passed }: EnabledFacts): Problem[] {
@@ -112,11 +120,17 @@ function listenerProblems({ unit, user, dropIn, listeners, passed }: EnabledFact
     return [problem("not-restarted", `it still listens with TCP: ${systemctl(user)} restart ${unit}`)];
   if (!passed.listeners.some(isTcp)) return [];
   const units = passed.sockets.join(" ");
-  return [problem("passed-sockets", `TCP listeners come from ${units}: mptcpize enable ${units}`)];
+  return [
+    problem("passed-sockets", `TCP listeners come from ${units}: ${mptcpize("enable", user)} ${units}`),
+  ];
 }
 
 function systemctl(user: boolean): string {
   return user ? "systemctl --user" : "systemctl";
+}
+
+function mptcpize(command: "enable" | "disable", user: boolean): string {
+  return `mptcpize ${command}${user ? " --user" : ""}`;
 }
 
 function named(processes: readonly ProcessFacts[]): string {

@@ -8,7 +8,13 @@ import { isCgroupOfUnit } from "./bpf-units.ts";
 import type { DropIn, FoundDropIn } from "./drop-in.ts";
 import { Properties } from "./properties.ts";
 import { findOverridden } from "./status-overridden.ts";
-import { type EnabledFacts, type Problem, type ProcessFacts, problemsOf } from "./status-problems.ts";
+import {
+  type EnabledFacts,
+  type Problem,
+  type ProcessFacts,
+  problemsOf,
+  reloadProblems,
+} from "./status-problems.ts";
 import { type Holder, type SocketStatus, socketsOf } from "./status-sockets.ts";
 import type { Unit } from "./unit.ts";
 import { readUnitFiles, type UnitFiles } from "./unit-files.ts";
@@ -58,7 +64,7 @@ export async function unitStatus(
   const partial = holders.some((process) => process.sockets === undefined);
   const problems =
     found === undefined
-      ? []
+      ? reloadProblems({ needsReload: shown.yes("NeedDaemonReload"), user: sources.user })
       : problemsOf(await enabledFacts(unit, found, { ...sources, shown, members, own: sockets }));
   return {
     unit: unit.name,

@@ -5,7 +5,7 @@ import { type DropInDirectories, type FoundDropIn, findDropIns } from "./drop-in
 import { UnknownUnitError } from "./refusal.ts";
 import { listAllSockets } from "./status-namespaces.ts";
 import { joinSockets, type SocketStatus, socketsOf } from "./status-sockets.ts";
-import { hasGoVariable, hasLibrary, type UnitStatus, unitStatus } from "./status-unit.ts";
+import { hasGoVariable, hasLibrary, type UnitSources, type UnitStatus, unitStatus } from "./status-unit.ts";
 import { findUnitInAnyState } from "./unit.ts";
 
 export type ProcessStatus = {
@@ -24,6 +24,8 @@ export type Status = {
   readonly processes: readonly ProcessStatus[];
   /** Whether there are processes or network namespaces that only root may look into. */
   readonly partial: boolean;
+  /** Of words or enabled units that there is nothing to say of: UnknownUnitError, UnknownProcessError, and others. */
+  readonly failures: readonly unknown[];
 };
 
 export type StatusSources = {
@@ -46,32 +48,51 @@ export class UnknownProcessError extends Error {
 
 /**
  * @param words units and process ids; none: every unit that is enabled, and every process with MPTCP sockets
- * @throws UnknownUnitError, UnknownProcessError
  */
 export async function gatherStatus(words: readonly string[], sources: StatusSources): Promise<Status> {
   const running = sources.processes.list();
   const { lists, closed } = await listAllSockets(sources.processes, running);
   const sockets = joinSockets(lists, running);
-  const found = findDropIns(sources.directories);
+  const failures: unknown[] = [];
+  // Who asks for one unit need not hear of the others.
+  const found = findDropIns(sources.directories, words.length === 0 ? failures : []);
   const isPid = (word: string) => /^[1-9]\d*$/.test(word);
   const given = words.length === 0 ? found.map(({ unit }) => unit) : words.filter((word) => !isPid(word));
-  const units: UnitStatus[] = [];
-  for (const word of given) units.push(await statusOfUnit(word, found, { ...sources, running, sockets }));
+  const units = await each(given, failures, (word) =>
+    statusOfUnit(word, found, { ...sources, running, sockets }),
+  );
   const chosen =
     words.length === 0
       ? withMptcp(running, sockets, units)
-      : words.filter(isPid).map((pid) => findProcess(pid, running));
+      : await each(words.filter(isPid), failures, (pid) => findProcess(pid, running));
   return {
     units,
     processes: chosen.map((process) => processStatus(process, sources.processes, sockets)),
     partial: closed.length > 0 || running.some((process) => process.sockets === undefined),
+    failures,
   };
+}
+
+/** Where it fails for one word, the others have their turn all the same. */
+async function each<T>(
+  words: readonly string[],
+  failures: unknown[],
+  answer: (word: string) => T | Promise<T>,
+): Promise<T[]> {
+  const answers: T[] = [];
+  for (const word of words)
+    try {
+      answers.push(await answer(word));
+    } catch (error) {
+      failures.push(error);
+    }
+  return answers;
 }
 
 async function statusOfUnit(
   given: string,
   found: readonly FoundDropIn[],
-  sources: Parameters<typeof unitStatus>[2],
+  sources: UnitSources,
 ): Promise<UnitStatus> {
   const unit = await findUnitInAnyState(given, sources.systemctl);
   const enabling =

@@ -3,16 +3,25 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { type Assignment, parseUnitFile } from "../systemd/unit-file.ts";
 import { dropInName, parseDropIn } from "./drop-in.ts";
+import { unreadable } from "./refusal.ts";
 
 export type UnitFiles = { readonly fragment: string; readonly assignments: readonly Assignment[] };
 
 /** Reads them without the drop-ins that mptcpize wrote: what the unit is by itself. */
 export function readUnitFiles(fragment: string, dropIns: readonly string[]): UnitFiles {
-  const texts = [fragment, ...dropIns].map((path) => ({ path, text: readFileSync(path, "utf8") }));
+  const texts = [fragment, ...dropIns].map((path) => ({ path, text: read(path) }));
   const foreign = texts.filter(
     ({ path, text }) => basename(path) !== dropInName || parseDropIn(text) === undefined,
   );
   return { fragment, assignments: foreign.flatMap(({ path, text }) => parseUnitFile(text, path)) };
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw unreadable(path, error);
+  }
 }
 
 /** With a drop-in of ours at its place. */

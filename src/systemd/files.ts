@@ -10,16 +10,17 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 /**
  * Readers see the old text or the new one, whatever happens. A file that is there keeps its mode and owner, and stays
- * where symbolic links say that it is.
+ * where symbolic links say that it is. One writer at a time: what another that was killed has left is replaced.
  */
 export function writeFileAtomically(path: string, text: string, mode = 0o644): void {
   const existing = statSync(path, { throwIfNoEntry: false });
   const target = existing === undefined ? path : realpathSync(path);
-  const temporary = `${target}.${process.pid}.tmp`;
+  const temporary = temporaryOf(target);
+  rmSync(temporary, { force: true });
   // Nobody reads it before its mode is right, which is not left to the umask.
   const fd = openSync(temporary, "wx", 0o600);
   try {
@@ -37,6 +38,11 @@ export function writeFileAtomically(path: string, text: string, mode = 0o644): v
     throw error;
   }
   syncDirectory(dirname(target));
+}
+
+/** Where a file is while it is being written: a name as systemd gives (tempfn_random), but always the same. */
+export function temporaryOf(path: string): string {
+  return join(dirname(path), `.#${basename(path)}.new`);
 }
 
 function syncDirectory(path: string): void {

@@ -97,12 +97,20 @@ export class Systemctl {
     const { stdout, stderr, code } = await this.#call(args);
     if (code === 0) return stdout;
     const words = args.filter((arg) => arg !== "--" && !arg.startsWith("--property="));
-    throw new SystemctlError(`systemctl ${words.join(" ")}: ${oneLine(stderr) || `exit code ${code}`}`);
+    const said = oneLine(stderr) || `exit code ${code}`;
+    throw new SystemctlError(`systemctl ${words.join(" ")}: ${said}${this.#user ? sessionHint(said) : ""}`);
   }
 
-  #call(args: readonly string[]): Promise<CommandResult> {
+  async #call(args: readonly string[]): Promise<CommandResult> {
     const options = this.#user ? ["--user", "--no-pager"] : ["--no-pager"];
-    return this.#run("systemctl", [...options, ...args]);
+    try {
+      return await this.#run("systemctl", [...options, ...args]);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      const missing = "code" in error && error.code === "ENOENT";
+      const why = missing ? "there is none in PATH" : oneLine(error.message);
+      throw new SystemctlError(`systemctl cannot be run: ${why}`, { cause: error });
+    }
   }
 }
 
@@ -116,6 +124,13 @@ function shownAssignment(line: string): [string, string] {
   const equals = line.indexOf("=");
   const value = line.slice(equals + 1);
   return [line.slice(0, equals), value === "" ? "" : parseShownWords(value).join(" ")];
+}
+
+/** Of "Failed to connect to bus: No medium found" and the like, which do not tell what to do. */
+function sessionHint(said: string): string {
+  return /connect to .*bus/i.test(said)
+    ? "; your service manager runs while you are logged in (or by `loginctl enable-linger`), XDG_RUNTIME_DIR names its directory"
+    : "";
 }
 
 function oneLine(text: string): string {

@@ -22,7 +22,11 @@ export class UnitNameError extends Error {
 export function parseUnitName(text: string): UnitName {
   const name = suffixOf(text) === undefined ? `${text}.service` : text;
   const [, prefix, instance, type] = form.exec(name) ?? [];
-  if (prefix === undefined || type === undefined || name.length > longest)
+  if (name.length > longest)
+    throw new UnitNameError(
+      `the name of a unit has no more than ${longest} characters: ${JSON.stringify(`${name.slice(0, 20)}…`)} has ${name.length}`,
+    );
+  if (prefix === undefined || type === undefined)
     throw new UnitNameError(
       `${JSON.stringify(text)} is not the name of a unit: letters, digits and :-_.\\ are allowed, and one @`,
     );

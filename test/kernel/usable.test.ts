@@ -49,6 +49,8 @@ describe("which addresses are endpoints", { skip: requires(), concurrency: 4 }, 
   it("waits for duplicate address detection to end", async (t) => {
     const machine = await Machine.started(t);
     await machine.plug("eth1", "10.0.9.2/24");
+    // Long enough to be seen on a slow machine.
+    await machine.host.sysctl("net/ipv6/conf/default/dad_transmits", 3);
     await machine.lab.link({ a: [machine.host, "eth0", "10.0.1.2/24", "2001:db8:1::2/64"], dad: true });
     await machine.hasEndpointsAt(["10.0.1.2", "10.0.9.2"]);
     assert.match(await machine.ip("addr show dev eth0"), /2001:db8:1::2.*tentative/);

@@ -7,11 +7,13 @@ export type WaitOptions<Value> = {
   deadlineMs?: number;
 };
 
+const { MPTCPD_TEST_SLOWNESS: slowness = "1" } = process.env;
+
 /**
  * How long a wait lasts that names no deadline: far longer than any of the awaited things takes. tools/vm.mjs says how
  * many times slower its machines are.
  */
-export const defaultDeadlineMs = 5000 * Number(process.env["MPTCPD_TEST_SLOWNESS"] ?? 1);
+export const defaultDeadlineMs = 5000 * Number(slowness);
 
 const pollIntervalMs = 10;
 

@@ -39,8 +39,10 @@ describe("the lab's systemd", { skip: await systemdProblem() }, () => {
     const [cgroup] = readFileSync(`/proc/${init}/cgroup`, "utf8").match(/mptcpd-lab-[^/\n]+/) ?? [];
     assert.ok((await cgroups()).some((name) => name === cgroup));
     await owner.kill();
-    await waitFor("its processes to end", () => !existsSync(`/proc/${init}`));
-    await waitFor("its cgroup to go", async () => !(await cgroups()).some((name) => name === cgroup));
+    const deadlineMs = 30_000;
+    await waitFor("its processes to end", () => !existsSync(`/proc/${init}`), { deadlineMs });
+    const isGone = async () => !(await cgroups()).some((name) => name === cgroup);
+    await waitFor("its cgroup to go", isGone, { deadlineMs });
   });
 
   it("removes what was left over where even that could not tidy up", async (t) => {

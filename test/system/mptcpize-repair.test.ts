@@ -7,8 +7,7 @@ import { dropIn, environmentOf, mptcpize, text, unitTrees, write } from "./units
 
 const packages = ["mptcpize", "libmptcpwrap0"] as const;
 const skip = (await systemdProblem(["dpkg-deb"])) || packages.map(packageProblem).find(Boolean) || false;
-const service =
-  "# A unit\n[Unit]\nDescription=one\n\n[Service]\nType=simple\nExecStart=/bin/sleep infinity\n";
+const service = "# A unit\n[Unit]\nDescription=one\n\n[Service]\nType=exec\nExecStart=/bin/sleep infinity\n";
 
 /** The C mptcpize, of Debian. */
 const upstream = "/usr/bin/mptcpize";

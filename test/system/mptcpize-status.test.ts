@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { compiled, toolsFor } from "../lab/programs.ts";
 import { SystemdLab, systemdProblem } from "../lab/systemd.ts";
@@ -54,6 +55,31 @@ describe("mptcpize status, of units", { skip: await systemdProblem([toolsFor.mus
     await write(lab, { [dropIn("edited.service")]: `${text(lab, dropIn("edited.service"))}Nice=1\n` });
     assert.match(await status("edited"), /problem: .*edited/);
     await mptcpize(lab, "disable", "--force", "--now", "edited");
+  });
+
+  it("says that systemd still has a drop-in which is gone, until it reads its files again", async () => {
+    await start("halfway", 7060);
+    await mptcpize(lab, "enable", "--now", "halfway");
+    rmSync(lab.path(dropIn("halfway.service")));
+    assert.match(
+      await status("halfway"),
+      /^halfway\.service: not enabled, active$[\s\S]*problem: .*systemctl daemon-reload$/m,
+    );
+    await lab.run("systemctl", "daemon-reload");
+    assert.doesNotMatch(await status("halfway"), /problem:/);
+  });
+
+  it("names what reaches a static program behind a shell", async () => {
+    const exec = `/bin/sh -c 'exec ${program} 7070'`;
+    await write(lab, {
+      "/etc/systemd/system/behind.service": `[Service]\nType=notify\nExecStart=${exec}\n`,
+    });
+    await lab.run("systemctl", "start", "behind");
+    await mptcpize(lab, "enable", "--now", "behind");
+    assert.match(await status("behind"), /problem: .*`mptcpize enable --how=seccomp behind\.service`/);
+    await mptcpize(lab, "enable", "--now", "--how=seccomp", "behind");
+    assert.match(await status("behind"), /^behind\.service: enabled by seccomp, active, works$/m);
+    await mptcpize(lab, "disable", "--now", "behind");
   });
 
   it("shows every enabled unit when none is named", async () => {

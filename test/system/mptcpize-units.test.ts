@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { dirname } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { SystemdLab, systemdProblem } from "../lab/systemd.ts";
 import { dropIn, environmentOf, mptcpize, refuses, text, unitTrees, write } from "./units.ts";
 
-const service = "[Service]\nExecStart=/bin/sleep infinity\n";
+// Type=exec: started means that /proc shows the program, with its environment.
+const service = "[Service]\nType=exec\nExecStart=/bin/sleep infinity\n";
 const units = "/etc/systemd/system";
 
 describe("mptcpize enable, for units of every kind", { skip: await systemdProblem() }, () => {
@@ -16,6 +18,12 @@ describe("mptcpize enable, for units of every kind", { skip: await systemdProble
   async function isConverted(unit: string): Promise<boolean> {
     const preload = (await environmentOf(lab, unit)).get("LD_PRELOAD") ?? "";
     return preload.endsWith("/libmptcpwrap.so");
+  }
+
+  /** The drop-ins that systemd has in mind, whatever is in the files by now. */
+  async function dropInsRead(unit: string): Promise<string[]> {
+    const shown = await lab.run("systemctl", "show", "--property=DropInPaths", "--value", unit);
+    return shown.split(/\s+/).filter((path) => path !== "");
   }
 
   /** A command of mptcpize, and what it said, that left no trace. */
@@ -92,6 +100,79 @@ describe("mptcpize enable, for units of every kind", { skip: await systemdProble
     await refuses(lab, ["disable", "mine"], /edited|changed/);
     assert.equal(text(lab, dropIn("mine.service")), edited);
     await mptcpize(lab, "disable", "--force", "mine");
+  });
+
+  it("finishes a disable that was killed before systemd knew", async () => {
+    await write(lab, { [`${units}/halved.service`]: service });
+    await mptcpize(lab, "enable", "--now", "halved");
+    await lab.run("systemctl", "start", "halved");
+    assert.equal(await isConverted("halved"), true);
+    await lab.run("rm", "--recursive", dirname(dropIn("halved.service")));
+    assert.deepEqual(await dropInsRead("halved"), [dropIn("halved.service")]);
+    const { stdout } = await mptcpize(lab, "disable", "--now", "halved");
+    assert.match(stdout, /^mptcp successfully disabled on unit /);
+    assert.deepEqual(await dropInsRead("halved"), []);
+    assert.equal(await isConverted("halved"), false);
+    assert.match((await mptcpize(lab, "disable", "halved")).stdout, /not enabled/);
+  });
+
+  it("clears away what a killed enable left", async () => {
+    await write(lab, { [`${units}/rubbish.service`]: service });
+    const directory = dirname(dropIn("rubbish.service"));
+    for (const commands of [["enable", "disable"], ["disable"]])
+      await changesNothing(async () => {
+        await lab.run("mkdir", directory);
+        await lab.run("touch", `${directory}/.#50-mptcpize.conf.new`, `${directory}/50-mptcpize.env`);
+        for (const command of commands) await mptcpize(lab, command, "rubbish");
+      });
+  });
+
+  it("does one thing at a time, however many are asked for at once", async () => {
+    await write(lab, { [`${units}/busy.service`]: service });
+    await changesNothing(async () => {
+      const thrice = 'for i in 1 2 3; do "$0" "$@" || exit; done';
+      const outcomes = ["enable", "disable", "enable", "disable"].map((command) =>
+        lab.outcome("sh", "-c", thrice, lab.mptcpize, command, "busy"),
+      );
+      for (const { code, stderr } of await Promise.all(outcomes))
+        assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+      const enabled = (await lab.outcome("test", "-e", dropIn("busy.service"))).code === 0;
+      assert.deepEqual(await dropInsRead("busy"), enabled ? [dropIn("busy.service")] : []);
+      await mptcpize(lab, "disable", "busy");
+    });
+  });
+
+  it("makes directories that only root can write to, whatever the umask", async () => {
+    await write(lab, { [`${units}/masks.service`]: service });
+    for (const umask of ["000", "777"]) {
+      await lab.run("sh", "-c", `umask ${umask}; exec "$@"`, "sh", lab.mptcpize, "enable", "masks");
+      const modes = await lab.run(
+        "stat",
+        "--format=%a",
+        dirname(dropIn("masks.service")),
+        dropIn("masks.service"),
+      );
+      assert.equal(modes, "755\n644\n");
+      await mptcpize(lab, "disable", "masks");
+    }
+  });
+
+  it("says in one line what cannot be read or written, with --dry-run too", async () => {
+    await write(lab, { [`${units}/odd.service`]: service });
+    await lab.run("mkdir", "--parents", dropIn("odd.service"));
+    await refuses(lab, ["enable", "odd"], /50-mptcpize\.conf cannot be read/);
+    await refuses(lab, ["disable", "odd"], /50-mptcpize\.conf cannot be read/);
+    await lab.run("rm", "--recursive", dirname(dropIn("odd.service")));
+    await mptcpize(lab, "enable", "odd");
+    await lab.run("mount", "--bind", units, units);
+    await lab.run("mount", "--options", "remount,bind,ro", units);
+    try {
+      await refuses(lab, ["disable", "odd"], /50-mptcpize\.conf cannot be removed.*EROFS/);
+      await refuses(lab, ["enable", "--dry-run", "odd"], /odd\.service\.d cannot be written.*EROFS/);
+    } finally {
+      await lab.run("umount", units);
+    }
+    await mptcpize(lab, "disable", "odd");
   });
 
   it("refuses units that are masked, missing, broken, transient or of another type, and changes nothing", async () => {

@@ -1,18 +1,21 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import { takeEffect } from "../../src/mptcpize/effect.ts";
-import { findUnit } from "../../src/services/unit.ts";
+import { type EffectOptions, takeEffect } from "../../src/mptcpize/effect.ts";
+import { findUnitInAnyState } from "../../src/services/unit.ts";
 import { FakeSystemd } from "./services/fake-systemd.ts";
 
-async function effect(t: TestContext, unit: string, options: { now?: boolean; user?: boolean } = {}) {
+type Options = Partial<EffectOptions> & { readonly failing?: string };
+
+async function effect(t: TestContext, unit: string, { failing, ...options }: Options = {}) {
   const systemd = new FakeSystemd(t);
+  systemd.failing = failing;
   for (const name of ["web.service", "web@.service", "web.socket"]) systemd.put(`lib/${name}`, "");
   systemd.shown["web.socket"] = { Triggers: "web.service other.service" };
   systemd.active.add("web.service");
   const written: string[] = [];
   await takeEffect(
-    await findUnit(unit, systemd.systemctl),
-    { now: false, user: false, ...options },
+    await findUnitInAnyState(unit, systemd.systemctl),
+    { now: false, user: false, state: "enabled", ...options },
     systemd.systemctl,
     { write: (text) => void written.push(text), warn: assert.fail },
   );
@@ -46,5 +49,20 @@ describe("a change of a unit", () => {
       "try-restart -- web.socket",
       "start -- web.service",
     ]);
+  });
+
+  it("says what a unit is when its restart fails, and what takes that back", async (t) => {
+    await assert.rejects(effect(t, "web", { now: true, failing: "try-restart" }), {
+      message: /try-restart.*web\.service stays enabled: `mptcpize disable --now web\.service`/,
+    });
+    await assert.rejects(
+      effect(t, "web@a\\x2db", { now: true, user: true, state: "disabled", failing: "try-restart" }),
+      { message: /stays disabled: `mptcpize enable --now --user 'web@a\\x2db\.service'`/ },
+    );
+  });
+
+  it("has no next start to name when the unit is gone", async (t) => {
+    for (const now of [true, false])
+      assert.deepEqual(await effect(t, "gone", { now }), { output: "", commands: [] });
   });
 });

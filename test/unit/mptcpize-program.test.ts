@@ -96,6 +96,19 @@ describe("mptcpize's command line", () => {
     for (const line of ["-V", "--version"]) assert.equal((await run(line)).stdout, `mptcpize ${version}\n`);
   });
 
+  it("does nothing but print the usage where --usage stands, wherever it stands", async () => {
+    for (const line of [
+      "enable --usage nginx",
+      "--usage enable nginx",
+      "disable nginx --usage",
+      "--usage foo",
+    ]) {
+      const { calls, code, stdout, stderr } = await run(line);
+      assert.deepEqual([calls, code, stderr], [[], 0, ""], line);
+      assert.match(stdout, /^Usage: mptcpize \[-\?V\].*\n$/, line);
+    }
+  });
+
   it("prints the help of a command, of run too", async () => {
     assert.match((await run("help enable")).stdout, /^Usage: mptcpize enable \[OPTION\.\.\.\] UNIT\.\.\.\n/);
     assert.match((await run("run --help")).stdout, /^Usage: mptcpize run .* --strict/s);
@@ -120,8 +133,12 @@ describe("mptcpize's command line", () => {
   it("exits with 64 for an option or a way that there is not", async () => {
     await refuses("--bogus", 64, /'--bogus'.*mptcpize --help/);
     await refuses("-x", 64, /'-x'/);
-    await refuses("enable --bogus nginx", 64, /'--bogus'/);
-    await refuses("enable --how=magic nginx", 64, /auto, preload, seccomp, bpf/);
+    await refuses("enable --bogus nginx", 64, /'--bogus'; `mptcpize enable --help`/);
+    await refuses(
+      "enable --how=magic nginx",
+      64,
+      /auto, preload, seccomp, bpf; `mptcpize enable --help` shows what is allowed$/,
+    );
   });
 
   it("leaves run to the launcher", async () => {

@@ -110,12 +110,22 @@ describe("the places of drop-ins", () => {
     );
     writeFileSync(environmentFileBeside(other), "A=1\n");
     put(directories.persistent, "foreign.service", "[Service]\nNice=1\n");
+    // What cannot be read hides nothing else, and is told.
+    const refusals: unknown[] = [];
+    mkdirSync(dropInPath(directories.persistent, "odd.service"), { recursive: true });
     assert.deepEqual(
-      findDropIns(directories).map(({ unit, path, dropIn }) => [unit, path, dropIn.way, dropIn.edited]),
+      findDropIns(directories, refusals).map(({ unit, path, dropIn }) => [
+        unit,
+        path,
+        dropIn.way,
+        dropIn.edited,
+      ]),
       [
         ["a@.service", other, "seccomp", false],
         ["web.service", web, "seccomp", false],
       ],
     );
+    assert.equal(refusals.length, 1);
+    assert.match(String(refusals[0]), /cannot be read/);
   });
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
 import { disable } from "../../../src/services/disable.ts";
 import { readDropIn } from "../../../src/services/drop-in.ts";
@@ -69,6 +69,65 @@ describe("enable", () => {
     const once = systemd.tree();
     await enableIn(systemd);
     assert.deepEqual(systemd.tree(), once);
+  });
+
+  it("says whether it changed anything", async (t) => {
+    const systemd = new FakeSystemd(t);
+    systemd.put("lib/web.service", plain);
+    assert.equal((await enableIn(systemd)).changed, true);
+    systemd.commands.length = 0;
+    assert.equal((await enableIn(systemd)).changed, false);
+    assert.deepEqual(systemd.commands, ["daemon-reload"]);
+    systemd.put("lib/web.service", `${plain}Environment=LD_PRELOAD=/own.so\n`);
+    assert.equal((await enableIn(systemd)).changed, true);
+  });
+
+  it("makes a directory that nobody else can write to, whatever the umask", async (t) => {
+    const systemd = new FakeSystemd(t);
+    systemd.put("lib/web.service", plain);
+    const umask = process.umask();
+    t.after(() => process.umask(umask));
+    for (const mask of [0, 0o777]) {
+      process.umask(mask);
+      await enableIn(systemd);
+      assert.deepEqual(
+        ["etc", "etc/web.service.d", dropIn].map((path) => systemd.tree()[path]?.split(" ")[0]),
+        ["40755", "40755", "100644"],
+      );
+      await disableIn(systemd);
+      rmSync(join(systemd.root, "etc"), { recursive: true });
+    }
+  });
+
+  it("clears away what a killed run left, the directory too if nothing else is in it", async (t) => {
+    const systemd = new FakeSystemd(t);
+    systemd.put("lib/web.service", plain);
+    systemd.put("etc/other", "");
+    const before = systemd.tree();
+    const killed = () => {
+      systemd.put("etc/web.service.d/.#50-mptcpize.conf.new", "half");
+      systemd.put("etc/web.service.d/.#50-mptcpize.env.new", "half");
+      systemd.put(environmentFile, "LD_PRELOAD=/some.so\n");
+    };
+    killed();
+    await enableIn(systemd);
+    assert.deepEqual(
+      Object.keys(systemd.tree()).filter((path) => path.startsWith("etc/web.service.d/")),
+      [dropIn],
+    );
+    await disableIn(systemd);
+    assert.deepEqual(systemd.tree(), before);
+    killed();
+    assert.equal((await disableIn(systemd)).removed.length, 3);
+    assert.deepEqual(systemd.tree(), before);
+    const own = systemd.put("etc/web.service.d/10-own.conf", "[Service]\nNice=1\n");
+    killed();
+    await enableIn(systemd);
+    await disableIn(systemd);
+    rmSync(own);
+    await enableIn(systemd);
+    await disableIn(systemd);
+    assert.ok(systemd.tree()["etc/web.service.d"], "an empty directory is somebody's");
   });
 
   it("keeps every Environment= of the user, LD_PRELOAD and GODEBUG among them", async (t) => {
@@ -155,6 +214,7 @@ describe("enable", () => {
       [join(systemd.root, "run/web.service.d/50-mptcpize.conf")],
     );
     await enableIn(systemd);
+    assert.equal(systemd.tree()["run/web.service.d"], undefined, "the one for good takes its place");
     await assert.rejects(enableIn(systemd, "web", { runtime: true }), refusal(join(systemd.root, dropIn)));
   });
 
@@ -190,6 +250,25 @@ describe("enable", () => {
     assert.equal(systemd.tree()[dropIn], before[dropIn]);
   });
 
+  it("tells the reason, and has systemd read the files again, when it cannot take everything back", async (t) => {
+    const systemd = new FakeSystemd(t);
+    systemd.put("lib/web.service", plain);
+    systemd.failing = "daemon-reload";
+    await assert.rejects(enableIn(systemd), /daemon-reload fails/);
+    systemd.failing = undefined;
+    await enableIn(systemd);
+    systemd.put("lib/web.service", `${plain}Environment=LD_PRELOAD=/own.so\n`);
+    // The drop-in before cannot come back: its directory is gone when systemd has read the new one.
+    systemd.afterReload = () => {
+      if (systemd.commands.length > 3) rmSync(join(systemd.root, "etc"), { recursive: true, force: true });
+    };
+    await assert.rejects(
+      enableIn(systemd),
+      refusal("systemd does not read that file", "taking it back has failed"),
+    );
+    assert.equal(systemd.commands.length, 5);
+  });
+
   it("does not touch a file of that name that is not its own, nor one that was edited", async (t) => {
     const systemd = new FakeSystemd(t);
     systemd.put("lib/web.service", plain);
@@ -208,7 +287,11 @@ describe("enable", () => {
     systemd.put("lib/web.service", plain);
     systemd.put("etc/web.service.d", "a file, no directory");
     const before = systemd.tree();
-    await assert.rejects(enableIn(systemd), refusal("etc/web.service.d cannot be written", "--runtime"));
+    for (const dryRun of [true, false])
+      await assert.rejects(
+        enableIn(systemd, "web", { dryRun }),
+        refusal("etc/web.service.d cannot be written", "--runtime"),
+      );
     assert.deepEqual(systemd.tree(), before);
   });
 
@@ -217,7 +300,23 @@ describe("enable", () => {
     systemd.put("lib/web.service", plain);
     systemd.put("shared/10.conf", "");
     systemd.link("etc/web.service.d", "../shared");
-    await assert.rejects(enableIn(systemd), refusal("etc/web.service.d is a symbolic link"));
+    for (const dryRun of [true, false])
+      await assert.rejects(
+        enableIn(systemd, "web", { dryRun }),
+        refusal("etc/web.service.d is a symbolic link"),
+      );
+  });
+
+  it("refuses, and names, what cannot be read in the drop-in's place", async (t) => {
+    const systemd = new FakeSystemd(t);
+    systemd.put("lib/web.service", plain);
+    const path = systemd.put(`${dropIn}/a`, "");
+    for (const command of [enableIn, disableIn])
+      await assert.rejects(command(systemd), refusal(join(systemd.root, dropIn), "cannot be read", "EISDIR"));
+    rmSync(dirname(path), { recursive: true });
+    systemd.link(dropIn, "50-mptcpize.conf");
+    for (const command of [enableIn, disableIn])
+      await assert.rejects(command(systemd), refusal(join(systemd.root, dropIn), "cannot be read", "ELOOP"));
   });
 
   it("has a service attach the BPF program at its start, if the kernel takes it", async (t) => {
@@ -334,7 +433,7 @@ describe("disable", () => {
     await enableIn(systemd, "web", { runtime: true });
     await enableIn(systemd);
     const { removed } = await disableIn(systemd);
-    assert.equal(removed.length, 2);
+    assert.equal(removed.length, 1);
     assert.deepEqual(systemd.tree(), before);
     assert.equal(systemd.commands.at(-1), "daemon-reload");
   });
@@ -361,6 +460,17 @@ describe("disable", () => {
     const before = systemd.tree();
     assert.deepEqual((await disableIn(systemd)).removed, []);
     assert.deepEqual([systemd.tree(), systemd.commands], [before, []]);
+  });
+
+  it("has systemd forget a drop-in whose file is gone: a run was killed in between", async (t) => {
+    const systemd = new FakeSystemd(t);
+    systemd.put("lib/web.service", plain);
+    systemd.shown["web.service"] = { DropInPaths: join(systemd.root, dropIn) };
+    await disableIn(systemd, "web", { dryRun: true });
+    assert.deepEqual(systemd.commands, []);
+    const { removed, forgotten } = await disableIn(systemd);
+    assert.deepEqual([removed, forgotten], [[], [join(systemd.root, dropIn)]]);
+    assert.deepEqual(systemd.commands, ["daemon-reload", "forget web.service"]);
   });
 
   it("does not throw away what somebody has added, unless told to", async (t) => {

@@ -34,6 +34,9 @@ export class FakeSystemd {
   readonly shown: Record<string, Record<string, string>> = {};
   version = 252;
   refusesBpf = false;
+  afterReload = (): void => {};
+  /** A command that fails. */
+  failing: string | undefined;
   readonly active = new Set<string>();
   /** What the launcher says of programs that are not dynamic ones, by path. */
   readonly ways: Record<string, Inspection["way"]> = {};
@@ -73,6 +76,8 @@ export class FakeSystemd {
   readonly run: RunCommand = async (command, args) => {
     assert.equal(command, "systemctl");
     const words = args.filter((word) => !word.startsWith("-"));
+    if (this.failing !== undefined && words[0] === this.failing)
+      return { stdout: "", stderr: `${words[0]} fails\n`, code: 1 };
     if (words[0] === "is-active")
       return { stdout: "", stderr: "", code: this.active.has(words[1] ?? "") ? 0 : 3 };
     const stdout =
@@ -116,6 +121,7 @@ export class FakeSystemd {
 
   #note(args: readonly string[]): string {
     this.commands.push(args.filter((word) => word !== "--no-pager").join(" "));
+    if (args.includes("daemon-reload")) this.afterReload();
     return "";
   }
 
@@ -172,10 +178,15 @@ export class FakeSystemd {
         const path = join(this.root, directory, `${unit}.d`);
         const status = statSync(path, { throwIfNoEntry: false });
         for (const name of status?.isDirectory() ? readdirSync(path) : [])
-          if (name.endsWith(".conf") && !found.has(name)) found.set(name, join(path, name));
+          if (name.endsWith(".conf") && isFile(join(path, name)) && !found.has(name))
+            found.set(name, join(path, name));
       }
     return [...found.keys()].toSorted().flatMap((name) => found.get(name) ?? []);
   }
+}
+
+function isFile(path: string): boolean {
+  return existsSync(path) && statSync(path).isFile();
 }
 
 function propertiesIn(args: readonly string[]): string[] {

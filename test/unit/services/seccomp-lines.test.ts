@@ -66,6 +66,11 @@ describe("a service that would not work under the supervisor", () => {
     accepts({ SystemCallFilter: "~ptrace reboot" });
   });
 
+  it("is told what it would run under, whether its program is static or --how= asks for it", () =>
+    assert.throws(() => refuseWhereSeccompFails("web.service", launcher, properties({ TasksMax: "2" })), {
+      message: `web.service would run under the supervisor of ${launcher}, but TasksMax=2 leaves no room for the supervisor's processes`,
+    }));
+
   it("is one whose sandbox hides the launcher", () => {
     refuses({ RootDirectory: "/srv/web" }, "RootDirectory=/srv/web", launcher);
     refuses({ NoExecPaths: "/", ExecPaths: "/usr/sbin" }, "NoExecPaths=/");

@@ -53,6 +53,20 @@ describe("the plan for a service", () => {
     assert.deepEqual(plan({ properties: { TriggeredBy: "web.timer" } }).notes, []);
   });
 
+  it("says that an instance is enabled by its template already, whatever the way", () => {
+    const unit = { name: "web@a.service", templateName: "web@.service" };
+    const dropIns = ["/etc/systemd/system/web@.service.d/50-mptcpize.conf"];
+    for (const { notes } of [
+      plan({ unit: { ...unit, dropIns } }),
+      planBpf(serviceFacts({ unit: { ...unit, dropIns } }), ["/usr/bin/node"]),
+    ])
+      assert.deepEqual(notes, [
+        "web@a.service is enabled by its template web@.service as well: this drop-in goes before that",
+      ]);
+    const own = ["/etc/systemd/system/web@a.service.d/50-mptcpize.conf"];
+    assert.deepEqual(plan({ unit: { ...unit, dropIns: own } }).notes, []);
+  });
+
   it("says that the C mptcpize has been at the unit file", () => {
     const [note = ""] = plan({
       service: ["Environment=LD_PRELOAD=/usr/lib/mptcpize/libmptcpwrap.so.0.0.1", "ExecStart=/usr/sbin/web"],

@@ -71,11 +71,17 @@ describe("an enabled unit", () => {
   it("of the user's own manager is restarted by that", () => {
     const [problem] = problems({ user: true, processes: [main({ startedAt: 0, reached: false })] });
     assert.match(problem ?? "", /systemctl --user restart web\.service$/);
+    const [missing] = problems({ user: true, missing: "/usr/lib/libmptcpwrap.so" });
+    assert.match(missing ?? "", /mptcpize enable --user web\.service again$/);
   });
 
   it("whose program was not reached though it started later is told apart", () => {
-    const [problem] = problems({ processes: [main({ reached: false })] });
-    assert.match(problem ?? "", /^not-reached: process 12 \(web\) runs without it/);
+    const missed = { processes: [main({ reached: false })] };
+    assert.deepEqual(problems(missed), [
+      "not-reached: process 12 (web) runs without it: `mptcpize run -d` tells why for a program; `mptcpize enable --how=seccomp web.service` reaches static ones, too",
+    ]);
+    const [ofSupervisor] = problems({ ...missed, dropIn: { ...dropIn, way: "bpf" } });
+    assert.match(ofSupervisor ?? "", /tells why for a program$/, "the other ways reach static ones anyway");
   });
 
   it("is not blamed for processes that do not count, or cannot be seen", () => {

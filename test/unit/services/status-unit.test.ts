@@ -273,6 +273,13 @@ describe("the status of a unit", () => {
     ]);
   });
 
+  it("that is not enabled has one problem all the same: systemd may still have a drop-in that is gone", async (t) => {
+    const machine = new Machine(t);
+    assert.deepEqual(await machine.problems(), []);
+    Object.assign(machine.systemd.shown["web.service"] ?? {}, { NeedDaemonReload: "yes" });
+    assert.match((await machine.problems()).join(), /^needs-reload: [^,]*systemctl daemon-reload$/);
+  });
+
   it("of a socket unit has the listeners at its addresses, whoever has them open", async (t) => {
     const machine = new Machine(t);
     machine.systemd.put("lib/web.socket", "[Socket]\nListenStream=80\n");

@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { writeFileAtomically } from "../../../src/systemd/files.ts";
+import { temporaryOf, writeFileAtomically } from "../../../src/systemd/files.ts";
 import { temporaryDirectory } from "../services/temporary.ts";
 
 describe("a file that is written atomically", () => {
@@ -45,6 +45,17 @@ describe("a file that is written atomically", () => {
     writeFileAtomically(join(directory, "link"), "new");
     assert.ok(lstatSync(join(directory, "link")).isSymbolicLink());
     assert.equal(readFileSync(join(directory, "there/a"), "utf8"), "new");
+  });
+
+  it("takes the place of what a killed writer left", (t) => {
+    const directory = temporaryDirectory(t);
+    const file = join(directory, "a");
+    writeFileSync(temporaryOf(file), "half");
+    chmodSync(temporaryOf(file), 0o777);
+    writeFileAtomically(file, "whole");
+    assert.deepEqual(readdirSync(directory), ["a"]);
+    assert.equal(readFileSync(file, "utf8"), "whole");
+    assert.equal(statSync(file).mode & 0o7777, 0o644);
   });
 
   it("leaves nothing behind when it cannot be", (t) => {

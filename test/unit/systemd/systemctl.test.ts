@@ -95,6 +95,34 @@ describe("systemctl", () => {
     });
   });
 
+  it("fails in one line where there is none, and for whatever else keeps it from running", async () => {
+    const failing = (error: Error) =>
+      new Systemctl({ user: false, run: () => Promise.reject(error) }).daemonReload();
+    await assert.rejects(failing(Object.assign(new Error("spawn systemctl ENOENT"), { code: "ENOENT" })), {
+      code: "SYSTEMCTL",
+      message: "systemctl cannot be run: there is none in PATH",
+    });
+    await assert.rejects(failing(new Error("Command failed:\nsystemctl")), {
+      code: "SYSTEMCTL",
+      message: "systemctl cannot be run: Command failed:; systemctl",
+    });
+  });
+
+  it("hints at a login where the user's own manager cannot be reached, and only there", async () => {
+    const stderr = "Failed to connect to bus: No medium found\n";
+    const hint = /No medium found; .* logged in .*XDG_RUNTIME_DIR/;
+    const asUser = systemctl({ user: true, code: 1, stderr });
+    await assert.rejects(asUser.systemctl.daemonReload(), { message: hint });
+    const newer = systemctl({
+      user: true,
+      code: 1,
+      stderr: "Failed to connect to user scope bus via local\n",
+    });
+    await assert.rejects(newer.systemctl.daemonReload(), { message: /XDG_RUNTIME_DIR/ });
+    const other = systemctl({ user: true, code: 1, stderr: "Access denied\n" });
+    await assert.rejects(other.systemctl.daemonReload(), { message: /Access denied$/ });
+  });
+
   it("tells by its exit code whether a unit is active", async () => {
     assert.equal(await systemctl().systemctl.isActive("a.service"), true);
     assert.equal(await systemctl({ code: 3 }).systemctl.isActive("a.service"), false);

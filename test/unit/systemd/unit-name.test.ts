@@ -41,6 +41,9 @@ describe("the name of a unit", () => {
   it("has no more than 255 characters", () => {
     const longest = "a".repeat(255 - ".service".length);
     assert.equal(parseUnitName(longest).name.length, 255);
-    assert.throws(() => parseUnitName(`${longest}a`), { code: "UNIT_NAME" });
+    assert.throws(() => parseUnitName(`${longest}a`), {
+      code: "UNIT_NAME",
+      message: `the name of a unit has no more than 255 characters: "${"a".repeat(20)}…" has 256`,
+    });
   });
 });

@@ -1,0 +1,48 @@
+/** One at a time: commands that change units read, write and verify, and must not see each other's halves. */
+import { closeSync, openSync } from "node:fs";
+import { resolve } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { lockFile } from "../kernel/system.ts";
+import type { DropInDirectories } from "./drop-in.ts";
+import { Refusal, reasonOf } from "./refusal.ts";
+
+/** Acts when no other process does. The kernel gives the lock back when a process ends, however it does. */
+export async function exclusively<T>(
+  directories: DropInDirectories,
+  act: () => Promise<T>,
+  deadlineMs = 60_000,
+): Promise<T> {
+  const path = lockPath(directories);
+  const fd = open(path);
+  if (fd === undefined) return act();
+  try {
+    const deadline = performance.now() + deadlineMs;
+    while (!lockFile(fd)) {
+      if (performance.now() > deadline)
+        throw new Refusal(
+          `another mptcpize has held ${path} for ${deadlineMs} ms: try again when it has ended`,
+        );
+      await delay(intervalMs);
+    }
+    return await act();
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** /run/mptcpize.lock, or the same in $XDG_RUNTIME_DIR: not /run/lock, where anybody could hold it. */
+export function lockPath({ runtime }: DropInDirectories): string {
+  return resolve(runtime, "../../mptcpize.lock");
+}
+
+const intervalMs = 20;
+
+function open(path: string): number | undefined {
+  try {
+    return openSync(path, "a", 0o600);
+  } catch (error) {
+    // Without that directory there is no service manager either; systemctl says so, and how to get one.
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw new Refusal(`${path} cannot be locked (${reasonOf(error)})`, { cause: error });
+  }
+}
