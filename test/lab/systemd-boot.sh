@@ -27,6 +27,8 @@ outside() {
 
 finish() {
 	local status=$?
+	# Who would read that a process was killed may have gone.
+	trap '' PIPE
 	kill "$tether" 2>/dev/null || true
 	echo 1 >"$cgroup/cgroup.kill"
 	wait
