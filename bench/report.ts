@@ -37,7 +37,7 @@ function about({ date, machine, kernel, node, theirs, quick }: Results): string 
 }
 
 function cells({ title, unit, ours, theirs, goal, met }: Row): string[] {
-  const ratio = ours === null || theirs === null ? "" : `${(ours / theirs).toPrecision(2)}×`;
+  const ratio = ours === null || theirs === null ? "" : `${ratioText(ours / theirs)}×`;
   const verdict = met === null ? "" : met ? ": met" : ": missed";
   return [title, quantity(ours, unit), quantity(theirs, unit), ratio, `${goal ?? ""}${verdict}`];
 }
@@ -48,4 +48,9 @@ function quantity(value: number | null, unit: string): string {
   const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;
   const text = value >= 10_000 ? Math.round(value).toLocaleString("en") : value.toFixed(digits);
   return unit === "" ? text : `${text} ${unit}`;
+}
+
+/** Two digits, and no exponent where there are more. */
+function ratioText(ratio: number): string {
+  return ratio >= 100 ? ratio.toFixed(0) : ratio.toPrecision(2);
 }
