@@ -238,3 +238,29 @@ export const tcpSocket = message({
     upperLayer: nested(19, attributes({ name: string(1), mptcp: nested(3, subflowInfo) })),
   },
 });
+
+/**
+ * The same sockets with no more than what tells connections and subflows apart, for those who list many: an attribute
+ * is read by its first bytes.
+ */
+export const mptcpOutline = message({
+  header: socketHeader,
+  attributes: {
+    info: struct({ counts: fixedBytes(6), flags: bitsOf(u32, mptcpInfoFlags), token: u32 })(INET_DIAG_INFO),
+  },
+});
+
+export const tcpOutline = message({
+  header: socketHeader,
+  attributes: {
+    upperLayer: nested(
+      19,
+      attributes({
+        mptcp: nested(
+          3,
+          attributes({ localToken: u32(2), flags: bits(8, subflowFlags), remoteId: u8(9), localId: u8(10) }),
+        ),
+      }),
+    ),
+  },
+});

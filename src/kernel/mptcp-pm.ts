@@ -66,6 +66,7 @@ export class MptcpPm {
   readonly #options: ConnectionOptions;
   readonly #eventConnections = new Set<NetlinkConnection>();
   #additionsAreSlow = false;
+  #takesTokens: Promise<boolean> | undefined;
 
   /** FamilyNotFoundError: this kernel has no MPTCP (CONFIG_MPTCP). */
   static async open(options: Omit<ConnectionOptions, "protocol"> = {}): Promise<MptcpPm> {
@@ -84,8 +85,12 @@ export class MptcpPm {
     this.#options = options;
   }
 
-  /** By id, as the kernel lists them. With a token: the addresses that this connection has used (Linux 6.10). */
+  /**
+   * By id, as the kernel lists them. With a token: the addresses that this connection has used, of the userspace path
+   * manager. EOPNOTSUPP: before Linux 6.10, which would take no notice of the token.
+   */
   async dumpEndpoints(token?: number): Promise<Endpoint[]> {
+    if (token !== undefined) await this.#requireTokens();
     const what = token === undefined ? "list endpoints" : `list addresses of connection ${hex(token)}`;
     const { items } = await this.#family.dump(
       what,
@@ -96,8 +101,9 @@ export class MptcpPm {
     return items;
   }
 
-  /** Undefined if there is none. With a token: of that connection. */
+  /** Undefined if there is none. With a token: of that connection; EOPNOTSUPP as above. */
   async getEndpoint(id: number, token?: number): Promise<Endpoint | undefined> {
+    if (token !== undefined) await this.#requireTokens();
     const request = { command: command.getAddr, address: { id }, token };
     try {
       return (await this.#family.get(`get endpoint ${id}`, pmMessage, request, toEndpoint))[0];
@@ -263,6 +269,26 @@ export class MptcpPm {
   close(): void {
     this.#family.connection.close();
     for (const connection of this.#eventConnections) connection.close();
+  }
+
+  /** Newer kernels refuse a token that no connection has; 0 is none's. */
+  async #requireTokens(): Promise<void> {
+    const request = { command: command.getAddr, token: 0 };
+    this.#takesTokens ??= this.#family
+      .dump("probe for tokens", pmMessage, request, () => undefined)
+      .then(
+        () => false,
+        (error) => {
+          if (error instanceof KernelError) return true;
+          this.#takesTokens = undefined;
+          throw error;
+        },
+      );
+    if (!(await this.#takesTokens))
+      throw new NetlinkError(
+        "EOPNOTSUPP",
+        "this kernel does not list the addresses of connections: it takes Linux 6.10",
+      );
   }
 
   #change(

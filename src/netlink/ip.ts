@@ -63,6 +63,16 @@ export function ipBytes(address: string): Uint8Array {
   return Uint8Array.from(ipaddr.IPv6.parse(hex).toByteArray());
 }
 
+/** "10.0.0.1" of "::ffff:10.0.0.1", as which a dual-stack socket has IPv4 addresses; others as they are. */
+export function unmapped(address: string): string {
+  return address.startsWith("::ffff:") && address.includes(".") ? address.slice("::ffff:".length) : address;
+}
+
+/** The other way round. */
+export function mapped(address: string): string {
+  return address.includes(":") ? address : `::ffff:${address}`;
+}
+
 export function ipText(bytes: Uint8Array): string {
   const input = new Input(bytes);
   return bytes.length === 4 ? readIpv4(input, 0) : readIpv6(input, 0);

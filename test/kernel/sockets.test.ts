@@ -104,6 +104,7 @@ describe("MPTCP sockets of the kernel", { skip: requires({ tools: ["ss"] }) }, (
       connections: [],
       listeners: [
         {
+          socketFamily: 6,
           local: { address: "::", port: found.port },
           ifIndex: 0,
           uid: process.getuid?.(),

@@ -17,6 +17,11 @@ export function requiresMachine(
   return !isOlder(release(), before) && `is for kernels before Linux ${before}`;
 }
 
+/** Whether the kernel that the tests run on is of an older Linux than that. */
+export function kernelIsOlderThan(version: string): boolean {
+  return isOlder(release(), version);
+}
+
 function isOlder(version: string, other: string): boolean {
   const [major, minor] = numbers(version);
   const [otherMajor, otherMinor] = numbers(other);

@@ -39,9 +39,21 @@ describe("MptcpPm", () => {
   });
 
   it("asks by token for the addresses of a connection", async (t) => {
-    const { pm, kernel } = await open(t, () => multipart([]));
+    const refused = (request: NetlinkMessage) => [refuse(request, EINVAL, { message: "invalid token" })];
+    const { pm, kernel } = await open(t, (request) =>
+      pmMessage.decode(request).token === 0 ? refused(request) : multipart([]),
+    );
     await pm.dumpEndpoints(0xabcd);
     assert.equal(sent(kernel).token, 0xabcd);
+    const before = kernel.requests.length;
+    await pm.dumpEndpoints(0xabce);
+    assert.equal(kernel.requests.length, before + 1, "what the kernel knows is asked once");
+  });
+
+  it("does not take all endpoints for those of a connection where the kernel ignores tokens", async (t) => {
+    const { pm } = await open(t, () => multipart([endpoint({ id: 1, address: "10.0.0.1" })]));
+    await assert.rejects(pm.dumpEndpoints(0xabcd), { code: "EOPNOTSUPP" });
+    await assert.rejects(pm.getEndpoint(1, 0xabcd), { code: "EOPNOTSUPP" });
   });
 
   it("has no endpoint where the kernel finds none, but fails where the token is wrong", async (t) => {

@@ -157,7 +157,9 @@ describe("MPTCP connections", () => {
       "TCP IPv6": [tcpSocket.encode({ ...initial, family: 10, id: mapped })],
     });
     assert.equal(found?.local.address, "10.0.1.1");
+    assert.equal(found?.socketFamily, 6);
     assert.equal(found?.subflows[0]?.remote.address, "10.0.1.2");
+    assert.equal(found?.subflows[0]?.socketFamily, 6);
   });
 
   it("are read from kernels with shorter and with longer structs", async () => {
@@ -172,6 +174,39 @@ describe("MPTCP connections", () => {
       assert.equal(found?.token, info.token, `${length} bytes`);
       assert.equal(found.info.subflowsTotal, subflowsTotal, `${length} bytes`);
     }
+  });
+
+  it("have the same outlines as they have whole", async () => {
+    const fake = kernel({
+      "MPTCP IPv4": [mptcpSocket.encode(connection)],
+      "TCP IPv4": [tcpSocket.encode(joined), tcpSocket.encode(initial)],
+    });
+    const sockets = Sockets.open({ open: fake.open });
+    const [outline] = await sockets.dumpOutlines();
+    const [whole] = await sockets.dumpConnections();
+    sockets.close();
+    assert.ok(whole);
+    const { uid: _, ifIndex: __, info: ___, ...rest } = whole;
+    assert.deepEqual(outline, {
+      ...rest,
+      fallback: false,
+      subflows: whole.subflows.map(({ remoteToken, bytes, mptcp, tcp, ...subflow }) => subflow),
+    });
+    // Without struct tcp_info, which the kernel would otherwise fill in for each.
+    const requests = fake.requests.map((request) => socketRequest.decode(request));
+    assert.deepEqual(
+      requests.map(({ extensions }) => extensions),
+      [2, 2, 0, 0, 2, 2, 2, 2],
+    );
+  });
+
+  it("have an outline that says whether they became plain TCP", async () => {
+    const fallen = { ...connection, info: { ...info, flags: mptcpInfoFlags.of("fallback") } };
+    const sockets = Sockets.open({ open: kernel({ "MPTCP IPv4": [mptcpSocket.encode(fallen)] }).open });
+    const [outline] = await sockets.dumpOutlines();
+    sockets.close();
+    assert.equal(outline?.fallback, true);
+    assert.deepEqual(outline.subflows, []);
   });
 
   it("count bytes only where the kernel does", async () => {
@@ -201,7 +236,15 @@ describe("MPTCP listeners", () => {
     });
     const sockets = Sockets.open({ open: fake.open });
     assert.deepEqual(await sockets.dumpListeners(), [
-      { local: { address: "::", port: 80 }, ifIndex: 0, uid: 0, inode: 0, waiting: 1, backlog: 128 },
+      {
+        socketFamily: 6,
+        local: { address: "::", port: 80 },
+        ifIndex: 0,
+        uid: 0,
+        inode: 0,
+        waiting: 1,
+        backlog: 128,
+      },
     ]);
     const states = fake.requests.map((request) => socketRequest.decode(request).states);
     assert.deepEqual(states, [1 << 10, 1 << 10]);

@@ -9,7 +9,7 @@ import type {
 } from "../../../src/kernel/sockets.ts";
 import { joinSockets, type SocketLists, socketsOf } from "../../../src/services/status-sockets.ts";
 
-const common = { ifIndex: 0, uid: 0 };
+const common = { socketFamily: 4, ifIndex: 0, uid: 0 } as const;
 
 function listener(inode: number, local: string): MptcpListener {
   return { ...common, inode, local: address(local), waiting: 0, backlog: 128 };
