@@ -1,9 +1,8 @@
-import { closeSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
-import { dirname } from "node:path";
+import { readFileSync } from "node:fs";
 import * as v from "valibot";
 import type { Endpoint } from "../kernel/mptcp-pm.ts";
 import { endpointFlags } from "../kernel/mptcp-pm.ts";
-import { prepareRuntimeDirectory } from "./namespace.ts";
+import { replaceFile } from "./replace-file.ts";
 
 const flags = v.pipe(
   v.number(),
@@ -32,33 +31,8 @@ export function plainEndpoint(endpoint: Endpoint): v.InferInput<typeof endpointS
   return { ...endpoint, flags: endpoint.flags.value };
 }
 
-/** Replaces a file as a whole: a reader sees the old text or the new, never a part. */
 export function writeJson(file: string, value: unknown): void {
-  const temporary = `${file}.new`;
-  try {
-    const fd = openNew(temporary);
-    try {
-      writeSync(fd, JSON.stringify(value));
-    } finally {
-      closeSync(fd);
-    }
-    renameSync(temporary, file);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    const cause = error instanceof Error ? error.message : String(error);
-    throw new Error(`cannot write ${file}: ${cause}`, { cause: error });
-  }
-}
-
-/** Somebody may clean up under /run: then the directory is made again. */
-function openNew(file: string): number {
-  try {
-    return openSync(file, "w", 0o644);
-  } catch (error) {
-    if (!(error instanceof Error) || !("code" in error) || error.code !== "ENOENT") throw error;
-    prepareRuntimeDirectory(dirname(file));
-    return openSync(file, "w", 0o644);
-  }
+  replaceFile(file, JSON.stringify(value));
 }
 
 /**

@@ -66,6 +66,7 @@ export class MptcpPm {
   readonly #options: ConnectionOptions;
   readonly #eventConnections = new Set<NetlinkConnection>();
   #additionsAreSlow = false;
+  #connectionsAreSlowUntil = 0;
   #takesTokens: Promise<boolean> | undefined;
 
   /** FamilyNotFoundError: this kernel has no MPTCP (CONFIG_MPTCP). */
@@ -125,7 +126,7 @@ export class MptcpPm {
     if (this.#additionsAreSlow) return this.#family.request(what, pmMessage, request);
     const start = performance.now();
     const added = this.#family.requestNow(what, pmMessage, request);
-    this.#additionsAreSlow = performance.now() - start > SLOW_ADDITION;
+    this.#additionsAreSlow = performance.now() - start > SLOW;
     return added;
   }
 
@@ -194,7 +195,7 @@ export class MptcpPm {
   }): Promise<void> {
     const { token, ...local } = address;
     const what = `announce ${nameOf(local)} id ${local.id} to connection ${hex(token)}`;
-    return this.#change(what, command.announce, {
+    return this.#changeConnection(what, command.announce, {
       token,
       address: toAttributes({ ...local, flags: endpointFlags.of("signal") }),
     });
@@ -203,13 +204,13 @@ export class MptcpPm {
   /** Sends REMOVE_ADDR, and closes the subflows from that address. */
   remove({ token, id }: { token: number; id: number }): Promise<void> {
     const what = `withdraw address id ${id} from connection ${hex(token)}`;
-    return this.#change(what, command.remove, { token, localId: id });
+    return this.#changeConnection(what, command.remove, { token, localId: id });
   }
 
   /** Starts to connect; the event subflowEstablished says that it worked. `flags`: `backup` or none. */
   createSubflow(subflow: SubflowKey & { readonly flags?: Bits<EndpointFlag> }): Promise<void> {
     const { token, local, remote, flags } = subflow;
-    return this.#change(`create ${describe(subflow)}`, command.subflowCreate, {
+    return this.#changeConnection(`create ${describe(subflow)}`, command.subflowCreate, {
       token,
       address: toAttributes(flags === undefined ? local : { ...local, flags }),
       remote: toAttributes(remote),
@@ -219,13 +220,13 @@ export class MptcpPm {
   destroySubflow(subflow: SubflowKey): Promise<void> {
     const { token, local, remote } = subflow;
     const ends = { token, address: toAttributes(local), remote: toAttributes(remote) };
-    return this.#change(`destroy ${describe(subflow)}`, command.subflowDestroy, ends);
+    return this.#changeConnection(`destroy ${describe(subflow)}`, command.subflowDestroy, ends);
   }
 
   /** Sends MP_PRIO: `backup` or none. */
   setSubflowFlags(subflow: SubflowKey & { readonly flags: Bits<EndpointFlag> }): Promise<void> {
     const { token, local, remote, flags } = subflow;
-    return this.#change(`set flags of ${describe(subflow)}`, command.setFlags, {
+    return this.#changeConnection(`set flags of ${describe(subflow)}`, command.setFlags, {
       token,
       address: toAttributes({ ...local, flags }),
       remote: toAttributes(remote),
@@ -291,6 +292,23 @@ export class MptcpPm {
       );
   }
 
+  /**
+   * A command for one connection, which the kernel is quick to carry out, unless its program holds the socket; then those
+   * of the next second go by the pool.
+   */
+  #changeConnection(
+    what: string,
+    number: number,
+    attributes: Omit<Encodable<typeof pmMessage>, "command">,
+  ): Promise<void> {
+    const start = performance.now();
+    if (start < this.#connectionsAreSlowUntil) return this.#change(what, number, attributes);
+    const done = this.#family.requestNow(what, pmMessage, { command: number, ...attributes });
+    const end = performance.now();
+    if (end - start > SLOW) this.#connectionsAreSlowUntil = end + SLOW_FOR;
+    return done;
+  }
+
   #change(
     what: string,
     number: number,
@@ -304,7 +322,8 @@ export class MptcpPm {
  * Milliseconds. To add an endpoint the kernel visits every MPTCP connection of the namespace: of few, that takes less
  * than handing the request to a thread; once it took longer, the event loop does not wait for it again.
  */
-const SLOW_ADDITION = 2;
+const SLOW = 2;
+const SLOW_FOR = 1000;
 
 /** What SET_FLAGS takes notice of (net/mptcp/pm_kernel.c, mptcp_pm_nl_set_flags). */
 const changeable = endpointFlags.of("backup", "fullmesh");

@@ -1,0 +1,131 @@
+import type { MptcpPm } from "../kernel/mptcp-pm.ts";
+import { KernelError } from "../netlink/errors.ts";
+import type { IdentifiedAddress } from "./address-ids.ts";
+import { type Connection, type ConnectionChange, tokenText } from "./connection.ts";
+import { ConnectionError } from "./errors.ts";
+import type { IdBook } from "./id-book.ts";
+import type { Listeners, OpenListener } from "./listeners.ts";
+import type { ConnectionRecord } from "./record.ts";
+
+export type AnnouncingKernel = Pick<MptcpPm, "announce" | "remove">;
+
+/** An address of this host as the peer is told of it. `port` 0: that of the initial subflow. */
+export type Announcement = IdentifiedAddress;
+
+export interface AnnounceOptions {
+  readonly address: string;
+  /** The port to connect to. Without one: that of the initial subflow. 0, with `listen`: any that is free. */
+  readonly port?: number | undefined;
+  /** The interface that subflows to the address are bound to. */
+  readonly ifIndex?: number | undefined;
+  /** Opens a listening socket there, for where no program does; it is closed as soon as it is of no use. */
+  readonly listen?: boolean | undefined;
+  /** When this is aborted, the listening socket is closed. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Announces addresses of this host to peers (ADD_ADDR), and withdraws them (REMOVE_ADDR). */
+export class Announcements {
+  readonly #kernel: AnnouncingKernel;
+  readonly #ids: IdBook;
+  readonly #listeners: Listeners;
+  readonly #open = new Map<Connection, Map<number, OpenListener>>();
+
+  constructor(kernel: AnnouncingKernel, ids: IdBook, listeners: Listeners) {
+    this.#kernel = kernel;
+    this.#ids = ids;
+    this.#listeners = listeners;
+  }
+
+  /** Throws KernelError, SystemError where it cannot listen, ConnectionError where all ids are taken. */
+  async announce(connection: ConnectionRecord, options: AnnounceOptions): Promise<Announcement> {
+    const { address, listen = false, signal, ifIndex } = options;
+    const what = `announce ${address} to connection ${tokenText(connection.token)}`;
+    signal?.throwIfAborted();
+    const listener = listen
+      ? this.#listeners.open(address, options.port ?? connection.local.port)
+      : undefined;
+    const port = options.port === undefined ? 0 : (listener?.port ?? options.port);
+    try {
+      return await this.#ids.use(connection, { address, port }, what, async (id) => {
+        const bound = ifIndex === undefined ? {} : { ifIndex };
+        await this.#kernel.announce({
+          token: connection.token,
+          address,
+          id,
+          ...(port && { port }),
+          ...bound,
+        });
+        if (listener !== undefined) this.#keep(connection, id, listener, signal);
+        return { address, port, id };
+      });
+    } catch (error) {
+      listener?.close();
+      throw error;
+    }
+  }
+
+  /** The kernel closes the subflows of that address as well. ENOENT: it has no id. */
+  async withdraw(
+    connection: ConnectionRecord,
+    target: { readonly id: number } | { readonly address: string; readonly port?: number | undefined },
+  ): Promise<void> {
+    const ids = this.#ids.of(connection);
+    const id = "id" in target ? target.id : ids.find(target.address, target.port);
+    if (id === undefined) {
+      const shown = "address" in target ? target.address : "address";
+      const what = `withdraw ${shown} from connection ${tokenText(connection.token)}`;
+      throw new ConnectionError(what, "ENOENT", "it was not announced and no subflow goes from it");
+    }
+    await this.#remove(connection, id);
+    const entry = ids.addressOf(id);
+    if (entry !== undefined && id !== 0) ids.release(entry.address, entry.port);
+    this.#drop(connection, id);
+  }
+
+  noticed(change: ConnectionChange): void {
+    if (change.type !== "connectionClosed") return;
+    for (const id of this.#open.get(change.connection)?.keys() ?? []) this.#drop(change.connection, id);
+  }
+
+  async #remove(connection: ConnectionRecord, id: number): Promise<void> {
+    const { token } = connection;
+    try {
+      await this.#kernel.remove({ token, id });
+    } catch (error) {
+      const known = this.#ids.of(connection).addressOf(id);
+      if (!(error instanceof KernelError) || !/not found/.test(error.reason) || known === undefined)
+        throw error;
+      // Whoever closes one of several subflows of an address takes it off the kernel's list, and only what is on that
+      // list can be withdrawn (net/mptcp/pm_userspace.c, mptcp_userspace_pm_delete_local_addr).
+      const { address, port } = known;
+      await this.#kernel.announce({ token, address, id, ...(port && { port }) });
+      await this.#kernel.remove({ token, id });
+    }
+  }
+
+  #keep(
+    connection: ConnectionRecord,
+    id: number,
+    listener: OpenListener,
+    signal: AbortSignal | undefined,
+  ): void {
+    // The connection may have ended while the kernel was asked.
+    if (connection.state === "closed" || signal?.aborted) {
+      listener.close();
+      return;
+    }
+    const own = this.#open.get(connection) ?? new Map<number, OpenListener>();
+    own.get(id)?.close();
+    own.set(id, listener);
+    this.#open.set(connection, own);
+    signal?.addEventListener("abort", () => this.#drop(connection, id), { once: true });
+  }
+
+  #drop(connection: Connection, id: number): void {
+    const own = this.#open.get(connection);
+    own?.get(id)?.close();
+    own?.delete(id);
+    if (own?.size === 0) this.#open.delete(connection);
+  }
+}

@@ -1,0 +1,194 @@
+import { appendFileSync, readFileSync } from "node:fs";
+import * as v from "valibot";
+import { replaceFile } from "../endpoints/replace-file.ts";
+import { messageOf } from "../log/text.ts";
+import type { AnnouncedAddress, Connection, ConnectionChange } from "./connection.ts";
+import type { FoundConnection } from "./found.ts";
+import type { Facts } from "./table.ts";
+
+export interface CheckpointOptions {
+  readonly file: string;
+  readonly bootId: string;
+  /** All connections, to write the file anew when it is mostly about those that are gone. */
+  readonly connections: Iterable<Connection> & { readonly size: number };
+  /** Told when the file cannot be read or written: what it should hold will be unknown after a restart. */
+  readonly warn: (message: string) => void;
+}
+
+/**
+ * Remembers what the kernel tells of a connection only once, for the time after a restart. A line for each fact, appended
+ * before the event loop turns again, so that a daemon that is killed loses nothing that it has acted on.
+ */
+export class Checkpoint {
+  readonly #options: CheckpointOptions;
+  #facts: Map<number, StoredConnection> | undefined;
+  #pending: string[] = [];
+  #lines = 0;
+  #failed = false;
+
+  constructor(options: CheckpointOptions) {
+    this.#options = options;
+  }
+
+  /** Reads what another process, or another thread, has left. */
+  load(): void {
+    const { file, bootId, warn } = this.#options;
+    this.#facts = new Map();
+    try {
+      const [header = "", ...lines] = readFileSync(file, "utf8").split("\n");
+      if (!v.is(headerSchema(bootId), parse(header))) return;
+      for (const line of lines) apply(this.#facts, parse(line));
+    } catch (error) {
+      if (error instanceof Error && "code" in error && error.code === "ENOENT") return;
+      warn(`${file} cannot be used: ${messageOf(error)}`);
+    }
+  }
+
+  /** What was left of a connection that sock_diag shows. */
+  factsOf({ token, local, remote }: FoundConnection): Facts | undefined {
+    const stored = this.#facts?.get(token);
+    // Tokens are random, and may come back.
+    const isSame = stored?.localPort === local.port && stored.remotePort === remote.port;
+    return isSame ? stored : undefined;
+  }
+
+  /** Begins a file of our own, with the connections that there are; what was left is no longer needed. */
+  begin(): void {
+    this.#facts = undefined;
+    this.#rewrite();
+  }
+
+  record(change: ConnectionChange): void {
+    const line = lineOf(change);
+    if (line === undefined || this.#facts !== undefined) return;
+    if (this.#pending.length === 0) setImmediate(() => this.flush());
+    this.#pending.push(line);
+  }
+
+  /** Writes what is pending. */
+  flush(): void {
+    if (this.#pending.length === 0) return;
+    this.#lines += this.#pending.length;
+    // What is pending is in the table, too.
+    if (this.#lines > LINES_BEFORE_REWRITE && this.#lines > 4 * this.#options.connections.size)
+      this.#rewrite();
+    else this.#write(() => appendFileSync(this.#options.file, `${this.#pending.join("\n")}\n`));
+    this.#pending = [];
+  }
+
+  #rewrite(): void {
+    const { file, bootId, connections } = this.#options;
+    const lines = [JSON.stringify(["mptcpd connections", VERSION, bootId])];
+    for (const connection of connections) lines.push(...linesOf(connection));
+    this.#lines = lines.length;
+    this.#pending = [];
+    this.#write(() => replaceFile(file, `${lines.join("\n")}\n`));
+  }
+
+  #write(write: () => void): void {
+    try {
+      write();
+      this.#failed = false;
+    } catch (error) {
+      if (!this.#failed)
+        this.#options.warn(`${messageOf(error)}; a restart will not know all of its connections`);
+      this.#failed = true;
+    }
+  }
+}
+
+const VERSION = 1;
+const LINES_BEFORE_REWRITE = 10_000;
+
+interface StoredConnection extends Facts {
+  readonly localPort: number;
+  readonly remotePort: number;
+}
+
+const token = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffffffff));
+const port = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff));
+const id = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xff));
+const known = v.union([v.boolean(), v.literal("unknown")]);
+
+const headerSchema = (bootId: string) =>
+  v.tuple([v.literal("mptcpd connections"), v.literal(VERSION), v.literal(bootId)]);
+const opened = v.tuple([v.literal("opened"), token, port, port, known, known, v.boolean()]);
+const announced = v.tuple([v.literal("announced"), token, id, v.string(), port]);
+const withdrawn = v.tuple([v.literal("withdrawn"), token, id]);
+const closed = v.tuple([v.literal("closed"), token]);
+type Line =
+  | v.InferOutput<typeof opened>
+  | v.InferOutput<typeof announced>
+  | v.InferOutput<typeof withdrawn>
+  | v.InferOutput<typeof closed>;
+
+function linesOf(connection: Connection): string[] {
+  return [open(connection), ...connection.announced.map((address) => announce(connection, address))];
+}
+
+function lineOf(change: ConnectionChange): string | undefined {
+  const { connection } = change;
+  switch (change.type) {
+    case "newConnection":
+    // The confirmation may tell more than the beginning.
+    case "connectionEstablished":
+      return open(connection);
+    case "connectionClosed":
+      return JSON.stringify(["closed", connection.token] satisfies Line);
+    case "newAddress":
+      return announce(connection, change.address);
+    case "addressRemoved":
+      return JSON.stringify(["withdrawn", connection.token, change.address.id] satisfies Line);
+    default:
+      return undefined;
+  }
+}
+
+function open({ token, local, remote, serverSide, denyJoinId0, announcedIsComplete }: Connection): string {
+  return JSON.stringify([
+    "opened",
+    token,
+    local.port,
+    remote.port,
+    serverSide,
+    denyJoinId0,
+    announcedIsComplete,
+  ] satisfies Line);
+}
+
+function announce({ token }: Connection, { id, address, port }: AnnouncedAddress): string {
+  return JSON.stringify(["announced", token, id, address, port] satisfies Line);
+}
+
+function apply(facts: Map<number, StoredConnection>, line: unknown): void {
+  if (v.is(opened, line)) {
+    const [, token, localPort, remotePort, serverSide, denyJoinId0, announcedIsComplete] = line;
+    const before = facts.get(token)?.announced ?? [];
+    const ports = { localPort, remotePort };
+    facts.set(token, { ...ports, serverSide, denyJoinId0, announced: before, announcedIsComplete });
+  } else if (v.is(closed, line)) facts.delete(line[1]);
+  else if (v.is(announced, line)) {
+    const [, token, id, address, port] = line;
+    replaceAnnounced(facts, token, id, [{ id, address, port }]);
+  } else if (v.is(withdrawn, line)) replaceAnnounced(facts, line[1], line[2], []);
+}
+
+function replaceAnnounced(
+  facts: Map<number, StoredConnection>,
+  token: number,
+  id: number,
+  by: readonly AnnouncedAddress[],
+): void {
+  const stored = facts.get(token);
+  if (stored === undefined) return;
+  facts.set(token, { ...stored, announced: [...stored.announced.filter((other) => other.id !== id), ...by] });
+}
+
+/** The last line may be cut short; of that connection less is known then. */
+function parse(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,78 @@
+import type { AnnouncedAddress, Connection, Known, Place, SocketAddress, Subflow } from "./connection.ts";
+
+/** A subflow as the table keeps it; `Subflow` is what others see of it. */
+export class SubflowRecord implements Subflow {
+  readonly remote: SocketAddress;
+  readonly localId: number;
+  readonly initial: boolean;
+  /** It belongs to an IPv6 socket though its addresses are IPv4: the kernel wants them as ::ffff:a.b.c.d. */
+  mapped: boolean;
+  local: SocketAddress;
+  remoteId: number;
+  state: Subflow["state"];
+  ifIndex: number;
+  localBackup: boolean;
+  remoteBackup: boolean;
+  /** The last listing of sockets did not have it. */
+  missed = false;
+
+  constructor(given: Omit<Subflow, "backup"> & { readonly mapped: boolean }) {
+    this.local = given.local;
+    this.remote = given.remote;
+    this.localId = given.localId;
+    this.remoteId = given.remoteId;
+    this.state = given.state;
+    this.initial = given.initial;
+    this.ifIndex = given.ifIndex;
+    this.localBackup = given.localBackup;
+    this.remoteBackup = given.remoteBackup;
+    this.mapped = given.mapped;
+  }
+
+  get backup(): boolean {
+    return this.localBackup || this.remoteBackup;
+  }
+}
+
+export const noSubflows: readonly SubflowRecord[] = [];
+export const noAddresses: readonly AnnouncedAddress[] = [];
+
+/** A connection as the table keeps it. There may be a hundred thousand: no member that is not needed. */
+export class ConnectionRecord implements Connection {
+  readonly token: number;
+  readonly local: SocketAddress;
+  readonly remote: SocketAddress;
+  state: Connection["state"] = "created";
+  serverSide: Known<boolean> = "unknown";
+  denyJoinId0: Known<boolean> = "unknown";
+  pathManager: Connection["pathManager"] = "unknown";
+  subflows: readonly SubflowRecord[] = noSubflows;
+  announced: readonly AnnouncedAddress[] = noAddresses;
+  announcedIsComplete = false;
+  /** The last listing of sockets did not have it. */
+  missed = false;
+
+  constructor(token: number, local: SocketAddress, remote: SocketAddress) {
+    this.token = token;
+    this.local = local;
+    this.remote = remote;
+  }
+
+  uses(place: Place): boolean {
+    return this.subflows.some(({ local }) => isAt(local.address, place));
+  }
+
+  add(subflow: SubflowRecord): void {
+    this.subflows = [...this.subflows, subflow];
+  }
+
+  remove(subflow: SubflowRecord): void {
+    this.subflows = this.subflows.filter((other) => other !== subflow);
+  }
+}
+
+function isAt(address: string, place: Place): boolean {
+  if (typeof place === "string") return place === address;
+  if ("address" in place) return place.address === address;
+  return place.addresses.some((other) => other.address === address);
+}

@@ -1,0 +1,32 @@
+import { closeSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { prepareRuntimeDirectory } from "./namespace.ts";
+
+/** Replaces a file of the runtime directory as a whole: a reader sees the old text or the new, never a part. */
+export function replaceFile(file: string, text: string): void {
+  const temporary = `${file}.new`;
+  try {
+    const fd = openNew(temporary);
+    try {
+      writeFileSync(fd, text);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, file);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    const cause = error instanceof Error ? error.message : String(error);
+    throw new Error(`cannot write ${file}: ${cause}`, { cause: error });
+  }
+}
+
+/** Somebody may clean up under /run: then the directory is made again. */
+function openNew(file: string): number {
+  try {
+    return openSync(file, "w", 0o644);
+  } catch (error) {
+    if (!(error instanceof Error) || !("code" in error) || error.code !== "ENOENT") throw error;
+    prepareRuntimeDirectory(dirname(file));
+    return openSync(file, "w", 0o644);
+  }
+}
