@@ -4,6 +4,8 @@
 //   dist/libmptcpwrap.so     what the launcher loads into other programs
 //   dist/asan/               the same three under AddressSanitizer (--asan)
 //   dist/mptcpd.js, …        each program bundled into one file
+//   dist/plugin-thread.js    the thread of the path managers, and dist/plugin-hooks.js, how their modules are loaded
+//   dist/lib/, dist/types/   the library that they import as "mptcpd", and its types
 //   build/                   src, test and bench type-checked and compiled file by file, for the tests
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
@@ -46,6 +48,8 @@ for (const native of natives) {
   if (options.asan) buildNative(native, join(root, "dist/asan", native.output), asanFlags);
 }
 bundlePrograms();
+bundleLibrary();
+declareTypes();
 if (!options["programs-only"]) compile();
 
 function buildNative({ directory, flags, usesNode = false }, output, extraFlags) {
@@ -79,27 +83,50 @@ function headersOfNode() {
 }
 
 function bundlePrograms() {
-  const options = {
-    absWorkingDir: root,
-    entryPoints: Object.fromEntries(programs.map((name) => [name, `src/${name}/main.ts`])),
-    outdir: "dist",
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    target: "node20.19",
-    sourcemap: true,
-    logLevel: "warning",
-    // Bundled CommonJS (commander) calls require for Node's own modules.
-    banner: {
-      js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+  bundle({ entryPoints: Object.fromEntries(programs.map((name) => [name, `src/${name}/main.ts`])) });
+}
+
+// The thread and what its plugins import have one copy of everything, so that they speak of the same classes.
+function bundleLibrary() {
+  rmSync(join(root, "dist/lib"), { recursive: true, force: true });
+  const library = readdirSync(join(root, "src/library")).map((name) => name.replace(/\.ts$/, ""));
+  bundle({
+    entryPoints: {
+      "plugin-thread": "src/mptcpd/plugin-thread.ts",
+      "plugin-hooks": "src/plugins/module-hooks.ts",
+      ...Object.fromEntries(library.map((name) => [`lib/${name}`, `src/library/${name}.ts`])),
     },
-  };
+    splitting: true,
+    chunkNames: "lib/shared-[hash]",
+  });
+}
+
+function bundle(options) {
   try {
-    buildSync(options);
+    buildSync({
+      absWorkingDir: root,
+      outdir: "dist",
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      target: "node20.19",
+      sourcemap: true,
+      logLevel: "warning",
+      // Bundled CommonJS (commander) calls require for Node's own modules.
+      banner: {
+        js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+      },
+      ...options,
+    });
   } catch {
     // esbuild has said what and where.
     process.exit(1);
   }
+}
+
+function declareTypes() {
+  rmSync(join(root, "dist/types"), { recursive: true, force: true });
+  run(join(root, "node_modules/.bin/tsc"), ["-p", join(root, "tsconfig.types.json")]);
 }
 
 function compile() {

@@ -132,6 +132,15 @@ static napi_value execute(napi_env env, napi_callback_info info) {
 	return number(env, -error);
 }
 
+/* exitNow(status): never returns; unlike exit(3), it waits for no thread */
+static napi_value exit_now(napi_env env, napi_callback_info info) {
+	napi_value arguments[1];
+	int32_t status;
+	TRY(env, get_arguments(env, info, 1, arguments));
+	TRY(env, napi_get_value_int32(env, arguments[0], &status));
+	_exit(status);
+}
+
 /* The address of "192.0.2.1", "2001:db8::1" or "fe80::1%eth0" and a port: 0 | -errno */
 static int parse_address(const char *text, uint32_t port, struct sockaddr_storage *address, socklen_t *length) {
 	struct addrinfo *found, hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM};
@@ -334,6 +343,7 @@ napi_status define_system(napi_env env, napi_value exports) {
 		{"networkNamespaceCookie", network_namespace_cookie},
 		{"enterNetworkNamespace", enter_network_namespace},
 		{"execute", execute},
+		{"exitNow", exit_now},
 		{"streamListen", stream_listen},
 		{"streamConnect", stream_connect},
 		{"localPort", local_port},

@@ -11,9 +11,16 @@ export type NotifyFlag = NameOf<typeof notifyFlags>;
 export interface Config {
   readonly log: LogDestination;
   readonly pluginDirectory: string;
-  readonly pathManager: string | undefined;
+  /** Plugins that connections belong to; none: to the first by priority. */
+  readonly pathManagers: readonly string[];
   /** Names of plugins, in their order; undefined = all that the directory holds. */
   readonly loadPlugins: readonly string[] | undefined;
+  /** The [plugin NAME] sections, by name. */
+  readonly plugins: ReadonlyMap<string, PluginSection>;
+  /** A plugin is stopped after so many faults. */
+  readonly pluginFaults: number;
+  /** What net.mptcp.path_manager is set to: `auto`, what the plugins need; `keep`, nothing. */
+  readonly kernelPathManager: "auto" | "kernel" | "userspace" | "keep";
   /** The flags of an endpoint whose rule names none. */
   readonly addressFlags: Bits<EndpointFlag>;
   readonly notifyFlags: Bits<NotifyFlag>;
@@ -49,6 +56,16 @@ export interface PathRule {
   readonly bypassTunnel: boolean;
 }
 
+/** A [plugin NAME] section: its keys mean what the plugin says. */
+export interface PluginSection {
+  readonly file: string;
+  /** Of its header. */
+  readonly line: number;
+  readonly entries: readonly { readonly key: string; readonly value: string; readonly line: number }[];
+  /** The program that is the plugin, with its arguments; undefined: a module. */
+  readonly exec: readonly [string, ...string[]] | undefined;
+}
+
 export const defaultConfigFile = "/etc/mptcpd/mptcpd.conf";
 
 const libraryDirectories: Readonly<Record<string, string>> = {
@@ -77,8 +94,11 @@ export const containerRule: PathRule = {
 export const defaultConfig: Config = {
   log: "stderr",
   pluginDirectory: defaultPluginDirectory,
-  pathManager: undefined,
+  pathManagers: [],
   loadPlugins: undefined,
+  plugins: new Map(),
+  pluginFaults: 10,
+  kernelPathManager: "auto",
   addressFlags: endpointFlags.of("subflow"),
   notifyFlags: notifyFlags.of("existing"),
   onStop: "keep",

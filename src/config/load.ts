@@ -1,3 +1,4 @@
+import * as v from "valibot";
 import {
   type Config,
   containerRule,
@@ -5,16 +6,18 @@ import {
   defaultConfigFile,
   notifyFlags,
   type PathRule,
+  type PluginSection,
 } from "./config.ts";
 import { ConfigError } from "./error.ts";
 import { readConfigFile } from "./file.ts";
 import { type IniSection, parseIni } from "./ini.ts";
 import { core, type Fault, path, readSection, toRule } from "./schema.ts";
+import { commandLine } from "./values.ts";
 import { nearest, quote } from "./words.ts";
 
 /** What the command line sets; it wins over the file. */
 export type Overrides = Partial<
-  Pick<Config, "log" | "pluginDirectory" | "pathManager" | "loadPlugins" | "addressFlags" | "notifyFlags">
+  Pick<Config, "log" | "pluginDirectory" | "pathManagers" | "loadPlugins" | "addressFlags" | "notifyFlags">
 >;
 
 export interface LoadedConfig {
@@ -67,6 +70,7 @@ class ConfigReader {
   readonly warnings: Fault[] = [];
   readonly #file: string;
   readonly #rules: { readonly rule: PathRule; readonly section: IniSection }[] = [];
+  readonly #plugins = new Map<string, PluginSection>();
   #settings: Partial<Config> = {};
 
   constructor(file: string) {
@@ -75,7 +79,7 @@ class ConfigReader {
 
   config(): Config {
     const paths = this.#rules.length > 0 ? this.#rules.map(({ rule }) => rule) : [containerRule];
-    return { ...defaultConfig, ...this.#settings, paths };
+    return { ...defaultConfig, ...this.#settings, paths, plugins: this.#plugins };
   }
 
   read(section: IniSection): void {
@@ -83,12 +87,8 @@ class ConfigReader {
     const named = name !== undefined && rest.length === 0 && /^[A-Za-z0-9_.-]+$/.test(name);
     if (section.name === "core") this.#readCore(section);
     else if (kind === "path" && named) this.#readPath(name, section);
-    else if (kind === "plugin" && named) {
-      this.#warn(
-        section,
-        `[${section.name}] has no effect: this version hosts no plugins beyond the built-in ones`,
-      );
-    } else this.#unknownSection(kind, section);
+    else if (kind === "plugin" && named) this.#readPlugin(name, section);
+    else this.#unknownSection(kind, section);
   }
 
   /** Checks what a rule says against what else is in force; needs the whole file and the command line. */
@@ -130,12 +130,16 @@ class ConfigReader {
     this.#settings = {
       ...(values.log !== undefined && { log: values.log }),
       ...(values["plugin-dir"] !== undefined && { pluginDirectory: values["plugin-dir"] }),
-      ...(values["path-manager"] !== undefined && { pathManager: values["path-manager"] }),
+      ...(values["path-manager"] !== undefined && { pathManagers: values["path-manager"] }),
       ...(values["load-plugins"] !== undefined && { loadPlugins: values["load-plugins"] }),
       ...(values["addr-flags"] !== undefined && { addressFlags: values["addr-flags"] }),
       ...(values["notify-flags"] !== undefined && { notifyFlags: values["notify-flags"] }),
       ...(values["on-stop"] !== undefined && { onStop: values["on-stop"] }),
       ...(values["removal-delay"] !== undefined && { removalDelay: values["removal-delay"] }),
+      ...(values["plugin-faults"] !== undefined && { pluginFaults: values["plugin-faults"] }),
+      ...(values["kernel-path-manager"] !== undefined && {
+        kernelPathManager: values["kernel-path-manager"],
+      }),
     };
   }
 
@@ -145,6 +149,20 @@ class ConfigReader {
     if (values !== undefined) {
       this.#rules.push({ rule: toRule(name, `${this.#file}:${section.line}`, values), section });
     }
+  }
+
+  /** Its keys are the plugin's to judge, but for the one that says what the plugin is. */
+  #readPlugin(name: string, { line, entries }: IniSection): void {
+    const given = entries.find(({ key }) => key === "exec");
+    const exec = given && v.safeParse(commandLine, given.value);
+    for (const { message } of exec?.issues ?? [])
+      this.#fail({ line: given?.line ?? line }, `exec: ${message}`);
+    this.#plugins.set(name, {
+      file: this.#file,
+      line,
+      entries: entries.filter((entry) => entry !== given),
+      exec: exec?.success ? exec.output : undefined,
+    });
   }
 
   /** A section of somebody else's is ignored, as upstream does; one of ours that is misspelt is not. */

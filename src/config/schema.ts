@@ -5,6 +5,7 @@ import {
   addressFlags,
   globs,
   integer,
+  kernelPathManager,
   list,
   logDestination,
   nonEmpty,
@@ -21,12 +22,14 @@ import { all, nearest } from "./words.ts";
 export const core = v.object({
   log: v.exactOptional(logDestination),
   "plugin-dir": v.exactOptional(nonEmpty),
-  "path-manager": v.exactOptional(nonEmpty),
+  "path-manager": v.exactOptional(list),
   "addr-flags": v.exactOptional(addressFlags),
   "notify-flags": v.exactOptional(notifyFlagList),
   "load-plugins": v.exactOptional(list),
   "on-stop": v.exactOptional(onStop),
   "removal-delay": v.exactOptional(seconds),
+  "plugin-faults": v.exactOptional(integer(1, 1000)),
+  "kernel-path-manager": v.exactOptional(kernelPathManager),
 });
 
 /** The keys of [path NAME]. */
@@ -47,15 +50,18 @@ export interface Fault {
   readonly message: string;
 }
 
-/** What a section says, by its schema; undefined when a value is faulty. Keys that the schema lacks come apart. */
-export function readSection<Entries extends v.ObjectEntries>(
-  schema: v.ObjectSchema<Entries, undefined>,
+/**
+ * What a section says, by its schema; undefined when a value is faulty. Keys that the schema lacks come apart, if it is one
+ * of an object.
+ */
+export function readSection<Schema extends v.GenericSchema>(
+  schema: Schema,
   section: IniSection,
-): { values: v.InferOutput<typeof schema> | undefined; faults: Fault[]; unknownKeys: Fault[] } {
-  const known = Object.keys(schema.entries);
+): { values: v.InferOutput<Schema> | undefined; faults: Fault[]; unknownKeys: Fault[] } {
+  const known = keysOf(schema);
   const unknownKeys = section.entries
-    .filter(({ key }) => !known.includes(key))
-    .map(({ key, line }) => ({ line, message: unknownKey(key, section, known) }));
+    .filter(({ key }) => known !== undefined && !known.includes(key))
+    .map(({ key, line }) => ({ line, message: unknownKey(key, section, known ?? []) }));
   const result = v.safeParse(
     schema,
     Object.fromEntries(section.entries.map(({ key, value }) => [key, value])),
@@ -64,9 +70,15 @@ export function readSection<Entries extends v.ObjectEntries>(
   const faults = result.issues.map((issue) => {
     const key = issue.path?.[0]?.key;
     const line = section.entries.find((entry) => entry.key === key)?.line ?? section.line;
-    return { line, message: `${String(key)}: ${issue.message}` };
+    return { line, message: `${key === undefined ? "" : `${String(key)}: `}${issue.message}` };
   });
   return { values: undefined, faults, unknownKeys };
+}
+
+function keysOf(schema: v.GenericSchema): string[] | undefined {
+  if (!("entries" in schema)) return undefined;
+  const { entries } = schema;
+  return typeof entries === "object" && entries !== null ? Object.keys(entries) : undefined;
 }
 
 /** The rule that a [path NAME] section gives; `source` is "FILE:LINE". */

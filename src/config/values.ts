@@ -14,6 +14,7 @@ export const logDestination = v.picklist(logDestinations, (issue) =>
   unknownWord(issue.input, logDestinations),
 );
 export const onStop = oneOf(["keep", "remove"]);
+export const kernelPathManager = oneOf(["auto", "kernel", "userspace", "keep"]);
 export const yesOrNo = v.pipe(
   oneOf(["yes", "no"]),
   v.transform((word) => word === "yes"),
@@ -78,6 +79,19 @@ export const addressFlags = v.pipe(
 
 /** `notify-flags`; may be empty. */
 export const notifyFlagList = bitsOf(notifyFlags, notifyFlags.names);
+
+/** A program, by its whole path, and its arguments; parted by blanks, without quotes and without a shell. */
+export const commandLine = v.pipe(
+  v.string(),
+  v.rawTransform<string, [string, ...string[]]>(({ dataset, addIssue, NEVER }) => {
+    const [program, ...rest] = dataset.value.trim().split(/[ \t]+/);
+    if (program?.startsWith("/")) return [program, ...rest];
+    addIssue({
+      message: `${quote(dataset.value)} does not begin with the whole path of a program, as /usr/libexec/my-manager`,
+    });
+    return NEVER;
+  }),
+);
 
 const secondsRange = "allowed are 0 to 86400, fractions such as 0.5 too";
 

@@ -25,6 +25,7 @@ export const ledgerSchema = v.object({
   endpoints: v.array(endpointSchema),
   limits: v.optional(v.object({ found: limits, ours: v.array(limits) })),
   capacity: v.optional(v.number()),
+  pathManager: v.optional(v.object({ found: v.string(), ours: v.string() })),
 });
 
 export function plainEndpoint(endpoint: Endpoint): v.InferInput<typeof endpointSchema> {

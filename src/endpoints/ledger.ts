@@ -12,6 +12,12 @@ export interface LimitsRecord {
   readonly ours: readonly Limits[];
 }
 
+export interface PathManagerRecord {
+  /** As the administrator had it. */
+  readonly found: string;
+  readonly ours: string;
+}
+
 export interface LedgerOptions {
   readonly directory: string;
   readonly namespace: NamespaceIdentity;
@@ -33,6 +39,7 @@ export class Ledger {
   #endpoints: readonly Endpoint[] = [];
   #limits: LimitsRecord | undefined;
   #capacity: number | undefined;
+  #pathManager: PathManagerRecord | undefined;
 
   /** Reads the ledger of a namespace, or begins one. */
   constructor({ directory, namespace, warn, readOnly = false }: LedgerOptions) {
@@ -45,6 +52,7 @@ export class Ledger {
       this.#endpoints = state.endpoints;
       this.#limits = state.limits;
       this.#capacity = state.capacity;
+      this.#pathManager = state.pathManager;
     } catch (error) {
       const cause = error instanceof Error ? error.message : String(error);
       warn(
@@ -64,6 +72,11 @@ export class Ledger {
   /** How many endpoints the kernel holds at most, once it has refused one. */
   get capacity(): number | undefined {
     return this.#capacity;
+  }
+
+  /** net.mptcp.path_manager, if we have set it. */
+  get pathManager(): PathManagerRecord | undefined {
+    return this.#pathManager;
   }
 
   /** Whether an endpoint of the kernel's is ours: id, address, port, interface and flags are as we recorded them. */
@@ -100,6 +113,11 @@ export class Ledger {
     this.#write();
   }
 
+  recordPathManager(record: PathManagerRecord | undefined): void {
+    this.#pathManager = record;
+    this.#write();
+  }
+
   #write(): void {
     if (this.#readOnly) return;
     const state: v.InferInput<typeof ledgerSchema> = {
@@ -108,6 +126,7 @@ export class Ledger {
       endpoints: this.#endpoints.map(plainEndpoint),
       limits: this.#limits && { ...this.#limits, ours: [...this.#limits.ours] },
       capacity: this.#capacity,
+      pathManager: this.#pathManager,
     };
     writeJson(this.#file, state);
   }

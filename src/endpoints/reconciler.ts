@@ -5,6 +5,7 @@ import type { Network } from "../network/network.ts";
 import { interfaceName } from "../network/network.ts";
 import type { Decision } from "../policy/decision.ts";
 import { decide, desiredEndpoints } from "../policy/policy.ts";
+import type { WantedEndpoints } from "../policy/wanted.ts";
 import type { Clock, Timer } from "./clock.ts";
 import { Holds } from "./holds.ts";
 import type { Ledger } from "./ledger.ts";
@@ -19,6 +20,8 @@ export interface ReconcilerOptions {
   readonly ledger: Ledger;
   readonly network: () => Network;
   readonly config: () => Config;
+  /** The endpoints that are wanted of a network; undefined: it is not known yet, and nothing is done. */
+  readonly wanted: (network: Network, config: Config) => WantedEndpoints | undefined;
   readonly log: Logger;
   readonly clock: Clock;
   /** Called before each full reading of the kernel, so at least every 30 s. */
@@ -93,7 +96,7 @@ export class Reconciler {
   /** What a run would do now. Changes nothing. */
   async preview(): Promise<Preview> {
     await this.#read();
-    const { decisions, steps } = this.#decide();
+    const { decisions, steps } = this.#decide() ?? { decisions: [], steps: [] };
     return { decisions, steps, limits: this.#limits.wanted(desiredEndpoints(decisions)) };
   }
 
@@ -126,7 +129,9 @@ export class Reconciler {
 
   async #pass(): Promise<void> {
     if (this.#stale) await this.#read();
-    const { decisions, steps } = this.#decide();
+    const decided = this.#decide();
+    if (decided === undefined) return;
+    const { decisions, steps } = decided;
     this.#options.onDecisions?.(decisions);
     // One command that fails must not keep the others back.
     const errors: unknown[] = [];
@@ -152,13 +157,15 @@ export class Reconciler {
     this.#schedule("period", PERIOD, () => this.resync());
   }
 
-  #decide(): { decisions: readonly Decision[]; steps: readonly Step[] } {
+  #decide(): { decisions: readonly Decision[]; steps: readonly Step[] } | undefined {
     const config = this.#options.config();
     const network = this.#options.network();
+    const wanted = this.#options.wanted(network, config);
+    if (wanted === undefined) return undefined;
     const current = this.#table.current();
     const { capacity } = this.#table;
     const decisions = this.#holds.apply(config.removalDelay, (expired) =>
-      decide({ network, config, capacity, current, expired }),
+      decide({ network, config, wanted, capacity, current, expired }),
     );
     const formerId = (address: string): number | undefined => this.#table.formerId(address);
     return {

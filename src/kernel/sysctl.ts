@@ -103,6 +103,12 @@ export class Sysctls {
     return type === undefined ? undefined : (pathManagerTypes[type] ?? String(type));
   }
 
+  /** Sets it by name. Throws SysctlError: ENOENT where the kernel has no choice (before Linux 5.19), EINVAL for an unknown one. */
+  setPathManager(name: string): void {
+    if (this.mptcp("path_manager") !== undefined) this.setMptcp("path_manager", name);
+    else this.setMptcp("pm_type", pathManagerTypes.indexOf(name));
+  }
+
   /**
    * `net.ipv4.conf.INTERFACE.rp_filter` of an interface, or of `all` or `default`: 0 off, 1 strict, 2 loose.
    * The kernel applies the greater of the interface's and of `all`'s. Undefined if there is no such interface.

@@ -45,5 +45,10 @@ export function enterNetworkNamespaceAndExec(
   throw new SystemError(`run ${file}`, addon().execute(file, argv));
 }
 
+/** Ends the process at once, with its threads, wherever they are (_exit(2)). Nothing is flushed, nobody is asked. */
+export function exitNow(status: number): never {
+  return addon().exitNow(status);
+}
+
 const EWOULDBLOCK = -11;
 const ENOPROTOOPT = -92;

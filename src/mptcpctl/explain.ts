@@ -5,6 +5,7 @@ import { Sysctls } from "../kernel/sysctl.ts";
 import { canonicalIp } from "../netlink/ip.ts";
 import type { Network } from "../network/network.ts";
 import { readNetwork } from "../network/read.ts";
+import { wantedByDefault } from "../path-managers/index.ts";
 import type { Decision } from "../policy/decision.ts";
 import type { CurrentEndpoint } from "../policy/input.ts";
 import { decide } from "../policy/policy.ts";
@@ -43,7 +44,8 @@ function explain(
   current: readonly CurrentEndpoint[],
 ): Explanation[] {
   // Only a running mptcpd knows how long an address has been gone: none is taken to be overdue.
-  const decisions = decide({ network, config, capacity, current, expired: new Set() });
+  const wanted = wantedByDefault(network, config);
+  const decisions = decide({ network, config, wanted, capacity, current, expired: new Set() });
   const byInterface = decisions.toSorted((a, b) => a.ifIndex - b.ifIndex);
   return byInterface.map((decision) => ({ decision, endpoint: servingEndpoint(decision, current) }));
 }

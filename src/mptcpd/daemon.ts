@@ -2,16 +2,25 @@ import type { Config } from "../config/config.ts";
 import { collectAdoptions } from "../endpoints/adoption.ts";
 import { systemClock } from "../endpoints/clock.ts";
 import { Ledger } from "../endpoints/ledger.ts";
-import { currentNamespace, NamespaceLock, prepareRuntimeDirectory } from "../endpoints/namespace.ts";
+import {
+  currentNamespace,
+  type NamespaceIdentity,
+  NamespaceLock,
+  prepareRuntimeDirectory,
+} from "../endpoints/namespace.ts";
+import { PathManagerKeeper } from "../endpoints/path-manager-keeper.ts";
 import type { Preview } from "../endpoints/reconciler.ts";
 import { Reconciler } from "../endpoints/reconciler.ts";
 import { MptcpPm } from "../kernel/mptcp-pm.ts";
-import { Sysctls } from "../kernel/sysctl.ts";
+import { SysctlError, Sysctls } from "../kernel/sysctl.ts";
 import type { Logger } from "../log/log.ts";
+import { messageOf } from "../log/text.ts";
 import { NetworkMonitor } from "../network/monitor.ts";
 import type { Network } from "../network/network.ts";
 import { emptyNetwork } from "../network/network.ts";
+import { wantedByDefault } from "../path-managers/index.ts";
 import { DecisionTrace } from "./decision-trace.ts";
+import { PathManagers } from "./path-managers.ts";
 import { requireMptcp, requirePermission } from "./preconditions.ts";
 import { StartError } from "./start-error.ts";
 import { SysctlWatch } from "./sysctl-watch.ts";
@@ -24,20 +33,23 @@ export interface DaemonOptions {
   readonly debug: boolean;
 }
 
-/** The parts of mptcpd, wired: monitor → policy → reconciler → kernel. */
+/** The parts of mptcpd, wired: monitor → policy → reconciler → kernel, and beside it the path managers. */
 export class Daemon {
   readonly #log: Logger;
   readonly #pm: MptcpPm;
   readonly #reconciler: Reconciler;
+  readonly #keeper: PathManagerKeeper;
   readonly #lock: NamespaceLock | undefined;
   #config: Config;
+  #pathManagers: PathManagers | undefined;
   #monitor: NetworkMonitor | undefined;
 
   /**
-   * Starts to serve the network namespace of this process; resolves when its endpoints are what they should be, or
-   * the first try to make them so has failed and is being repeated.
+   * Starts to serve the network namespace of this process; resolves when its endpoints are what they should be, or the
+   * first try to make them so has failed and is being repeated, and its path managers know of all connections.
    *
    * @throws StartError where the daemon cannot run
+   * @throws PluginsRefusedError where its plugins cannot be loaded
    */
   static async start(options: DaemonOptions): Promise<Daemon> {
     requireMptcp(new Sysctls());
@@ -45,44 +57,49 @@ export class Daemon {
     let daemon: Daemon | undefined;
     try {
       await requirePermission(pm);
-      daemon = new Daemon(options, pm, takeLock(options.runtimeDirectory));
+      const namespace = currentNamespace();
+      daemon = new Daemon(options, pm, namespace, takeLock(options.runtimeDirectory, namespace));
+      await daemon.#loadPlugins(options, namespace);
       await daemon.#listen();
+      await daemon.#pathManagers?.takeOver();
       daemon.#reconciler.trigger();
       await daemon.#reconciler.settled();
       return daemon;
     } catch (error) {
-      if (daemon) daemon.#close();
+      if (daemon) await daemon.#close();
       else pm.close();
       throw error;
     }
   }
 
-  /** What the daemon would do if it were started now. Changes nothing, and needs no privilege. */
+  /** What the daemon would do by default if it were started now. Changes nothing, loads nothing, and needs no privilege. */
   static async preview(options: DaemonOptions): Promise<{ preview: Preview; network: Network }> {
     requireMptcp(new Sysctls());
-    const daemon = new Daemon(options, await MptcpPm.open(), undefined);
+    const daemon = new Daemon(options, await MptcpPm.open(), currentNamespace(), undefined);
     try {
       await daemon.#listen();
       return { preview: await daemon.#reconciler.preview(), network: daemon.#network };
     } finally {
-      daemon.#close();
+      await daemon.#close();
     }
   }
 
   private constructor(
     { config, runtimeDirectory, log, debug }: DaemonOptions,
     pm: MptcpPm,
+    namespace: NamespaceIdentity,
     lock: NamespaceLock | undefined,
   ) {
-    const namespace = currentNamespace();
     const warn = (message: string): void => log.warning(message);
     const ledger = new Ledger({ directory: runtimeDirectory, namespace, warn, readOnly: lock === undefined });
     const trace = new DecisionTrace(log);
-    const sysctlWatch = new SysctlWatch(new Sysctls(), log);
+    const sysctls = new Sysctls();
+    const sysctlWatch = new SysctlWatch(sysctls, log, () => this.#neededPathManager);
     this.#config = config;
     this.#log = log;
     this.#pm = pm;
     this.#lock = lock;
+    this.#keeper = new PathManagerKeeper(sysctls, ledger, log);
     this.#reconciler = new Reconciler({
       kernel: pm,
       ledger,
@@ -90,9 +107,12 @@ export class Daemon {
       clock: systemClock,
       network: () => this.#network,
       config: () => this.#config,
+      wanted: (network, config) =>
+        this.#pathManagers ? this.#pathManagers.wanted(network, config) : wantedByDefault(network, config),
       ...(debug && { onDecisions: (decisions) => trace.follow(decisions) }),
       beforeReading: () => {
         if (!lock) return;
+        this.#keepPathManager(() => this.#keeper.check());
         sysctlWatch.check();
         // Ways out that no notification told of, such as a route's next-hop object.
         this.#monitor?.resyncRouting();
@@ -104,9 +124,16 @@ export class Daemon {
     });
   }
 
-  /** Takes a new configuration into force; resolves when everything was read again and is as it should be. */
+  /**
+   * Takes a new configuration into force; resolves when everything was read again and is as it should be.
+   *
+   * @throws PluginsRefusedError where its plugins cannot be loaded: then the old one stays in force
+   */
   async reload(config: Config): Promise<void> {
-    this.#config = config;
+    await this.#pathManagers?.reload(config, () => {
+      this.#config = config;
+    });
+    this.#setPathManager();
     this.resync();
     await this.#monitor?.settled();
     await this.#reconciler.settled();
@@ -118,17 +145,66 @@ export class Daemon {
     this.#reconciler.resync();
   }
 
-  /** Stops; what becomes of the endpoints is for `on-stop` to say. */
+  /** Stops; what becomes of the endpoints is for `on-stop` to say. Connections of the kernel's path manager use them. */
   async stop(): Promise<void> {
     try {
+      await this.#pathManagers?.stop();
       await this.#reconciler.stop({ remove: this.#config.onStop === "remove" });
     } finally {
-      this.#close();
+      await this.#close();
     }
+  }
+
+  /** Whether a plugin is caught in a system call, so that this process does not end by itself. */
+  get isCaught(): boolean {
+    return this.#pathManagers?.isCaught ?? false;
   }
 
   get #network(): Network {
     return this.#monitor?.network ?? emptyNetwork;
+  }
+
+  /** What the path managers in charge need the kernel's to be; undefined: any. */
+  get #neededPathManager(): string | undefined {
+    const needs = this.#pathManagers?.charge.needs ?? "kernel";
+    return needs === "any" ? undefined : needs;
+  }
+
+  async #loadPlugins({ runtimeDirectory, log, debug }: DaemonOptions, namespace: NamespaceIdentity) {
+    this.#pathManagers = await PathManagers.prepare(this.#config, {
+      ...{ runtimeDirectory, namespace, log, debug },
+      onWanted: () => this.#reconciler.trigger(),
+      onCharge: () => {
+        if (this.#monitor === undefined) return;
+        this.#setPathManager();
+        this.#reconciler.trigger();
+      },
+    });
+    const problem = this.#setPathManager();
+    if (problem === undefined || this.#neededPathManager !== "userspace") return;
+    const { connections } = this.#pathManagers.charge;
+    throw new StartError(
+      `${connections.join(", ")} needs the kernel's userspace path manager: ${problem.message}; ` +
+        "set it by hand, with kernel-path-manager=keep in the configuration",
+    );
+  }
+
+  /** Sets the kernel's path manager as the configuration has it. @returns why that is not possible */
+  #setPathManager(): SysctlError | undefined {
+    const { kernelPathManager: given } = this.#config;
+    const wanted = given === "auto" ? this.#neededPathManager : given === "keep" ? undefined : given;
+    return this.#keepPathManager(() => this.#keeper.want(wanted));
+  }
+
+  #keepPathManager(action: () => void): SysctlError | undefined {
+    try {
+      action();
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof SysctlError)) throw error;
+      this.#log.warning(error.message);
+      return error;
+    }
   }
 
   async #listen(): Promise<void> {
@@ -139,22 +215,24 @@ export class Daemon {
     });
   }
 
-  #close(): void {
+  async #close(): Promise<void> {
+    await this.#pathManagers?.stop();
+    // New connections shall not wait for path managers that are gone.
+    if (this.#lock) this.#keepPathManager(() => this.#keeper.restore());
     this.#monitor?.close();
     this.#pm.close();
     this.#lock?.release();
   }
 }
 
-function takeLock(directory: string): NamespaceLock {
+function takeLock(directory: string, namespace: NamespaceIdentity): NamespaceLock {
   let lock: ReturnType<typeof NamespaceLock.acquire>;
   try {
     prepareRuntimeDirectory(directory);
-    lock = NamespaceLock.acquire(directory, currentNamespace());
+    lock = NamespaceLock.acquire(directory, namespace);
   } catch (error) {
-    const cause = error instanceof Error ? error.message : String(error);
     throw new StartError(
-      `cannot use the runtime directory ${directory} (${cause}): give another with --runtime-dir`,
+      `cannot use the runtime directory ${directory} (${messageOf(error)}): give another with --runtime-dir`,
     );
   }
   if (lock instanceof NamespaceLock) return lock;

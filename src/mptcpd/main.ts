@@ -4,10 +4,12 @@ import { sendDatagram } from "../kernel/system.ts";
 import { createLogger } from "../log/log.ts";
 import { openSink } from "../log/sinks.ts";
 import { interfaceName } from "../network/network.ts";
+import { PluginsRefusedError } from "../plugins/worker.ts";
 import { parseArguments } from "./arguments.ts";
 import { Daemon } from "./daemon.ts";
 import { EXIT_FAILURE, EXIT_SOFTWARE, EXIT_USAGE } from "./exit.ts";
 import type { Settings } from "./options.ts";
+import { checkPlugins, hasPlugins } from "./path-managers.ts";
 import { load, Service } from "./service.ts";
 import { StartError } from "./start-error.ts";
 
@@ -22,22 +24,25 @@ async function main(): Promise<void> {
       process.exitCode = EXIT_USAGE;
       return;
     case "run":
-      if (request.check) check(request);
+      if (request.check) await check(request);
       else if (request.plan) await printPlan(request);
       else await new Service(request).run();
   }
 }
 
 /** `--check`: says what is wrong with the configuration. */
-function check(request: Settings): void {
-  const { warnings, notices } = load(request);
-  for (const line of [...warnings, ...notices]) process.stderr.write(`${line}\n`);
+async function check(request: Settings): Promise<void> {
+  const { config, warnings, notices } = load(request);
+  const said = [...warnings, ...(await checkPlugins(config)), ...notices];
+  for (const line of said) process.stderr.write(`${line}\n`);
   print("the configuration is valid\n");
 }
 
 /** `--plan`: says what a start would change. */
 async function printPlan(request: Settings): Promise<void> {
   const { config } = load(request);
+  if (hasPlugins(config))
+    process.stderr.write("plugins are not asked: they may want other endpoints than these\n");
   const log = createLogger({ sink: openSink("stderr", { sendDatagram }), debug: request.debug });
   const { runtimeDir: runtimeDirectory, debug } = request;
   const { preview, network } = await Daemon.preview({ config, runtimeDirectory, log, debug });
@@ -63,7 +68,8 @@ function print(text: string): void {
 
 /** What to say about an error, and how to exit. */
 function endingOf(error: unknown): { readonly exitCode: number; readonly lines: readonly string[] } {
-  if (error instanceof ConfigError) return { exitCode: EXIT_FAILURE, lines: error.lines };
+  if (error instanceof ConfigError || error instanceof PluginsRefusedError)
+    return { exitCode: EXIT_FAILURE, lines: error.lines };
   if (error instanceof StartError) return { exitCode: EXIT_FAILURE, lines: [error.message] };
   const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { exitCode: EXIT_SOFTWARE, lines: [`a fault of mptcpd itself: ${trace}`] };

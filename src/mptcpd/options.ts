@@ -79,8 +79,8 @@ export const options: readonly Option[] = [
   {
     long: "path-manager",
     argument: "PLUGIN",
-    help: "The default path manager, e.g. --path-manager=addr_adv",
-    apply: override(nonEmpty, (value) => ({ pathManager: value })),
+    help: "The path manager that connections belong to, e.g. --path-manager=fullmesh; or several, as a list",
+    apply: override(list, (value) => ({ pathManagers: value })),
   },
   {
     long: "plan",

@@ -1,9 +1,9 @@
 import { ConfigError } from "../config/error.ts";
 import { type LoadedConfig, loadConfig } from "../config/load.ts";
-import { pluginWarnings } from "../config/plugins.ts";
-import { sendDatagram } from "../kernel/system.ts";
+import { exitNow, sendDatagram } from "../kernel/system.ts";
 import { createLogger, type Logger, type Sink } from "../log/log.ts";
 import { openSink } from "../log/sinks.ts";
+import { PluginsRefusedError } from "../plugins/worker.ts";
 import { Daemon } from "./daemon.ts";
 import { EXIT_FAILURE, EXIT_SOFTWARE } from "./exit.ts";
 import { createNotifier } from "./notify.ts";
@@ -19,6 +19,7 @@ export class Service {
   #log: Logger;
   #daemon: Daemon | undefined;
   #reloadAsked = false;
+  #reloading: Promise<void> = Promise.resolve();
 
   constructor(request: Settings) {
     this.#request = request;
@@ -40,7 +41,10 @@ export class Service {
     if (this.#reloadAsked) await this.#reload();
     await stopped;
     this.#notifier.stopping();
-    process.exit(await this.#stop(daemon));
+    const status = await this.#stop(daemon);
+    // Node would wait for a thread that does not come back.
+    if (daemon.isCaught) exitNow(status);
+    process.exit(status);
   }
 
   async #stop(daemon: Daemon): Promise<number> {
@@ -59,7 +63,10 @@ export class Service {
 
   /** From the first moment, since others know our pid as soon as we hold the lock. Resolves at SIGTERM or SIGINT. */
   #listenToSignals(): Promise<void> {
-    process.on("SIGHUP", () => void this.#reload());
+    process.on("SIGHUP", () => {
+      // One after the other: each has the file as it is at its turn.
+      this.#reloading = this.#reloading.then(() => this.#reload());
+    });
     // Sent by `mptcpctl adopt`. Node would open a debugger's port at SIGUSR1, and die at SIGUSR2.
     process.on("SIGUSR1", () => this.#daemon?.resync());
     process.on("SIGUSR2", () => undefined);
@@ -78,8 +85,8 @@ export class Service {
         debug: this.#request.debug,
       });
     } catch (error) {
-      if (!(error instanceof StartError)) throw error;
-      this.#log.error(error.message);
+      if (!(error instanceof StartError || error instanceof PluginsRefusedError)) throw error;
+      for (const line of linesOf(error)) this.#log.error(line);
       process.exitCode = EXIT_FAILURE;
       return undefined;
     }
@@ -94,13 +101,14 @@ export class Service {
     }
     this.#notifier.reloading();
     try {
-      this.#loaded = load(this.#request);
+      const loaded = load(this.#request);
+      await daemon.reload(loaded.config);
+      this.#loaded = loaded;
       this.#reopenLog();
       this.#sayWarnings();
-      await daemon.reload(this.#loaded.config);
       this.#log.notice("configuration reloaded");
     } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
+      if (!(error instanceof ConfigError || error instanceof PluginsRefusedError)) throw error;
       for (const line of error.lines) this.#log.error(line);
       this.#log.error("the configuration was not reloaded: the old one stays in force");
       daemon.resync();
@@ -134,11 +142,14 @@ export class Service {
 
 /** The configuration that a command line asks for. Throws ConfigError. */
 export function load({ configFile, overrides }: Settings): LoadedConfig {
-  const { config, warnings, notices } = loadConfig({
+  return loadConfig({
     overrides,
     ...(configFile !== undefined && { file: configFile, mustExist: true }),
   });
-  return { config, warnings: [...warnings, ...pluginWarnings(config)], notices };
+}
+
+function linesOf(error: StartError | PluginsRefusedError): readonly string[] {
+  return error instanceof PluginsRefusedError ? error.lines : [error.message];
 }
 
 /** A logger for those who keep one while the destination may change under them. */

@@ -45,6 +45,7 @@ type AddonExports = {
   networkNamespaceCookie(): bigint | number;
   enterNetworkNamespace(fd: number): number;
   execute(file: string, argv: readonly string[]): number;
+  exitNow(status: number): never;
   streamListen(protocol: number, address: string, port: number, backlog: number): number;
   streamConnect(
     protocol: number,

@@ -35,6 +35,7 @@ export type ReasonCode =
   | "no-carrier"
   | "enslaved"
   | "ignored"
+  | "not-wanted"
   | "no-default-route"
   | "bypasses-tunnel"
   | "foreign-endpoint"

@@ -1,12 +1,15 @@
-import type { Config } from "../config/config.ts";
 import type { Endpoint } from "../kernel/mptcp-pm.ts";
 import type { Network } from "../network/network.ts";
 import type { DesiredEndpoint } from "./decision.ts";
+import type { PolicyConfig } from "./judged.ts";
+import type { WantedEndpoints } from "./wanted.ts";
 
 /** All that the policy looks at. */
 export interface PolicyInput {
   readonly network: Network;
-  readonly config: Pick<Config, "addressFlags" | "notifyFlags" | "paths">;
+  readonly config: PolicyConfig;
+  /** What the path manager in charge of endpoints wants of this network. */
+  readonly wanted: WantedEndpoints;
   /** How many endpoints the kernel holds at most. */
   readonly capacity: number;
   /** Every endpoint that the kernel has now. */

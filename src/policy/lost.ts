@@ -1,10 +1,11 @@
 import type { Endpoint } from "../kernel/mptcp-pm.ts";
 import { interfaceName } from "../network/network.ts";
 import type { Candidate } from "./candidates.ts";
-import { ruleFor, whyNoRoute, whyRefused } from "./candidates.ts";
+import { whyNotWanted } from "./candidates.ts";
 import type { Decision } from "./decision.ts";
 import type { PolicyInput } from "./input.ts";
 import { homeOf, placeOf } from "./input.ts";
+import { ruleFor, whyNoRoute, whyRefused } from "./judged.ts";
 import type { Reason } from "./usability.ts";
 import { whyLinkDown, whyUnusable } from "./usability.ts";
 
@@ -62,7 +63,7 @@ export function holdLost(
 }
 
 function loss(input: PolicyInput, address: string, ifIndex: number): Pick<LostEndpoint, "reason" | "grace"> {
-  const { network } = input;
+  const { network, config } = input;
   if (ifIndex === 0) {
     return {
       reason: { code: "address-gone", text: "no interface has this address any more" },
@@ -78,12 +79,15 @@ function loss(input: PolicyInput, address: string, ifIndex: number): Pick<LostEn
   if (!assigned) {
     return { reason: { code: "address-gone", text: `no longer an address of ${link.name}` }, grace: "delay" };
   }
-  const refused = whyRefused(input, link, assigned, ruleFor(input, link, assigned));
+  const refused = whyRefused(network, link, assigned, ruleFor(config, link, assigned));
   if (refused) return { reason: refused, grace: "none" };
   const down = whyLinkDown(link);
   if (down) return { reason: down, grace: "while-alone" };
-  const unusable = whyUnusable(network, link, assigned) ?? whyNoRoute(input, link, assigned);
+  const unusable = whyUnusable(network, link, assigned) ?? whyNoRoute(network, config, link, assigned);
   if (unusable) return { reason: unusable, grace: "delay" };
+  const place = placeOf({ address, ifIndex });
+  if (!input.wanted.endpoints.some((wish) => placeOf(wish) === place))
+    return { reason: whyNotWanted(input), grace: "none" };
   return {
     reason: { code: "foreign-endpoint", text: "an endpoint that is not ours has the address" },
     grace: "none",

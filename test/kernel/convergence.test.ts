@@ -6,6 +6,7 @@ import type { Endpoint } from "../../src/kernel/mptcp-pm.ts";
 import { MptcpPm } from "../../src/kernel/mptcp-pm.ts";
 import { openRtnetlink } from "../../src/kernel/rtnetlink.ts";
 import { readNetwork } from "../../src/network/read.ts";
+import { wantedByDefault } from "../../src/path-managers/index.ts";
 import type { DesiredEndpoint } from "../../src/policy/decision.ts";
 import { placeOf } from "../../src/policy/input.ts";
 import { decide, desiredEndpoints } from "../../src/policy/policy.ts";
@@ -150,9 +151,11 @@ class World {
 
   async #wanted(endpoints: readonly Endpoint[]): Promise<string[]> {
     const { network } = await readNetwork(this.#rtnetlink);
+    const { config: settings } = parseConfig(Buffer.from(config), { file: "test" });
     const decisions = decide({
       network,
-      config: parseConfig(Buffer.from(config), { file: "test" }).config,
+      config: settings,
+      wanted: wantedByDefault(network, settings),
       capacity: this.#capacity,
       current: endpoints.map((endpoint) => ({ endpoint, ours: true })),
       // Every removal delay is over when all is quiet.

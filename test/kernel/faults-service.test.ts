@@ -174,13 +174,31 @@ describe("faults of the C mptcpd that this one does not have: as a service, besi
     }
   });
 
-  it("F32: it warns when the userspace path manager is selected, which takes no notice of endpoints", async (t) => {
-    const machine = await Machine.create(t);
-    await machine.host.sysctl("net.mptcp.pm_type", 1);
-    await machine.start();
-    await machine.daemon.waitForLine(/^warning: net\.mptcp\.path_manager is userspace/);
-    await machine.host.sysctl("net.mptcp.pm_type", 0);
-    await machine.says(/^notice: net\.mptcp\.path_manager is kernel/, () => machine.reload());
+  describe("F32: endpoints are not made in vain while the userspace path manager is selected, which takes no notice of them", () => {
+    it("the kernel's own is selected, and what was found comes back at the end", async (t) => {
+      const machine = await Machine.create(t);
+      await machine.host.sysctl("net.mptcp.pm_type", 1);
+      await machine.start();
+      assert.equal(await machine.host.sysctl("net.mptcp.pm_type"), "0");
+      await machine.says(/^warning: net\.mptcp\.path_manager was changed to userspace/, async () => {
+        await machine.host.sysctl("net.mptcp.pm_type", 1);
+        await machine.reload();
+      });
+      assert.equal(await machine.host.sysctl("net.mptcp.pm_type"), "0");
+      await machine.stop();
+      assert.equal(await machine.host.sysctl("net.mptcp.pm_type"), "1");
+    });
+
+    it("it is left alone with kernel-path-manager=keep, and a warning says what that means", async (t) => {
+      const machine = await Machine.create(t);
+      await machine.host.sysctl("net.mptcp.pm_type", 1);
+      await machine.start({ config: "[core]\nremoval-delay=0\nkernel-path-manager=keep" });
+      await machine.daemon.waitForLine(/^warning: net\.mptcp\.path_manager is userspace/);
+      await machine.host.sysctl("net.mptcp.pm_type", 0);
+      await machine.says(/^notice: net\.mptcp\.path_manager is kernel/, () => machine.reload());
+      await machine.stop();
+      assert.equal(await machine.host.sysctl("net.mptcp.pm_type"), "0");
+    });
   });
 
   it("F34: systemd notices when it no longer works: its watchdog is fed by the loop that does the work", async (t) => {

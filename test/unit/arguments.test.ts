@@ -65,7 +65,7 @@ describe("options of mptcpd", () => {
         notifyFlags: notifyFlags.of("existing", "skip_link_local"),
         addressFlags: endpointFlags.of("subflow", "backup"),
         pluginDirectory: "/p",
-        pathManager: "sspi",
+        pathManagers: ["sspi"],
         loadPlugins: ["addr_adv", "sspi"],
       },
     );
@@ -79,8 +79,8 @@ describe("options of mptcpd", () => {
   });
 
   it("take their argument after = or as the next word, whatever it looks like", () => {
-    assert.equal(overridesOf("--path-manager", "a=b").pathManager, "a=b");
-    assert.equal(overridesOf("--path-manager=a=b").pathManager, "a=b");
+    assert.deepEqual(overridesOf("--path-manager", "a=b").pathManagers, ["a=b"]);
+    assert.deepEqual(overridesOf("--path-manager=a=b,c").pathManagers, ["a=b", "c"]);
     assert.equal(settingsOf("--config", "--check").configFile, "--check");
   });
 

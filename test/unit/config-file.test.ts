@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import { defaultConfig, defaultPluginDirectory } from "../../src/config/config.ts";
+import { defaultConfig } from "../../src/config/config.ts";
 import { ConfigError } from "../../src/config/error.ts";
 import { loadConfig } from "../../src/config/load.ts";
-import { pluginWarnings } from "../../src/config/plugins.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "mptcpd-config-"));
 after(() => rmSync(directory, { recursive: true }));
@@ -89,56 +88,5 @@ describe("the configuration file", () => {
     const file = fileOf("large", "");
     truncateSync(file, 2 ** 40);
     assert.match(errorOf(file), /is larger than 1 MiB/);
-  });
-});
-
-describe("plugin settings", () => {
-  const warningsOf = (settings: Partial<typeof defaultConfig>) =>
-    pluginWarnings({ ...defaultConfig, pluginDirectory: directory, ...settings });
-
-  it("of the defaults and of addr_adv need no warning", () => {
-    assert.deepEqual(warningsOf({}), []);
-    assert.deepEqual(warningsOf({ pathManager: "addr_adv", loadPlugins: ["addr_adv"] }), []);
-    assert.deepEqual(warningsOf({ pluginDirectory: defaultPluginDirectory }).length <= 1, true);
-  });
-
-  it("say that sspi has no effect", () => {
-    const sspi = "sspi has no effect: this version does not host path managers of single connections";
-    assert.deepEqual(warningsOf({ pathManager: "sspi" }), [sspi]);
-    assert.deepEqual(warningsOf({ loadPlugins: ["addr_adv", "sspi"] }), [sspi]);
-  });
-
-  it("name path managers and plugins that are unknown", () => {
-    assert.deepEqual(warningsOf({ pathManager: "mine" }), [
-      "path-manager=mine is unknown and has no effect: known are addr_adv and sspi",
-    ]);
-    assert.deepEqual(warningsOf({ loadPlugins: ["mine"] }), [
-      "load-plugins: mine cannot be loaded: this version knows addr_adv and sspi only",
-      "load-plugins leaves out addr_adv, but this version makes endpoints all the same",
-    ]);
-  });
-
-  it("name a directory that is missing, is none, or is open to everybody", () => {
-    const none = join(directory, "no-plugins");
-    assert.deepEqual(warningsOf({ pluginDirectory: none }), [
-      `plugin-dir=${none} does not exist; correct plugin-dir or leave it out: addr_adv needs none`,
-    ]);
-    assert.match(warningsOf({ pluginDirectory: fileOf("no-directory", "") })[0] ?? "", /is not a directory/);
-    const open = join(directory, "open-plugins");
-    mkdirSync(open);
-    chmodSync(open, 0o777);
-    assert.match(
-      warningsOf({ pluginDirectory: open })[0] ?? "",
-      /everybody may write to plugin-dir=.*chmod o-w/,
-    );
-  });
-
-  it("name the plugins of the C program that are there", () => {
-    const plugins = join(directory, "plugins");
-    mkdirSync(plugins);
-    for (const name of ["sspi.so", "addr_adv.so", "README"]) writeFileSync(join(plugins, name), "");
-    const warnings = warningsOf({ pluginDirectory: plugins });
-    assert.equal(warnings.length, 1);
-    assert.match(warnings[0] ?? "", /^plugins of the C mptcpd are not loaded: addr_adv\.so and sspi\.so in /);
   });
 });

@@ -37,22 +37,27 @@ describe("mptcpd.conf", () => {
     const text = `[core]
       log=journal
       plugin-dir=/x
-      path-manager=addr_adv
+      path-manager=fullmesh, heal
       addr-flags=subflow , backup,
       notify-flags=existing,check_route
       load-plugins=addr_adv , sspi
       on-stop=remove
-      removal-delay=0.5`;
+      removal-delay=0.5
+      plugin-faults=3
+      kernel-path-manager=keep`;
     assert.deepEqual(load(text), {
       config: {
         log: "journal",
         pluginDirectory: "/x",
-        pathManager: "addr_adv",
+        pathManagers: ["fullmesh", "heal"],
         loadPlugins: ["addr_adv", "sspi"],
         addressFlags: endpointFlags.of("subflow", "backup"),
         notifyFlags: notifyFlags.of("existing", "check_route"),
         onStop: "remove",
         removalDelay: 500,
+        pluginFaults: 3,
+        kernelPathManager: "keep",
+        plugins: new Map(),
         paths: [containerRule],
       },
       warnings: [],
@@ -183,10 +188,46 @@ ignore=yes`);
     );
   });
 
-  it("warns of sections of others, and of plugins' ones", () => {
-    const { warnings } = load("[wifi]\nx=1\n[plugin foo]\ny=1");
+  it("keeps what [plugin NAME] sections say for the plugins", () => {
+    const text = "[plugin foo]\ncount=1\n# …\nwide=yes\n[plugin bar]\nexec=/usr/libexec/bar  -x 1\ny=2";
+    assert.deepEqual(
+      configOf(text).plugins,
+      new Map([
+        [
+          "foo",
+          {
+            file: "f.conf",
+            line: 1,
+            entries: [
+              { key: "count", value: "1", line: 2 },
+              { key: "wide", value: "yes", line: 4 },
+            ],
+            exec: undefined,
+          },
+        ],
+        [
+          "bar",
+          {
+            file: "f.conf",
+            line: 5,
+            entries: [{ key: "y", value: "2", line: 7 }],
+            exec: ["/usr/libexec/bar", "-x", "1"],
+          },
+        ],
+      ]),
+    );
+  });
+
+  it("wants the whole path of a plugin's program", () => {
+    for (const given of ["bar", "./bar -x", ""])
+      assert.deepEqual(errorsOf(`[plugin bar]\nexec=${given}`), [
+        `f.conf:2: exec: "${given}" does not begin with the whole path of a program, as /usr/libexec/my-manager`,
+      ]);
+  });
+
+  it("warns of sections of others", () => {
+    const { warnings } = load("[wifi]\nx=1");
     assert.match(warnings[0] ?? "", /^f\.conf:1: "\[wifi\]" is an unknown section and is ignored/);
-    assert.match(warnings[1] ?? "", /^f\.conf:3: \[plugin foo\] has no effect/);
   });
 
   for (const section of ["path", "Core", "core x", "path a b", "pth a", "path ü", "paths x", "plugin"]) {
@@ -208,7 +249,7 @@ describe("the command line", () => {
   it("wins over the file, and the file over the defaults", () => {
     const config = configOf("[core]\nlog=null\npath-manager=sspi", { log: "syslog" });
     assert.equal(config.log, "syslog");
-    assert.equal(config.pathManager, "sspi");
+    assert.deepEqual(config.pathManagers, ["sspi"]);
     assert.equal(config.onStop, "keep");
   });
 
@@ -281,7 +322,7 @@ describe("the example file that is shipped", () => {
     const { config, warnings, notices } = load(example);
     assert.deepEqual([...warnings, ...notices], []);
     const [rule] = config.paths;
-    assert.deepEqual(config, { ...defaultConfig, pathManager: "addr_adv", paths: [rule] });
+    assert.deepEqual(config, { ...defaultConfig, pathManagers: ["addr_adv"], paths: [rule] });
     assert.deepEqual({ ...rule, source: "built in" }, containerRule);
   });
 

@@ -11,6 +11,7 @@ import { type Endpoint, endpointFlags, type Limits, type NewEndpoint } from "../
 import { createLogger, type Entry } from "../../../src/log/log.ts";
 import { KernelError } from "../../../src/netlink/errors.ts";
 import type { Network } from "../../../src/network/network.ts";
+import { wantedByDefault } from "../../../src/path-managers/index.ts";
 import { type LinkSketch, networkOf } from "../policy/world.ts";
 
 const EPERM = 1;
@@ -166,6 +167,7 @@ export class World {
       kernel,
       ledger: this.ledger(),
       network: () => this.network,
+      wanted: wantedByDefault,
       config: () => this.config,
       log: createLogger({
         sink: { write: (entry) => this.log.push(entry), close: () => undefined },

@@ -4,6 +4,7 @@ import { type Link, type LinkFlag, linkFlags } from "../../../src/kernel/links.t
 import { type Endpoint, type EndpointFlag, endpointFlags } from "../../../src/kernel/mptcp-pm.ts";
 import type { Route } from "../../../src/kernel/routes.ts";
 import { familyOf, type Network } from "../../../src/network/network.ts";
+import { wantedByDefault } from "../../../src/path-managers/index.ts";
 import type { Decision } from "../../../src/policy/decision.ts";
 import type { CurrentEndpoint, PolicyInput } from "../../../src/policy/input.ts";
 import { decide } from "../../../src/policy/policy.ts";
@@ -84,8 +85,9 @@ function defaultRouteOf(ifIndex: number, family: 4 | 6): Route {
 
 /** The policy's other inputs: one default configuration, a kernel with room, nothing there yet. */
 export function inputOf(network: Network, changes: Partial<PolicyInput> = {}): PolicyInput {
-  const config = { ...defaultConfig, paths: [] };
-  return { network, config, capacity: 255, current: [], expired: new Set(), ...changes };
+  const { config = { ...defaultConfig, paths: [] } } = changes;
+  const wanted = wantedByDefault(network, config);
+  return { network, config, wanted, capacity: 255, current: [], expired: new Set(), ...changes };
 }
 
 export function ruleOf(changes: Partial<PathRule> & { readonly name: string }): PathRule {

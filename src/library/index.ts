@@ -1,0 +1,34 @@
+/** What `import … from "mptcpd"` gives: path managers in TypeScript. See docs/path-managers.md. */
+export type { Announcement } from "../connections/announcements.ts";
+export type {
+  AnnouncedAddress,
+  CloseReason,
+  Connection,
+  Known,
+  Place,
+  SocketAddress,
+  Subflow,
+} from "../connections/connection.ts";
+export { tokenText } from "../connections/connection.ts";
+export { ConnectionError } from "../connections/errors.ts";
+export type { Endpoint, EndpointFlag, Limits } from "../kernel/mptcp-pm.ts";
+export type { Fields, Logger } from "../log/log.ts";
+export { KernelError, NetlinkError } from "../netlink/errors.ts";
+export {
+  type AnnounceAddressOptions,
+  type Connections,
+  type CreateSubflowOptions,
+  type Details,
+  definePathManager,
+  type Endpoints,
+  type EndpointWish,
+  type HandlerName,
+  type Handlers,
+  isPathManager,
+  type OptionsSchema,
+  type PathManager,
+  type PathManagerDefinition,
+  type WithdrawnAddress,
+} from "../plugins/api.ts";
+export type { LocalAddress, NetworkInterface, NetworkView } from "../plugins/network-view.ts";
+export * as option from "./option.ts";

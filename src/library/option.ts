@@ -1,0 +1,2 @@
+/** Schemas for the values of [plugin NAME] sections: from the text to what it means, with messages as mptcpd's own have. */
+export { globs, integer, list, nonEmpty, prefixes, seconds, yesOrNo } from "../config/values.ts";

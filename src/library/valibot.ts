@@ -1,0 +1,2 @@
+/** What `import … from "valibot"` gives in a plugin, wherever it lies. */
+export * from "valibot";

@@ -1,0 +1,201 @@
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import type { Config } from "../config/config.ts";
+import { type NamespaceIdentity, namespaceFile } from "../endpoints/namespace.ts";
+import type { Logger } from "../log/log.ts";
+import type { Network } from "../network/network.ts";
+import { builtIn, wantedByDefault } from "../path-managers/index.ts";
+import { chargeOf, DEFAULT_PATH_MANAGER } from "../plugins/charge.ts";
+import { type Charge, packPolicy } from "../plugins/protocol.ts";
+import { type PluginPlan, planPlugins, unknownName, unusedSections } from "../plugins/sources.ts";
+import { PluginSupervisor, type SupervisedInput } from "../plugins/supervisor.ts";
+import { PluginsRefusedError, PluginWorker } from "../plugins/worker.ts";
+import type { WantedEndpoints } from "../policy/wanted.ts";
+
+export interface PathManagersOptions {
+  readonly runtimeDirectory: string;
+  readonly namespace: NamespaceIdentity;
+  readonly log: Logger;
+  readonly debug: boolean;
+  /** Other endpoints are wanted than before. */
+  readonly onWanted: () => void;
+  /** Others are in charge than before. */
+  readonly onCharge: () => void;
+}
+
+/**
+ * The path managers of a configuration. The default one is asked right here; for any other there is a thread, so that no
+ * plugin can hold up or bring down what makes the endpoints.
+ */
+export class PathManagers {
+  readonly #options: PathManagersOptions;
+  #setup: Setup;
+  #charge: Charge;
+  #supervisor: PluginSupervisor | undefined;
+  #wanted: WantedEndpoints | undefined;
+
+  /** Resolves when all plugins are loaded. Throws PluginsRefusedError. */
+  static async prepare(config: Config, options: PathManagersOptions): Promise<PathManagers> {
+    const setup = setupOf(config);
+    sayWarnings(setup, options.log);
+    const managers = new PathManagers(setup, options);
+    if (setup.needsThread) managers.#supervisor = await managers.#supervise(setup);
+    return managers;
+  }
+
+  private constructor(setup: Setup, options: PathManagersOptions) {
+    this.#setup = setup;
+    this.#options = options;
+    this.#charge = chargeOfDefault(setup);
+  }
+
+  /** Who decides what. */
+  get charge(): Charge {
+    return this.#charge;
+  }
+
+  /** Lets them go to work; resolves when they know all that there is. */
+  async takeOver(): Promise<void> {
+    await this.#supervisor?.takeOver();
+  }
+
+  /** The endpoints that are wanted; undefined: whose business that is has not said yet. */
+  wanted(network: Network, config: Config): WantedEndpoints | undefined {
+    const { endpoints: by } = this.#charge;
+    if (by === undefined) return { by: "no plugin", endpoints: [] };
+    return by === DEFAULT_PATH_MANAGER ? wantedByDefault(network, config) : this.#wanted;
+  }
+
+  /**
+   * Takes over a configuration, and files that have changed. Throws PluginsRefusedError: then nothing has changed.
+   *
+   * @param admit called when nothing can be refused any more, before the new plugins go to work
+   */
+  async reload(config: Config, admit: () => void): Promise<void> {
+    const setup = setupOf(config);
+    const isSame = isDeepStrictEqual(setup, this.#setup);
+    const install = (): void => {
+      sayWarnings(setup, this.#options.log);
+      this.#setup = setup;
+      admit();
+    };
+    if (isSame) return install();
+    const last = this.#supervisor;
+    if (!setup.needsThread) {
+      install();
+      this.#supervisor = undefined;
+      await last?.stop();
+      this.#takeCharge(chargeOfDefault(setup));
+    } else if (last !== undefined) await last.replace(this.#input(setup), install);
+    else {
+      const supervisor = await this.#supervise(setup);
+      install();
+      this.#supervisor = supervisor;
+      await supervisor.takeOver();
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.#supervisor?.stop();
+  }
+
+  /** Whether a thread cannot be ended, so that the process has to be. */
+  get isCaught(): boolean {
+    return this.#supervisor?.isCaught ?? false;
+  }
+
+  #supervise(setup: Setup): Promise<PluginSupervisor> {
+    return PluginSupervisor.prepare(this.#input(setup), {
+      log: this.#options.log,
+      onCharge: (charge) => this.#takeCharge(charge),
+      onWanted: (wanted) => {
+        this.#wanted = wanted;
+        this.#options.onWanted();
+      },
+    });
+  }
+
+  #takeCharge(charge: Charge): void {
+    if (isDeepStrictEqual(charge, this.#charge)) return;
+    if (charge.endpoints !== this.#charge.endpoints) this.#wanted = undefined;
+    this.#charge = charge;
+    this.#options.onCharge();
+  }
+
+  #input({ plan, settings, policy }: Setup): SupervisedInput {
+    const { runtimeDirectory, namespace, debug } = this.#options;
+    const file = namespaceFile(runtimeDirectory, namespace, "connections");
+    const { sources, known } = plan;
+    return { sources, known, settings, policy, debug, checkpoint: { file, bootId: namespace.bootId } };
+  }
+}
+
+/** Whether a configuration asks for more than the default path manager. Throws PluginsRefusedError. */
+export function hasPlugins(config: Config): boolean {
+  return setupOf(config).needsThread;
+}
+
+/** Loads the plugins of a configuration to no end but to see that it works. Throws PluginsRefusedError. @returns warnings */
+export async function checkPlugins(config: Config): Promise<readonly string[]> {
+  const { plan, settings, policy, needsThread } = setupOf(config);
+  if (!needsThread) return plan.warnings;
+  const { sources, known } = plan;
+  const checkpoint = { file: "/dev/null", bootId: "" };
+  const input = { sources, known, settings, policy, checkpoint, faults: new Map(), debug: false };
+  const ignored = { message: () => undefined, failed: () => undefined };
+  const worker = new PluginWorker({ ...input, checkOnly: true }, ignored);
+  try {
+    return [...plan.warnings, ...(await worker.prepare()).warnings];
+  } finally {
+    await worker.stop();
+  }
+}
+
+/** All that a thread of path managers depends on: another one is needed when any of it has changed. */
+interface Setup {
+  readonly plan: PluginPlan;
+  readonly settings: SupervisedInput["settings"];
+  readonly policy: SupervisedInput["policy"];
+  readonly needsThread: boolean;
+  readonly files: readonly string[];
+}
+
+/** Throws PluginsRefusedError for what can be seen before plugins are loaded. */
+function setupOf(config: Config): Setup {
+  const { pathManagers, plugins, pluginDirectory, pluginFaults } = config;
+  const plan = planPlugins(config, [...builtIn.keys()]);
+  const names = plan.sources.map(({ name }) => name);
+  const needsThread = names.some((name) => name !== DEFAULT_PATH_MANAGER);
+  const unknown = needsThread ? [] : pathManagers.filter((name) => !names.includes(name));
+  const errors = [
+    ...plan.errors,
+    ...unknown.map((name) => `path-manager: ${unknownName(name, plan.known, pluginDirectory)}`),
+  ];
+  if (errors.length > 0) throw new PluginsRefusedError(errors);
+  const settings = { pathManagers, plugins, pluginDirectory, pluginFaults };
+  const files = needsThread ? filesOf(plan, pluginDirectory) : [];
+  return { plan, settings, policy: packPolicy(config), needsThread, files };
+}
+
+function chargeOfDefault({ plan }: Setup): Charge {
+  const definitions = plan.sources.flatMap(({ name }) => builtIn.get(name) ?? []);
+  return chargeOf(definitions, []);
+}
+
+function sayWarnings({ plan, needsThread, settings }: Setup, log: Logger): void {
+  for (const warning of plan.warnings) log.warning(warning);
+  // Otherwise the thread says it, as only there the plugins' own names are known.
+  const names = plan.sources.map(({ name }) => name);
+  if (!needsThread) for (const warning of unusedSections(settings.plugins, names)) log.warning(warning);
+}
+
+/** What the code of plugins depends on, in a form that changes with it: their files, and what lies beside them. */
+function filesOf({ sources }: PluginPlan, directory: string): string[] {
+  const programs = sources.flatMap((source) => (source.kind === "exec" ? source.command[0] : []));
+  const modules = sources.some(({ kind }) => kind === "file") ? readdirSync(directory).sort() : [];
+  return [...programs, ...modules.map((name) => join(directory, name))].map((path) => {
+    const status = statSync(path, { throwIfNoEntry: false });
+    return `${path} ${status?.ino} ${status?.size} ${status?.mtimeMs}`;
+  });
+}

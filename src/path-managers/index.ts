@@ -1,0 +1,19 @@
+/** The path managers that are built in, by name. */
+import type { PathManagerDefinition } from "mptcpd";
+import type { Network } from "../network/network.ts";
+import { askForEndpoints } from "../plugins/wishes.ts";
+import type { PolicyConfig } from "../policy/judged.ts";
+import type { WantedEndpoints } from "../policy/wanted.ts";
+import addrAdv from "./addr-adv.ts";
+
+const all: readonly PathManagerDefinition[] = [addrAdv];
+
+export const builtIn: ReadonlyMap<string, PathManagerDefinition> = new Map(
+  all.map((definition) => [definition.name, definition]),
+);
+
+/** The endpoints that a network has where nothing else is asked for. */
+export function wantedByDefault(network: Network, config: PolicyConfig): WantedEndpoints {
+  const endpoints = askForEndpoints({ definition: addrAdv, options: {} }, network, config);
+  return { by: addrAdv.name, endpoints };
+}

@@ -1,0 +1,200 @@
+import type { Announcement } from "../connections/announcements.ts";
+import type { Connection, Subflow } from "../connections/connection.ts";
+import { tokenText } from "../connections/connection.ts";
+import { ConnectionError } from "../connections/errors.ts";
+import type { ConnectionRecord, SubflowRecord } from "../connections/record.ts";
+import { type EndpointFlag, endpointFlags } from "../kernel/mptcp-pm.ts";
+import type { Logger } from "../log/log.ts";
+import { canonicalIp, ipFamily } from "../netlink/ip.ts";
+import type {
+  AnnounceAddressOptions,
+  Connections,
+  CreateSubflowOptions,
+  Endpoints,
+  PathManager,
+  WithdrawnAddress,
+} from "./api.ts";
+import type { LocalAddress, NetworkInterface, NetworkView } from "./network-view.ts";
+import type { Services } from "./services.ts";
+
+export interface ContextOptions {
+  readonly name: string;
+  readonly options: unknown;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  readonly services: Services;
+  /** Runs a callback of the path manager's, and takes the blame for what it throws. */
+  readonly guard: (event: string, callback: () => unknown) => void;
+}
+
+/** What one path manager works with; see PathManager for what each member promises. */
+export class Context implements PathManager {
+  readonly name: string;
+  readonly options: unknown;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  readonly connections: Connections;
+  readonly endpoints: Endpoints;
+  readonly limits: PathManager["limits"];
+  readonly #services: Services;
+  readonly #guard: ContextOptions["guard"];
+
+  constructor({ name, options, log, signal, services, guard }: ContextOptions) {
+    const { kernel, table } = services;
+    this.name = name;
+    this.options = options;
+    this.log = log;
+    this.signal = signal;
+    this.#services = services;
+    this.#guard = guard;
+    this.connections = table;
+    this.limits = { get: () => kernel.getLimits(), set: (limits) => kernel.setLimits(limits) };
+    this.endpoints = {
+      list: () => kernel.dumpEndpoints(),
+      get: (id) => kernel.getEndpoint(id),
+      add: ({ address, flags = [], ...rest }) =>
+        kernel.addEndpoint({ ...rest, ...this.#bound(address), flags: endpointFlags.of(...flags) }),
+      change: (id, flags: readonly EndpointFlag[]) =>
+        kernel.changeEndpoint({ id, flags: endpointFlags.of(...flags) }),
+      remove: (id) => kernel.deleteEndpoint({ id }),
+      flush: () => kernel.flushEndpoints(),
+    };
+  }
+
+  get network(): NetworkView {
+    return this.#services.network();
+  }
+
+  async createSubflow(connection: Connection, options: CreateSubflowOptions): Promise<Subflow> {
+    const what = `create subflow of connection ${tokenText(connection.token)}`;
+    const record = this.#live(connection, what);
+    const { backup, deadline, to: given } = options;
+    const to = typeof given === "string" ? { address: given } : given;
+    const target = to && { ...to, address: canonical(to.address, what) };
+    const from = this.#source(record, options.from, target?.address, what);
+    const request = { from, to: target, backup, deadline, signal: this.signal };
+    return await this.#services.subflows.create(record, request);
+  }
+
+  async destroySubflow(connection: Connection, subflow: Subflow): Promise<void> {
+    const what = `destroy subflow ${subflow.local.address} of connection ${tokenText(connection.token)}`;
+    const record = this.#live(connection, what);
+    await this.#services.subflows.destroy(record, this.#own(record, subflow, what));
+  }
+
+  async setBackup(connection: Connection, subflow: Subflow, backup: boolean): Promise<void> {
+    const what = `change subflow ${subflow.local.address} of connection ${tokenText(connection.token)}`;
+    const record = this.#live(connection, what);
+    await this.#services.subflows.setBackup(record, this.#own(record, subflow, what), backup);
+  }
+
+  async announce(connection: Connection, options: AnnounceAddressOptions): Promise<Announcement> {
+    const { address: given, ...rest } = options;
+    const { address, ifIndex } = this.#bound(given);
+    const what = `announce ${address} to connection ${tokenText(connection.token)}`;
+    const record = this.#live(connection, what);
+    const request = { ...rest, ifIndex, address: canonical(address, what), signal: this.signal };
+    return await this.#services.announcements.announce(record, request);
+  }
+
+  async withdraw(connection: Connection, given: WithdrawnAddress): Promise<void> {
+    const what = `withdraw an address from connection ${tokenText(connection.token)}`;
+    const record = this.#live(connection, what);
+    const target =
+      typeof given === "string"
+        ? { address: canonical(given, what) }
+        : "id" in given
+          ? { id: given.id }
+          : { address: given.address };
+    await this.#services.announcements.withdraw(record, target);
+  }
+
+  now(): number {
+    return this.#services.clock.now();
+  }
+
+  after(milliseconds: number, callback: () => unknown): () => void {
+    if (this.signal.aborted) return () => undefined;
+    const end = (): void => {
+      timer.cancel();
+      this.signal.removeEventListener("abort", end);
+    };
+    const timer = this.#services.clock.schedule(milliseconds, () => {
+      end();
+      this.#guard("timer", callback);
+    });
+    this.signal.addEventListener("abort", end);
+    return end;
+  }
+
+  every(milliseconds: number, callback: () => unknown): () => void {
+    let ended = false;
+    let cancel = (): void => undefined;
+    const arm = (): void => {
+      cancel = this.after(milliseconds, () => {
+        if (!ended) arm();
+        return callback();
+      });
+    };
+    arm();
+    return () => {
+      ended = true;
+      cancel();
+    };
+  }
+
+  sleep(milliseconds: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.signal.throwIfAborted();
+      const abort = (): void => {
+        timer.cancel();
+        reject(this.signal.reason);
+      };
+      const timer = this.#services.clock.schedule(milliseconds, () => {
+        this.signal.removeEventListener("abort", abort);
+        resolve();
+      });
+      this.signal.addEventListener("abort", abort, { once: true });
+    });
+  }
+
+  /** The table's own record of a connection. */
+  #live(connection: Connection, what: string): ConnectionRecord {
+    const record = this.#services.table.get(connection.token);
+    if (record !== undefined && record === connection) return record;
+    throw new ConnectionError(what, "ENOTCONN", "the connection is closed");
+  }
+
+  #own(connection: ConnectionRecord, subflow: Subflow, what: string): SubflowRecord {
+    const record = connection.subflows.find((other) => other === subflow);
+    if (record !== undefined) return record;
+    throw new ConnectionError(what, "ESRCH", "the connection has no such subflow");
+  }
+
+  /** An address with its interface, if it is one of the network's. */
+  #bound(given: string | LocalAddress): { address: string; ifIndex?: number } {
+    if (typeof given !== "string") return { address: given.address, ifIndex: given.ifIndex };
+    const known = this.network.addresses.find(({ address }) => address === canonicalIp(given));
+    return known === undefined ? { address: given } : { address: known.address, ifIndex: known.ifIndex };
+  }
+
+  #source(
+    connection: Connection,
+    given: string | LocalAddress | NetworkInterface,
+    to: string | undefined,
+    what: string,
+  ): { address: string; ifIndex?: number } {
+    if (typeof given === "string") return this.#bound(canonical(given, what));
+    if ("address" in given) return this.#bound(given);
+    const target = to ?? connection.remote.address;
+    const address = given.addresses.find(({ family }) => family === ipFamily(target)) ?? given.addresses[0];
+    if (address !== undefined) return this.#bound(address);
+    throw new ConnectionError(what, "EADDRNOTAVAIL", `${given.name} has no address that can be used`);
+  }
+}
+
+function canonical(text: string, what: string): string {
+  const address = canonicalIp(text);
+  if (address !== undefined) return address;
+  throw new ConnectionError(what, "EINVAL", `"${text}" is no IP address`);
+}

@@ -1,0 +1,71 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import type { Readable, Writable } from "node:stream";
+import { LineSplitter } from "./line-splitter.ts";
+
+/** Milliseconds between the request to end and the end. */
+const GRACE = 1000;
+/** Bytes that a program may leave unread, and characters of a line. */
+const MOST_UNREAD = 16 * 1024 * 1024;
+const LONGEST_LINE = 1024 * 1024;
+
+export interface ProgramEvents {
+  /** A line of its standard output. */
+  line(line: string): void;
+  /** A line of its standard error. */
+  complaint(line: string): void;
+  /** It has ended: "ended with status 1". Called once, after its last line. */
+  end(how: string): void;
+}
+
+/** A running program. It does not outlive the thread that started it. */
+export class Program {
+  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
+  #why: string | undefined;
+
+  constructor(command: readonly [string, ...string[]], events: ProgramEvents) {
+    const [program, ...args] = bound(command);
+    const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
+    this.#child = child;
+    const tooLong = (): void => this.#kill(`wrote a line of more than ${LONGEST_LINE} characters`);
+    const lines = new LineSplitter(LONGEST_LINE, (line) => events.line(line), tooLong);
+    const complaints = new LineSplitter(LONGEST_LINE, (line) => events.complaint(line), tooLong);
+    child.stdout.setEncoding("utf8").on("data", (text: string) => lines.push(text));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => complaints.push(text));
+    // Whoever does not read any more is about to end.
+    child.stdin.on("error", () => undefined);
+    child.on("error", (error) => {
+      this.#why = `could not be started: ${error.message}`;
+      if (child.pid === undefined) events.end(this.#why);
+    });
+    child.on("close", (status, signal) => {
+      if (child.pid === undefined) return;
+      lines.end();
+      complaints.end();
+      events.end(this.#why ?? (signal === null ? `ended with status ${status}` : `was ended by ${signal}`));
+    });
+  }
+
+  write(text: string): void {
+    if (this.#child.stdin.writableLength > MOST_UNREAD) this.#kill("does not read what it is told");
+    else if (this.#child.stdin.writable) this.#child.stdin.write(text);
+  }
+
+  /** Asks it to end by closing its input and SIGTERM, and ends it. */
+  end(): void {
+    this.#child.stdin.end();
+    this.#child.kill("SIGTERM");
+    setTimeout(() => this.#child.kill("SIGKILL"), GRACE).unref();
+  }
+
+  #kill(why: string): void {
+    this.#why ??= why;
+    this.#child.kill("SIGKILL");
+  }
+}
+
+/** With a death signal, so that it goes also when the thread that started it is killed without a chance to end it. */
+function bound(command: readonly [string, ...string[]]): readonly [string, ...string[]] {
+  const setpriv = ["/usr/bin/setpriv", "/bin/setpriv"].find(existsSync);
+  return setpriv === undefined ? command : [setpriv, "--pdeathsig", "KILL", "--", ...command];
+}

@@ -1,0 +1,130 @@
+import { existsSync } from "node:fs";
+import module from "node:module";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Config, PluginSection } from "../config/config.ts";
+import { readSection } from "../config/schema.ts";
+import { messageOf, oneLine } from "../log/text.ts";
+import { isPathManager, type PathManagerDefinition } from "./api.ts";
+import { execPathManager } from "./exec.ts";
+import * as hooks from "./module-hooks.ts";
+import type { LoadedPlugin } from "./plugin.ts";
+import { type PluginSource, unknownName, unusedSections } from "./sources.ts";
+
+export interface LoadRequest {
+  readonly sources: readonly PluginSource[];
+  readonly settings: Pick<Config, "pathManagers" | "plugins" | "pluginDirectory">;
+  /** Names that could be loaded, for messages. */
+  readonly known: readonly string[];
+  readonly builtIn: ReadonlyMap<string, PathManagerDefinition>;
+}
+
+export interface LoadResult {
+  readonly plugins: readonly LoadedPlugin[];
+  /** Why mptcpd cannot run by its configuration, a line each. */
+  readonly errors: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** Loads plugins into this thread, and reads their options. */
+export async function loadPlugins(request: LoadRequest): Promise<LoadResult> {
+  const { sources, settings, known } = request;
+  const plugins: LoadedPlugin[] = [];
+  const errors: string[] = [];
+  const warnings: string[] = [];
+  for (const source of sources) {
+    try {
+      const definition = await definitionOf(source, request);
+      const { name } = definition;
+      if (plugins.some((other) => other.definition.name === name))
+        throw new Error(`another plugin has the name ${name} already`);
+      const section = settings.plugins.get(name);
+      const file = source.kind === "file" ? source.path : undefined;
+      plugins.push({ definition, options: readOptions(definition, section), file });
+    } catch (error) {
+      const lines = error instanceof OptionsError ? error.lines : [`plugin ${source.name}: ${told(error)}`];
+      const isRequired = source.kind !== "file" || source.required || error instanceof OptionsError;
+      if (isRequired) errors.push(...lines);
+      else warnings.push(...lines.map((line) => `${line}; it is not loaded`));
+    }
+  }
+  const names = plugins.map(({ definition }) => definition.name);
+  for (const name of settings.pathManagers) {
+    const isThere = names.includes(name) || sources.some((source) => source.name === name);
+    if (!isThere) errors.push(`path-manager: ${unknownName(name, known, settings.pluginDirectory)}`);
+  }
+  warnings.push(...unusedSections(settings.plugins, names));
+  return { plugins, errors, warnings };
+}
+
+let hooked = false;
+
+async function definitionOf(source: PluginSource, { builtIn }: LoadRequest): Promise<PathManagerDefinition> {
+  if (source.kind === "exec") return execPathManager(source.name, source.command);
+  if (source.kind === "built-in") {
+    const definition = builtIn.get(source.name);
+    if (definition === undefined) throw new Error("is not built in");
+    return definition;
+  }
+  hookModules();
+  const exports: unknown = await import(`${pathToFileURL(source.path).href}${hooks.PLUGIN_MARK}`);
+  const found = typeof exports === "object" && exports !== null && "default" in exports && exports.default;
+  if (!isPathManager(found))
+    throw new Error(
+      `${source.path} has no path manager as its default export: export default definePathManager({ … })`,
+    );
+  if (!/^[A-Za-z0-9_.-]+$/.test(found.name))
+    throw new Error(
+      `${source.path}: a name has letters, digits and _ . - only, not ${JSON.stringify(found.name)}`,
+    );
+  return found;
+}
+
+/** Modules that are imported from now on come by our hooks. Node 22.15 has them in this thread. */
+function hookModules(): void {
+  if (hooked) return;
+  hooked = true;
+  if (hasSyncHooks(module)) module.registerHooks({ resolve: hooks.resolve, load: hooks.load });
+  else {
+    const bundled = join(import.meta.dirname, "plugin-hooks.js");
+    const file = existsSync(bundled) ? bundled : join(import.meta.dirname, "module-hooks.js");
+    module.register(pathToFileURL(file));
+  }
+}
+
+type SyncHooks = { registerHooks(hooks: object): unknown };
+
+/** Newer than the types that this is written with. */
+function hasSyncHooks(of: object): of is SyncHooks {
+  return "registerHooks" in of && typeof of.registerHooks === "function";
+}
+
+class OptionsError extends Error {
+  readonly lines: readonly string[];
+
+  constructor(lines: readonly string[]) {
+    super(lines.join("\n"));
+    this.lines = lines;
+  }
+}
+
+/** What a [plugin NAME] section says, by the plugin's own schema. Throws OptionsError. */
+function readOptions({ name, options }: PathManagerDefinition, section: PluginSection | undefined): unknown {
+  const { entries = [], file = "", line = 0 } = section ?? {};
+  const at = (fault: { readonly line: number; readonly message: string }): string =>
+    `${file}:${fault.line}: ${fault.message}`;
+  if (options === undefined) {
+    if (entries.length === 0) return {};
+    const lines = entries.map((entry) => at({ line: entry.line, message: `${name} takes no options` }));
+    throw new OptionsError(lines);
+  }
+  const { values, faults, unknownKeys } = readSection(options, { name: `plugin ${name}`, line, entries });
+  const all = [...unknownKeys, ...faults];
+  if (all.length === 0) return values;
+  const missing = `: give it in a section [plugin ${name}]`;
+  throw new OptionsError(all.map((fault) => (section ? at(fault) : `${fault.message}${missing}`)));
+}
+
+function told(error: unknown): string {
+  return oneLine(messageOf(error));
+}

@@ -1,0 +1,64 @@
+/**
+ * How modules of plugins are found and read (Node's module customization hooks): "mptcpd" is this very program's
+ * library wherever the plugin lies, code is read only from files that can be trusted, and TypeScript is stripped of its
+ * types. Node 22.15 and newer run this in the plugins' thread, older ones in a thread of its own.
+ */
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { transform } from "sucrase";
+import { readTrusted } from "./trusted.ts";
+
+/** At the end of the URL that a plugin is imported by. */
+export const PLUGIN_MARK = "?path-manager";
+
+type Resolved = { readonly url: string; readonly shortCircuit?: boolean };
+type Loaded = { readonly format: string; readonly source: string | Buffer; readonly shortCircuit?: boolean };
+
+/** What plugins can import without having it installed, by the file that it is in. */
+const provided: Readonly<Record<string, string>> = {
+  mptcpd: "index.js",
+  "mptcpd/testing": "testing.js",
+  "mptcpd/netlink": "netlink.js",
+  "mptcpd/kernel": "kernel.js",
+  valibot: "valibot.js",
+};
+
+/** Beside this file or in lib/ (bundled programs), or where the tests' build has it. */
+const libraryDirectory = [".", "lib", "../library"]
+  .map((place) => join(import.meta.dirname, place))
+  .find((directory) => existsSync(join(directory, "valibot.js")));
+/** Our own code, and what it is built from, needs no second look. */
+const ownDirectory = dirname(libraryDirectory ?? import.meta.dirname);
+
+export function resolve<T>(
+  specifier: string,
+  context: unknown,
+  next: (specifier: string, context: unknown) => T,
+): T | Resolved {
+  const file = Object.hasOwn(provided, specifier) ? provided[specifier] : undefined;
+  if (file === undefined || libraryDirectory === undefined) return next(specifier, context);
+  return { url: pathToFileURL(join(libraryDirectory, file)).href, shortCircuit: true };
+}
+
+export function load<T>(
+  url: string,
+  context: unknown,
+  next: (url: string, context: unknown) => T,
+): T | Loaded {
+  if (!url.startsWith("file:")) return next(url, context);
+  const path = fileURLToPath(url);
+  if (path.startsWith(`${ownDirectory}/`)) return next(url, context);
+  const code = readTrusted(path);
+  if (/\.m?ts$/.test(path))
+    return { format: "module", source: strip(code.toString(), path), shortCircuit: true };
+  // A plugin's own file is a module; of what it imports, Node finds out the kind.
+  return url.endsWith(PLUGIN_MARK)
+    ? { format: "module", source: code, shortCircuit: true }
+    : next(url, context);
+}
+
+/** Lines stay where they are, so that errors name the right ones. */
+function strip(code: string, path: string): string {
+  return transform(code, { transforms: ["typescript"], disableESTransforms: true, filePath: path }).code;
+}

@@ -1,0 +1,171 @@
+import { ConnectionError } from "../connections/errors.ts";
+import type { Logger } from "../log/log.ts";
+import { messageOf } from "../log/text.ts";
+import { SystemError } from "../netlink/addon.ts";
+import { NetlinkError } from "../netlink/errors.ts";
+import type { Network } from "../network/network.ts";
+import type { PolicyConfig } from "../policy/judged.ts";
+import type { WantedEndpoint } from "../policy/wanted.ts";
+import type { Details, HandlerName, Handlers, PathManagerDefinition } from "./api.ts";
+import { Context } from "./context.ts";
+import type { Services } from "./services.ts";
+import { askForEndpoints } from "./wishes.ts";
+
+/** A path manager that is ready to be set up. */
+export interface LoadedPlugin {
+  readonly definition: PathManagerDefinition;
+  /** As its schema has read them. */
+  readonly options: unknown;
+  /** That it was loaded from; undefined where it is built in, or a program. */
+  readonly file?: string | undefined;
+}
+
+export interface PluginOptions {
+  readonly loaded: LoadedPlugin;
+  readonly services: Services;
+  /** Told before and after the path manager's own code runs. */
+  readonly watch: HandlerWatch;
+  /** Told of each fault; may stop the plugin. */
+  readonly onFault: (plugin: Plugin, event: string, error: unknown) => void;
+}
+
+/** Knows which handler runs at the moment, for those who look from another thread at one that does not come back. */
+export interface HandlerWatch {
+  enter(plugin: string, event: string): void;
+  leave(): void;
+}
+
+/** Milliseconds that a handler may hold up all others. */
+const SLOW = 100;
+/** Milliseconds in which a plugin is blamed for that once. */
+const QUIET = 60_000;
+
+/** Handlers, seen so that an event and what it tells stay tied to each other. */
+type HandlerTable = { readonly [Name in HandlerName]?: (...details: Details<Name>) => unknown };
+
+/** A path manager at work: its code is called through here, and its errors end here. */
+export class Plugin {
+  readonly name: string;
+  readonly definition: PathManagerDefinition;
+  readonly log: Logger;
+  readonly #options: PluginOptions;
+  readonly #abort = new AbortController();
+  #handlers: HandlerTable = {};
+  #blamedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: PluginOptions) {
+    const { definition } = options.loaded;
+    this.name = definition.name;
+    this.definition = definition;
+    this.#options = options;
+    this.log = prefixed(options.services.log, this.name);
+  }
+
+  get stopped(): boolean {
+    return this.#abort.signal.aborted;
+  }
+
+  /** Lets the path manager begin. What it throws is a fault, and it is stopped. */
+  async setUp(deadline: number): Promise<void> {
+    const { services, loaded } = this.#options;
+    const guard = (event: string, callback: () => unknown): void => void this.#run(event, callback);
+    const context = new Context({
+      ...{ name: this.name, options: loaded.options, log: this.log },
+      ...{ signal: this.#abort.signal, services, guard },
+    });
+    try {
+      this.#handlers = (await within(this.#begin(context), deadline, services)) ?? {};
+    } catch (error) {
+      this.#options.onFault(this, "setup", error);
+      this.stop(`${this.name} could not be set up`);
+    }
+  }
+
+  /** Calls a handler, if there is one. */
+  tell<Name extends HandlerName>(event: Name, ...details: Details<Name>): void {
+    const handlers = this.#handlers;
+    const handler = handlers[event];
+    if (handler !== undefined) this.#run(event, () => handler.apply(handlers, details));
+  }
+
+  /** The endpoints that it wants of a network; undefined: it failed to say. */
+  wantedEndpoints(network: Network, config: PolicyConfig): readonly WantedEndpoint[] | undefined {
+    return this.#run("endpoints", () => askForEndpoints(this.#options.loaded, network, config));
+  }
+
+  /** Ends it: its signal is aborted, its timers are gone, its handlers are not called again. */
+  stop(reason: string): void {
+    this.#handlers = {};
+    this.#abort.abort(new Error(reason));
+  }
+
+  async #begin(context: Context): Promise<Handlers | undefined> {
+    const { watch } = this.#options;
+    watch.enter(this.name, "setup");
+    try {
+      return this.definition.setup?.(context);
+    } finally {
+      watch.leave();
+    }
+  }
+
+  /** @returns what the callback does; undefined if it throws */
+  #run<T>(event: string, callback: () => T): T | undefined {
+    const { watch } = this.#options;
+    const start = performance.now();
+    watch.enter(this.name, event);
+    try {
+      const result = callback();
+      if (result instanceof Promise) result.catch((error) => this.#fail(event, error));
+      return result;
+    } catch (error) {
+      this.#fail(event, error);
+      return undefined;
+    } finally {
+      watch.leave();
+      this.#blame(event, performance.now() - start);
+    }
+  }
+
+  #fail(event: string, error: unknown): void {
+    if (this.stopped) return;
+    // Commands fail for what happens in the world, which is no fault of who asks.
+    if (isRefusal(error)) this.log.warning(`${event}: ${messageOf(error)}`);
+    else this.#options.onFault(this, event, error);
+  }
+
+  #blame(event: string, milliseconds: number): void {
+    if (milliseconds < SLOW) return;
+    const now = performance.now();
+    if (now - this.#blamedAt < QUIET) return;
+    this.#blamedAt = now;
+    this.log.warning(`${event} took ${milliseconds.toFixed(0)} ms, in which no other event was handled`);
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof ConnectionError || error instanceof NetlinkError || error instanceof SystemError;
+}
+
+/** Rejects if a promise does not settle within so many milliseconds. */
+function within<T>(promise: Promise<T>, milliseconds: number, { clock }: Services): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const expire = (): void => reject(new Error(`was not done in ${milliseconds} ms`));
+    const timer = clock.schedule(milliseconds, expire);
+    promise.then(resolve, reject).finally(() => timer.cancel());
+  });
+}
+
+function prefixed(log: Logger, name: string): Logger {
+  const line =
+    (level: keyof Logger): Logger[typeof level] =>
+    (message, fields) =>
+      log[level](`${name}: ${message}`, { PLUGIN: name, ...fields });
+  return {
+    debug: line("debug"),
+    info: line("info"),
+    notice: line("notice"),
+    warning: line("warning"),
+    error: line("error"),
+  };
+}

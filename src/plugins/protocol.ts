@@ -1,0 +1,130 @@
+/** What the thread of the path managers and the daemon tell each other. Plain data: it is cloned on its way. */
+import type { Config, PathRule } from "../config/config.ts";
+import { notifyFlags } from "../config/config.ts";
+import { endpointFlags } from "../kernel/mptcp-pm.ts";
+import type { Fields, Level } from "../log/log.ts";
+import type { PolicyConfig } from "../policy/judged.ts";
+import type { WantedEndpoint, WantedEndpoints } from "../policy/wanted.ts";
+import type { HandlerName } from "./api.ts";
+import type { PluginSource } from "./sources.ts";
+
+/** What a thread of path managers begins with. */
+export interface WorkerInput {
+  readonly sources: readonly PluginSource[];
+  readonly settings: Pick<Config, "pathManagers" | "plugins" | "pluginDirectory" | "pluginFaults">;
+  readonly known: readonly string[];
+  readonly policy: PackedPolicy;
+  readonly checkpoint: { readonly file: string; readonly bootId: string };
+  /** Faults so far, by plugin. */
+  readonly faults: ReadonlyMap<string, number>;
+  readonly debug: boolean;
+  /** To see whether all can be loaded, and no more. */
+  readonly checkOnly?: boolean;
+  /** Int32Array of `Pulse`. */
+  readonly pulse: SharedArrayBuffer;
+}
+
+export type ToWorker =
+  /** Goes to work: nobody else does any more. */
+  { readonly kind: "takeOver" } | { readonly kind: "stop" };
+
+export type FromWorker =
+  | { readonly kind: "log"; readonly level: Level; readonly message: string; readonly fields: Fields }
+  /** All is loaded, and waits for `takeOver`. */
+  | {
+      readonly kind: "prepared";
+      /** As `Pulse.plugin` counts them, from 1. */
+      readonly plugins: readonly NamedPlugin[];
+      readonly warnings: readonly string[];
+      readonly charge: Charge;
+    }
+  /** It cannot be: why, a line each. */
+  | { readonly kind: "refused"; readonly errors: readonly string[] }
+  /** All connections that there are were told. */
+  | { readonly kind: "running" }
+  | { readonly kind: "charge"; readonly charge: Charge }
+  | { readonly kind: "fault"; readonly plugin: string; readonly count: number }
+  | { readonly kind: "wanted"; readonly wanted: PackedWanted }
+  /** After `stop`: everything is put away. */
+  | { readonly kind: "stopped" };
+
+export interface NamedPlugin {
+  readonly name: string;
+  /** That it was loaded from; undefined where it is built in, or a program. */
+  readonly file: string | undefined;
+}
+
+/** Who decides what. */
+export interface Charge {
+  /** Over connections. */
+  readonly connections: readonly string[];
+  /** What the kernel's path manager has to be for that. */
+  readonly needs: "userspace" | "kernel" | "any";
+  /** Over endpoints; undefined: nobody. */
+  readonly endpoints: string | undefined;
+}
+
+/** Places of the shared memory by which the daemon sees whether the thread is alive, and what it is at. */
+export const Pulse = { beats: 0, plugin: 1, event: 2, length: 3 } as const;
+
+/** The events that `Pulse.event` counts, from 1. */
+export const pulseEvents: readonly (HandlerName | "setup" | "endpoints" | "timer")[] = [
+  "setup",
+  "endpoints",
+  "timer",
+  "newConnection",
+  "connectionEstablished",
+  "connectionClosed",
+  "newAddress",
+  "addressRemoved",
+  "newSubflow",
+  "subflowClosed",
+  "subflowPriority",
+  "listenerCreated",
+  "listenerClosed",
+  "newInterface",
+  "updateInterface",
+  "deleteInterface",
+  "newLocalAddress",
+  "deleteLocalAddress",
+];
+
+type PackedRule = Omit<PathRule, "flags"> & { readonly flags: number | undefined };
+export interface PackedPolicy {
+  readonly addressFlags: number;
+  readonly notifyFlags: number;
+  readonly paths: readonly PackedRule[];
+}
+
+export function packPolicy(config: PolicyConfig): PackedPolicy {
+  return {
+    addressFlags: config.addressFlags.value,
+    notifyFlags: config.notifyFlags.value,
+    paths: config.paths.map((rule) => ({ ...rule, flags: rule.flags?.value })),
+  };
+}
+
+export function unpackPolicy(packed: PackedPolicy): PolicyConfig {
+  return {
+    addressFlags: endpointFlags.from(packed.addressFlags),
+    notifyFlags: notifyFlags.from(packed.notifyFlags),
+    paths: packed.paths.map((rule) => ({
+      ...rule,
+      flags: rule.flags === undefined ? undefined : endpointFlags.from(rule.flags),
+    })),
+  };
+}
+
+type PackedEndpoint = Omit<WantedEndpoint, "flags"> & { readonly flags: number };
+export interface PackedWanted {
+  readonly by: string;
+  readonly endpoints: readonly PackedEndpoint[];
+}
+
+export function packWanted({ by, endpoints }: WantedEndpoints): PackedWanted {
+  return { by, endpoints: endpoints.map((wish) => ({ ...wish, flags: wish.flags.value })) };
+}
+
+export function unpackWanted({ by, endpoints }: PackedWanted): WantedEndpoints {
+  return { by, endpoints: endpoints.map((wish) => ({ ...wish, flags: endpointFlags.from(wish.flags) })) };
+}

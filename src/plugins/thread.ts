@@ -1,0 +1,188 @@
+import { isDeepStrictEqual } from "node:util";
+import type { MessagePort } from "node:worker_threads";
+import { Announcements } from "../connections/announcements.ts";
+import { IdBook } from "../connections/id-book.ts";
+import { Listeners } from "../connections/listeners.ts";
+import { Subflows } from "../connections/subflows.ts";
+import { ConnectionTracker } from "../connections/tracker.ts";
+import { systemClock } from "../endpoints/clock.ts";
+import { MptcpPm } from "../kernel/mptcp-pm.ts";
+import { Sockets } from "../kernel/sockets.ts";
+import type { Fields, Level, Logger } from "../log/log.ts";
+import { NetworkMonitor } from "../network/monitor.ts";
+import type { PathManagerDefinition } from "./api.ts";
+import { byPriority, chargeOf, DEFAULT_PATH_MANAGER } from "./charge.ts";
+import { PluginHost } from "./host.ts";
+import { loadPlugins } from "./load.ts";
+import { viewNetwork } from "./network-view.ts";
+import type { HandlerWatch, LoadedPlugin } from "./plugin.ts";
+import {
+  type FromWorker,
+  type PackedWanted,
+  Pulse,
+  packWanted,
+  pulseEvents,
+  type ToWorker,
+  unpackPolicy,
+  type WorkerInput,
+} from "./protocol.ts";
+
+/** Milliseconds. */
+const HEARTBEAT = 250;
+/** Bytes: half a second of events at 40,000 a second. */
+const RECEIVE_BUFFER = 32 * 1024 * 1024;
+
+/** The life of a thread of path managers, as the daemon directs it by messages. */
+export async function runPluginThread(
+  port: MessagePort,
+  input: WorkerInput,
+  builtIn: ReadonlyMap<string, PathManagerDefinition>,
+): Promise<void> {
+  const post = (message: FromWorker): void => port.postMessage(message);
+  const log = loggerTo(post, input.debug);
+  const pulse = new Int32Array(input.pulse);
+  setInterval(() => Atomics.add(pulse, Pulse.beats, 1), HEARTBEAT).unref();
+  const { plugins, errors, warnings } = await loadPlugins({ ...input, builtIn });
+  if (errors.length > 0) return post({ kind: "refused", errors });
+  const named = plugins.map(({ definition: { name }, file }) => ({ name, file }));
+  if (input.checkOnly) {
+    const definitions = byPriority(plugins).map(({ definition }) => definition);
+    const charge = chargeOf(definitions, input.settings.pathManagers);
+    return post({ kind: "prepared", plugins: named, warnings, charge });
+  }
+  const thread = await PluginThread.open({ input, plugins, log, post, watch: watchIn(pulse, plugins) });
+  port.on("message", async (message: ToWorker) => {
+    if (message.kind === "takeOver") {
+      await thread.takeOver();
+      post({ kind: "running" });
+    } else {
+      thread.close();
+      post({ kind: "stopped" });
+      port.close();
+    }
+  });
+  post({ kind: "prepared", plugins: named, warnings, charge: thread.charge });
+}
+
+interface ThreadParts {
+  readonly input: WorkerInput;
+  readonly plugins: readonly LoadedPlugin[];
+  readonly log: Logger;
+  readonly post: (message: FromWorker) => void;
+  readonly watch: HandlerWatch;
+}
+
+/** The path managers on the real kernel, with sockets of their own. */
+class PluginThread {
+  readonly #parts: ThreadParts;
+  readonly #pm: MptcpPm;
+  readonly #sockets: Sockets;
+  readonly #monitor: NetworkMonitor;
+  readonly #tracker: ConnectionTracker;
+  readonly #host: PluginHost;
+  readonly #policy: ReturnType<typeof unpackPolicy>;
+  #wanted: PackedWanted | undefined;
+
+  /** Opens everything and begins to listen; nothing is told yet. */
+  static async open(parts: ThreadParts): Promise<PluginThread> {
+    const pm = await MptcpPm.open({ receiveBuffer: RECEIVE_BUFFER });
+    let thread: PluginThread | undefined;
+    const onChange = (): void => thread?.networkChanged();
+    const monitor = await NetworkMonitor.start({ log: parts.log, onChange });
+    thread = new PluginThread(parts, pm, monitor);
+    return thread;
+  }
+
+  private constructor(parts: ThreadParts, pm: MptcpPm, monitor: NetworkMonitor) {
+    const { input, plugins, log, post, watch } = parts;
+    const { settings, faults, policy, checkpoint } = input;
+    this.#parts = parts;
+    this.#pm = pm;
+    this.#monitor = monitor;
+    this.#policy = unpackPolicy(policy);
+    this.#sockets = Sockets.open({ receiveBuffer: RECEIVE_BUFFER });
+    this.#tracker = new ConnectionTracker({
+      ...{ events: pm, sockets: this.#sockets, checkpoint, log, clock: systemClock },
+      onChange: (change) => this.#host.connectionChanged(change),
+      onListener: (event) => this.#host.listenerChanged(event),
+    });
+    const { table } = this.#tracker;
+    const ids = new IdBook(pm);
+    const services = {
+      ...{ log, clock: systemClock, table, kernel: pm },
+      network: () => viewNetwork(this.#monitor.network, this.#policy),
+      subflows: new Subflows({ kernel: pm, sockets: this.#sockets, table, ids, clock: systemClock }),
+      announcements: new Announcements(pm, ids, new Listeners()),
+    };
+    this.#host = new PluginHost({
+      ...{ plugins, services, watch, faults, inCharge: settings.pathManagers },
+      mostFaults: settings.pluginFaults,
+      onFault: (plugin, count) => post({ kind: "fault", plugin, count }),
+      onCharge: (charge) => {
+        post({ kind: "charge", charge });
+        this.#wanted = undefined;
+        this.#tellWanted();
+      },
+    });
+  }
+
+  get charge() {
+    return this.#host.charge;
+  }
+
+  async takeOver(): Promise<void> {
+    await this.#host.start();
+    await this.#tracker.takeOver();
+  }
+
+  networkChanged(): void {
+    this.#host.networkChanged();
+    this.#tellWanted();
+  }
+
+  close(): void {
+    this.#host.stop();
+    this.#tracker.close();
+    this.#monitor.close();
+    this.#sockets.close();
+    this.#pm.close();
+  }
+
+  #tellWanted(): void {
+    // The daemon itself asks for what it wants by default.
+    if (this.#host.charge.endpoints === DEFAULT_PATH_MANAGER) return;
+    const wanted = this.#host.wantedEndpoints(this.#monitor.network, this.#policy);
+    const packed = wanted && packWanted(wanted);
+    if (packed === undefined || isDeepStrictEqual(packed, this.#wanted)) return;
+    this.#wanted = packed;
+    this.#parts.post({ kind: "wanted", wanted: packed });
+  }
+}
+
+function loggerTo(post: (message: FromWorker) => void, debug: boolean): Logger {
+  const at =
+    (level: Level) =>
+    (message: string, fields: Fields = {}): void =>
+      post({ kind: "log", level, message, fields });
+  return {
+    debug: debug ? at("debug") : () => undefined,
+    info: at("info"),
+    notice: at("notice"),
+    warning: at("warning"),
+    error: at("error"),
+  };
+}
+
+function watchIn(pulse: Int32Array, plugins: readonly LoadedPlugin[]): HandlerWatch {
+  const names = new Map(plugins.map(({ definition }, index) => [definition.name, index + 1]));
+  const events = new Map<string, number>(pulseEvents.map((event, index) => [event, index + 1]));
+  return {
+    enter(plugin, event) {
+      Atomics.store(pulse, Pulse.plugin, names.get(plugin) ?? 0);
+      Atomics.store(pulse, Pulse.event, events.get(event) ?? 0);
+    },
+    leave() {
+      Atomics.store(pulse, Pulse.plugin, 0);
+    },
+  };
+}
