@@ -20,6 +20,11 @@ export function compileGlob(glob: string): Glob | undefined {
   return matcher;
 }
 
+/** Whether a text as a whole fits a glob; one that is malformed fits nothing. */
+export function matchesGlob(text: string, glob: string): boolean {
+  return compileGlob(glob)?.(text) ?? false;
+}
+
 // A configuration has few globs, and reloading brings the same ones: they are compiled once for the process.
 const compiled = new Map<string, Glob>();
 

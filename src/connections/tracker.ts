@@ -4,7 +4,7 @@ import type { Sockets } from "../kernel/sockets.ts";
 import type { Logger } from "../log/log.ts";
 import { messageOf } from "../log/text.ts";
 import type { Subscription } from "../netlink/connection.ts";
-import { Checkpoint } from "./checkpoint.ts";
+import type { Checkpoint } from "./checkpoint.ts";
 import type { ConnectionChange } from "./connection.ts";
 import { type FoundConnection, foundConnections } from "./found.ts";
 import { ConnectionTable } from "./table.ts";
@@ -15,13 +15,16 @@ export type ListenerEvent = Extract<MptcpEvent, { readonly event: "listenerCreat
 export interface ConnectionTrackerOptions {
   readonly events: Pick<MptcpPm, "events">;
   readonly sockets: Pick<Sockets, "dumpOutlines">;
-  /** Where what sock_diag cannot tell is kept over a restart. */
-  readonly checkpoint: { readonly file: string; readonly bootId: string };
+  /** Makes what keeps, over a restart, what sock_diag cannot tell. */
+  readonly remember: (connections: ConnectionTable) => ConnectionMemory;
   readonly log: Logger;
   readonly clock: Clock;
   readonly onChange: (change: ConnectionChange) => void;
   readonly onListener: (event: ListenerEvent) => void;
 }
+
+/** What is told of connections only once; see Checkpoint. */
+export type ConnectionMemory = Pick<Checkpoint, "load" | "factsOf" | "begin" | "record" | "flush">;
 
 /** Milliseconds between two readings of all sockets: some subflows end without an event (msk no more established). */
 const PERIOD = 30_000;
@@ -42,7 +45,7 @@ const MOST_UNCLAIMED = 100_000;
 export class ConnectionTracker {
   readonly table: ConnectionTable;
   readonly #options: ConnectionTrackerOptions;
-  readonly #checkpoint: Checkpoint;
+  readonly #memory: ConnectionMemory;
   readonly #subscription: Subscription;
   /** Until the take-over: all events. */
   #early: MptcpEvent[] | undefined = [];
@@ -56,14 +59,14 @@ export class ConnectionTracker {
 
   /** Throws NetlinkError: EPERM without CAP_NET_ADMIN. */
   constructor(options: ConnectionTrackerOptions) {
-    const { log, onChange, checkpoint, events } = options;
+    const { log, onChange, remember, events } = options;
     const warn = (message: string): void => log.warning(message);
     this.#options = options;
     this.table = new ConnectionTable((change) => {
-      this.#checkpoint.record(change);
+      this.#memory.record(change);
       onChange(change);
     });
-    this.#checkpoint = new Checkpoint({ ...checkpoint, connections: this.table, warn });
+    this.#memory = remember(this.table);
     this.#subscription = events.events({
       event: (event) => (this.#early === undefined ? this.#receive(event) : this.#early.push(event)),
       overrun: () => {
@@ -79,13 +82,13 @@ export class ConnectionTracker {
 
   /** Begins to tell changes, first of all the connections that there are. Resolves when all of these were told. */
   async takeOver(): Promise<void> {
-    this.#checkpoint.load();
+    this.#memory.load();
     const early = this.#early ?? [];
     this.#early = undefined;
     for (const event of early) this.#receive(event);
     this.#begin();
     await this.settled();
-    this.#checkpoint.begin();
+    this.#memory.begin();
   }
 
   /** Reads all sockets now. */
@@ -103,7 +106,7 @@ export class ConnectionTracker {
     this.#closed = true;
     this.#timer?.cancel();
     this.#subscription.close();
-    this.#checkpoint.flush();
+    this.#memory.flush();
   }
 
   #receive(event: MptcpEvent): void {
@@ -163,7 +166,7 @@ export class ConnectionTracker {
     let complete = true;
     for await (const connection of this.#inSlices(found)) {
       if (changed.has(connection.token)) continue;
-      if (this.table.reconcile(connection, () => this.#checkpoint.factsOf(connection))) complete = false;
+      if (this.table.reconcile(connection, () => this.#memory.factsOf(connection))) complete = false;
     }
     for await (const connection of this.#inSlices([...this.table])) {
       if (tokens.has(connection.token) || changed.has(connection.token)) continue;

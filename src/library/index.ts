@@ -1,4 +1,5 @@
 /** What `import … from "mptcpd"` gives: path managers in TypeScript. See docs/path-managers.md. */
+export { matchesGlob } from "../config/glob.ts";
 export type { Announcement } from "../connections/announcements.ts";
 export type {
   AnnouncedAddress,

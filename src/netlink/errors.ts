@@ -147,6 +147,12 @@ export function errnoName(errno: number): string {
   return names.get(errno) ?? getSystemErrorMap().get(-errno)?.[0] ?? `E${errno}`;
 }
 
+/** 1 for "EPERM". Throws RangeError for a name that is none. */
+export function errnoOf(name: string): number {
+  for (const [errno, known] of names) if (known === name) return errno;
+  throw new RangeError(`there is no error ${name}`);
+}
+
 function errnoText(errno: number): string {
   return getSystemErrorMap().get(-errno)?.[1] ?? "the kernel refused";
 }

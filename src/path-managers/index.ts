@@ -5,8 +5,13 @@ import { askForEndpoints } from "../plugins/wishes.ts";
 import type { PolicyConfig } from "../policy/judged.ts";
 import type { WantedEndpoints } from "../policy/wanted.ts";
 import addrAdv from "./addr-adv.ts";
+import backup from "./backup.ts";
+import fullmesh from "./fullmesh.ts";
+import heal from "./heal.ts";
+import ndiffports from "./ndiffports.ts";
+import sspi from "./sspi.ts";
 
-const all: readonly PathManagerDefinition[] = [addrAdv];
+const all: readonly PathManagerDefinition[] = [addrAdv, sspi, fullmesh, ndiffports, heal, backup];
 
 export const builtIn: ReadonlyMap<string, PathManagerDefinition> = new Map(
   all.map((definition) => [definition.name, definition]),

@@ -2,12 +2,12 @@ import { existsSync } from "node:fs";
 import module from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Config, PluginSection } from "../config/config.ts";
-import { readSection } from "../config/schema.ts";
+import type { Config } from "../config/config.ts";
 import { messageOf, oneLine } from "../log/text.ts";
 import { isPathManager, type PathManagerDefinition } from "./api.ts";
 import { execPathManager } from "./exec.ts";
 import * as hooks from "./module-hooks.ts";
+import { OptionsError, readOptions } from "./options.ts";
 import type { LoadedPlugin } from "./plugin.ts";
 import { type PluginSource, unknownName, unusedSections } from "./sources.ts";
 
@@ -97,32 +97,6 @@ type SyncHooks = { registerHooks(hooks: object): unknown };
 /** Newer than the types that this is written with. */
 function hasSyncHooks(of: object): of is SyncHooks {
   return "registerHooks" in of && typeof of.registerHooks === "function";
-}
-
-class OptionsError extends Error {
-  readonly lines: readonly string[];
-
-  constructor(lines: readonly string[]) {
-    super(lines.join("\n"));
-    this.lines = lines;
-  }
-}
-
-/** What a [plugin NAME] section says, by the plugin's own schema. Throws OptionsError. */
-function readOptions({ name, options }: PathManagerDefinition, section: PluginSection | undefined): unknown {
-  const { entries = [], file = "", line = 0 } = section ?? {};
-  const at = (fault: { readonly line: number; readonly message: string }): string =>
-    `${file}:${fault.line}: ${fault.message}`;
-  if (options === undefined) {
-    if (entries.length === 0) return {};
-    const lines = entries.map((entry) => at({ line: entry.line, message: `${name} takes no options` }));
-    throw new OptionsError(lines);
-  }
-  const { values, faults, unknownKeys } = readSection(options, { name: `plugin ${name}`, line, entries });
-  const all = [...unknownKeys, ...faults];
-  if (all.length === 0) return values;
-  const missing = `: give it in a section [plugin ${name}]`;
-  throw new OptionsError(all.map((fault) => (section ? at(fault) : `${fault.message}${missing}`)));
 }
 
 function told(error: unknown): string {

@@ -1,22 +1,19 @@
 import { isDeepStrictEqual } from "node:util";
 import type { MessagePort } from "node:worker_threads";
-import { Announcements } from "../connections/announcements.ts";
-import { IdBook } from "../connections/id-book.ts";
-import { Listeners } from "../connections/listeners.ts";
-import { Subflows } from "../connections/subflows.ts";
-import { ConnectionTracker } from "../connections/tracker.ts";
+import { Checkpoint } from "../connections/checkpoint.ts";
 import { systemClock } from "../endpoints/clock.ts";
 import { MptcpPm } from "../kernel/mptcp-pm.ts";
 import { Sockets } from "../kernel/sockets.ts";
 import type { Fields, Level, Logger } from "../log/log.ts";
 import { NetworkMonitor } from "../network/monitor.ts";
+import type { PolicyConfig } from "../policy/judged.ts";
 import type { PathManagerDefinition } from "./api.ts";
 import { byPriority, chargeOf, DEFAULT_PATH_MANAGER } from "./charge.ts";
-import { PluginHost } from "./host.ts";
 import { loadPlugins } from "./load.ts";
 import { viewNetwork } from "./network-view.ts";
 import type { HandlerWatch, LoadedPlugin } from "./plugin.ts";
 import {
+  type Charge,
   type FromWorker,
   type PackedWanted,
   Pulse,
@@ -26,6 +23,7 @@ import {
   unpackPolicy,
   type WorkerInput,
 } from "./protocol.ts";
+import { PathManagerRuntime } from "./runtime.ts";
 
 /** Milliseconds. */
 const HEARTBEAT = 250;
@@ -78,9 +76,8 @@ class PluginThread {
   readonly #pm: MptcpPm;
   readonly #sockets: Sockets;
   readonly #monitor: NetworkMonitor;
-  readonly #tracker: ConnectionTracker;
-  readonly #host: PluginHost;
-  readonly #policy: ReturnType<typeof unpackPolicy>;
+  readonly #runtime: PathManagerRuntime;
+  readonly #policy: PolicyConfig;
   #wanted: PackedWanted | undefined;
 
   /** Opens everything and begins to listen; nothing is told yet. */
@@ -101,21 +98,13 @@ class PluginThread {
     this.#monitor = monitor;
     this.#policy = unpackPolicy(policy);
     this.#sockets = Sockets.open({ receiveBuffer: RECEIVE_BUFFER });
-    this.#tracker = new ConnectionTracker({
-      ...{ events: pm, sockets: this.#sockets, checkpoint, log, clock: systemClock },
-      onChange: (change) => this.#host.connectionChanged(change),
-      onListener: (event) => this.#host.listenerChanged(event),
-    });
-    const { table } = this.#tracker;
-    const ids = new IdBook(pm);
-    const services = {
-      ...{ log, clock: systemClock, table, kernel: pm },
+    this.#runtime = new PathManagerRuntime({
+      ...{ events: pm, kernel: pm, endpoints: pm, sockets: this.#sockets },
+      ...{ plugins, log, watch, faults, clock: systemClock },
+      remember: (connections) =>
+        new Checkpoint({ ...checkpoint, connections, warn: (message) => log.warning(message) }),
       network: () => viewNetwork(this.#monitor.network, this.#policy),
-      subflows: new Subflows({ kernel: pm, sockets: this.#sockets, table, ids, clock: systemClock }),
-      announcements: new Announcements(pm, ids, new Listeners()),
-    };
-    this.#host = new PluginHost({
-      ...{ plugins, services, watch, faults, inCharge: settings.pathManagers },
+      inCharge: settings.pathManagers,
       mostFaults: settings.pluginFaults,
       onFault: (plugin, count) => post({ kind: "fault", plugin, count }),
       onCharge: (charge) => {
@@ -126,23 +115,21 @@ class PluginThread {
     });
   }
 
-  get charge() {
-    return this.#host.charge;
+  get charge(): Charge {
+    return this.#runtime.host.charge;
   }
 
-  async takeOver(): Promise<void> {
-    await this.#host.start();
-    await this.#tracker.takeOver();
+  takeOver(): Promise<void> {
+    return this.#runtime.takeOver();
   }
 
   networkChanged(): void {
-    this.#host.networkChanged();
+    this.#runtime.host.networkChanged();
     this.#tellWanted();
   }
 
   close(): void {
-    this.#host.stop();
-    this.#tracker.close();
+    this.#runtime.close();
     this.#monitor.close();
     this.#sockets.close();
     this.#pm.close();
@@ -150,8 +137,8 @@ class PluginThread {
 
   #tellWanted(): void {
     // The daemon itself asks for what it wants by default.
-    if (this.#host.charge.endpoints === DEFAULT_PATH_MANAGER) return;
-    const wanted = this.#host.wantedEndpoints(this.#monitor.network, this.#policy);
+    if (this.charge.endpoints === DEFAULT_PATH_MANAGER) return;
+    const wanted = this.#runtime.host.wantedEndpoints(this.#monitor.network, this.#policy);
     const packed = wanted && packWanted(wanted);
     if (packed === undefined || isDeepStrictEqual(packed, this.#wanted)) return;
     this.#wanted = packed;

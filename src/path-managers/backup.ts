@@ -1,0 +1,82 @@
+import {
+  type Connection,
+  definePathManager,
+  matchesGlob,
+  type NetworkInterface,
+  option,
+  type Subflow,
+} from "mptcpd";
+import * as v from "valibot";
+
+/**
+ * One interface at a time: the first of an order of preference that works carries the traffic, the others stand by as
+ * backup. When it fails the next takes over, and it gets its place back when it returns.
+ */
+export default definePathManager({
+  name: "backup",
+  description: "the first interface is used, the others are backup",
+  options: v.object({
+    /** Globs over names of interfaces, the preferred first; those that none fits come last, by [path] priority. */
+    interfaces: v.optional(option.globs),
+  }),
+  setup(pm) {
+    const { interfaces: globs = [] } = pm.options;
+    const rankOf = ({ name }: NetworkInterface): number => {
+      const rank = globs.findIndex((glob) => matchesGlob(name, glob));
+      return rank < 0 ? globs.length : rank;
+    };
+    // Uplinks come by priority, and sorting keeps the order of equals.
+    const uplinks = (): NetworkInterface[] => pm.network.uplinks.toSorted((a, b) => rankOf(a) - rankOf(b));
+
+    /** A subflow on each interface that has none. Not after each loss: whoever resets one would have it back at once. */
+    function connect(connection: Connection): void {
+      if (connection.state !== "established" || connection.serverSide !== false) return;
+      for (const [rank, uplink] of uplinks().entries())
+        if (!connection.uses(uplink))
+          pm.createSubflow(connection, { from: uplink, backup: rank > 0 }).catch((error: Error) =>
+            pm.log.info(error.message),
+          );
+    }
+
+    /** All subflows but those of the best interface that has one are backup. */
+    function arrange(connection: Connection): void {
+      const best = uplinks().find((uplink) =>
+        connection.subflows.some((subflow) => carries(subflow, uplink)),
+      );
+      if (best === undefined) return;
+      for (const subflow of connection.subflows) {
+        const backup = !carries(subflow, best);
+        if (subflow.state === "established" && subflow.localBackup !== backup)
+          change(connection, subflow, backup);
+      }
+    }
+
+    function change(connection: Connection, subflow: Subflow, backup: boolean): void {
+      pm.log.info(`${subflow.local.address} is ${backup ? "backup" : "used"} from now on`);
+      pm.setBackup(connection, subflow, backup).catch((error: Error) => pm.log.info(error.message));
+    }
+
+    return {
+      connectionEstablished(connection) {
+        connect(connection);
+        arrange(connection);
+      },
+      newSubflow: arrange,
+      subflowClosed: arrange,
+      newLocalAddress() {
+        for (const connection of pm.connections) {
+          connect(connection);
+          arrange(connection);
+        }
+      },
+      deleteLocalAddress() {
+        for (const connection of pm.connections) arrange(connection);
+      },
+    };
+  },
+});
+
+/** Whether a subflow is established and leaves by an interface that works. */
+function carries({ state, local }: Subflow, { addresses }: NetworkInterface): boolean {
+  return state === "established" && addresses.some(({ address }) => address === local.address);
+}

@@ -1,0 +1,65 @@
+import { Announcements } from "../connections/announcements.ts";
+import type { ConnectionChange } from "../connections/connection.ts";
+import { IdBook } from "../connections/id-book.ts";
+import { type Listen, Listeners } from "../connections/listeners.ts";
+import { type SubflowKernel, Subflows } from "../connections/subflows.ts";
+import type { ConnectionTable } from "../connections/table.ts";
+import { ConnectionTracker, type ConnectionTrackerOptions } from "../connections/tracker.ts";
+import type { Clock } from "../endpoints/clock.ts";
+import type { MptcpPm } from "../kernel/mptcp-pm.ts";
+import type { Sockets } from "../kernel/sockets.ts";
+import type { Logger } from "../log/log.ts";
+import { type HostOptions, PluginHost } from "./host.ts";
+import type { NetworkView } from "./network-view.ts";
+import type { EndpointCommands } from "./services.ts";
+
+export interface RuntimeOptions extends Omit<HostOptions, "services"> {
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly network: () => NetworkView;
+  readonly events: Pick<MptcpPm, "events">;
+  readonly sockets: Pick<Sockets, "dumpOutlines">;
+  /** Commands for connections, and for endpoints. */
+  readonly kernel: SubflowKernel & Pick<MptcpPm, "announce" | "remove" | "dumpEndpoints">;
+  readonly endpoints: EndpointCommands;
+  readonly remember: ConnectionTrackerOptions["remember"];
+  /** How listening sockets are opened, if not by the kernel. */
+  readonly listen?: Listen;
+}
+
+/** Path managers with all that they work on: the connections as they are now, and commands to change them. */
+export class PathManagerRuntime {
+  readonly host: PluginHost;
+  readonly #tracker: ConnectionTracker;
+
+  /** Begins to listen; nothing is told yet. */
+  constructor(options: RuntimeOptions) {
+    const { log, clock, network, events, sockets, kernel, endpoints, remember, listen } = options;
+    this.#tracker = new ConnectionTracker({
+      ...{ events, sockets, remember, log, clock },
+      onChange: (change: ConnectionChange) => this.host.connectionChanged(change),
+      onListener: (event) => this.host.listenerChanged(event),
+    });
+    const { table } = this.#tracker;
+    const ids = new IdBook(kernel);
+    const subflows = new Subflows({ kernel, sockets, table, ids, clock });
+    const announcements = new Announcements(kernel, ids, new Listeners(listen));
+    const services = { log, clock, network, table, subflows, announcements, kernel: endpoints };
+    this.host = new PluginHost({ ...options, services });
+  }
+
+  get connections(): ConnectionTable {
+    return this.#tracker.table;
+  }
+
+  /** Lets the path managers begin; resolves when they know of all connections that there are. */
+  async takeOver(): Promise<void> {
+    await this.host.start();
+    await this.#tracker.takeOver();
+  }
+
+  close(): void {
+    this.host.stop();
+    this.#tracker.close();
+  }
+}

@@ -1,0 +1,54 @@
+import type { Clock, Timer } from "../endpoints/clock.ts";
+
+interface Scheduled {
+  readonly due: number;
+  readonly order: number;
+  readonly callback: () => void;
+}
+
+/** A clock whose time passes only when it is told to. */
+export class VirtualClock implements Clock {
+  #now = 0;
+  #order = 0;
+  readonly #scheduled = new Set<Scheduled>();
+
+  now(): number {
+    return this.#now;
+  }
+
+  schedule(milliseconds: number, callback: () => void): Timer {
+    const entry = { due: this.#now + Math.max(milliseconds, 0), order: this.#order++, callback };
+    this.#scheduled.add(entry);
+    return { cancel: () => this.#scheduled.delete(entry) };
+  }
+
+  /** Lets so much time pass; what is due on the way happens in its order, and what follows of it at once. */
+  async advance(milliseconds: number): Promise<void> {
+    const end = this.#now + milliseconds;
+    await turn();
+    for (let next = this.#next(); next !== undefined && next.due <= end; next = this.#next()) {
+      this.#scheduled.delete(next);
+      this.#now = Math.max(this.#now, next.due);
+      next.callback();
+      await turn();
+    }
+    this.#now = end;
+  }
+
+  #next(): Scheduled | undefined {
+    let first: Scheduled | undefined;
+    for (const entry of this.#scheduled)
+      if (
+        first === undefined ||
+        entry.due < first.due ||
+        (entry.due === first.due && entry.order < first.order)
+      )
+        first = entry;
+    return first;
+  }
+}
+
+/** Lets promises that can settle do so. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,110 @@
+import type { MptcpEvent } from "../kernel/mptcp-pm.ts";
+import { ipFamily } from "../netlink/ip.ts";
+import type { SimulatedConnection, SimulatedKernel, SimulatedSubflow } from "./kernel.ts";
+
+/** The other end of a simulated connection: does what peers do, and knows what reached it. */
+export class SimulatedPeer {
+  readonly token: number;
+  readonly #connection: SimulatedConnection;
+  readonly #kernel: SimulatedKernel;
+
+  constructor(kernel: SimulatedKernel, connection: SimulatedConnection) {
+    this.#kernel = kernel;
+    this.#connection = connection;
+    this.token = connection.token;
+  }
+
+  /** The established subflows, "10.0.2.2 > 10.0.9.9", with " backup" where this host asked for that; sorted. */
+  get subflows(): string[] {
+    return this.#connection.subflows
+      .filter(({ established }) => established)
+      .map(({ local, remote, localBackup }) => {
+        const port = remote.port === this.#connection.remote.port ? "" : ` port ${remote.port}`;
+        return `${local.address} > ${remote.address}${port}${localBackup ? " backup" : ""}`;
+      })
+      .sort();
+  }
+
+  /** The addresses that this host has announced, "10.0.2.2", with " port 80" if they have one; sorted. */
+  get announced(): string[] {
+    return this.#connection.announced
+      .map(({ address, port }) => (port === 0 ? address : `${address} port ${port}`))
+      .sort();
+  }
+
+  /** Confirms the handshake, if that was held back. */
+  establish(): void {
+    this.#connection.established = true;
+    this.#kernel.tellOpening("established", this.#connection);
+  }
+
+  /** Announces an address (ADD_ADDR); the port is that of the initial subflow, if none is given. */
+  announce(id: number, address: string, port = this.#connection.remote.port): void {
+    const { token } = this;
+    const family = ipFamily(address);
+    const event = {
+      event: "announced",
+      token,
+      remoteId: id,
+      remoteAddress: address,
+      remotePort: port,
+    } as const;
+    this.#kernel.tell({ ...event, ...(family === 6 && { family: 10 }) } satisfies MptcpEvent);
+  }
+
+  /** Withdraws an address (REMOVE_ADDR), which ends the subflows to it. */
+  withdraw(id: number): void {
+    this.#kernel.tell({ event: "removed", token: this.token, remoteId: id });
+    for (const subflow of this.#connection.subflows)
+      if (subflow.remoteId === id) this.#kernel.closeSubflow(this.#connection, subflow);
+  }
+
+  /** Joins from an address of the peer's to one of this host's. */
+  join({ from, to }: { readonly from: string; readonly to: string }): void {
+    const { ids, local } = this.#connection;
+    const known = ids.find(({ address }) => address === to)?.id;
+    const taken = ids.map(({ id }) => id);
+    let localId = to === local.address ? 0 : (known ?? 1);
+    while (known === undefined && localId !== 0 && taken.includes(localId)) localId++;
+    if (known === undefined && localId !== 0) ids.push({ address: to, port: 0, id: localId });
+    const subflow: SimulatedSubflow = {
+      local: { address: to, port: local.port },
+      remote: { address: from, port: this.#kernel.freePort() },
+      ...{ localId, remoteId: 1, ifIndex: 0, initial: false, established: true },
+      ...{ localBackup: false, remoteBackup: false },
+    };
+    this.#connection.subflows.push(subflow);
+    this.#kernel.tellSubflow("subflowEstablished", this.#connection, subflow);
+  }
+
+  /** Breaks the subflows from an address of this host, by a reset unless another error is given. */
+  breakSubflows(from: string, error = "ECONNRESET"): void {
+    for (const subflow of this.#from(from)) this.#kernel.closeSubflow(this.#connection, subflow, error);
+  }
+
+  /** Closes the subflows from an address of this host in good order. */
+  closeSubflows(from: string): void {
+    for (const subflow of this.#from(from)) this.#kernel.closeSubflow(this.#connection, subflow);
+  }
+
+  /** Asks for the subflows from an address of this host to be backup, or no longer so (MP_PRIO). */
+  setBackup(from: string, backup: boolean): void {
+    for (const subflow of this.#from(from)) {
+      subflow.remoteBackup = backup;
+      this.#kernel.tellSubflow("subflowPriority", this.#connection, subflow);
+    }
+  }
+
+  /** Ends the connection. */
+  close(): void {
+    this.#kernel.connections.delete(this.token);
+    this.#connection.subflows = [];
+    this.#kernel.tell({ event: "closed", token: this.token });
+  }
+
+  #from(address: string): SimulatedSubflow[] {
+    const found = this.#connection.subflows.filter((subflow) => subflow.local.address === address);
+    if (found.length === 0) throw new Error(`the connection has no subflow from ${address}`);
+    return found;
+  }
+}

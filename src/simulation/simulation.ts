@@ -1,0 +1,238 @@
+import { parseConfig } from "../config/load.ts";
+import type { Connection } from "../connections/connection.ts";
+import { createLogger, type Entry } from "../log/log.ts";
+import type { PathManagerDefinition } from "../plugins/api.ts";
+import { type NetworkView, viewNetwork } from "../plugins/network-view.ts";
+import { readOptions } from "../plugins/options.ts";
+import { PathManagerRuntime } from "../plugins/runtime.ts";
+import type { EndpointCommands } from "../plugins/services.ts";
+import { VirtualClock } from "./clock.ts";
+import { type PeerAnswer, ROUND_TRIP, SimulatedKernel } from "./kernel.ts";
+import { SimulatedMemory } from "./memory.ts";
+import { type SimulatedInterface, SimulatedNetwork } from "./network.ts";
+import { SimulatedPeer } from "./peer.ts";
+
+export interface SimulationSetting {
+  /** The host's interfaces by name: their addresses, or more about them. */
+  readonly interfaces?: Readonly<Record<string, readonly string[] | SimulatedInterface>>;
+  /** The options of the path manager, as its [plugin NAME] section would have them. */
+  readonly options?: Readonly<Record<string, string>>;
+  /** The text of an mptcpd.conf, for its [core] and [path] sections. */
+  readonly config?: string;
+  /** The kernel's path manager that new connections have. */
+  readonly pathManager?: "kernel" | "userspace";
+}
+
+/** Runs a path manager on a simulated host, in virtual time. Nothing outlives the test: there is nothing to close. */
+export async function simulate(
+  definition: PathManagerDefinition,
+  setting: SimulationSetting = {},
+): Promise<Simulation> {
+  const simulation = new Simulation(definition, setting);
+  await simulation.start();
+  return simulation;
+}
+
+/**
+ * A host with one path manager, its interfaces, and the peers of its connections. Nothing happens by itself: time passes in
+ * `settle` and `advance` only.
+ */
+export class Simulation {
+  /** What was logged so far. */
+  readonly log: Entry[] = [];
+  /** How a peer answers a subflow that is to be, by the ends of it; all are accepted if this is not set. */
+  answer: (from: string, to: string) => PeerAnswer = () => "accept";
+  readonly #definition: PathManagerDefinition;
+  readonly #setting: SimulationSetting;
+  readonly #clock = new VirtualClock();
+  readonly #network = new SimulatedNetwork();
+  readonly #kernel = new SimulatedKernel(this.#clock, this.#network);
+  readonly #config;
+  readonly #memory = new SimulatedMemory();
+  #runtime: PathManagerRuntime | undefined;
+  #faults = 0;
+
+  constructor(definition: PathManagerDefinition, setting: SimulationSetting) {
+    this.#definition = definition;
+    this.#setting = setting;
+    this.#config = parseConfig(Buffer.from(setting.config ?? ""), { file: "config" }).config;
+    this.#kernel.pathManager = setting.pathManager ?? "userspace";
+    this.#kernel.answer = (local, remote) => this.answer(local.address, remote.address);
+    for (const [name, given] of Object.entries(setting.interfaces ?? {}))
+      this.#network.plug(name, interfaceOf(given));
+  }
+
+  /** How often the path manager has failed. */
+  get faults(): number {
+    return this.#faults;
+  }
+
+  /** Milliseconds of virtual time since the beginning. */
+  get now(): number {
+    return this.#clock.now();
+  }
+
+  /** The network as path managers see it. */
+  get network(): NetworkView {
+    return viewNetwork(this.#network.network, this.#config);
+  }
+
+  /** The connections as the path manager sees them. */
+  get connections(): Iterable<Connection> {
+    return this.#running.connections;
+  }
+
+  /** The endpoints that the path manager wants, "10.0.1.2 subflow", sorted. */
+  get wantedEndpoints(): string[] {
+    const wanted = this.#running.host.wantedEndpoints(this.#network.network, this.#config);
+    return (wanted?.endpoints ?? [])
+      .map(({ address, port, flags }) => [address, ...(port ? [`port ${port}`] : []), flags].join(" ").trim())
+      .sort();
+  }
+
+  /** The kernel's endpoints, for what a path manager does to them itself. */
+  get endpoints(): EndpointCommands {
+    return this.#kernel.endpoints;
+  }
+
+  /** Starts the path manager; to be called once, or after `stop`. */
+  async start(): Promise<void> {
+    const runtime = this.#begin();
+    this.#runtime = runtime;
+    const begun = runtime.takeOver();
+    await this.#clock.advance(0);
+    await begun;
+  }
+
+  /** Ends the path manager; connections go on, and so may another start. */
+  stop(): void {
+    this.#runtime?.close();
+    this.#runtime = undefined;
+  }
+
+  /** As a daemon that is killed and started again: the path manager has to find its way from what there is. */
+  async restart(): Promise<void> {
+    this.stop();
+    await this.start();
+    await this.settle();
+  }
+
+  /** Begins a connection, from or to this host; established at once, unless that is held back. */
+  connect(given: {
+    readonly from: string;
+    readonly to: string;
+    /** Of the side that listens; 443 if not given. */
+    readonly port?: number;
+    readonly serverSide?: boolean;
+    readonly denyJoinId0?: boolean;
+    readonly established?: boolean;
+  }): SimulatedPeer {
+    const { from, to, port = 443, serverSide = false, denyJoinId0 = false, established = true } = given;
+    const other = this.#kernel.freePort();
+    const connection = this.#kernel.open({
+      local: { address: from, port: serverSide ? port : other },
+      remote: { address: to, port: serverSide ? other : port },
+      ...{ serverSide, denyJoinId0 },
+    });
+    const peer = new SimulatedPeer(this.#kernel, connection);
+    this.#kernel.tellOpening("created", connection);
+    if (established) peer.establish();
+    return peer;
+  }
+
+  /** Lets happen what follows from what was done; timers of the path manager run only as far as that takes time. */
+  async settle(): Promise<void> {
+    await this.#clock.advance(0);
+    for (let round = 0; this.#kernel.isBusy; round++) {
+      if (round === MOST_ROUNDS)
+        throw new Error("the simulation does not settle: the path manager goes on and on");
+      await this.#clock.advance(ROUND_TRIP);
+    }
+  }
+
+  /** Lets so many milliseconds pass. */
+  async advance(milliseconds: number): Promise<void> {
+    await this.#clock.advance(milliseconds);
+  }
+
+  plug(name: string, given: readonly string[] | SimulatedInterface): void {
+    this.#change(() => this.#network.plug(name, interfaceOf(given)));
+  }
+
+  unplug(name: string): void {
+    this.#change(() => this.#network.unplug(name));
+  }
+
+  /** Takes the carrier from an interface: what is sent by it gets no answer. */
+  cut(name: string): void {
+    this.#change(() => this.#network.setCarrier(name, false));
+  }
+
+  restore(name: string): void {
+    this.#change(() => this.#network.setCarrier(name, true));
+  }
+
+  addAddress(name: string, address: string): void {
+    this.#change(() => this.#network.addAddress(name, address));
+  }
+
+  removeAddress(name: string, address: string): void {
+    this.#change(() => this.#network.removeAddress(name, address));
+  }
+
+  /** Does something whose events are lost, as when they come faster than they are read. */
+  async loseEvents(action: () => unknown): Promise<void> {
+    this.#kernel.loseEvents();
+    await action();
+    await this.settle();
+    this.#kernel.overrun();
+    // What is missing is missed when a second look does not see it either.
+    await this.#clock.advance(SECOND_LOOK);
+    await this.settle();
+  }
+
+  get #running(): PathManagerRuntime {
+    if (this.#runtime === undefined) throw new Error("the path manager is stopped");
+    return this.#runtime;
+  }
+
+  #begin(): PathManagerRuntime {
+    const definition = this.#definition;
+    const entries = Object.entries(this.#setting.options ?? {}).map(([key, value]) => ({
+      key,
+      value,
+      line: 0,
+    }));
+    const section = { file: "options", line: 0, entries, exec: undefined };
+    const options = readOptions(definition, entries.length > 0 ? section : undefined);
+    return new PathManagerRuntime({
+      ...{ kernel: this.#kernel, endpoints: this.#kernel.endpoints, events: this.#kernel },
+      ...{ sockets: this.#kernel, clock: this.#clock },
+      remember: (connections) => this.#memory.of(connections),
+      log: createLogger({ sink: { write: (entry) => this.log.push(entry), close() {} }, debug: true }),
+      plugins: [{ definition, options }],
+      inCharge: [],
+      watch: { enter() {}, leave() {} },
+      mostFaults: Number.POSITIVE_INFINITY,
+      network: () => this.network,
+      onFault: () => this.#faults++,
+      listen: (_, port) => ({ port: port || this.#kernel.freePort(), close() {} }),
+    });
+  }
+
+  #change(action: () => void): void {
+    action();
+    this.#runtime?.host.networkChanged();
+  }
+}
+
+const MOST_ROUNDS = 1000;
+const SECOND_LOOK = 1000;
+
+function interfaceOf(given: readonly string[] | SimulatedInterface): SimulatedInterface {
+  return isList(given) ? { addresses: given } : given;
+}
+
+function isList(given: readonly string[] | SimulatedInterface): given is readonly string[] {
+  return Array.isArray(given);
+}
