@@ -1,7 +1,7 @@
 import type { Lab } from "../test/lab/lab.ts";
 import type { Meter } from "./meter.ts";
 import { runMeter } from "./meter.ts";
-import type { Running, Subject } from "./subject.ts";
+import type { PluginSubject, Running, Subject } from "./subject.ts";
 import { DEVICE, FIRST_ADDRESSES, freshHost, run } from "./subject.ts";
 import { cpuTime, type Memory, memoryOf } from "./usage.ts";
 
@@ -18,6 +18,11 @@ export type Plan = {
   readonly netlinkRounds: number;
   readonly netlinkEvents: number;
   readonly launchRounds: number;
+  /** Connections a second, and for how long. */
+  readonly loadRate: number;
+  readonly loadSeconds: number;
+  readonly reactionRounds: number;
+  readonly reactionSamples: number;
 };
 
 /** What was read of each subject; times in µs. */
@@ -35,7 +40,10 @@ export type Bench = {
   readonly launch: string;
   /** Where the C programs' packages are unpacked. */
   readonly theirs: string | undefined;
+  /** The compiled bench/connections.c. */
+  readonly connections: string;
   readonly subjects: readonly Subject[];
+  readonly pluginSubjects: readonly PluginSubject[];
   readonly plan: Plan;
 };
 

@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { Lab } from "../test/lab/lab.ts";
+import { measureLoad, measureReaction } from "./connections.ts";
 import type { Bench, Plan } from "./daemons.ts";
 import { measureCpu, measureLatency, measureMemory, measureStart, measureStorm } from "./daemons.ts";
 import { measureLaunch, measureSockets } from "./launching.ts";
@@ -13,13 +14,15 @@ import {
   deliveryRows,
   latencyRows,
   launchRows,
+  loadRows,
   memoryRows,
   parsingRows,
+  reactionRows,
   socketRows,
   startRows,
   stormRows,
 } from "./rows.ts";
-import { ours, theirs } from "./subject.ts";
+import { ours, oursWithPlugin, theirs, theirsWithPlugin } from "./subject.ts";
 
 const full: Plan = {
   latencyRounds: 20,
@@ -33,6 +36,10 @@ const full: Plan = {
   netlinkRounds: 5,
   netlinkEvents: 200,
   launchRounds: 25,
+  loadRate: 5000,
+  loadSeconds: 30,
+  reactionRounds: 10,
+  reactionSamples: 30,
 };
 
 const quick: Plan = {
@@ -45,12 +52,17 @@ const quick: Plan = {
   memoryCycles: 300,
   netlinkRounds: 1,
   launchRounds: 5,
+  loadSeconds: 3,
+  reactionRounds: 2,
 };
 
 const { values: options } = parseArgs({
   options: {
     meter: { type: "string" },
     launch: { type: "string" },
+    connections: { type: "string" },
+    /** Where the C program's plugin is, compiled. */
+    "their-plugins": { type: "string" },
     /** Where the C programs' packages are unpacked, and what to call them. */
     theirs: { type: "string" },
     "theirs-name": { type: "string" },
@@ -59,15 +71,21 @@ const { values: options } = parseArgs({
   },
 });
 
-const { meter, launch, theirs: directory, output } = options;
-if (meter === undefined || launch === undefined) throw new Error("run it by `npm run bench`");
+const { meter, launch, connections, theirs: directory, "their-plugins": plugins, output } = options;
+if (meter === undefined || launch === undefined || connections === undefined)
+  throw new Error("run it by `npm run bench`");
 const lab = await Lab.create();
 const bench: Bench = {
   lab,
   meter: { path: meter },
   launch,
+  connections,
   theirs: directory,
   subjects: directory === undefined ? [ours] : [ours, theirs(directory)],
+  pluginSubjects: [
+    oursWithPlugin,
+    ...(directory === undefined || plugins === undefined ? [] : [theirsWithPlugin(directory, plugins)]),
+  ],
   plan: options.quick ? quick : full,
 };
 
@@ -85,6 +103,8 @@ await step("mptcpize", async () => [
   ...launchRows(await measureLaunch(bench)),
   ...socketRows(await measureSockets(bench)),
 ]);
+await step("reaction of path managers", async () => reactionRows(await measureReaction(bench)));
+await step("load of path managers", async () => loadRows(await measureLoad(bench), bench.plan));
 await step("memory", async () => memoryRows(await measureMemory(bench), bench.plan));
 await lab.close();
 

@@ -1,3 +1,4 @@
+import type { Load } from "./connections.ts";
 import type { Latency, MemoryUse, PerSubject, Plan, Storm } from "./daemons.ts";
 import type { SocketTimes } from "./launching.ts";
 import type { Row } from "./results.ts";
@@ -14,6 +15,9 @@ const LAUNCH_RATIO = 1.1;
 const SOCKET_RATIO = 1.1;
 /** MiB: what a garbage-collected heap moves by without growing. */
 const GROWTH = 1;
+
+/** Of a path manager's answer to an event. */
+const REACTION_RATIO = 1;
 
 type Get<T> = (reading: T) => number;
 
@@ -124,6 +128,32 @@ export function socketRows(times: SocketTimes): Row[] {
       met: median(preload) <= SOCKET_RATIO * median(mptcp),
     },
     row("socket made MPTCP by seccomp, p50", "µs", readings(seccomp), median),
+  ];
+}
+
+export function reactionRows(times: PerSubject<number[]>): Row[] {
+  const title = "connection established to SYN of a path manager's subflow";
+  return [
+    atMostRatio(row(`${title}, p50`, "µs", times, median), REACTION_RATIO),
+    atMostRatio(
+      row(`${title}, p95`, "µs", times, (one) => quantile(one, 0.95)),
+      REACTION_RATIO,
+    ),
+  ];
+}
+
+/** Both ends of each connection count: they are in one namespace. */
+export function loadRows(loads: PerSubject<Load>, { loadRate, loadSeconds }: Plan): Row[] {
+  const rate = `${loadRate.toLocaleString("en")} connections a second for ${loadSeconds} s`;
+  const missed = ({ made, created, closed }: Load) =>
+    Math.abs(2 * made - created) + Math.abs(created - closed);
+  const pause = loads.get("ours")?.pause;
+  const note = pause === undefined ? null : `our event loop stood still for ${pause} ms at most`;
+  const growth = (one: Load) => one.after.privateDirty - one.before.privateDirty;
+  return [
+    atMost(row(`${rate}: events that a path manager missed`, "", loads, missed, note), 0),
+    row(`${rate}: CPU for 10,000`, "ms", loads, (one) => one.cpu),
+    row(`${rate}: growth of private memory`, "MiB", loads, growth),
   ];
 }
 

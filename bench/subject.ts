@@ -47,6 +47,42 @@ export function theirs(directory: string): Subject {
   };
 }
 
+/** A daemon with the plugin "bench" (bench/plugins, bench/plugin.c) in charge; it says what it has counted when it ends. */
+export type PluginSubject = {
+  readonly name: Subject["name"];
+  /** `from`: an address that the plugin adds a subflow from. */
+  command(lab: Lab, from?: string): readonly [string, ...string[]];
+};
+
+export const oursWithPlugin: PluginSubject = {
+  name: "ours",
+  command(lab, from) {
+    const config = lab.freshPath("mptcpd.conf");
+    const lines = ["[core]", `plugin-dir=${join(checkout, "bench/plugins")}`, "path-manager=bench"];
+    if (from !== undefined) lines.push("[plugin bench]", `from=${from}`);
+    writeFileSync(config, `${lines.join("\n")}\n`, { mode: 0o644 });
+    const runtimeDirectory = lab.freshPath("runtime");
+    mkdirSync(runtimeDirectory);
+    return [join(checkout, "bin/mptcpd"), "--config", config, "--runtime-dir", runtimeDirectory];
+  },
+};
+
+/** `plugins`: the directory that the compiled plugin.c is in. */
+export function theirsWithPlugin(directory: string, plugins: string): PluginSubject {
+  return {
+    name: "theirs",
+    command: (_, from) => [
+      "env",
+      `LD_LIBRARY_PATH=${join(directory, "usr/lib", multiarch())}`,
+      ...(from === undefined ? [] : [`BENCH_FROM=${from}`]),
+      join(directory, "usr/libexec/mptcpd"),
+      `--plugin-dir=${plugins}`,
+      "--path-manager=bench",
+      "--log=stderr",
+    ],
+  };
+}
+
 /** A running daemon, alone in a host with one device. */
 export type Running = { readonly subject: Subject; readonly host: Host; readonly process: LabProcess };
 

@@ -33,6 +33,7 @@ try {
       process.execPath,
       ...["--enable-source-maps", "build/bench/main.js"],
       ...["--meter", compile("meter"), "--launch", compile("launch")],
+      ...["--connections", compile("connections", ["-pthread"])],
       ...theirs(join(scratch, "packages")),
       ...(options.quick ? ["--quick"] : ["--output", "bench/results.json"]),
     ]),
@@ -41,18 +42,17 @@ try {
   rmSync(scratch, { recursive: true });
 }
 
-function compile(name) {
-  const program = join(scratch, name);
-  const flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror"];
-  execFileSync(process.env.CC ?? "cc", [...flags, `bench/${name}.c`, "-o", program], { stdio: "inherit" });
-  return program;
+function compile(name, more = [], output = join(scratch, name)) {
+  const flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", ...more];
+  execFileSync(process.env.CC ?? "cc", [...flags, `bench/${name}.c`, "-o", output], { stdio: "inherit" });
+  return output;
 }
 
 /** Unpacks the C programs, their libraries and plugins; says why where it cannot. */
 function theirs(directory) {
   try {
     mkdirSync(directory);
-    download(["mptcpd", "mptcpd-plugins", "mptcpize"], directory);
+    download(["mptcpd", "mptcpd-plugins", "mptcpize", "libmptcpd3-dev"], directory);
     const libraries = packagesIn(directory).flatMap(dependencies);
     download([...new Set(libraries)], directory);
     const version = field(
@@ -60,7 +60,14 @@ function theirs(directory) {
       "Version",
     );
     for (const name of packagesIn(directory)) execFileSync("dpkg-deb", ["--extract", name, directory]);
-    return ["--theirs", directory, "--theirs-name", `mptcpd ${version} (Debian)`];
+    const plugins = join(scratch, "plugins");
+    mkdirSync(plugins);
+    const headers = `-I${join(directory, "usr/include")}`;
+    compile("plugin", ["-fPIC", "-shared", headers], join(plugins, "bench.so"));
+    return [
+      ...["--theirs", directory, "--theirs-name", `mptcpd ${version} (Debian)`],
+      ...["--their-plugins", plugins],
+    ];
   } catch (error) {
     const [cause] = (error.stderr?.toString() || error.message).trim().split("\n");
     console.error(`Debian's package mptcpd cannot be fetched (${cause}): measuring ours alone`);

@@ -26,9 +26,13 @@ export interface ConnectionTrackerOptions {
 /** What is told of connections only once; see Checkpoint. */
 export type ConnectionMemory = Pick<Checkpoint, "load" | "factsOf" | "begin" | "record" | "flush">;
 
-/** Milliseconds between two readings of all sockets: some subflows end without an event (msk no more established). */
-const PERIOD = 30_000;
-/** And a reading that takes long comes less often. */
+/**
+ * Milliseconds between two readings of all sockets. The kernel tells nobody when a peer resets a whole connection, nor when
+ * a subflow ends after its connection was half closed (net/mptcp/protocol.c, mptcp_check_fastclose, mptcp_close_ssk).
+ */
+const PERIOD = 5000;
+const PERIOD_WITHOUT_CONNECTIONS = 30_000;
+/** A reading takes at most this part of the time. */
 const LEAST_REST = 50;
 const RETRY = 100;
 /** Milliseconds for which changes are told before the event loop gets its turn. */
@@ -63,8 +67,10 @@ export class ConnectionTracker {
     const warn = (message: string): void => log.warning(message);
     this.#options = options;
     this.table = new ConnectionTable((change) => {
-      this.#memory.record(change);
+      // What was waiting for this comes first; nothing is written before the event loop turns in any case.
       onChange(change);
+      this.#memory.record(change);
+      if (change.type === "newConnection" && this.table.size === 1) this.#readIn(PERIOD);
     });
     this.#memory = remember(this.table);
     this.#subscription = events.events({
@@ -148,7 +154,8 @@ export class ConnectionTracker {
     try {
       const found = foundConnections(await sockets.dumpOutlines());
       const complete = await this.#compare(found, changed);
-      this.#readIn(complete ? Math.max(PERIOD, LEAST_REST * (clock.now() - start)) : RETRY);
+      const period = this.table.size > 0 ? PERIOD : PERIOD_WITHOUT_CONNECTIONS;
+      this.#readIn(complete ? Math.max(period, LEAST_REST * (clock.now() - start)) : RETRY);
     } catch (error) {
       if (this.#closed) return;
       log.warning(`${messageOf(error)}; trying again`);

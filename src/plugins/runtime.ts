@@ -1,8 +1,9 @@
 import { Announcements } from "../connections/announcements.ts";
 import type { ConnectionChange } from "../connections/connection.ts";
+import { type ConnectionKernel, watchForGone } from "../connections/gone.ts";
 import { IdBook } from "../connections/id-book.ts";
 import { type Listen, Listeners } from "../connections/listeners.ts";
-import { type SubflowKernel, Subflows } from "../connections/subflows.ts";
+import { Subflows } from "../connections/subflows.ts";
 import type { ConnectionTable } from "../connections/table.ts";
 import { ConnectionTracker, type ConnectionTrackerOptions } from "../connections/tracker.ts";
 import type { Clock } from "../endpoints/clock.ts";
@@ -19,8 +20,8 @@ export interface RuntimeOptions extends Omit<HostOptions, "services"> {
   readonly network: () => NetworkView;
   readonly events: Pick<MptcpPm, "events">;
   readonly sockets: Pick<Sockets, "dumpOutlines">;
-  /** Commands for connections, and for endpoints. */
-  readonly kernel: SubflowKernel & Pick<MptcpPm, "announce" | "remove" | "dumpEndpoints">;
+  /** Commands for connections. */
+  readonly kernel: ConnectionKernel;
   readonly endpoints: EndpointCommands;
   readonly remember: ConnectionTrackerOptions["remember"];
   /** How listening sockets are opened, if not by the kernel. */
@@ -34,13 +35,14 @@ export class PathManagerRuntime {
 
   /** Begins to listen; nothing is told yet. */
   constructor(options: RuntimeOptions) {
-    const { log, clock, network, events, sockets, kernel, endpoints, remember, listen } = options;
+    const { log, clock, network, events, sockets, endpoints, remember, listen } = options;
     this.#tracker = new ConnectionTracker({
       ...{ events, sockets, remember, log, clock },
       onChange: (change: ConnectionChange) => this.host.connectionChanged(change),
       onListener: (event) => this.host.listenerChanged(event),
     });
     const { table } = this.#tracker;
+    const kernel = watchForGone(options.kernel, () => this.#tracker.resync());
     const ids = new IdBook(kernel);
     const subflows = new Subflows({ kernel, sockets, table, ids, clock });
     const announcements = new Announcements(kernel, ids, new Listeners(listen));
