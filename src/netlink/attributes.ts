@@ -172,9 +172,9 @@ function compile(table: Table): RecordParts {
         throw new NetlinkProtocolError("is missing", { attribute: name, offset: start, length: end - start });
   }
 
-  function write(output: Output, values: Values): void {
+  function write(output: Output, values: object): void {
     for (const [name, attribute] of entries) {
-      const value = values[name];
+      const value: unknown = Reflect.get(values, name);
       if (value === undefined) {
         if (attribute.presence === "required") throw new NetlinkValueError(name, "is missing");
         continue;

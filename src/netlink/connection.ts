@@ -64,6 +64,7 @@ export class NetlinkConnection {
   readonly #overrunListeners = new Set<() => void>();
   readonly #errorListeners = new Set<(error: unknown) => void>();
   #sequence = 0;
+  #deadlines: NodeJS.Timeout | undefined;
   #dumps: Promise<void> = Promise.resolve();
   #closed = false;
 
@@ -175,6 +176,7 @@ export class NetlinkConnection {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    clearInterval(this.#deadlines);
     this.#transport.close();
     for (const exchange of this.#exchanges.values()) {
       exchange.fail(new ClosedError(exchange.what));
@@ -189,9 +191,7 @@ export class NetlinkConnection {
       leave = resolve;
     });
     await turn;
-    const exchange = this.#start(request, NLM_F_DUMP, read, (bytes) => this.#transport.sendNow(bytes));
-    void exchange.over.then(leave);
-    return exchange;
+    return this.#start(request, NLM_F_DUMP, read, (bytes) => this.#transport.sendNow(bytes), leave);
   }
 
   #start(
@@ -199,11 +199,17 @@ export class NetlinkConnection {
     kind: number,
     read: (message: NetlinkMessage) => void,
     send: (bytes: Uint8Array) => void | Promise<void>,
+    whenOver?: () => void,
   ): Exchange {
     const sequence = this.#nextSequence();
-    const exchange = new Exchange({ what, body, read, dump: kind === NLM_F_DUMP, deadline: this.#deadline });
+    const onOver = (): void => {
+      this.#exchanges.delete(sequence);
+      if (this.#exchanges.size === 0) this.#deadlines?.unref();
+      whenOver?.();
+    };
+    const exchange = new Exchange({ what, body, read, dump: kind === NLM_F_DUMP, onOver });
     this.#exchanges.set(sequence, exchange);
-    void exchange.over.then(() => this.#exchanges.delete(sequence));
+    this.#watchDeadlines();
     const header = { type, flags: flags | kind | NLM_F_REQUEST, sequence, portId: this.#transport.portId };
     const unsent = (cause: unknown) => {
       exchange.fail(this.#closed ? new ClosedError(what) : socketError(what, cause));
@@ -217,6 +223,17 @@ export class NetlinkConnection {
         unsent(error);
       }
     return exchange;
+  }
+
+  /** One timer for all that is in flight. It looks twice in a deadline, so silence is noticed after one to one and a half. */
+  #watchDeadlines(): void {
+    this.#deadlines?.ref();
+    this.#deadlines ??= setInterval(() => {
+      for (const exchange of this.#exchanges.values()) exchange.expire(this.#deadline);
+      if (this.#exchanges.size > 0) return;
+      clearInterval(this.#deadlines);
+      this.#deadlines = undefined;
+    }, this.#deadline / 2);
   }
 
   /** 0 is for notifications. */

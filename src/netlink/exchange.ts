@@ -9,49 +9,37 @@ import { type NetlinkMessage, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_NO
 export class Exchange {
   /** Resolves at the end; rejects at an error, at the deadline, or at fail(). */
   readonly outcome: Promise<void>;
-  /** Resolves when the kernel is done with the request, or is not expected to be any more. */
-  readonly over: Promise<void>;
   /** NLM_F_DUMP_INTR was seen: what was dumped changed meanwhile, the result may lack or repeat something. */
   interrupted = false;
 
-  readonly #what: string;
+  readonly what: string;
   readonly #body: Body;
   readonly #dump: boolean;
   readonly #read: (message: NetlinkMessage) => void;
-  readonly #deadline: number;
-  #timer: NodeJS.Timeout;
-  /** Something came since the timer was set. */
-  #heard = false;
+  readonly #onOver: () => void;
+  /** When the kernel was last heard, or asked. */
+  #heardAt = performance.now();
   #resolve: () => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
-  #finish: () => void = () => undefined;
   #givenUp = false;
 
   constructor(options: {
     what: string;
     body: Body;
     dump: boolean;
-    /** Milliseconds of silence; parts of a dump break it. Silence is noticed after one to two of them. */
-    deadline: number;
     read: (message: NetlinkMessage) => void;
+    /** Called when the kernel is done with the request, or is not expected to be any more. */
+    onOver: () => void;
   }) {
-    this.#what = options.what;
+    this.what = options.what;
     this.#body = options.body;
     this.#dump = options.dump;
     this.#read = options.read;
+    this.#onOver = options.onOver;
     this.outcome = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.over = new Promise((resolve) => {
-      this.#finish = resolve;
-    });
-    this.#deadline = options.deadline;
-    this.#timer = this.#wait();
-  }
-
-  get what(): string {
-    return this.#what;
   }
 
   /** Takes a message of the kernel's answer. */
@@ -60,7 +48,7 @@ export class Exchange {
     try {
       if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) this.#take(message);
       else if (message.type !== NLMSG_NOOP) {
-        this.#heard = true;
+        this.#heardAt = performance.now();
         if (!this.#givenUp) this.#read(message);
       }
     } catch (error) {
@@ -77,28 +65,23 @@ export class Exchange {
 
   /** Nothing more is expected. */
   end(): void {
-    clearTimeout(this.#timer);
-    this.#finish();
+    this.#onOver();
+  }
+
+  /** Gives up if nothing was heard for so many milliseconds; a dump that was given up is over then. */
+  expire(silence: number): void {
+    if (performance.now() - this.#heardAt < silence) return;
+    if (this.#givenUp) this.end();
+    else {
+      this.#heardAt = performance.now();
+      this.fail(new TimeoutError(this.what, silence));
+    }
   }
 
   #take(message: NetlinkMessage): void {
     this.end();
     const { errno, extended } = readAck(message, this.#body);
     if (errno === 0) this.#resolve();
-    else this.#reject(new KernelError(this.#what, errno, extended));
-  }
-
-  #wait(): NodeJS.Timeout {
-    this.#heard = false;
-    return setTimeout(() => this.#expire(), this.#deadline);
-  }
-
-  #expire(): void {
-    if (this.#heard) this.#timer = this.#wait();
-    else if (this.#givenUp) this.end();
-    else {
-      this.fail(new TimeoutError(this.#what, this.#deadline));
-      if (this.#dump) this.#timer = this.#wait();
-    }
+    else this.#reject(new KernelError(this.what, errno, extended));
   }
 }

@@ -2,6 +2,7 @@ import { isIPv4, isIPv6 } from "node:net";
 import ipaddr from "ipaddr.js";
 import { codec } from "./codec.ts";
 import { NetlinkProtocolError } from "./errors.ts";
+import type { Output } from "./output.ts";
 import { Input } from "./wire.ts";
 
 /**
@@ -15,7 +16,7 @@ export const ipv4 = codec<string>({
   shape: { kind: "ipv4" },
   accepts: (value): value is string => typeof value === "string" && isIPv4(value),
   read: readIpv4,
-  write: (output, value) => output.append(ipBytes(value)),
+  write: writeIpv4,
 });
 
 export const ipv6 = codec<string>({
@@ -48,6 +49,8 @@ export function ipFamily(address: string): 4 | 6 {
 
 /** The one text of an address that is written in any way; undefined if it is none. Zones ("%eth0") are refused. */
 export function canonicalIp(text: string): string | undefined {
+  // Of IPv4 addresses there is only one way of writing.
+  if (isIPv4(text)) return text;
   return ip.accepts(text) ? ipText(ipBytes(text)) : undefined;
 }
 
@@ -77,6 +80,24 @@ export function ipText(bytes: Uint8Array): string {
   const input = new Input(bytes);
   return bytes.length === 4 ? readIpv4(input, 0) : readIpv6(input, 0);
 }
+
+/** By hand, as reading is: what every request has is worth it. */
+function writeIpv4(output: Output, address: string): void {
+  const at = output.reserve(4);
+  let byte = 0;
+  let index = 0;
+  for (let i = 0; i < address.length; i++) {
+    const code = address.charCodeAt(i);
+    if (code === DOT) {
+      output.view.setUint8(at + index++, byte);
+      byte = 0;
+    } else byte = 10 * byte + code - ZERO;
+  }
+  output.view.setUint8(at + index, byte);
+}
+
+const DOT = ".".charCodeAt(0);
+const ZERO = "0".charCodeAt(0);
 
 function readIpv4({ view }: Input, start: number): string {
   return `${view.getUint8(start)}.${view.getUint8(start + 1)}.${view.getUint8(start + 2)}.${view.getUint8(start + 3)}`;

@@ -31,7 +31,7 @@ export type RecordParts = {
   readonly alignment: number;
   readonly shape: Shape;
   fill(values: Values, input: Input, start: number, end: number): void;
-  write(output: Output, values: Values): void;
+  write(output: Output, values: object): void;
   attributeAt(input: Input, start: number, end: number, offset: number): string | undefined;
   attributeNumbered(
     input: Input,
@@ -50,8 +50,7 @@ export function schema<Out extends object, In extends object>(parts: RecordParts
     // The decoding boundary: fill() has just put into `values` what the declaration says that Out is.
     return values as Out;
   };
-  const write = (output: Output, value: In): void =>
-    parts.write(output, Object.fromEntries(Object.entries(value)));
+  const write = (output: Output, value: In): void => parts.write(output, value);
   return {
     label: parts.label,
     minimum: parts.minimum,

@@ -2,6 +2,7 @@ import type { DecodedTable, EncodableTable, Flat, Table } from "./attributes.ts"
 import { attributes } from "./attributes.ts";
 import { type Codec, codec, type Field, type NumberedCodec } from "./codec.ts";
 import { NetlinkValueError } from "./errors.ts";
+import type { Output } from "./output.ts";
 import { type RecordParts, type Schema, schema, show, within } from "./record.ts";
 import { align4 } from "./wire.ts";
 
@@ -110,26 +111,41 @@ function layOut(fields: Fields, later: Fields): RecordParts {
     },
     write(output, values) {
       const start = output.length;
-      const last = rest.findLastIndex(({ name }) => values[name] !== undefined);
-      for (const { name, codec, offset, end } of [...first, ...rest.slice(0, last + 1)]) {
-        const value = values[name];
-        output.reserve(start + offset - output.length);
-        if (value === undefined) output.reserve(end - offset);
-        else if (!codec.accepts(value))
-          throw new NetlinkValueError(name, `${show(value)} is no ${codec.label}`);
-        else {
-          try {
-            codec.write(output, value);
-          } catch (error) {
-            throw within(name, error);
-          }
-        }
-      }
+      for (const field of first) write(output, start, field, Reflect.get(values, field.name));
+      const last = rest.findLastIndex(({ name }) => Reflect.get(values, name) !== undefined);
+      for (const field of rest.slice(0, last + 1))
+        write(output, start, field, Reflect.get(values, field.name));
       if (!grows) output.reserve(start + length - output.length);
     },
     attributeAt: () => undefined,
     attributeNumbered: () => undefined,
   };
+}
+
+type PlacedField = {
+  readonly name: string;
+  readonly codec: Codec<unknown, unknown>;
+  readonly offset: number;
+  readonly end: number;
+};
+
+/** A field at its place in the struct that starts at `start`; zeros for a value that is left out. */
+function write(
+  output: Output,
+  start: number,
+  { name, codec, offset, end }: PlacedField,
+  value: unknown,
+): void {
+  output.reserve(start + offset - output.length);
+  if (value === undefined) output.reserve(end - offset);
+  else if (!codec.accepts(value)) throw new NetlinkValueError(name, `${show(value)} is no ${codec.label}`);
+  else {
+    try {
+      codec.write(output, value);
+    } catch (error) {
+      throw within(name, error);
+    }
+  }
 }
 
 /** codec() wants exact optional members. */
