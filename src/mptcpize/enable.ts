@@ -25,6 +25,7 @@ export async function runEnable(
   context: Context,
 ): Promise<number> {
   const { user = false, runtime = false, now = false, dryRun = false, force = false, how = "auto" } = options;
+  const { repair = false } = options;
   requireRights("enable", user);
   const systemctl = openSystemctl(user);
   const sources = {
@@ -38,9 +39,9 @@ export async function runEnable(
   return forEachUnit(units, context, async (given) => {
     const act = async () => {
       // Refused before anything is changed.
-      if (options.repair) await enable(given, { how, runtime, force, dryRun: true }, sources);
-      const repaired = options.repair === true && (await repairUnit(given, dryRun, systemctl, context));
-      const enabled = await enable(given, { how, runtime, force, dryRun }, sources);
+      if (repair) await enable(given, { how, runtime, force, dryRun: true, repair }, sources);
+      const repaired = repair && (await repairUnit(given, dryRun, systemctl, context));
+      const enabled = await enable(given, { how, runtime, force, dryRun, repair }, sources);
       return { ...enabled, changed: enabled.changed || repaired };
     };
     const { unit, plan, files, changed } = await (dryRun ? act() : exclusively(sources.directories, act));

@@ -26,6 +26,8 @@ export type EnableOptions = {
   readonly force: boolean;
   /** Decides everything, and changes nothing. */
   readonly dryRun: boolean;
+  /** What the C mptcpize wrote into the unit file is going to be taken out first. */
+  readonly repair: boolean;
 };
 
 export type EnableSources = FactSources & {
@@ -96,14 +98,14 @@ function refuseIfHidden(unit: string, { persistent }: DropInDirectories): void {
 async function planFor(
   unit: LoadedUnit,
   environmentFile: string,
-  { how }: EnableOptions,
+  { how, repair }: EnableOptions,
   sources: EnableSources,
 ): Promise<Plan> {
   if (unit.type === "socket") {
     if (how !== "auto") throw new Refusal(`${unit.name} is a socket unit: --how=${how} is for services`);
     return planSocket(await gatherSocketFacts(unit, sources.systemctl));
   }
-  const facts = await gatherServiceFacts(unit, how, sources);
+  const facts = await gatherServiceFacts(unit, { how, repaired: repair }, sources);
   if (how === "bpf" && sources.user)
     throw new Refusal(`${unit.name}: --how=bpf takes root, which the user's own service manager has not`);
   if (how !== "bpf") return planService(facts, { how, launcher: sources.launcher.path, environmentFile });

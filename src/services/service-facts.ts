@@ -14,6 +14,7 @@ import { Refusal } from "./refusal.ts";
 import { sandboxProperties } from "./sandbox.ts";
 import type { LoadedUnit, Unit } from "./unit.ts";
 import { readUnitFiles, type UnitFiles } from "./unit-files.ts";
+import { isUpstreamSetting } from "./upstream.ts";
 import { type How, type VariableName, variables } from "./way.ts";
 
 export type ServiceFacts = {
@@ -43,13 +44,15 @@ export type FactSources = {
   readonly user: boolean;
 };
 
+/** @param repaired as if what the C mptcpize wrote had been taken out of the unit file */
 export async function gatherServiceFacts(
   unit: LoadedUnit,
-  how: How,
+  { how, repaired }: { readonly how: How; readonly repaired: boolean },
   sources: FactSources,
 ): Promise<ServiceFacts> {
   const { systemctl, launcher } = sources;
-  const files = readUnitFiles(unit.fragment, unit.dropIns);
+  const found = readUnitFiles(unit.fragment, unit.dropIns);
+  const files = repaired ? withoutUpstream(found) : found;
   const properties = new Properties(await systemctl.show(unit.name, serviceProperties));
   const environment = {
     assignments: files.assignments,
@@ -78,6 +81,11 @@ export async function gatherServiceFacts(
   const asRoot = !sources.user && (identity === undefined || identity.uid === 0);
   const systemdVersion = await systemctl.version();
   return { unit, files, environment, properties, execStart, programs, asRoot, systemdVersion };
+}
+
+function withoutUpstream(files: UnitFiles): UnitFiles {
+  const kept = files.assignments.filter((setting) => !isUpstreamSetting(setting, files.fragment));
+  return { ...files, assignments: kept };
 }
 
 const serviceProperties = [

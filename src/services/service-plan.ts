@@ -9,7 +9,7 @@ import { Refusal } from "./refusal.ts";
 import { refuseWhereSeccompFails, underLauncher } from "./seccomp-lines.ts";
 import type { Program, ServiceFacts } from "./service-facts.ts";
 import { settings, withDropIn } from "./unit-files.ts";
-import { isUpstreamLine } from "./upstream.ts";
+import { isUpstreamSetting } from "./upstream.ts";
 import { planVariables } from "./variables-plan.ts";
 import type { How } from "./way.ts";
 
@@ -132,9 +132,7 @@ function socketNotes({ unit, properties, systemdVersion }: ServiceFacts): string
 }
 
 function upstreamNotes({ unit, files }: ServiceFacts): string[] {
-  const line = files.assignments.find(
-    (setting) => setting.file === files.fragment && isUpstreamLine(setting),
-  );
+  const line = files.assignments.find((setting) => isUpstreamSetting(setting, files.fragment));
   if (line === undefined) return [];
   return [
     `${line.file}:${line.line} is what the C mptcpize wrote there: \`mptcpize enable --repair ${unit.name}\` takes it out`,

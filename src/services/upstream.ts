@@ -11,8 +11,9 @@ export function withoutUpstreamLines(text: string): string | undefined {
   return kept.length === lines.length ? undefined : kept.join("\n");
 }
 
-export function isUpstreamLine({ section, key, value }: Assignment): boolean {
-  return section === "Service" && upstreamLine.test(`${key}=${value}`);
+/** It writes into the unit file itself, the fragment. */
+export function isUpstreamSetting({ file, section, key, value }: Assignment, fragment: string): boolean {
+  return file === fragment && section === "Service" && upstreamLine.test(`${key}=${value}`);
 }
 
 const upstreamLine = /^Environment=LD_PRELOAD=\S*\/libmptcpwrap\.so[\d.]*$/;

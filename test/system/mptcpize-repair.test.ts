@@ -60,8 +60,9 @@ describe("mptcpize --repair, after the C mptcpize", { skip }, () => {
     const path = await enabledByUpstream("shown");
     const trees = await unitTrees(lab);
     for (const command of ["enable", "disable"]) {
-      const { stdout } = await mptcpize(lab, command, "--repair", "--dry-run", "shown");
+      const { stdout, stderr } = await mptcpize(lab, command, "--repair", "--dry-run", "shown");
       assert.match(stdout, new RegExp(`^--- ${path}$[^]*^-Environment=LD_PRELOAD=`, "m"));
+      assert.doesNotMatch(stderr, /--repair/, "what is done is not advised");
     }
     assert.equal(await unitTrees(lab), trees);
   });

@@ -18,7 +18,7 @@ function enableIn(systemd: FakeSystemd, unit = "web", options: Partial<EnableOpt
   const { systemctl, launcher, directories } = systemd;
   return enable(
     unit,
-    { how: "auto", runtime: false, force: false, dryRun: false, ...options },
+    { how: "auto", runtime: false, force: false, dryRun: false, repair: false, ...options },
     {
       systemctl,
       launcher,
@@ -225,6 +225,20 @@ describe("enable", () => {
     const { files } = await enableIn(systemd, "web", { dryRun: true });
     assert.match(files[0]?.text ?? "", /^Environment=LD_PRELOAD=/m);
     assert.deepEqual([systemd.tree(), systemd.commands], [before, []]);
+  });
+
+  it("shows for --repair --dry-run what will be there when the C mptcpize's line is gone", async (t) => {
+    const systemd = new FakeSystemd(t);
+    systemd.put(
+      "lib/web.service",
+      `${plain}Environment=LD_PRELOAD=/usr/lib/mptcpize/libmptcpwrap.so.0.0.1\n`,
+    );
+    const advised = await enableIn(systemd, "web", { dryRun: true });
+    assert.equal(advised.plan.notes.length, 1);
+    const repaired = await enableIn(systemd, "web", { dryRun: true, repair: true });
+    assert.deepEqual(repaired.plan.notes, []);
+    systemd.put("lib/web.service", plain);
+    assert.deepEqual(repaired.files, (await enableIn(systemd, "web", { dryRun: true })).files);
   });
 
   it("takes everything back when systemd makes something else of it", async (t) => {

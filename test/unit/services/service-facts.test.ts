@@ -20,12 +20,16 @@ async function gather(systemd: FakeSystemd, given = "web", how: How = "auto") {
     },
   };
   const identities: Record<string, Identity> = { www: { uid: 33, gid: 34 } };
-  const facts = await gatherServiceFacts(await findUnit(given, systemctl), how, {
-    systemctl,
-    launcher,
-    user: false,
-    identityOf: async (user) => identities[user],
-  });
+  const facts = await gatherServiceFacts(
+    await findUnit(given, systemctl),
+    { how, repaired: false },
+    {
+      systemctl,
+      launcher,
+      user: false,
+      identityOf: async (user) => identities[user],
+    },
+  );
   return { facts, asked };
 }
 
