@@ -37,7 +37,8 @@ function about({ date, machine, kernel, node, theirs, quick }: Results): string 
 }
 
 function cells({ title, unit, ours, theirs, goal, met }: Row): string[] {
-  const ratio = ours === null || theirs === null ? "" : `${ratioText(ours / theirs)}×`;
+  const comparable = ours !== null && theirs !== null && theirs > 0;
+  const ratio = comparable ? `${ratioText(ours / theirs)}×` : "";
   const verdict = met === null ? "" : met ? ": met" : ": missed";
   return [title, quantity(ours, unit), quantity(theirs, unit), ratio, `${goal ?? ""}${verdict}`];
 }
@@ -45,9 +46,11 @@ function cells({ title, unit, ours, theirs, goal, met }: Row): string[] {
 /** Three digits are more than the machine's noise leaves true. */
 function quantity(value: number | null, unit: string): string {
   if (value === null) return "–";
+  // A number without a unit is a count.
+  if (unit === "") return value.toLocaleString("en");
   const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;
   const text = value >= 10_000 ? Math.round(value).toLocaleString("en") : value.toFixed(digits);
-  return unit === "" ? text : `${text} ${unit}`;
+  return `${text} ${unit}`;
 }
 
 /** Two digits, and no exponent where there are more. */
