@@ -44,6 +44,15 @@ describe("a subflow that was asked for", () => {
     assert.equal(watch.get().subflows[1], subflow);
   });
 
+  it("stays one for which this host asked for backup, whatever the peer asks for", () => {
+    const watch = established();
+    request(watch, { localBackup: true });
+    watch.apply(ofSubflow("subflowEstablished"), ofSubflow("subflowPriority", { backup: true }));
+    assert.match(others(watch)[0] ?? "", /established backup here backup there$/);
+    watch.apply(ofSubflow("subflowPriority", { backup: false }));
+    assert.match(others(watch)[0] ?? "", /established backup here$/);
+  });
+
   it("is established once", () => {
     const watch = established();
     request(watch);
