@@ -56,6 +56,7 @@ export class Announcements {
           ...(port && { port }),
           ...bound,
         });
+        this.#ids.of(connection).announce(address, port);
         if (listener !== undefined) this.#keep(connection, id, listener, signal);
         return { address, port, id };
       });
@@ -79,7 +80,7 @@ export class Announcements {
     }
     await this.#remove(connection, id);
     const entry = ids.addressOf(id);
-    if (entry !== undefined && id !== 0) ids.release(entry.address, entry.port);
+    if (entry !== undefined) ids.release(entry.address, entry.port);
     this.#drop(connection, id);
   }
 

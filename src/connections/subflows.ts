@@ -88,7 +88,7 @@ export class Subflows {
     else await this.#kernel.destroySubflow({ token: connection.token, ...endsOf(subflow) });
     const { address } = subflow.local;
     if (!connection.subflows.some((other) => other !== subflow && other.local.address === address))
-      this.#ids.of(connection).release(address);
+      this.#ids.of(connection).leave(address);
   }
 
   /** Asks the peer to use a subflow only where no other is left, or no longer so (MP_PRIO). */
