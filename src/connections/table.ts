@@ -102,6 +102,12 @@ export class ConnectionTable implements Iterable<ConnectionRecord> {
     connection.remove(subflow);
   }
 
+  /** This host's part of a priority, which no event tells. */
+  setLocalBackup(connection: ConnectionRecord, subflow: SubflowRecord, localBackup: boolean): void {
+    this.#changed.add(connection.token);
+    this.#setBackup(connection, subflow, { localBackup, remoteBackup: subflow.remoteBackup });
+  }
+
   /**
    * Makes a connection what sock_diag shows of it; `facts` are for one that is not known yet. While sockets come and go
    * its listing may leave out some that are there: what is missing goes when it is missing twice.
