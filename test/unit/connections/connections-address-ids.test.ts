@@ -204,7 +204,8 @@ describe("address ids, whatever happens,", () => {
             const known = ids.find(addressOf(one.place), one.place.port);
             const taken = ids.take(addressOf(one.place), one.place.port);
             assert.equal(taken, known ?? taken);
-            all().forEach((now, index) => assert.ok(now === before[index] || before[index] === undefined));
+            for (const [index, now] of all().entries())
+              assert.ok(now === before[index] || before[index] === undefined);
           } else if (one.kind === "release") ids.release(addressOf(one.place), one.place.port);
           else if (one.kind === "block") {
             ids.block(one.id);

@@ -92,7 +92,9 @@ describe("whoever has asked for a subflow", () => {
       const world = new World();
       const { subflow, outcome } = world.ask();
       world.close(subflow, { resetReason });
-      words.add((await failure(outcome)).message);
+      const { message } = await failure(outcome);
+      assert.match(message, /before it was established: \w/);
+      words.add(message);
     }
     assert.equal(words.size, 6);
   });

@@ -37,7 +37,7 @@ export class FakePathManager implements SubflowKernel, AnnouncingKernel, IdKerne
   }: Parameters<SubflowKernel["createSubflow"]>[0]): Promise<void> {
     const device = local.ifIndex === undefined ? "" : ` dev ${local.ifIndex}`;
     const backup = flags === undefined ? "" : ` ${flags}`;
-    const ends = `${local.address} > ${remote.address}:${remote.port}`;
+    const ends = `${local.address} > ${shown(remote)}`;
     await this.#command(`create ${ends} id ${local.id}${device}${backup}`);
     this.#append("create subflow", local);
   }
