@@ -46,12 +46,17 @@ export class ConnectionTracker {
   readonly #subscription: Subscription;
   /** Until the take-over: all events. */
   #early: MptcpEvent[] | undefined = [];
-  /** Events of connections that are not known; perhaps the next reading shows them. */
-  #unclaimed: ConnectionEvent[] = [];
+  /** Events of connections that are not known, by token; perhaps the next reading shows them. */
+  readonly #unclaimed = new Map<number, ConnectionEvent[]>();
+  #unclaimedCount = 0;
   /** When to read next. */
   #due = Number.POSITIVE_INFINITY;
   #timer: Timer | undefined;
   #reading: Promise<void> | undefined;
+  /** The last reading failed. */
+  #failing = false;
+  /** Called by the first reading that works, or when there will be none. */
+  #takenOver: (() => void) | undefined;
   #closed = false;
 
   /** Throws NetlinkError: EPERM without CAP_NET_ADMIN. */
@@ -83,9 +88,10 @@ export class ConnectionTracker {
     const early = this.#early ?? [];
     this.#early = undefined;
     for (const event of early) this.#receive(event);
-    this.#begin();
-    await this.settled();
-    this.#checkpoint.begin();
+    await new Promise<void>((resolve) => {
+      this.#takenOver = resolve;
+      this.#begin();
+    });
   }
 
   /** Reads all sockets now. */
@@ -104,15 +110,31 @@ export class ConnectionTracker {
     this.#timer?.cancel();
     this.#subscription.close();
     this.#checkpoint.flush();
+    this.#takenOver?.();
   }
 
   #receive(event: MptcpEvent): void {
     if (event.event === "listenerCreated" || event.event === "listenerClosed")
       this.#options.onListener(event);
     else if (isOfConnection(event) && !this.table.apply(event)) {
-      if (this.#unclaimed.length < MOST_UNCLAIMED) this.#unclaimed.push(event);
+      this.#keep(event);
       this.#readIn(RETRY);
     }
+  }
+
+  #keep(event: ConnectionEvent): void {
+    if (this.#unclaimedCount === MOST_UNCLAIMED) return;
+    this.#unclaimedCount++;
+    const events = this.#unclaimed.get(event.token);
+    if (events === undefined) this.#unclaimed.set(event.token, [event]);
+    else events.push(event);
+  }
+
+  #claim(token: number): readonly ConnectionEvent[] {
+    const events = this.#unclaimed.get(token) ?? [];
+    this.#unclaimed.delete(token);
+    this.#unclaimedCount -= events.length;
+    return events;
   }
 
   /** Reads in so many milliseconds, or earlier if that is due already; what is wanted during a reading, after it. */
@@ -131,6 +153,7 @@ export class ConnectionTracker {
   }
 
   #begin(): void {
+    this.#timer?.cancel();
     this.#due = Number.POSITIVE_INFINITY;
     this.#reading = this.#read().finally(() => {
       this.#reading = undefined;
@@ -142,15 +165,29 @@ export class ConnectionTracker {
     const { clock, sockets, log } = this.#options;
     const start = clock.now();
     const changed = this.table.watchChanges();
+    const unclaimed = [...this.#unclaimed.keys()];
     try {
       const found = foundConnections(await sockets.dumpOutlines());
       const complete = await this.#compare(found, changed);
+      if (this.#closed) return;
+      // Those that came before the reading, and are of none that it shows, are of none that there is.
+      for (const token of unclaimed) this.#claim(token);
+      this.#failing = false;
+      this.#finishTakeOver();
       this.#readIn(complete ? Math.max(PERIOD, LEAST_REST * (clock.now() - start)) : RETRY);
     } catch (error) {
       if (this.#closed) return;
-      log.warning(`${messageOf(error)}; trying again`);
+      if (!this.#failing) log.warning(`${messageOf(error)}; trying again`);
+      this.#failing = true;
       this.#readIn(RETRY);
     }
+  }
+
+  #finishTakeOver(): void {
+    if (this.#takenOver === undefined) return;
+    this.#checkpoint.begin();
+    this.#takenOver();
+    this.#takenOver = undefined;
   }
 
   /**
@@ -162,16 +199,17 @@ export class ConnectionTracker {
     const tokens = new Set(found.map(({ token }) => token));
     let complete = true;
     for await (const connection of this.#inSlices(found)) {
-      if (changed.has(connection.token)) continue;
+      const { token } = connection;
+      if (changed.has(token)) continue;
+      const isNew = this.table.get(token) === undefined;
       if (this.table.reconcile(connection, () => this.#checkpoint.factsOf(connection))) complete = false;
+      // At once: those that come from now on are applied as they come.
+      if (isNew) for (const event of this.#claim(token)) this.table.apply(event);
     }
     for await (const connection of this.#inSlices([...this.table])) {
       if (tokens.has(connection.token) || changed.has(connection.token)) continue;
       if (this.table.miss(connection)) complete = false;
     }
-    const unclaimed = this.#unclaimed;
-    this.#unclaimed = [];
-    for (const event of unclaimed) this.table.apply(event);
     return complete;
   }
 
