@@ -49,6 +49,10 @@ export class ConnectionTracker {
   /** Events of connections that are not known, by token; perhaps the next reading shows them. */
   readonly #unclaimed = new Map<number, ConnectionEvent[]>();
   #unclaimedCount = 0;
+  /** Events were lost: of every connection something may be missing. */
+  #lost = false;
+  /** Connections that the last reading did not settle: something is missing that may be there, or it had no say. */
+  #unsettled: ReadonlySet<number> = new Set();
   /** When to read next. */
   #due = Number.POSITIVE_INFINITY;
   #timer: Timer | undefined;
@@ -73,11 +77,11 @@ export class ConnectionTracker {
       event: (event) => (this.#early === undefined ? this.#receive(event) : this.#early.push(event)),
       overrun: () => {
         warn("the kernel dropped events of connections; reading its sockets");
-        this.#readIn(0);
+        this.#lose();
       },
       error: (error) => {
         warn(`event of a connection: ${messageOf(error)}`);
-        this.#readIn(0);
+        this.#lose();
       },
     });
   }
@@ -137,6 +141,11 @@ export class ConnectionTracker {
     return events;
   }
 
+  #lose(): void {
+    this.#lost = true;
+    this.#readIn(0);
+  }
+
   /** Reads in so many milliseconds, or earlier if that is due already; what is wanted during a reading, after it. */
   #readIn(milliseconds: number): void {
     const due = this.#options.clock.now() + milliseconds;
@@ -166,19 +175,25 @@ export class ConnectionTracker {
     const start = clock.now();
     const changed = this.table.watchChanges();
     const unclaimed = [...this.#unclaimed.keys()];
+    const lost = this.#lost;
+    this.#lost = false;
     try {
       const found = foundConnections(await sockets.dumpOutlines());
-      const complete = await this.#compare(found, changed);
+      const isUnsettled = (token: number): boolean => lost || this.#unsettled.has(token);
+      const unsettled = await this.#compare(found, changed, isUnsettled);
       if (this.#closed) return;
       // Those that came before the reading, and are of none that it shows, are of none that there is.
       for (const token of unclaimed) this.#claim(token);
       this.#failing = false;
+      this.#unsettled = unsettled;
       this.#finishTakeOver();
-      this.#readIn(complete ? Math.max(PERIOD, LEAST_REST * (clock.now() - start)) : RETRY);
+      const rest = Math.max(PERIOD, LEAST_REST * (clock.now() - start));
+      this.#readIn(unsettled.size === 0 ? rest : RETRY);
     } catch (error) {
       if (this.#closed) return;
       if (!this.#failing) log.warning(`${messageOf(error)}; trying again`);
       this.#failing = true;
+      this.#lost ||= lost;
       this.#readIn(RETRY);
     }
   }
@@ -193,24 +208,39 @@ export class ConnectionTracker {
   /**
    * Makes the table what was found, but for connections that have changed since.
    *
-   * @returns false if something was missing, which may be there all the same
+   * @param isUnsettled whether a connection is to be looked at again if it has
+   * @returns the tokens of these, and of connections of which something was missing that may be there all the same
    */
-  async #compare(found: readonly FoundConnection[], changed: ReadonlySet<number>): Promise<boolean> {
+  async #compare(
+    found: readonly FoundConnection[],
+    changed: ReadonlySet<number>,
+    isUnsettled: (token: number) => boolean,
+  ): Promise<ReadonlySet<number>> {
     const tokens = new Set(found.map(({ token }) => token));
-    let complete = true;
+    const unsettled = new Set<number>();
+    const isPassedOver = (token: number): boolean => {
+      if (changed.has(token) && isUnsettled(token)) unsettled.add(token);
+      return changed.has(token);
+    };
     for await (const connection of this.#inSlices(found)) {
       const { token } = connection;
-      if (changed.has(token)) continue;
+      if (isPassedOver(token)) continue;
       const isNew = this.table.get(token) === undefined;
-      if (this.table.reconcile(connection, () => this.#checkpoint.factsOf(connection))) complete = false;
+      if (this.table.reconcile(connection, () => this.#checkpoint.factsOf(connection))) unsettled.add(token);
+      if (!isNew) continue;
       // At once: those that come from now on are applied as they come.
-      if (isNew) for (const event of this.#claim(token)) this.table.apply(event);
+      for (const event of this.#claim(token)) {
+        this.table.apply(event);
+        // Those after it were perhaps lost.
+        if (isUnsettled(token)) unsettled.add(token);
+      }
     }
     for await (const connection of this.#inSlices([...this.table])) {
-      if (tokens.has(connection.token) || changed.has(connection.token)) continue;
-      if (this.table.miss(connection)) complete = false;
+      const { token } = connection;
+      if (tokens.has(token) || isPassedOver(token)) continue;
+      if (this.table.miss(connection)) unsettled.add(token);
     }
-    return complete;
+    return unsettled;
   }
 
   /** Lets the event loop turn now and then: what is told of each may take its time. */
