@@ -2,7 +2,7 @@ import { getEventListeners } from "node:events";
 import { Announcements } from "../../../src/connections/announcements.ts";
 import { IdBook } from "../../../src/connections/id-book.ts";
 import { Listeners, type OpenListener } from "../../../src/connections/listeners.ts";
-import type { ConnectionRecord } from "../../../src/connections/record.ts";
+import type { ConnectionRecord, SubflowRecord } from "../../../src/connections/record.ts";
 import { Subflows } from "../../../src/connections/subflows.ts";
 import { ConnectionTable } from "../../../src/connections/table.ts";
 import type { ConnectionEvent } from "../../../src/connections/told.ts";
@@ -55,6 +55,9 @@ export class FakeSockets {
   }
 }
 
+/** Made, or what it failed with: a code, or else what was thrown. */
+export type Outcome = { readonly code: unknown } | "created";
+
 /** Commands for one connection, put together as a service does it: a table, its events, a kernel and a clock. */
 export class CommandsWorld {
   readonly kernel = new FakePathManager();
@@ -93,6 +96,23 @@ export class CommandsWorld {
 
   emit(...events: readonly ConnectionEvent[]): void {
     for (const event of events) this.table.apply(event);
+  }
+
+  /** Asks for a subflow from 10.0.0.2; gives what becomes of that, in time. */
+  ask(deadline?: number): Promise<Outcome> {
+    const options = { from: { address: "10.0.0.2" }, deadline, signal: this.signal.signal };
+    const creating = this.subflows.create(this.connection, options);
+    this.kernel.commands();
+    return creating.then(
+      () => "created",
+      (error) => ({ code: error?.code ?? error }),
+    );
+  }
+
+  subflow(index: number): SubflowRecord {
+    const subflow = this.connection.subflows[index];
+    if (subflow === undefined) throw new Error(`there is no subflow ${index}`);
+    return subflow;
   }
 
   /** All subflows but the initial one. */
