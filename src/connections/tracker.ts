@@ -88,6 +88,7 @@ export class ConnectionTracker {
 
   /** Begins to tell changes, first of all the connections that there are. Resolves when all of these were told. */
   async takeOver(): Promise<void> {
+    if (this.#closed) return;
     this.#checkpoint.load();
     const early = this.#early ?? [];
     this.#early = undefined;

@@ -194,6 +194,13 @@ describe("a tracker that ends", () => {
     }
   });
 
+  it("before it takes over leaves that to others", async (t) => {
+    const { world, next, told } = await left(t);
+    next.close();
+    await next.takeOver();
+    assert.deepEqual([told, world.sockets.dumps], [[], 0]);
+  });
+
   it("does not keep readings from failing quietly", async (t) => {
     const world = await TrackerWorld.running(t, outline({ subflows: [initialOutline()] }));
     world.sockets.onDump = () => {

@@ -101,6 +101,8 @@ describe("listening sockets of the kernel", { skip: requires() }, () => {
     const first = listeners.open("127.0.0.1", 0);
     assert.ok(first.port > 0);
     assert.throws(() => new Listeners().open("127.0.0.1", first.port), { code: "EADDRINUSE" });
+    const running = process.getActiveResourcesInfo();
+    assert.ok(!running.includes("TCPServerWrap"), "they do not keep the process running");
     const stranger = connect(first.port, "127.0.0.1");
     stranger.resume();
     await once(stranger, "close");
