@@ -178,7 +178,11 @@ function atMostRatio(row: Row, ratio: number): Row {
 }
 
 function atMost(row: Row, most: number): Row {
-  return { ...row, goal: `≤ ${most} ${row.unit}`.trimEnd(), met: row.ours === null ? null : row.ours <= most };
+  return {
+    ...row,
+    goal: `≤ ${most} ${row.unit}`.trimEnd(),
+    met: row.ours === null ? null : row.ours <= most,
+  };
 }
 
 function noteOfLate(latencies: PerSubject<Latency>, samples: number): string | null {

@@ -1,6 +1,8 @@
 import type { Connection, SocketAddress } from "./connection.ts";
 
 const MOST = 255;
+/** Begins what stands in for the address of an id that is taken by nobody knows whom. */
+const UNKNOWN = "unknown, of id ";
 
 export interface IdentifiedAddress extends SocketAddress {
   readonly id: number;
@@ -13,6 +15,7 @@ export interface IdentifiedAddress extends SocketAddress {
  */
 export class AddressIds {
   readonly #entries = new Map<string, IdentifiedAddress>();
+  readonly #announced = new Set<string>();
 
   /** Begins with what the connection's subflows tell. */
   constructor({ local, subflows }: Pick<Connection, "local" | "subflows">) {
@@ -37,13 +40,26 @@ export class AddressIds {
     return this.#entries.get(keyOf(address, port))?.id;
   }
 
-  /** The address that has an id. */
+  /** The address that has an id, if that is known. */
   addressOf(id: number): IdentifiedAddress | undefined {
-    return [...this.#entries.values()].find((entry) => entry.id === id);
+    return [...this.#entries.values()].find((entry) => entry.id === id && !entry.address.startsWith(UNKNOWN));
   }
 
+  /** The id is free again; but 0 stays the initial subflow's, also when that is gone. */
   release(address: string, port = 0): void {
+    if (this.find(address, port) === 0) return;
     this.#entries.delete(keyOf(address, port));
+    this.#announced.delete(keyOf(address, port));
+  }
+
+  /** The peer was told of it: it keeps its id, with or without subflows, until it is released. */
+  announce(address: string, port: number): void {
+    this.#announced.add(keyOf(address, port));
+  }
+
+  /** No subflow goes from it any more: its id is free unless the peer was told of it. */
+  leave(address: string): void {
+    if (!this.#announced.has(keyOf(address, 0))) this.release(address);
   }
 
   /** Takes over what the kernel has; what it does not have keeps its id where that is free. */
@@ -56,7 +72,7 @@ export class AddressIds {
   /** An id turned out to be another address': whose, an old kernel does not say. */
   block(id: number): void {
     for (const [key, entry] of this.#entries) if (entry.id === id) this.#entries.delete(key);
-    this.#set({ address: `unknown, of id ${id}`, port: 0, id });
+    this.#set({ address: `${UNKNOWN}${id}`, port: 0, id });
   }
 
   /** Those that no subflow goes from. */

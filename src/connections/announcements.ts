@@ -56,6 +56,7 @@ export class Announcements {
           ...(port && { port }),
           ...bound,
         });
+        this.#ids.of(connection).announce(address, port);
         if (listener !== undefined) this.#keep(connection, id, listener, signal);
         return { address, port, id };
       });
@@ -79,7 +80,7 @@ export class Announcements {
     }
     await this.#remove(connection, id);
     const entry = ids.addressOf(id);
-    if (entry !== undefined && id !== 0) ids.release(entry.address, entry.port);
+    if (entry !== undefined) ids.release(entry.address, entry.port);
     this.#drop(connection, id);
   }
 
@@ -93,9 +94,10 @@ export class Announcements {
     try {
       await this.#kernel.remove({ token, id });
     } catch (error) {
+      const isLost = error instanceof KernelError && /not found/.test(error.reason);
       const known = this.#ids.of(connection).addressOf(id);
-      if (!(error instanceof KernelError) || !/not found/.test(error.reason) || known === undefined)
-        throw error;
+      // 0, the initial subflow's address, is never on the list and cannot be announced.
+      if (!isLost || known === undefined || id === 0) throw error;
       // Whoever closes one of several subflows of an address takes it off the kernel's list, and only what is on that
       // list can be withdrawn (net/mptcp/pm_userspace.c, mptcp_userspace_pm_delete_local_addr).
       const { address, port } = known;
@@ -117,9 +119,15 @@ export class Announcements {
     }
     const own = this.#open.get(connection) ?? new Map<number, OpenListener>();
     own.get(id)?.close();
-    own.set(id, listener);
+    const abort = (): void => this.#drop(connection, id);
+    const close = (): void => {
+      // The id may become another announcement's, which is no business of this signal.
+      signal?.removeEventListener("abort", abort);
+      listener.close();
+    };
+    own.set(id, { port: listener.port, close });
     this.#open.set(connection, own);
-    signal?.addEventListener("abort", () => this.#drop(connection, id), { once: true });
+    signal?.addEventListener("abort", abort);
   }
 
   #drop(connection: Connection, id: number): void {

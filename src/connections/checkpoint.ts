@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync } from "node:fs";
+import { closeSync, constants, openSync, readFileSync, writeFileSync } from "node:fs";
 import * as v from "valibot";
 import { replaceFile } from "../endpoints/replace-file.ts";
 import { messageOf } from "../log/text.ts";
@@ -15,6 +15,9 @@ export interface CheckpointOptions {
   readonly warn: (message: string) => void;
 }
 
+const VERSION = 1;
+const LINES_BEFORE_REWRITE = 10_000;
+
 /**
  * Remembers what the kernel tells of a connection only once, for the time after a restart. A line for each fact, appended
  * before the event loop turns again, so that a daemon that is killed loses nothing that it has acted on.
@@ -24,6 +27,9 @@ export class Checkpoint {
   #facts: Map<number, StoredConnection> | undefined;
   #pending: string[] = [];
   #lines = 0;
+  /** How many lines are too many: then most are about what is gone. */
+  #rewriteAt = LINES_BEFORE_REWRITE;
+  /** The file lacks something: nothing can be added to it, it is written anew. */
   #failed = false;
 
   constructor(options: CheckpointOptions) {
@@ -70,35 +76,43 @@ export class Checkpoint {
     if (this.#pending.length === 0) return;
     this.#lines += this.#pending.length;
     // What is pending is in the table, too.
-    if (this.#lines > LINES_BEFORE_REWRITE && this.#lines > 4 * this.#options.connections.size)
-      this.#rewrite();
-    else this.#write(() => appendFileSync(this.#options.file, `${this.#pending.join("\n")}\n`));
+    if (this.#lines > this.#rewriteAt || (!this.#failed && !this.#append())) this.#rewrite();
     this.#pending = [];
   }
 
+  /** @returns false if it could not: perhaps somebody has cleaned up, and lines without a beginning are of no use */
+  #append(): boolean {
+    try {
+      const fd = openSync(this.#options.file, constants.O_WRONLY | constants.O_APPEND);
+      try {
+        writeFileSync(fd, `${this.#pending.join("\n")}\n`);
+      } finally {
+        closeSync(fd);
+      }
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   #rewrite(): void {
-    const { file, bootId, connections } = this.#options;
+    const { file, bootId, connections, warn } = this.#options;
     const lines = [JSON.stringify(["mptcpd connections", VERSION, bootId])];
     for (const connection of connections) lines.push(...linesOf(connection));
     this.#lines = lines.length;
     this.#pending = [];
-    this.#write(() => replaceFile(file, `${lines.join("\n")}\n`));
-  }
-
-  #write(write: () => void): void {
     try {
-      write();
+      replaceFile(file, `${lines.join("\n")}\n`);
       this.#failed = false;
+      this.#rewriteAt = Math.max(LINES_BEFORE_REWRITE, 4 * lines.length);
     } catch (error) {
-      if (!this.#failed)
-        this.#options.warn(`${messageOf(error)}; a restart will not know all of its connections`);
+      if (!this.#failed) warn(`${messageOf(error)}; a restart will not know all of its connections`);
       this.#failed = true;
+      // Trying costs as much as there is, so it waits until as much is new.
+      this.#rewriteAt = lines.length + connections.size;
     }
   }
 }
-
-const VERSION = 1;
-const LINES_BEFORE_REWRITE = 10_000;
 
 interface StoredConnection extends Facts {
   readonly localPort: number;

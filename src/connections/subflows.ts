@@ -60,7 +60,7 @@ export class Subflows {
     const { from, backup = false, deadline = DEADLINE, signal } = options;
     signal?.throwIfAborted();
     const remote = targetOf(connection, options);
-    const what = `create subflow ${from.address} to ${shown(remote)} of connection ${tokenText(connection.token)}`;
+    const what = creating(connection, from, remote);
     const place = { address: from.address, port: 0 };
     const { subflow, answer } = await this.#ids.use(connection, place, what, async (localId) => {
       const local = { address: from.address, port: 0 };
@@ -76,7 +76,8 @@ export class Subflows {
     try {
       await answer;
     } catch (error) {
-      if (subflow.state === "connecting") await this.#giveUp(connection, subflow);
+      // What cannot be given up ends all the same, in two minutes.
+      if (subflow.state === "connecting") await this.#giveUp(connection, subflow).catch(() => undefined);
       throw error;
     }
     return subflow;
@@ -88,14 +89,14 @@ export class Subflows {
     else await this.#kernel.destroySubflow({ token: connection.token, ...endsOf(subflow) });
     const { address } = subflow.local;
     if (!connection.subflows.some((other) => other !== subflow && other.local.address === address))
-      this.#ids.of(connection).release(address);
+      this.#ids.of(connection).leave(address);
   }
 
   /** Asks the peer to use a subflow only where no other is left, or no longer so (MP_PRIO). */
   async setBackup(connection: ConnectionRecord, subflow: SubflowRecord, backup: boolean): Promise<void> {
     const flags = backup ? endpointFlags.of("backup") : endpointFlags.of();
     await this.#kernel.setSubflowFlags({ token: connection.token, ...endsOf(subflow), flags });
-    subflow.localBackup = backup;
+    this.#table.setLocalBackup(connection, subflow, backup);
   }
 
   /** @returns whether the change is for nobody else to know */
@@ -137,13 +138,28 @@ export class Subflows {
     if (subflow.state !== "connecting") return;
     try {
       if (attempt === undefined) throw new Error("nothing is left of it");
-      // Its end is told by an event, which is nobody's business any more.
+      // Its end is told by an event, which is nobody's business any more. Should that get lost, readings miss what has
+      // a port.
       await this.#kernel.destroySubflow({ token, local: attempt.local, remote });
+      subflow.local = attempt.local;
     } catch {
-      this.#requests.forget(connection, subflow, undefined);
+      const what = creating(connection, local, remote);
+      this.#requests.forget(
+        connection,
+        subflow,
+        new ConnectionError(what, "ECONNABORTED", "it was given up"),
+      );
       this.#table.abandon(connection, subflow);
     }
   }
+}
+
+function creating(
+  { token }: ConnectionRecord,
+  from: { readonly address: string },
+  to: SocketAddress,
+): string {
+  return `create subflow ${from.address} to ${shown(to)} of connection ${tokenText(token)}`;
 }
 
 function targetOf(connection: ConnectionRecord, { from, to }: SubflowOptions): SocketAddress {

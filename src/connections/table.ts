@@ -97,8 +97,15 @@ export class ConnectionTable implements Iterable<ConnectionRecord> {
 
   /** Takes such a subflow out again, of which nothing was heard. */
   abandon(connection: ConnectionRecord, subflow: SubflowRecord): void {
+    this.#changed.add(connection.token);
     subflow.state = "closed";
     connection.remove(subflow);
+  }
+
+  /** This host's part of a priority, which no event tells. */
+  setLocalBackup(connection: ConnectionRecord, subflow: SubflowRecord, localBackup: boolean): void {
+    this.#changed.add(connection.token);
+    this.#setBackup(connection, subflow, { localBackup, remoteBackup: subflow.remoteBackup });
   }
 
   /**
@@ -127,6 +134,9 @@ export class ConnectionTable implements Iterable<ConnectionRecord> {
     const connection = known ?? toldConnection(event);
     connection.serverSide = serverSide;
     connection.denyJoinId0 = denyJoinId0;
+    // A reading may have found it while it was connecting.
+    for (const subflow of connection.subflows) if (subflow.initial) subflow.state = "established";
+    if (event.event === "created") connection.announcedIsComplete = true;
     if (known === undefined) {
       this.#connections.set(token, connection);
       this.#onChange({ type: "newConnection", connection });
@@ -168,6 +178,7 @@ export class ConnectionTable implements Iterable<ConnectionRecord> {
     if (established) this.#confirm(connection);
     for (const subflow of gone) this.#onChange({ type: "subflowClosed", connection, subflow, reason: {} });
     for (const [subflow, now] of pairs) {
+      subflow.ifIndex = now.ifIndex;
       if (subflow.state === "connecting" && now.state === "established") this.#join(connection, subflow, now);
       else this.#setBackup(connection, subflow, now);
     }

@@ -32,8 +32,10 @@ export type ConnectionMemory = Pick<Checkpoint, "load" | "factsOf" | "begin" | "
  */
 const PERIOD = 5000;
 const PERIOD_WITHOUT_CONNECTIONS = 30_000;
-/** A reading takes at most this part of the time. */
-const LEAST_REST = 50;
+/** So many times as long as a reading takes nothing is read. */
+const REST = 50;
+const REST_UNSETTLED = 5;
+/** Milliseconds after which what a reading left open is looked at again, and a failed one is repeated: longer each time. */
 const RETRY = 100;
 /** Milliseconds for which changes are told before the event loop gets its turn. */
 const SLICE = 5;
@@ -53,12 +55,21 @@ export class ConnectionTracker {
   readonly #subscription: Subscription;
   /** Until the take-over: all events. */
   #early: MptcpEvent[] | undefined = [];
-  /** Events of connections that are not known; perhaps the next reading shows them. */
-  #unclaimed: ConnectionEvent[] = [];
+  /** Events of connections that are not known, by token; perhaps the next reading shows them. */
+  readonly #unclaimed = new Map<number, ConnectionEvent[]>();
+  #unclaimedCount = 0;
+  /** Events were lost: of every connection something may be missing. */
+  #lost = false;
+  /** Connections that the last reading did not settle: something is missing that may be there, or it had no say. */
+  #unsettled: ReadonlySet<number> = new Set();
   /** When to read next. */
   #due = Number.POSITIVE_INFINITY;
   #timer: Timer | undefined;
   #reading: Promise<void> | undefined;
+  /** Readings that failed since one worked. */
+  #failures = 0;
+  /** Called by the first reading that works, or when there will be none. */
+  #takenOver: (() => void) | undefined;
   #closed = false;
 
   /** Throws NetlinkError: EPERM without CAP_NET_ADMIN. */
@@ -77,24 +88,26 @@ export class ConnectionTracker {
       event: (event) => (this.#early === undefined ? this.#receive(event) : this.#early.push(event)),
       overrun: () => {
         warn("the kernel dropped events of connections; reading its sockets");
-        this.#readIn(0);
+        this.#lose();
       },
       error: (error) => {
         warn(`event of a connection: ${messageOf(error)}`);
-        this.#readIn(0);
+        this.#lose();
       },
     });
   }
 
   /** Begins to tell changes, first of all the connections that there are. Resolves when all of these were told. */
   async takeOver(): Promise<void> {
+    if (this.#closed) return;
     this.#memory.load();
     const early = this.#early ?? [];
     this.#early = undefined;
     for (const event of early) this.#receive(event);
-    this.#begin();
-    await this.settled();
-    this.#memory.begin();
+    await new Promise<void>((resolve) => {
+      this.#takenOver = resolve;
+      this.#begin();
+    });
   }
 
   /** Reads all sockets now. */
@@ -113,15 +126,36 @@ export class ConnectionTracker {
     this.#timer?.cancel();
     this.#subscription.close();
     this.#memory.flush();
+    this.#takenOver?.();
   }
 
   #receive(event: MptcpEvent): void {
     if (event.event === "listenerCreated" || event.event === "listenerClosed")
       this.#options.onListener(event);
     else if (isOfConnection(event) && !this.table.apply(event)) {
-      if (this.#unclaimed.length < MOST_UNCLAIMED) this.#unclaimed.push(event);
+      this.#keep(event);
       this.#readIn(RETRY);
     }
+  }
+
+  #keep(event: ConnectionEvent): void {
+    if (this.#unclaimedCount === MOST_UNCLAIMED) return;
+    this.#unclaimedCount++;
+    const events = this.#unclaimed.get(event.token);
+    if (events === undefined) this.#unclaimed.set(event.token, [event]);
+    else events.push(event);
+  }
+
+  #claim(token: number): readonly ConnectionEvent[] {
+    const events = this.#unclaimed.get(token) ?? [];
+    this.#unclaimed.delete(token);
+    this.#unclaimedCount -= events.length;
+    return events;
+  }
+
+  #lose(): void {
+    this.#lost = true;
+    this.#readIn(0);
   }
 
   /** Reads in so many milliseconds, or earlier if that is due already; what is wanted during a reading, after it. */
@@ -140,6 +174,7 @@ export class ConnectionTracker {
   }
 
   #begin(): void {
+    this.#timer?.cancel();
     this.#due = Number.POSITIVE_INFINITY;
     this.#reading = this.#read().finally(() => {
       this.#reading = undefined;
@@ -151,38 +186,74 @@ export class ConnectionTracker {
     const { clock, sockets, log } = this.#options;
     const start = clock.now();
     const changed = this.table.watchChanges();
+    const unclaimed = [...this.#unclaimed.keys()];
+    const lost = this.#lost;
+    this.#lost = false;
     try {
       const found = foundConnections(await sockets.dumpOutlines());
-      const complete = await this.#compare(found, changed);
+      const isUnsettled = (token: number): boolean => lost || this.#unsettled.has(token);
+      const unsettled = await this.#compare(found, changed, isUnsettled);
+      if (this.#closed) return;
+      // Those that came before the reading, and are of none that it shows, are of none that there is.
+      for (const token of unclaimed) this.#claim(token);
+      this.#failures = 0;
+      this.#unsettled = unsettled;
+      this.#finishTakeOver();
+      const took = clock.now() - start;
       const period = this.table.size > 0 ? PERIOD : PERIOD_WITHOUT_CONNECTIONS;
-      this.#readIn(complete ? Math.max(period, LEAST_REST * (clock.now() - start)) : RETRY);
+      const soon = Math.min(Math.max(RETRY, REST_UNSETTLED * took), PERIOD);
+      this.#readIn(unsettled.size === 0 ? Math.max(period, REST * took) : soon);
     } catch (error) {
       if (this.#closed) return;
-      log.warning(`${messageOf(error)}; trying again`);
-      this.#readIn(RETRY);
+      if (this.#failures === 0) log.warning(`${messageOf(error)}; trying again`);
+      this.#lost ||= lost;
+      this.#readIn(Math.min(RETRY * 2 ** this.#failures++, PERIOD_WITHOUT_CONNECTIONS));
     }
+  }
+
+  #finishTakeOver(): void {
+    if (this.#takenOver === undefined) return;
+    this.#memory.begin();
+    this.#takenOver();
+    this.#takenOver = undefined;
   }
 
   /**
    * Makes the table what was found, but for connections that have changed since.
    *
-   * @returns false if something was missing, which may be there all the same
+   * @param isUnsettled whether a connection is to be looked at again if it has
+   * @returns the tokens of these, and of connections of which something was missing that may be there all the same
    */
-  async #compare(found: readonly FoundConnection[], changed: ReadonlySet<number>): Promise<boolean> {
+  async #compare(
+    found: readonly FoundConnection[],
+    changed: ReadonlySet<number>,
+    isUnsettled: (token: number) => boolean,
+  ): Promise<ReadonlySet<number>> {
     const tokens = new Set(found.map(({ token }) => token));
-    let complete = true;
+    const unsettled = new Set<number>();
+    const isPassedOver = (token: number): boolean => {
+      if (changed.has(token) && isUnsettled(token)) unsettled.add(token);
+      return changed.has(token);
+    };
     for await (const connection of this.#inSlices(found)) {
-      if (changed.has(connection.token)) continue;
-      if (this.table.reconcile(connection, () => this.#memory.factsOf(connection))) complete = false;
+      const { token } = connection;
+      if (isPassedOver(token)) continue;
+      const isNew = this.table.get(token) === undefined;
+      if (this.table.reconcile(connection, () => this.#memory.factsOf(connection))) unsettled.add(token);
+      if (!isNew) continue;
+      // At once: those that come from now on are applied as they come.
+      for (const event of this.#claim(token)) {
+        this.table.apply(event);
+        // Those after it were perhaps lost.
+        if (isUnsettled(token)) unsettled.add(token);
+      }
     }
     for await (const connection of this.#inSlices([...this.table])) {
-      if (tokens.has(connection.token) || changed.has(connection.token)) continue;
-      if (this.table.miss(connection)) complete = false;
+      const { token } = connection;
+      if (tokens.has(token) || isPassedOver(token)) continue;
+      if (this.table.miss(connection)) unsettled.add(token);
     }
-    const unclaimed = this.#unclaimed;
-    this.#unclaimed = [];
-    for (const event of unclaimed) this.table.apply(event);
-    return complete;
+    return unsettled;
   }
 
   /** Lets the event loop turn now and then: what is told of each may take its time. */

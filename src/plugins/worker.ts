@@ -43,6 +43,8 @@ const LOOK = 500;
 const BLOCKED = 2000;
 /** Milliseconds that loading, and stopping, may take. */
 const PREPARE_DEADLINE = 30_000;
+/** The endpoints do not wait any longer for a thread that cannot get at the connections, and goes on trying. */
+const TAKE_OVER_DEADLINE = 5000;
 const STOP_DEADLINE = 1000;
 /** MiB of objects that outlive a collection: a plugin that leaks must not take the daemon with it. */
 const LARGEST_HEAP = 1024;
@@ -105,11 +107,11 @@ export class PluginWorker {
     throw new PluginsRefusedError([`the path managers' thread ${what}`]);
   }
 
-  /** Lets it go to work; resolves when it has told its path managers all that there is, or has ended. */
+  /** Lets it go to work; resolves when it has told its path managers all that there is, takes too long, or has ended. */
   async takeOver(): Promise<void> {
     const running = this.#next("running");
     this.#post({ kind: "takeOver" });
-    await Promise.race([running, this.#exited]);
+    await Promise.race([running, this.#exited, after(TAKE_OVER_DEADLINE)]);
   }
 
   /** Ends it: what it has to put away it does first, if it still can. */

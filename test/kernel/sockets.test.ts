@@ -83,6 +83,17 @@ describe("MPTCP sockets of the kernel", { skip: requires({ tools: ["ss"] }) }, (
       assert.ok(other.bytes.received >= subflow.bytes.acked - 1);
     }
 
+    const outlines = await inHost(
+      client,
+      imports,
+      "const sockets = Sockets.open(); say(await sockets.dumpOutlines()); sockets.close();",
+    );
+    assert.ok(Array.isArray(outlines));
+    const ids = ({ local, remote, localId, flags }: Connection["subflows"][number]) => ({
+      ...{ local, remote, localId, flags },
+    });
+    assert.deepEqual(outlines[0]?.subflows.map(ids), subflows.map(ids), "outlines have the same subflows");
+
     const seenBySs = await client.run("ss", "-Mni");
     assert.match(seenBySs, new RegExp(`token:${token.toString(16)}\\b`));
     await traffic.finish();
