@@ -183,7 +183,7 @@ export type WithdrawnAddress = string | LocalAddress | Announcement | { readonly
 export interface Endpoints {
   list(): Promise<Endpoint[]>;
   get(id: number): Promise<Endpoint | undefined>;
-  /** ERANGE: no slot is left. EEXIST: the address or the id is taken. */
+  /** ERANGE: no slot is left. EEXIST: the address is an endpoint already. EBUSY: the id is taken. */
   add(endpoint: {
     readonly address: string | LocalAddress;
     readonly flags?: readonly EndpointFlag[];
