@@ -71,10 +71,12 @@ export class ConnectionTracker {
       event: (event) => (this.#early === undefined ? this.#receive(event) : this.#early.push(event)),
       overrun: () => {
         warn("the kernel dropped events of connections; reading its sockets");
+        this.table.doubtAnnouncements();
         this.#readIn(0);
       },
       error: (error) => {
         warn(`event of a connection: ${messageOf(error)}`);
+        this.table.doubtAnnouncements();
         this.#readIn(0);
       },
     });
