@@ -44,7 +44,12 @@ export class VirtualClock implements Clock {
       next.callback();
       await turn();
     }
-    this.#now = end;
+    this.#now = Math.max(this.#now, end);
+  }
+
+  /** Lets time pass in which nothing else can happen, as code that takes long does. */
+  block(milliseconds: number): void {
+    this.#now += milliseconds;
   }
 
   #next(): Scheduled | undefined {

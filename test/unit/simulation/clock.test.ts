@@ -61,6 +61,16 @@ describe("a virtual clock", () => {
     assert.deepEqual(log, []);
   });
 
+  it("is late with what was due while code took long", async () => {
+    const clock = new VirtualClock();
+    const { log, at } = logOf(clock);
+    clock.schedule(1, () => clock.block(100));
+    at(2, "due at 2");
+    await clock.advance(10);
+    assert.deepEqual(log, ["101 due at 2"]);
+    assert.equal(clock.now(), 101);
+  });
+
   it("says so when one moment does not end", async () => {
     const clock = new VirtualClock();
     const again = (): void => void clock.schedule(0, again);
