@@ -40,6 +40,11 @@ export class AddressIds {
     return this.#entries.get(keyOf(address, port))?.id;
   }
 
+  /** Every id that an address has, with whatever port. */
+  allOf(address: string): number[] {
+    return [...this.#entries.values()].flatMap((entry) => (entry.address === address ? entry.id : []));
+  }
+
   /** The address that has an id, if that is known. */
   addressOf(id: number): IdentifiedAddress | undefined {
     return [...this.#entries.values()].find((entry) => entry.id === id && !entry.address.startsWith(UNKNOWN));

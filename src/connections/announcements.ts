@@ -66,18 +66,24 @@ export class Announcements {
     }
   }
 
-  /** The kernel closes the subflows of that address as well. ENOENT: it has no id. */
+  /** The kernel closes the subflows of that address as well. Without a port, with whatever ports it has. ENOENT: it has no id. */
   async withdraw(
     connection: ConnectionRecord,
     target: { readonly id: number } | { readonly address: string; readonly port?: number | undefined },
   ): Promise<void> {
+    if ("id" in target) return await this.#withdrawId(connection, target.id);
+    const { address, port } = target;
     const ids = this.#ids.of(connection);
-    const id = "id" in target ? target.id : ids.find(target.address, target.port);
-    if (id === undefined) {
-      const shown = "address" in target ? target.address : "address";
-      const what = `withdraw ${shown} from connection ${tokenText(connection.token)}`;
+    const found = port === undefined ? ids.allOf(address) : [ids.find(address, port) ?? []].flat();
+    if (found.length === 0) {
+      const what = `withdraw ${address} from connection ${tokenText(connection.token)}`;
       throw new ConnectionError(what, "ENOENT", "it was not announced and no subflow goes from it");
     }
+    for (const id of found) await this.#withdrawId(connection, id);
+  }
+
+  async #withdrawId(connection: ConnectionRecord, id: number): Promise<void> {
+    const ids = this.#ids.of(connection);
     await this.#remove(connection, id);
     const entry = ids.addressOf(id);
     if (entry !== undefined) ids.release(entry.address, entry.port);

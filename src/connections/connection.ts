@@ -29,7 +29,7 @@ export interface Connection {
   readonly subflows: readonly Subflow[];
   /** The addresses that the peer has announced (ADD_ADDR) and not withdrawn. */
   readonly announced: readonly AnnouncedAddress[];
-  /** Whether `announced` is all of them: not if the connection is older than we are. */
+  /** Whether `announced` is all of them: not if the connection is older than we are, or events were lost. */
   readonly announcedIsComplete: boolean;
 
   /** Whether a subflow goes, or is about to go, from an address or from any of an interface's. */

@@ -2,7 +2,7 @@ import type { Clock } from "../endpoints/clock.ts";
 import { endpointFlags, type MptcpPm } from "../kernel/mptcp-pm.ts";
 import type { Sockets } from "../kernel/sockets.ts";
 import { ipFamily, mapped } from "../netlink/ip.ts";
-import type { ConnectionChange, SocketAddress, Subflow } from "./connection.ts";
+import type { Connection, ConnectionChange, SocketAddress, Subflow } from "./connection.ts";
 import { tokenText } from "./connection.ts";
 import { ConnectionError } from "./errors.ts";
 import type { IdBook } from "./id-book.ts";
@@ -162,14 +162,23 @@ function creating(
   return `create subflow ${from.address} to ${shown(to)} of connection ${tokenText(token)}`;
 }
 
-function targetOf(connection: ConnectionRecord, { from, to }: SubflowOptions): SocketAddress {
-  const { remote, denyJoinId0, announced, token } = connection;
-  if (to !== undefined) return { address: to.address, port: to.port ?? remote.port };
-  const family = ipFamily(from.address);
+/** Where subflows go if nothing else is said; undefined: no address of that family is known of the peer. */
+export function usualTarget(
+  { remote, denyJoinId0, announced }: Connection,
+  family: 4 | 6,
+): SocketAddress | undefined {
   const fits = ({ address }: SocketAddress): boolean => ipFamily(address) === family;
   if (denyJoinId0 !== true && fits(remote)) return remote;
   const target = announced.find(fits);
-  if (target !== undefined) return { address: target.address, port: target.port };
+  return target && { address: target.address, port: target.port };
+}
+
+function targetOf(connection: ConnectionRecord, { from, to }: SubflowOptions): SocketAddress {
+  const { remote, denyJoinId0, token } = connection;
+  if (to !== undefined) return { address: to.address, port: to.port ?? remote.port };
+  const family = ipFamily(from.address);
+  const target = usualTarget(connection, family);
+  if (target !== undefined) return target;
   const what = `create subflow from ${from.address} of connection ${tokenText(token)}`;
   const refused = denyJoinId0 === true ? "the peer takes no subflows to its first address, and " : "";
   const reason = `${refused}no IPv${family} address of the peer is known`;

@@ -87,6 +87,11 @@ export class ConnectionTable implements Iterable<ConnectionRecord> {
     return true;
   }
 
+  /** Events were lost: any peer may have announced an address unheard. */
+  doubtAnnouncements(): void {
+    for (const connection of this) connection.announcedIsComplete = false;
+  }
+
   /** Enters a subflow that the kernel is about to be asked for; its events will find it. */
   connect(connection: ConnectionRecord, request: SubflowRequest): SubflowRecord {
     const subflow = new SubflowRecord({ ...joining, ...request });

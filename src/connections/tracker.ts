@@ -155,6 +155,7 @@ export class ConnectionTracker {
 
   #lose(): void {
     this.#lost = true;
+    this.table.doubtAnnouncements();
     this.#readIn(0);
   }
 

@@ -132,7 +132,7 @@ export interface PathManager<Options = unknown> {
   setBackup(connection: Connection, subflow: Subflow, backup: boolean): Promise<void>;
   /** Tells the peer of an address of this host (ADD_ADDR). EADDRINUSE: `listen`, but a program listens there already. */
   announce(connection: Connection, options: AnnounceAddressOptions): Promise<Announcement>;
-  /** Takes an address back (REMOVE_ADDR), which ends its subflows. ENOENT: it was not announced. */
+  /** Takes an address back (REMOVE_ADDR), with every port that it has, which ends its subflows. ENOENT: it was not announced. */
   withdraw(connection: Connection, address: WithdrawnAddress): Promise<void>;
 
   /** The kernel's endpoints, as `ip mptcp endpoint`. What is added here stays out of mptcpd's hands. */
@@ -141,7 +141,7 @@ export interface PathManager<Options = unknown> {
 
   /** Milliseconds of a clock that never runs backwards; the simulation's in tests. */
   now(): number;
-  /** Calls once, after so many milliseconds. Returns what cancels it. */
+  /** Calls once, after so many milliseconds (up to 24 days, here and below). Returns what cancels it. */
   after(milliseconds: number, callback: () => unknown): () => void;
   /** Calls again and again. Returns what ends it. */
   every(milliseconds: number, callback: () => unknown): () => void;
@@ -156,8 +156,9 @@ export interface Connections extends Iterable<Connection> {
 
 export interface CreateSubflowOptions {
   /**
-   * An address, or an interface, whose best address of the right family is taken. The subflow is bound to its interface, so
-   * that its packets leave by that whatever the routes say.
+   * An address, or an interface: then its best address that reaches the peer is taken, of the family of `to` or else of the
+   * initial subflow if there is one. The subflow is bound to its interface, so that its packets leave by that whatever the
+   * routes say.
    */
   readonly from: string | LocalAddress | NetworkInterface;
   /**
@@ -183,12 +184,14 @@ export type WithdrawnAddress = string | LocalAddress | Announcement | { readonly
 export interface Endpoints {
   list(): Promise<Endpoint[]>;
   get(id: number): Promise<Endpoint | undefined>;
-  /** ERANGE: no slot is left. EEXIST: the address or the id is taken. */
+  /** ERANGE: no slot is left. EEXIST: the address is an endpoint already. EBUSY: the id is taken. */
   add(endpoint: {
     readonly address: string | LocalAddress;
     readonly flags?: readonly EndpointFlag[];
     readonly id?: number;
     readonly port?: number;
+    /** If not given: the interface that has the address. 0: none. */
+    readonly ifIndex?: number;
   }): Promise<void>;
   /** Sets `backup` and `fullmesh`, or clears what is not named of the two. */
   change(id: number, flags: readonly EndpointFlag[]): Promise<void>;

@@ -3,6 +3,7 @@ import type { Connection, Subflow } from "../connections/connection.ts";
 import { tokenText } from "../connections/connection.ts";
 import { ConnectionError } from "../connections/errors.ts";
 import type { ConnectionRecord, SubflowRecord } from "../connections/record.ts";
+import { usualTarget } from "../connections/subflows.ts";
 import { type EndpointFlag, endpointFlags } from "../kernel/mptcp-pm.ts";
 import type { Logger } from "../log/log.ts";
 import { canonicalIp, ipFamily } from "../netlink/ip.ts";
@@ -48,16 +49,26 @@ export class Context implements PathManager {
     this.#services = services;
     this.#guard = guard;
     this.connections = table;
-    this.limits = { get: () => kernel.getLimits(), set: (limits) => kernel.setLimits(limits) };
+    // Who was stopped has no say any more. Asynchronous, so that what is wrong with an argument rejects as well.
+    const running = async () => {
+      signal.throwIfAborted();
+      return kernel;
+    };
+    this.limits = {
+      get: async () => (await running()).getLimits(),
+      set: async (limits) => (await running()).setLimits(limits),
+    };
     this.endpoints = {
-      list: () => kernel.dumpEndpoints(),
-      get: (id) => kernel.getEndpoint(id),
-      add: ({ address, flags = [], ...rest }) =>
-        kernel.addEndpoint({ ...rest, ...this.#bound(address), flags: endpointFlags.of(...flags) }),
-      change: (id, flags: readonly EndpointFlag[]) =>
-        kernel.changeEndpoint({ id, flags: endpointFlags.of(...flags) }),
-      remove: (id) => kernel.deleteEndpoint({ id }),
-      flush: () => kernel.flushEndpoints(),
+      list: async () => (await running()).dumpEndpoints(),
+      get: async (id) => (await running()).getEndpoint(id),
+      add: async ({ address, flags = [], ...rest }) => {
+        const endpoint = { ...this.#bound(address), ...rest, flags: endpointFlags.of(...flags) };
+        await (await running()).addEndpoint(endpoint);
+      },
+      change: async (id, flags: readonly EndpointFlag[]) =>
+        (await running()).changeEndpoint({ id, flags: endpointFlags.of(...flags) }),
+      remove: async (id) => (await running()).deleteEndpoint({ id }),
+      flush: async () => (await running()).flushEndpoints(),
     };
   }
 
@@ -68,7 +79,8 @@ export class Context implements PathManager {
   async createSubflow(connection: Connection, options: CreateSubflowOptions): Promise<Subflow> {
     const what = `create subflow of connection ${tokenText(connection.token)}`;
     const record = this.#live(connection, what);
-    const { backup, deadline, to: given } = options;
+    const { backup, to: given } = options;
+    const deadline = options.deadline === undefined ? undefined : checked(options.deadline);
     const to = typeof given === "string" ? { address: given } : given;
     const target = to && { ...to, address: canonical(to.address, what) };
     const from = this.#source(record, options.from, target?.address, what);
@@ -114,6 +126,7 @@ export class Context implements PathManager {
   }
 
   after(milliseconds: number, callback: () => unknown): () => void {
+    checked(milliseconds);
     if (this.signal.aborted) return () => undefined;
     const end = (): void => {
       timer.cancel();
@@ -145,6 +158,7 @@ export class Context implements PathManager {
 
   sleep(milliseconds: number): Promise<void> {
     return new Promise((resolve, reject) => {
+      checked(milliseconds);
       this.signal.throwIfAborted();
       const abort = (): void => {
         timer.cancel();
@@ -160,6 +174,7 @@ export class Context implements PathManager {
 
   /** The table's own record of a connection. */
   #live(connection: Connection, what: string): ConnectionRecord {
+    this.signal.throwIfAborted();
     const record = this.#services.table.get(connection.token);
     if (record !== undefined && record === connection) return record;
     throw new ConnectionError(what, "ENOTCONN", "the connection is closed");
@@ -186,11 +201,27 @@ export class Context implements PathManager {
   ): { address: string; ifIndex?: number } {
     if (typeof given === "string") return this.#bound(canonical(given, what));
     if ("address" in given) return this.#bound(given);
-    const target = to ?? connection.remote.address;
-    const address = given.addresses.find(({ family }) => family === ipFamily(target)) ?? given.addresses[0];
+    const first = ipFamily(to ?? connection.remote.address);
+    const inOrder = given.addresses.toSorted(
+      (a, b) => Number(b.family === first) - Number(a.family === first),
+    );
+    const reaches = ({ family }: LocalAddress): boolean =>
+      to === undefined ? usualTarget(connection, family) !== undefined : family === first;
+    const address = inOrder.find(reaches) ?? (to === undefined ? inOrder[0] : undefined);
     if (address !== undefined) return this.#bound(address);
-    throw new ConnectionError(what, "EADDRNOTAVAIL", `${given.name} has no address that can be used`);
+    const kind = to === undefined ? "address that can be used" : `IPv${first} address`;
+    throw new ConnectionError(what, "EADDRNOTAVAIL", `${given.name} has no ${kind}`);
   }
+}
+
+/** What setTimeout takes: it would call back at once where more is asked of it. */
+const LONGEST = 2 ** 31 - 1;
+
+function checked(milliseconds: number): number {
+  if (milliseconds >= 0 && milliseconds <= LONGEST) return milliseconds;
+  throw new RangeError(
+    `${milliseconds} is no time to wait: allowed are 0 to ${LONGEST} milliseconds (24 days)`,
+  );
 }
 
 function canonical(text: string, what: string): string {

@@ -77,9 +77,15 @@ const commands = {
     (pm, { token, ...options }) => pm.announce(connectionOf(pm, token), options),
   ),
   withdraw: command(
-    v.union([v.object({ token, id }), v.object({ token, address: v.string() })]),
-    (pm, given) =>
-      pm.withdraw(connectionOf(pm, given.token), "id" in given ? { id: given.id } : given.address),
+    v.pipe(
+      v.object({ token, id: v.exactOptional(id), address: v.exactOptional(v.string()) }),
+      v.check(
+        ({ id, address }) => (id === undefined) !== (address === undefined),
+        "takes an id or an address",
+      ),
+    ),
+    (pm, { token, id, address = "" }) =>
+      pm.withdraw(connectionOf(pm, token), id === undefined ? address : { id }),
   ),
   endpoints: command(v.object({}), async (pm) => (await pm.endpoints.list()).map(endpointJson)),
   addEndpoint: command(
@@ -88,6 +94,7 @@ const commands = {
       flags: v.exactOptional(flags),
       id: v.exactOptional(id),
       port: v.exactOptional(port),
+      ifIndex: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(0))),
     }),
     (pm, endpoint) => pm.endpoints.add(endpoint),
   ),

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { LineSplitter } from "./line-splitter.ts";
 
-/** Milliseconds between the request to end and the end. */
+/** Milliseconds between the request to end and the end, and between the end and the last line. */
 const GRACE = 1000;
 /** Bytes that a program may leave unread, and characters of a line. */
 const MOST_UNREAD = 16 * 1024 * 1024;
@@ -38,11 +38,21 @@ export class Program {
       this.#why = `could not be started: ${error.message}`;
       if (child.pid === undefined) events.end(this.#why);
     });
-    child.on("close", (status, signal) => {
-      if (child.pid === undefined) return;
-      lines.end();
-      complaints.end();
-      events.end(this.#why ?? (signal === null ? `ended with status ${status}` : `was ended by ${signal}`));
+    child.on("exit", (status, signal) => {
+      const how = this.#why ?? (signal === null ? `ended with status ${status}` : `was ended by ${signal}`);
+      let isOver = false;
+      const end = (): void => {
+        if (isOver) return;
+        isOver = true;
+        child.stdout.destroy();
+        child.stderr.destroy();
+        lines.end();
+        complaints.end();
+        events.end(how);
+      };
+      child.on("close", end);
+      // Programs that it has started may have its output open for as long as they like.
+      setTimeout(end, GRACE).unref();
     });
   }
 

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import * as v from "valibot";
 import { messageOf, oneLine } from "../log/text.ts";
 import {
@@ -32,6 +32,8 @@ export function execPathManager(
   const [program] = command;
   if (!existsSync(program)) throw new Error(`there is no program ${program}`);
   requireTrusted(program);
+  if ((statSync(program).mode & 0o111) === 0)
+    throw new Error(`${program} cannot be executed: allow it with chmod +x`);
   return definePathManager({
     name,
     description: `the program ${program}`,
@@ -92,18 +94,23 @@ class ProgramKeeper implements Listener {
 
   /** Carries out a command; the answer goes to the program that asked, if it still runs. */
   async #obey(program: Program, line: string): Promise<void> {
-    let request: unknown;
+    let reply: unknown = null;
+    let answer: object;
     try {
       const command: unknown = JSON.parse(line);
-      request = typeof command === "object" && command !== null && "request" in command && command.request;
-      const result = await carryOut(this.#pm, command);
-      program.write(`${JSON.stringify({ reply: request, result: result ?? null })}\n`);
+      reply = requestOf(command);
+      answer = { result: (await carryOut(this.#pm, command)) ?? null };
     } catch (error) {
       const code = error instanceof Error && "code" in error ? error.code : "EINVAL";
-      if (request === undefined) this.#pm.log.warning(`not understood: ${oneLine(line.slice(0, 200))}`);
-      program.write(
-        `${JSON.stringify({ reply: request ?? null, error: { code, message: messageOf(error) } })}\n`,
-      );
+      answer = { error: { code, message: messageOf(error) } };
+      // Nobody may be waiting for an answer.
+      if (reply === null) this.#pm.log.warning(`${oneLine(line.slice(0, 200))}: ${messageOf(error)}`);
     }
+    program.write(`${JSON.stringify({ reply, ...answer })}\n`);
   }
+}
+
+/** By what a program knows the answer again. */
+function requestOf(command: unknown): unknown {
+  return typeof command === "object" && command !== null && "request" in command ? command.request : null;
 }

@@ -1,5 +1,7 @@
+import { inspect } from "node:util";
 import type { ConnectionChange } from "../connections/connection.ts";
 import type { ListenerEvent } from "../connections/tracker.ts";
+import { oneLine } from "../log/text.ts";
 import type { Network } from "../network/network.ts";
 import type { PolicyConfig } from "../policy/judged.ts";
 import type { WantedEndpoints } from "../policy/wanted.ts";
@@ -133,9 +135,9 @@ export class PluginHost {
   }
 }
 
-/** The error and where it came from: for who wrote the plugin. */
+/** The error and where it came from: for who wrote the plugin. Anything can be thrown. */
 function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const [, first = ""] = error.stack?.match(/^ +at (.*)$/m) ?? [];
+  if (!(error instanceof Error)) return oneLine(inspect(error, { depth: 1 }));
+  const [, first = ""] = String(error.stack).match(/^ +at (.*)$/m) ?? [];
   return `${error.name}: ${error.message}${first && ` (at ${first})`}`;
 }

@@ -9,6 +9,7 @@ import type { WantedEndpoint } from "../policy/wanted.ts";
 import type { Details, HandlerName, Handlers, PathManagerDefinition } from "./api.ts";
 import { Context } from "./context.ts";
 import type { Services } from "./services.ts";
+import { handlerNames } from "./telling.ts";
 import { askForEndpoints } from "./wishes.ts";
 
 /** A path manager that is ready to be set up. */
@@ -74,10 +75,16 @@ export class Plugin {
       ...{ signal: this.#abort.signal, services, guard },
     });
     try {
-      this.#handlers = (await within(this.#begin(context), deadline, services)) ?? {};
+      const handlers = (await within(this.#begin(context), deadline, services)) ?? {};
+      // Its timers may have brought it down meanwhile.
+      if (this.stopped) return;
+      this.#handlers = handlers;
+      for (const name of unknownEvents(handlers)) this.log.warning(`there is no event ${name}`);
     } catch (error) {
+      if (this.stopped) return;
       this.#options.onFault(this, "setup", error);
       this.stop(`${this.name} could not be set up`);
+      this.log.error("stopped, as it could not be set up");
     }
   }
 
@@ -111,8 +118,8 @@ export class Plugin {
 
   /** @returns what the callback does; undefined if it throws */
   #run<T>(event: string, callback: () => T): T | undefined {
-    const { watch } = this.#options;
-    const start = performance.now();
+    const { watch, services } = this.#options;
+    const start = services.clock.now();
     watch.enter(this.name, event);
     try {
       const result = callback();
@@ -123,7 +130,7 @@ export class Plugin {
       return undefined;
     } finally {
       watch.leave();
-      this.#blame(event, performance.now() - start);
+      this.#blame(event, services.clock.now() - start);
     }
   }
 
@@ -136,11 +143,19 @@ export class Plugin {
 
   #blame(event: string, milliseconds: number): void {
     if (milliseconds < SLOW) return;
-    const now = performance.now();
+    const now = this.#options.services.clock.now();
     if (now - this.#blamedAt < QUIET) return;
     this.#blamedAt = now;
     this.log.warning(`${event} took ${milliseconds.toFixed(0)} ms, in which no other event was handled`);
   }
+}
+
+/** A slip of the pen, in JavaScript; TypeScript finds it by itself. */
+function unknownEvents(handlers: object): string[] {
+  const known: readonly string[] = handlerNames;
+  return Object.entries(handlers).flatMap(([name, value]) =>
+    typeof value === "function" && !known.includes(name) ? name : [],
+  );
 }
 
 function isRefusal(error: unknown): boolean {

@@ -7,6 +7,7 @@ import type { PolicyConfig } from "../policy/judged.ts";
 import type { WantedEndpoint, WantedEndpoints } from "../policy/wanted.ts";
 import type { HandlerName } from "./api.ts";
 import type { PluginSource } from "./sources.ts";
+import { handlerNames } from "./telling.ts";
 
 /** What a thread of path managers begins with. */
 export interface WorkerInput {
@@ -72,21 +73,7 @@ export const pulseEvents: readonly (HandlerName | "setup" | "endpoints" | "timer
   "setup",
   "endpoints",
   "timer",
-  "newConnection",
-  "connectionEstablished",
-  "connectionClosed",
-  "newAddress",
-  "addressRemoved",
-  "newSubflow",
-  "subflowClosed",
-  "subflowPriority",
-  "listenerCreated",
-  "listenerClosed",
-  "newInterface",
-  "updateInterface",
-  "deleteInterface",
-  "newLocalAddress",
-  "deleteLocalAddress",
+  ...handlerNames,
 ];
 
 type PackedRule = Omit<PathRule, "flags"> & { readonly flags: number | undefined };

@@ -84,7 +84,10 @@ function readDirectory(directory: string) {
         `everybody may write to plugin-dir=${directory}: take that away with chmod o-w ${directory}`,
       );
     else {
-      const names = readdirSync(directory).sort();
+      // What editors leave about begins with a dot.
+      const names = readdirSync(directory)
+        .filter((name) => !name.startsWith("."))
+        .sort();
       modules.push(...names.filter((name) => name.endsWith(".so")));
       for (const extension of extensions.toReversed())
         for (const name of names)

@@ -54,6 +54,24 @@ export function historyOf(connection: Connection): ConnectionChange[] {
   return history;
 }
 
+export const handlerNames: readonly HandlerName[] = [
+  "newConnection",
+  "connectionEstablished",
+  "connectionClosed",
+  "newAddress",
+  "addressRemoved",
+  "newSubflow",
+  "subflowClosed",
+  "subflowPriority",
+  "listenerCreated",
+  "listenerClosed",
+  "newInterface",
+  "updateInterface",
+  "deleteInterface",
+  "newLocalAddress",
+  "deleteLocalAddress",
+];
+
 /** Handlers that pass everything on to a listener. */
 export function handlersOf(listener: Listener): Handlers {
   return {

@@ -1,5 +1,6 @@
 import { type EndpointFlag, endpointFlags } from "../kernel/mptcp-pm.ts";
 import type { Network } from "../network/network.ts";
+import { placeOf } from "../policy/input.ts";
 import type { PolicyConfig } from "../policy/judged.ts";
 import type { WantedEndpoint } from "../policy/wanted.ts";
 import type { EndpointWish } from "./api.ts";
@@ -13,22 +14,37 @@ export function askForEndpoints(
   config: PolicyConfig,
 ): WantedEndpoint[] {
   const wishes = definition.endpoints?.(viewNetwork(network, config), config, options) ?? [];
-  return wishes.map(toWanted);
+  const wanted = wishes.map(toWanted);
+  const places = new Set<string>();
+  for (const wish of wanted) {
+    if (places.has(placeOf(wish))) throw new TypeError(`endpoint ${wish.address} is wanted twice`);
+    places.add(placeOf(wish));
+  }
+  return wanted;
 }
 
 function toWanted({ address: given, flags: names, port, priority }: EndpointWish): WantedEndpoint {
+  // JavaScript may give anything.
+  if (typeof given !== "object" || !("ifIndex" in given))
+    throw new TypeError(`${given} is wanted: an address has to be one of network.addresses, not its text`);
   const { address, ifIndex } = given;
   const flags = names === undefined ? given.flags : flagsOf(names);
   if (flags.has("signal") && flags.has("fullmesh"))
     throw new TypeError(`endpoint ${address} has both signal and fullmesh: the kernel takes one of them`);
-  const chosen = port ?? given.port;
-  if (chosen !== 0 && (!flags.has("signal") || flags.has("subflow")))
+  const chosen = { port: port ?? given.port, priority: priority ?? given.priority };
+  if (chosen.port !== 0 && (!flags.has("signal") || flags.has("subflow")))
     throw new TypeError(`endpoint ${address} has a port: that takes the flag signal, without subflow`);
-  return { address, ifIndex, flags, port: chosen, priority: priority ?? given.priority };
+  if (!Number.isInteger(chosen.port) || chosen.port < 0 || chosen.port > 0xffff)
+    throw new TypeError(`endpoint ${address}: ${chosen.port} is no port`);
+  if (!Number.isFinite(chosen.priority))
+    throw new TypeError(`endpoint ${address}: ${chosen.priority} is no priority`);
+  return { address, ifIndex, flags, ...chosen };
 }
 
 function flagsOf(names: readonly EndpointFlag[]) {
+  // The kernel sets `implicit` itself and refuses it from others.
   for (const name of names)
-    if (!endpointFlags.names.includes(name)) throw new TypeError(`${name} is no flag of an endpoint`);
+    if (!endpointFlags.names.includes(name) || name === "implicit")
+      throw new TypeError(`${name} is no flag that an endpoint can be given`);
   return endpointFlags.of(...names);
 }

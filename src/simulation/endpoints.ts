@@ -2,11 +2,15 @@ import { type Endpoint, endpointFlags, type Limits, type NewEndpoint } from "../
 import { errnoOf, KernelError } from "../netlink/errors.ts";
 import type { EndpointCommands } from "../plugins/services.ts";
 
-/** The kernel's endpoints and limits, without the subflows that it would make of them. */
+/** MPTCP_PM_ADDR_MAX and MPTCP_SUBFLOWS_MAX. */
+const MOST = 8;
+const LARGEST_ID = 255;
+
+/** The kernel's endpoints and limits (net/mptcp/pm_kernel.c), without the subflows that it would make of them. */
 export class SimulatedEndpoints implements EndpointCommands {
   readonly #list: Endpoint[] = [];
   #limits: Limits = { subflows: 2, addAddrAccepted: 0 };
-  #lastId = 0;
+  #nextId = 1;
 
   async dumpEndpoints(): Promise<Endpoint[]> {
     return [...this.#list];
@@ -18,10 +22,27 @@ export class SimulatedEndpoints implements EndpointCommands {
 
   async addEndpoint({ address, flags, id, port = 0, ifIndex = 0 }: NewEndpoint): Promise<void> {
     const what = `add endpoint ${address}`;
-    const isTaken = (other: Endpoint): boolean =>
-      other.id === id || (other.address === address && other.port === port);
-    if (this.#list.some(isTaken)) throw refusal(what, "EEXIST", "address already in use");
-    this.#list.push({ id: id ?? ++this.#lastId, address, port, flags, ifIndex });
+    if (flags.has("signal") && flags.has("fullmesh"))
+      throw refusal(what, "EINVAL", "flags mustn't have both signal and fullmesh");
+    if (port !== 0 && (!flags.has("signal") || flags.has("subflow")))
+      throw refusal(what, "EINVAL", "flags must have signal and not subflow when using port");
+    const words = "too many addresses or duplicate one";
+    if (this.#list.length >= MOST) throw refusal(what, "ERANGE", `${words}: -34`);
+    if (this.#list.some((other) => other.id === id)) throw refusal(what, "EBUSY", `${words}: -16`);
+    if (this.#list.some((other) => other.address === address && other.port === port))
+      throw refusal(what, "EEXIST", `${words}: -17`);
+    const given = id ?? this.#freeId();
+    this.#nextId = Math.max(this.#nextId, given);
+    this.#list.push({ id: given, address, port, flags, ifIndex });
+    this.#list.sort((a, b) => a.id - b.id);
+  }
+
+  /** The first one from the largest that was given so far. */
+  #freeId(): number {
+    const isTaken = (id: number): boolean => this.#list.some((other) => other.id === id);
+    let id = this.#nextId === LARGEST_ID ? 1 : this.#nextId;
+    while (isTaken(id)) id = (id % LARGEST_ID) + 1;
+    return id;
   }
 
   async changeEndpoint(change: Parameters<EndpointCommands["changeEndpoint"]>[0]): Promise<void> {
@@ -42,6 +63,8 @@ export class SimulatedEndpoints implements EndpointCommands {
 
   async flushEndpoints(): Promise<void> {
     this.#list.length = 0;
+    this.#nextId = 1;
+    this.#limits = { ...this.#limits, addAddrAccepted: 0 };
   }
 
   async getLimits(): Promise<Limits> {
@@ -49,6 +72,8 @@ export class SimulatedEndpoints implements EndpointCommands {
   }
 
   async setLimits(limits: Limits): Promise<void> {
+    if (limits.subflows > MOST || limits.addAddrAccepted > MOST)
+      throw refusal("set limits", "EINVAL", `limit greater than maximum (${MOST})`);
     this.#limits = limits;
   }
 }

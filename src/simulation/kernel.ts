@@ -1,5 +1,4 @@
 import { type SocketAddress, tokenText } from "../connections/connection.ts";
-import { subflowFlags } from "../kernel/inet-diag.ts";
 import {
   type Endpoint,
   type EndpointFlag,
@@ -16,7 +15,9 @@ import type { Bits } from "../netlink/bits.ts";
 import type { Subscription } from "../netlink/connection.ts";
 import { errnoOf, KernelError } from "../netlink/errors.ts";
 import { ipFamily } from "../netlink/ip.ts";
+import { AddressList, type ListedAddress } from "./address-list.ts";
 import type { VirtualClock } from "./clock.ts";
+import { outlineOf, peerIdOf, type SimulatedConnection, type SimulatedSubflow } from "./connection.ts";
 import { SimulatedEndpoints } from "./endpoints.ts";
 import type { SimulatedNetwork } from "./network.ts";
 
@@ -28,32 +29,6 @@ export const ROUND_TRIP = 20;
 /** How the peer of a subflow that is to be answers: it joins, it resets, or nothing comes back. */
 export type PeerAnswer = "accept" | "refuse" | "silence";
 
-export interface SimulatedSubflow {
-  local: SocketAddress;
-  readonly remote: SocketAddress;
-  readonly localId: number;
-  remoteId: number;
-  readonly ifIndex: number;
-  readonly initial: boolean;
-  established: boolean;
-  localBackup: boolean;
-  remoteBackup: boolean;
-}
-
-export interface SimulatedConnection {
-  readonly token: number;
-  readonly local: SocketAddress;
-  readonly remote: SocketAddress;
-  readonly serverSide: boolean;
-  readonly denyJoinId0: boolean;
-  established: boolean;
-  subflows: SimulatedSubflow[];
-  /** The kernel's list: each address, and each port that it is announced with, has an id. */
-  ids: { readonly address: string; readonly port: number; readonly id: number }[];
-  /** What the peer was told of. */
-  announced: { readonly address: string; readonly port: number; readonly id: number }[];
-}
-
 /** The kernel's side of connections, with the rules of net/mptcp/pm_userspace.c and pm_kernel.c that path managers meet. */
 export class SimulatedKernel {
   readonly connections = new Map<number, SimulatedConnection>();
@@ -63,7 +38,6 @@ export class SimulatedKernel {
   answer: (local: SocketAddress, remote: SocketAddress) => PeerAnswer = () => "accept";
   readonly #clock: VirtualClock;
   readonly #network: SimulatedNetwork;
-  readonly #unmanaged = new WeakSet<SimulatedConnection>();
   #listener: EventListener | undefined;
   #losing = false;
   #outstanding = 0;
@@ -113,6 +87,7 @@ export class SimulatedKernel {
     const connection: SimulatedConnection = {
       ...given,
       token: this.#nextToken(),
+      pathManager: this.pathManager,
       established: false,
       subflows: [
         {
@@ -120,10 +95,10 @@ export class SimulatedKernel {
           ...{ established: true, localBackup: false, remoteBackup: false },
         },
       ],
-      ids: [],
+      ids: new AddressList(),
       announced: [],
+      peerIds: new Map(),
     };
-    if (this.pathManager === "kernel") this.#unmanaged.add(connection);
     this.connections.set(connection.token, connection);
     return connection;
   }
@@ -178,110 +153,102 @@ export class SimulatedKernel {
     this.tellSubflow("subflowClosed", connection, subflow, why);
   }
 
-  // What follows is as MptcpPm has it.
+  // What follows is as MptcpPm has it. A command takes effect when its turn comes, as a message to the kernel does: who
+  // gives one for ever does not hold up the event loop.
 
-  async announce(given: { token: number; address: string; id: number; port?: number }): Promise<void> {
+  announce(given: { token: number; address: string; id: number; port?: number }): Promise<void> {
     const what = `announce ${given.address} id ${given.id} to connection`;
-    const connection = this.#managed(what, given.token);
-    const entry = { address: given.address, port: given.port ?? 0, id: given.id };
-    if (given.id === 0) throw refusal(what, "EINVAL", "invalid addr id or flags");
-    this.#enter(what, connection, entry);
-    connection.announced = [...connection.announced.filter(({ id }) => id !== given.id), entry];
+    return this.#obey(what, given.token, (connection, what) => {
+      const entry = { address: given.address, port: given.port ?? 0, id: given.id };
+      if (given.id === 0) throw refusal(what, "EINVAL", "invalid addr id or flags");
+      enter(what, connection, entry);
+      connection.announced = [...connection.announced.filter(({ id }) => id !== given.id), entry];
+    });
   }
 
-  async remove({ token, id }: { token: number; id: number }): Promise<void> {
-    const what = `withdraw address id ${id} from connection`;
-    const connection = this.#managed(what, token);
-    const isUsed = connection.subflows.some(({ localId }) => localId === id);
-    const isKnown = id === 0 ? isUsed : connection.ids.some((entry) => entry.id === id);
-    if (!isKnown) throw refusal(what, "EINVAL", "address with specified id not found");
-    if (id !== 0) connection.ids = connection.ids.filter((entry) => entry.id !== id);
-    connection.announced = connection.announced.filter((entry) => entry.id !== id);
-    for (const subflow of connection.subflows)
-      if (subflow.localId === id) this.closeSubflow(connection, subflow);
+  remove({ token, id }: { token: number; id: number }): Promise<void> {
+    return this.#obey(`withdraw address id ${id} from connection`, token, (connection, what) => {
+      const isUsed = connection.subflows.some(({ localId }) => localId === id);
+      const isKnown = id === 0 ? isUsed : connection.ids.has(id);
+      if (!isKnown) throw refusal(what, "EINVAL", "address with specified id not found");
+      if (id !== 0) connection.ids.remove(id);
+      connection.announced = connection.announced.filter((entry) => entry.id !== id);
+      for (const subflow of connection.subflows)
+        if (subflow.localId === id) this.closeSubflow(connection, subflow);
+    });
   }
 
-  async createSubflow(given: SubflowKey & { readonly flags?: Bits<EndpointFlag> }): Promise<void> {
+  createSubflow(given: SubflowKey & { readonly flags?: Bits<EndpointFlag> }): Promise<void> {
     const { token, local, remote, flags } = given;
-    const what = `create subflow ${local.address} to ${remote.address} of connection`;
-    const connection = this.#managed(what, token);
-    if (ipFamily(local.address) !== ipFamily(remote.address))
-      throw refusal(what, "EINVAL", "families mismatch");
     const { id = 0, ifIndex = 0, address } = local;
-    this.#enter(what, connection, { address, port: 0, id });
-    if (this.#network.stateOf(address) === "missing") {
-      connection.ids = connection.ids.filter((entry) => entry.address !== address);
-      throw refusal(what, "EADDRNOTAVAIL", "connect error: -99");
-    }
-    const subflow: SimulatedSubflow = {
-      local: { address, port: this.freePort() },
-      remote: { address: remote.address, port: remote.port ?? 0 },
-      ...{ localId: id, remoteId: 0, ifIndex, initial: false, established: false },
-      localBackup: flags?.has("backup") ?? false,
-      remoteBackup: false,
-    };
-    connection.subflows.push(subflow);
-    this.#schedule(ROUND_TRIP, () => this.#answerJoin(connection, subflow));
+    const what = `create subflow ${address} to ${remote.address} of connection`;
+    return this.#obey(what, token, (connection, what) => {
+      if (!familiesMatch(connection, local, remote)) throw refusal(what, "EINVAL", "families mismatch");
+      enter(what, connection, { address, port: 0, id });
+      if (this.#network.stateOf(address) === "missing") {
+        connection.ids.forget(address);
+        throw refusal(what, "EADDRNOTAVAIL", "connect error: -99");
+      }
+      const subflow: SimulatedSubflow = {
+        local: { address, port: this.freePort() },
+        remote: { address: remote.address, port: remote.port ?? 0 },
+        ...{ localId: id, remoteId: 0, ifIndex, initial: false, established: false },
+        localBackup: flags?.has("backup") ?? false,
+        remoteBackup: false,
+      };
+      connection.subflows.push(subflow);
+      this.#schedule(ROUND_TRIP, () => this.#answerJoin(connection, subflow));
+    });
   }
 
-  async destroySubflow({ token, local, remote }: SubflowKey): Promise<void> {
+  destroySubflow({ token, local, remote }: SubflowKey): Promise<void> {
     const what = `destroy subflow ${local.address} to ${remote.address} of connection`;
-    const connection = this.#managed(what, token);
-    const subflow = this.#find(what, connection, local, remote);
-    const at = connection.ids.findIndex(({ address }) => address === local.address);
-    if (at >= 0) connection.ids.splice(at, 1);
-    this.closeSubflow(connection, subflow, subflow.established ? undefined : "ECONNRESET");
+    return this.#obey(what, token, (connection, what) => {
+      const subflow = findSubflow(connection, local, remote);
+      if (subflow === undefined) throw refusal(what, "ESRCH", "subflow not found");
+      connection.ids.forget(local.address);
+      this.closeSubflow(connection, subflow, subflow.established ? undefined : "ECONNRESET");
+    });
   }
 
-  async setSubflowFlags(given: SubflowKey & { readonly flags: Bits<EndpointFlag> }): Promise<void> {
+  setSubflowFlags(given: SubflowKey & { readonly flags: Bits<EndpointFlag> }): Promise<void> {
     const { token, local, remote, flags } = given;
     const what = `set flags of subflow ${local.address} to ${remote.address} of connection`;
-    this.#find(what, this.#managed(what, token), local, remote).localBackup = flags.has("backup");
+    return this.#obey(what, token, (connection, what) => {
+      const subflow = findSubflow(connection, local, remote);
+      // It does not say ESRCH here (net/mptcp/pm.c, mptcp_pm_mp_prio_send_ack).
+      if (subflow === undefined) throw refusal(what, "EINVAL", "no such subflow");
+      subflow.localBackup = flags.has("backup");
+    });
   }
 
-  async dumpEndpoints(token?: number): Promise<Endpoint[]> {
+  dumpEndpoints(token?: number): Promise<Endpoint[]> {
     if (token === undefined) return this.endpoints.dumpEndpoints();
-    const { ids } = this.#managed("list addresses of connection", token);
-    return ids.map((entry) => ({ ...entry, flags: endpointFlags.of("subflow"), ifIndex: 0 }));
-  }
-
-  #managed(what: string, token: number): SimulatedConnection {
-    const connection = this.connections.get(token);
-    const whole = `${what} 0x${tokenText(token)}`;
-    if (connection === undefined) throw refusal(whole, "EINVAL", "invalid token");
-    if (!this.#unmanaged.has(connection)) return connection;
-    throw refusal(whole, "EINVAL", "userspace PM not selected");
-  }
-
-  /** Puts an address on the kernel's list (mptcp_userspace_pm_append_new_local_addr). */
-  #enter(
-    what: string,
-    connection: SimulatedConnection,
-    entry: { readonly address: string; readonly port: number; readonly id: number },
-  ): void {
-    for (const { address, port, id } of connection.ids) {
-      const sameAddress = address === entry.address && port === entry.port;
-      if (sameAddress && id === entry.id) return;
-      if (sameAddress || id === entry.id) throw refusal(what, "EINVAL", "did not match address and id");
-    }
-    connection.ids.push(entry);
-  }
-
-  #find(
-    what: string,
-    { subflows }: SimulatedConnection,
-    local: LocalAddress,
-    remote: { readonly address: string; readonly port?: number },
-  ): SimulatedSubflow {
-    const found = subflows.find(
-      (subflow) =>
-        subflow.local.address === local.address &&
-        subflow.local.port === local.port &&
-        subflow.remote.address === remote.address &&
-        subflow.remote.port === remote.port,
+    return this.#obey("list addresses of connection", token, ({ ids }) =>
+      Array.from(ids, (entry) => ({ ...entry, flags: endpointFlags.of("subflow"), ifIndex: 0 })),
     );
-    if (found === undefined) throw refusal(what, "ESRCH", "subflow not found");
-    return found;
+  }
+
+  /** Carries out a command for a connection of the userspace path manager. */
+  #obey<T>(
+    what: string,
+    token: number,
+    action: (connection: SimulatedConnection, what: string) => T,
+  ): Promise<T> {
+    const whole = `${what} 0x${tokenText(token)}`;
+    return new Promise((resolve, reject) =>
+      this.#schedule(0, () => {
+        try {
+          const connection = this.connections.get(token);
+          if (connection === undefined) throw refusal(whole, "EINVAL", "invalid token");
+          if (connection.pathManager === "kernel")
+            throw refusal(whole, "EINVAL", "invalid request; userspace PM not selected");
+          resolve(action(connection, whole));
+        } catch (error) {
+          reject(error);
+        }
+      }),
+    );
   }
 
   #answerJoin(connection: SimulatedConnection, subflow: SimulatedSubflow): void {
@@ -291,30 +258,35 @@ export class SimulatedKernel {
     if (answer === "refuse") this.closeSubflow(connection, subflow, "ECONNREFUSED");
     if (answer !== "accept") return;
     subflow.established = true;
+    subflow.remoteId = peerIdOf(connection, subflow.remote.address);
     this.tellSubflow("subflowEstablished", connection, subflow);
   }
 }
 
-/** What sock_diag shows of a connection. */
-function outlineOf(connection: SimulatedConnection): ConnectionOutline {
-  const { token, local, remote, subflows, serverSide, established } = connection;
-  const socketFamily = ipFamily(local.address);
-  return {
-    ...{ token, local, remote, socketFamily, state: "established", inode: token, fallback: false },
-    subflows: subflows.map((subflow) => ({
-      ...{ local: subflow.local, remote: subflow.remote, ifIndex: subflow.ifIndex },
-      ...{ localId: subflow.localId, remoteId: subflow.remoteId },
-      socketFamily: ipFamily(subflow.local.address),
-      state: subflow.established ? "established" : "syn-sent",
-      flags: subflowFlags.of(
-        ...(established ? (["fullyEstablished"] as const) : []),
-        ...(subflow.initial ? (["capableRemote"] as const) : (["joinLocal"] as const)),
-        ...(subflow.initial && !serverSide ? (["capableLocal"] as const) : []),
-        ...(subflow.localBackup ? (["backupLocal"] as const) : []),
-        ...(subflow.remoteBackup ? (["backupRemote"] as const) : []),
-      ),
-    })),
-  };
+/** Puts an address on the kernel's list. */
+function enter(what: string, { ids }: SimulatedConnection, entry: ListedAddress): void {
+  if (!ids.enter(entry)) throw refusal(what, "EINVAL", "did not match address and id");
+}
+
+/** An IPv4 socket has IPv4 subflows only (net/mptcp/pm.c, mptcp_pm_addr_families_match). */
+function familiesMatch(connection: SimulatedConnection, local: LocalAddress, remote: LocalAddress): boolean {
+  const family = ipFamily(local.address);
+  if (ipFamily(connection.local.address) === 4 && family === 6) return false;
+  return family === ipFamily(remote.address);
+}
+
+function findSubflow(
+  { subflows }: SimulatedConnection,
+  local: LocalAddress,
+  remote: LocalAddress,
+): SimulatedSubflow | undefined {
+  return subflows.find(
+    (subflow) =>
+      subflow.local.address === local.address &&
+      subflow.local.port === local.port &&
+      subflow.remote.address === remote.address &&
+      subflow.remote.port === remote.port,
+  );
 }
 
 function endsOf(local: SocketAddress, remote: SocketAddress) {

@@ -1,5 +1,6 @@
 import { addressFlags } from "../kernel/addresses.ts";
 import { type Link, linkFlags } from "../kernel/links.ts";
+import { canonicalIp } from "../netlink/ip.ts";
 import { type Family, familyOf, type Network } from "../network/network.ts";
 
 /** An interface in a few words. */
@@ -33,8 +34,15 @@ export class SimulatedNetwork {
   }
 
   plug(name: string, { addresses = [], kind, defaultRoute = true }: SimulatedInterface): void {
+    if (this.#interfaces.has(name)) throw new Error(`the simulated host has an interface ${name} already`);
     const index = ++this.#lastIndex;
-    this.#interfaces.set(name, { index, kind, defaultRoute, addresses: new Set(addresses), carrier: true });
+    this.#interfaces.set(name, {
+      index,
+      kind,
+      defaultRoute,
+      addresses: new Set(addresses.map(checked)),
+      carrier: true,
+    });
     this.#snapshot = undefined;
   }
 
@@ -50,12 +58,13 @@ export class SimulatedNetwork {
   }
 
   addAddress(name: string, address: string): void {
-    this.#of(name).addresses.add(address);
+    this.#of(name).addresses.add(checked(address));
     this.#snapshot = undefined;
   }
 
   removeAddress(name: string, address: string): void {
-    this.#of(name).addresses.delete(address);
+    if (!this.#of(name).addresses.delete(checked(address)))
+      throw new Error(`the simulated interface ${name} has no address ${address}`);
     this.#snapshot = undefined;
   }
 
@@ -98,6 +107,12 @@ export class SimulatedNetwork {
       formerNames: new Map(),
     };
   }
+}
+
+function checked(text: string): string {
+  const address = canonicalIp(text);
+  if (address === undefined) throw new Error(`"${text}" is no IP address, such as 10.0.1.2 or fd00:1::2`);
+  return address;
 }
 
 function linkOf(name: string, { index, kind, carrier }: State): Link {

@@ -1,6 +1,7 @@
 import type { MptcpEvent } from "../kernel/mptcp-pm.ts";
 import { ipFamily } from "../netlink/ip.ts";
-import type { SimulatedConnection, SimulatedKernel, SimulatedSubflow } from "./kernel.ts";
+import { peerIdOf, type SimulatedConnection, type SimulatedSubflow } from "./connection.ts";
+import type { SimulatedKernel } from "./kernel.ts";
 
 /** The other end of a simulated connection: does what peers do, and knows what reached it. */
 export class SimulatedPeer {
@@ -41,6 +42,7 @@ export class SimulatedPeer {
   /** Announces an address (ADD_ADDR); the port is that of the initial subflow, if none is given. */
   announce(id: number, address: string, port = this.#connection.remote.port): void {
     const { token } = this;
+    this.#connection.peerIds.set(address, id);
     const family = ipFamily(address);
     const event = {
       event: "announced",
@@ -54,6 +56,8 @@ export class SimulatedPeer {
 
   /** Withdraws an address (REMOVE_ADDR), which ends the subflows to it. */
   withdraw(id: number): void {
+    const { peerIds } = this.#connection;
+    for (const [address, known] of peerIds) if (known === id) peerIds.delete(address);
     this.#kernel.tell({ event: "removed", token: this.token, remoteId: id });
     for (const subflow of this.#connection.subflows)
       if (subflow.remoteId === id) this.#kernel.closeSubflow(this.#connection, subflow);
@@ -62,15 +66,13 @@ export class SimulatedPeer {
   /** Joins from an address of the peer's to one of this host's. */
   join({ from, to }: { readonly from: string; readonly to: string }): void {
     const { ids, local } = this.#connection;
-    const known = ids.find(({ address }) => address === to)?.id;
-    const taken = ids.map(({ id }) => id);
-    let localId = to === local.address ? 0 : (known ?? 1);
-    while (known === undefined && localId !== 0 && taken.includes(localId)) localId++;
-    if (known === undefined && localId !== 0) ids.push({ address: to, port: 0, id: localId });
+    // The kernel looks at the first address before its list (net/mptcp/pm.c, mptcp_pm_get_local_id).
+    const localId = to === local.address ? 0 : ids.idOf(to);
+    const remoteId = peerIdOf(this.#connection, from);
     const subflow: SimulatedSubflow = {
       local: { address: to, port: local.port },
       remote: { address: from, port: this.#kernel.freePort() },
-      ...{ localId, remoteId: 1, ifIndex: 0, initial: false, established: true },
+      ...{ localId, remoteId, ifIndex: 0, initial: false, established: true },
       ...{ localBackup: false, remoteBackup: false },
     };
     this.#connection.subflows.push(subflow);

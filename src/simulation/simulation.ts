@@ -95,12 +95,18 @@ export class Simulation {
     return this.#kernel.endpoints;
   }
 
-  /** Starts the path manager; to be called once, or after `stop`. */
+  /** Starts the path manager again, after `stop`. Time passes as far as its setup takes any. */
   async start(): Promise<void> {
+    if (this.#runtime !== undefined) throw new Error("the path manager runs already: stop it first");
     const runtime = this.#begin();
     this.#runtime = runtime;
-    const begun = runtime.takeOver();
+    let isReady = false;
+    const begun = runtime.takeOver().finally(() => {
+      isReady = true;
+    });
     await this.#clock.advance(0);
+    // A setup may sleep, or wait for a command; the host gives it up in the end.
+    while (!isReady) await this.#clock.advance(ROUND_TRIP);
     await begun;
   }
 

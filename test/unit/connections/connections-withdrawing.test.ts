@@ -34,14 +34,21 @@ describe("withdrawing an address", () => {
 
   it("fails where it was not announced and no subflow goes from it", async () => {
     const { world, withdraw } = await announced(81);
-    const other = "cannot withdraw 10.0.0.2 from connection 00000001: ";
-    await assert.rejects(withdraw({ address }), {
+    const other = "cannot withdraw 10.0.0.3 from connection 00000001: ";
+    await assert.rejects(withdraw({ address: "10.0.0.3" }), {
       code: "ENOENT",
       message: `${other}it was not announced and no subflow goes from it (ENOENT)`,
     });
-    await assert.rejects(withdraw({ address: "10.0.0.3", port: 81 }), { code: "ENOENT" });
+    await assert.rejects(withdraw({ address, port: 82 }), { code: "ENOENT" });
     assert.deepEqual(world.kernel.commands(), []);
     assert.deepEqual(world.listening, ["10.0.0.2:81"]);
+  });
+
+  it("without a port takes it back with whatever port it was announced", async () => {
+    const { world, withdraw, find } = await announced(81);
+    await withdraw({ address });
+    assert.deepEqual(world.kernel.commands(), ["remove 1"]);
+    assert.deepEqual([world.listening, find()], [[], undefined]);
   });
 
   it("that only subflows go from closes them and frees its id", async () => {
