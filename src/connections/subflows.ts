@@ -95,7 +95,7 @@ export class Subflows {
   async setBackup(connection: ConnectionRecord, subflow: SubflowRecord, backup: boolean): Promise<void> {
     const flags = backup ? endpointFlags.of("backup") : endpointFlags.of();
     await this.#kernel.setSubflowFlags({ token: connection.token, ...endsOf(subflow), flags });
-    subflow.localBackup = backup;
+    this.#table.prioritized(connection, subflow, backup);
   }
 
   /** @returns whether the change is for nobody else to know */

@@ -100,6 +100,12 @@ export class ConnectionTable implements Iterable<ConnectionRecord> {
     return subflow;
   }
 
+  /** This host has asked for a subflow to be backup, or no longer so: no event tells of that. */
+  prioritized(connection: ConnectionRecord, subflow: SubflowRecord, backup: boolean): void {
+    subflow.localBackup = backup;
+    this.#changed.add(connection.token);
+  }
+
   /** Takes such a subflow out again, of which nothing was heard. */
   abandon(connection: ConnectionRecord, subflow: SubflowRecord): void {
     subflow.state = "closed";
