@@ -21,6 +21,8 @@ export default definePathManager({
   }),
   setup(pm) {
     const { interfaces: globs = [] } = pm.options;
+    /** Subflows of which it is not known yet what they are. */
+    const changing = new WeakSet<Subflow>();
     const rankOf = ({ name }: NetworkInterface): number => {
       const rank = globs.findIndex((glob) => matchesGlob(name, glob));
       return rank < 0 ? globs.length : rank;
@@ -30,7 +32,7 @@ export default definePathManager({
 
     /** A subflow on each interface that has none. Not after each loss: whoever resets one would have it back at once. */
     function connect(connection: Connection): void {
-      if (connection.state !== "established" || connection.serverSide !== false) return;
+      if (!isManaged(connection) || connection.serverSide !== false) return;
       for (const [rank, uplink] of uplinks().entries())
         if (!connection.uses(uplink))
           pm.createSubflow(connection, { from: uplink, backup: rank > 0 }).catch((error: Error) =>
@@ -40,20 +42,31 @@ export default definePathManager({
 
     /** All subflows but those of the best interface that has one are backup. */
     function arrange(connection: Connection): void {
+      if (!isManaged(connection)) return;
       const best = uplinks().find((uplink) =>
         connection.subflows.some((subflow) => carries(subflow, uplink)),
       );
       if (best === undefined) return;
       for (const subflow of connection.subflows) {
         const backup = !carries(subflow, best);
-        if (subflow.state === "established" && subflow.localBackup !== backup)
+        if (subflow.state === "established" && subflow.localBackup !== backup && !changing.has(subflow))
           change(connection, subflow, backup);
       }
     }
 
     function change(connection: Connection, subflow: Subflow, backup: boolean): void {
-      pm.log.info(`${subflow.local.address} is ${backup ? "backup" : "used"} from now on`);
-      pm.setBackup(connection, subflow, backup).catch((error: Error) => pm.log.info(error.message));
+      const done = (): void => {
+        changing.delete(subflow);
+        pm.log.info(`${subflow.local.address} is ${backup ? "backup" : "used"} from now on`);
+        // What was best may be so no more.
+        arrange(connection);
+      };
+      const refused = (error: Error): void => {
+        changing.delete(subflow);
+        pm.log.info(error.message);
+      };
+      changing.add(subflow);
+      pm.setBackup(connection, subflow, backup).then(done, refused);
     }
 
     return {
@@ -61,6 +74,7 @@ export default definePathManager({
         connect(connection);
         arrange(connection);
       },
+      newAddress: connect,
       newSubflow: arrange,
       subflowClosed: arrange,
       newLocalAddress() {
@@ -75,6 +89,11 @@ export default definePathManager({
     };
   },
 });
+
+/** Not a connection that the kernel's own path manager has: it takes no commands. */
+function isManaged({ state, pathManager }: Connection): boolean {
+  return state === "established" && pathManager !== "kernel";
+}
 
 /** Whether a subflow is established and leaves by an interface that works. */
 function carries({ state, local }: Subflow, { addresses }: NetworkInterface): boolean {

@@ -17,9 +17,10 @@ export default definePathManager({
   }),
   setup(pm) {
     function mesh(connection: Connection): void {
-      if (connection.state !== "established" || connection.serverSide !== false) return;
-      for (const from of pm.network.addresses)
-        for (const to of targetsOf(connection)) {
+      if (!isManaged(connection) || connection.serverSide !== false) return;
+      // Each of our addresses gets a subflow before any gets two: the limit shall not leave a link without one.
+      for (const to of targetsOf(connection))
+        for (const from of pm.network.addresses) {
           if (connection.subflows.length >= pm.options.subflows) return;
           if (isOfOneFamily(from, to) && !isThere(connection, from, to)) connect(connection, from, to);
         }
@@ -31,8 +32,7 @@ export default definePathManager({
     }
 
     function announce(connection: Connection, address: LocalAddress): void {
-      if (connection.state !== "established" || connection.serverSide !== true || !pm.options.announce)
-        return;
+      if (!isManaged(connection) || connection.serverSide !== true || !pm.options.announce) return;
       // The peer knows the first one.
       if (address.address === connection.local.address) return;
       pm.announce(connection, { address }).catch((error: Error) => pm.log.info(error.message));
@@ -53,6 +53,11 @@ export default definePathManager({
     };
   },
 });
+
+/** Not a connection that the kernel's own path manager has: it takes no commands. */
+function isManaged({ state, pathManager }: Connection): boolean {
+  return state === "established" && pathManager !== "kernel";
+}
 
 function targetsOf({ remote, denyJoinId0, announced }: Connection): SocketAddress[] {
   return denyJoinId0 === true ? [...announced] : [remote, ...announced];

@@ -44,18 +44,24 @@ export default definePathManager({
 /** Milliseconds after which a subflow has proven itself. */
 const PROVEN = 60_000;
 
+/** A path of a connection that was lost. */
+interface Patient {
+  attempts: number;
+  isWaiting: boolean;
+}
+
 class Healer {
   readonly #pm: PathManager<Options>;
-  readonly #attempts = new Map<Connection, Map<string, number>>();
+  readonly #patients = new Map<Connection, Map<string, Patient>>();
   /** By address: when its endpoint was made anew last, and after which delay that may be again. */
-  readonly #endpoints = new Map<string, { readonly at: number; readonly wait: number }>();
+  readonly #renewals = new Map<string, { readonly at: number; readonly wait: number }>();
 
   constructor(pm: PathManager<Options>) {
     this.#pm = pm;
   }
 
   forget(connection: Connection): void {
-    this.#attempts.delete(connection);
+    this.#patients.delete(connection);
   }
 
   lost(connection: Connection, subflow: Subflow, { error }: CloseReason): void {
@@ -65,49 +71,73 @@ class Healer {
 
   #tryLater(connection: Connection, subflow: Subflow): void {
     const path = pathOf(subflow);
-    const attempts = this.#attempts.get(connection) ?? new Map<string, number>();
-    const count = (attempts.get(path) ?? 0) + 1;
-    this.#attempts.set(connection, attempts.set(path, count));
+    const patients = this.#patients.get(connection) ?? new Map<string, Patient>();
+    const patient = patients.get(path) ?? { attempts: 0, isWaiting: false };
+    this.#patients.set(connection, patients.set(path, patient));
+    if (patient.isWaiting) return;
     const { budget, delay, "longest-delay": longest } = this.#pm.options;
-    if (count > budget) this.#pm.log.warning(`${path} is given up: ${budget} attempts have failed`);
-    else this.#pm.after(Math.min(delay * 2 ** (count - 1), longest), () => this.#heal(connection, subflow));
+    if (patient.attempts === budget) {
+      this.#pm.log.warning(`${path} is given up after ${budget} attempts`);
+      return;
+    }
+    patient.isWaiting = true;
+    this.#pm.after(Math.min(delay * 2 ** patient.attempts++, longest), () => {
+      patient.isWaiting = false;
+      return this.#heal(connection, subflow);
+    });
   }
 
   async #heal(connection: Connection, subflow: Subflow): Promise<void> {
+    if (connection.state !== "established") return;
     const path = pathOf(subflow);
-    if (connection.state !== "established" || connection.subflows.some((other) => pathOf(other) === path))
-      return;
+    const there = connection.subflows.find((other) => pathOf(other) === path);
+    if (there !== undefined) return this.#follow(connection, there);
     const { local, remote, localBackup: backup } = subflow;
-    try {
-      if (connection.pathManager === "kernel") return await this.#renewEndpoint(local.address);
-      const healed = await this.#pm.createSubflow(connection, { from: local.address, to: remote, backup });
-      this.#pm.log.info(`${path} is back`);
-      this.#pm.after(PROVEN, () => {
-        if (healed.state === "established") this.#attempts.get(connection)?.delete(path);
-      });
-    } catch (error) {
-      this.#pm.log.info(error instanceof Error ? error.message : String(error));
-      if (connection.state === "established") this.#tryLater(connection, subflow);
-    }
+    if (!isKernels(connection))
+      try {
+        const healed = await this.#pm.createSubflow(connection, { from: local.address, to: remote, backup });
+        this.#pm.log.info(`${path} is back`);
+        return this.#follow(connection, healed);
+      } catch (error) {
+        this.#pm.log.info(error instanceof Error ? error.message : String(error));
+      }
+    // Only by a refused command it comes out who manages a connection.
+    if (isKernels(connection)) await this.#renewEndpoint(local.address);
+    if (connection.state === "established") this.#tryLater(connection, subflow);
   }
 
-  /** Lets the kernel's path manager try an address again, for all connections. */
-  async #renewEndpoint(address: string): Promise<void> {
-    const { delay, "longest-delay": longest } = this.#pm.options;
-    const { at, wait } = this.#endpoints.get(address) ?? { at: Number.NEGATIVE_INFINITY, wait: delay };
-    if (
-      this.#pm.now() - at < wait ||
-      [...this.#pm.connections].some((connection) => connection.uses(address))
-    )
-      return;
-    const endpoint = (await this.#pm.endpoints.list()).find((one) => one.address === address);
-    if (endpoint === undefined || !endpoint.flags.has("subflow")) return;
-    this.#endpoints.set(address, { at: this.#pm.now(), wait: Math.min(2 * wait, longest) });
-    const { id, port, flags } = endpoint;
-    await this.#pm.endpoints.remove(id);
-    await this.#pm.endpoints.add({ address, id, flags: flags.names, ...(port !== 0 && { port }) });
-    this.#pm.log.info(`the kernel tries ${address} again, by endpoint ${id}`);
+  /** Attempts are counted anew after a subflow that has lived for long. */
+  #follow(connection: Connection, subflow: Subflow): void {
+    this.#pm.after(PROVEN, () => {
+      if (subflow.state === "established") this.#patients.get(connection)?.delete(pathOf(subflow));
+    });
   }
+
+  /** Lets the kernel's path manager try an address again, for all connections; not where it would cost one a subflow. */
+  async #renewEndpoint(address: string): Promise<void> {
+    const pm = this.#pm;
+    const { delay, "longest-delay": longest } = pm.options;
+    const { at, wait } = this.#renewals.get(address) ?? { at: Number.NEGATIVE_INFINITY, wait: delay };
+    const rest = pm.now() - at;
+    if (rest < wait) return;
+    const endpoint = (await pm.endpoints.list()).find((one) => one.address === address);
+    const isUsed = [...pm.connections].some(
+      (connection) => connection.pathManager !== "userspace" && connection.uses(address),
+    );
+    if (endpoint === undefined || !endpoint.flags.has("subflow") || isUsed) return;
+    this.#renewals.set(address, {
+      at: pm.now(),
+      wait: rest > wait + PROVEN ? delay : Math.min(2 * wait, longest),
+    });
+    const { id, flags, ifIndex } = endpoint;
+    await pm.endpoints.remove(id);
+    await pm.endpoints.add({ address, id, flags: flags.names, ifIndex });
+    pm.log.info(`the kernel tries ${address} again, by endpoint ${id}`);
+  }
+}
+
+function isKernels({ pathManager }: Connection): boolean {
+  return pathManager === "kernel";
 }
 
 function pathOf({ local, remote }: Subflow): string {
