@@ -150,6 +150,46 @@ describe("MPTCP connections", () => {
     assert.deepEqual(found?.subflows, []);
   });
 
+  it("have by their inode the sockets of which the kernel tells no token", async () => {
+    const { upperLayer: _, ...bare } = initial;
+    const named = { ...joined, upperLayer: { name: "mptcp" }, inode: connection.inode };
+    const [found] = await connectionsOf({
+      "MPTCP IPv4": [mptcpSocket.encode(connection)],
+      "TCP IPv4": [{ ...bare, inode: connection.inode }, named, { ...bare, inode: 78 }, bare].map((socket) =>
+        tcpSocket.encode(socket),
+      ),
+    });
+    assert.deepEqual(found?.subflows, []);
+    assert.deepEqual(
+      found.unidentified.map(({ local, ifIndex, bytes, tcp }) => [
+        local.address,
+        ifIndex,
+        bytes.sent,
+        tcp.rtt,
+      ]),
+      [
+        ["10.0.1.2", 0, 1000, 57],
+        ["10.0.2.2", 3, 1000, 57],
+      ],
+    );
+    // One that waits to be accepted has the inode 0, as has a socket that nobody holds any more.
+    const waiting = mptcpSocket.encode({ ...connection, inode: 0 });
+    const [nobodys] = await connectionsOf({
+      "MPTCP IPv4": [waiting],
+      "TCP IPv4": [tcpSocket.encode({ ...bare, inode: 0 })],
+    });
+    assert.deepEqual(nobodys?.unidentified, []);
+  });
+
+  it("count no socket twice", async () => {
+    const [found] = await connectionsOf({
+      "MPTCP IPv4": [mptcpSocket.encode(connection)],
+      "TCP IPv4": [tcpSocket.encode({ ...initial, inode: connection.inode })],
+    });
+    assert.equal(found?.subflows.length, 1);
+    assert.deepEqual(found.unidentified, []);
+  });
+
   it("of a dual-stack socket have IPv4 addresses where they are", async () => {
     const mapped = socketId("::ffff:10.0.1.1", 80, "::ffff:10.0.1.2", 40000);
     const [found] = await connectionsOf({
@@ -186,7 +226,7 @@ describe("MPTCP connections", () => {
     const [whole] = await sockets.dumpConnections();
     sockets.close();
     assert.ok(whole);
-    const { uid: _, ifIndex: __, info: ___, ...rest } = whole;
+    const { uid: _, ifIndex: __, info: ___, unidentified: ____, ...rest } = whole;
     assert.deepEqual(outline, {
       ...rest,
       fallback: false,
