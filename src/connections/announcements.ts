@@ -1,5 +1,6 @@
 import type { MptcpPm } from "../kernel/mptcp-pm.ts";
 import { KernelError } from "../netlink/errors.ts";
+import { unmapped } from "../netlink/ip.ts";
 import type { IdentifiedAddress } from "./address-ids.ts";
 import { type Connection, type ConnectionChange, tokenText } from "./connection.ts";
 import { ConnectionError } from "./errors.ts";
@@ -16,6 +17,8 @@ export interface AnnounceOptions {
   readonly address: string;
   /** The port to connect to. Without one: that of the initial subflow. 0, with `listen`: any that is free. */
   readonly port?: number | undefined;
+  /** By which the peer knows it; one is chosen if it is not given. */
+  readonly id?: number | undefined;
   /** The interface that subflows to the address are bound to. */
   readonly ifIndex?: number | undefined;
   /** Opens a listening socket there, for where no program does; it is closed as soon as it is of no use. */
@@ -39,7 +42,8 @@ export class Announcements {
 
   /** Throws KernelError, SystemError where it cannot listen, ConnectionError where all ids are taken. */
   async announce(connection: ConnectionRecord, options: AnnounceOptions): Promise<Announcement> {
-    const { address, listen = false, signal, ifIndex } = options;
+    const { listen = false, signal, ifIndex } = options;
+    const address = unmapped(options.address);
     const what = `announce ${address} to connection ${tokenText(connection.token)}`;
     signal?.throwIfAborted();
     const listener = listen
@@ -47,7 +51,7 @@ export class Announcements {
       : undefined;
     const port = options.port === undefined ? 0 : (listener?.port ?? options.port);
     try {
-      return await this.#ids.use(connection, { address, port }, what, async (id) => {
+      return await this.#ids.use(connection, { address, port, id: options.id }, what, async (id) => {
         const bound = ifIndex === undefined ? {} : { ifIndex };
         await this.#kernel.announce({
           token: connection.token,
@@ -72,11 +76,12 @@ export class Announcements {
     target: { readonly id: number } | { readonly address: string; readonly port?: number | undefined },
   ): Promise<void> {
     if ("id" in target) return await this.#withdrawId(connection, target.id);
-    const { address, port } = target;
     const ids = this.#ids.of(connection);
+    const address = unmapped(target.address);
+    const { port } = target;
     const found = port === undefined ? ids.allOf(address) : [ids.find(address, port) ?? []].flat();
     if (found.length === 0) {
-      const what = `withdraw ${address} from connection ${tokenText(connection.token)}`;
+      const what = `withdraw ${target.address} from connection ${tokenText(connection.token)}`;
       throw new ConnectionError(what, "ENOENT", "it was not announced and no subflow goes from it");
     }
     for (const id of found) await this.#withdrawId(connection, id);

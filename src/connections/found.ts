@@ -24,6 +24,16 @@ export function foundConnections(outlines: readonly ConnectionOutline[]): FoundC
   }));
 }
 
+/** Who sent MP_CAPABLE first has `capableLocal` on the initial subflow (net/mptcp/diag.c, request_mptcp). */
+export function serverSideOf(subflows: readonly Pick<SubflowOutline, "flags">[]): Known<boolean> {
+  const initial = subflows.find(isInitial);
+  return initial === undefined ? "unknown" : !initial.flags.has("capableLocal");
+}
+
+export function isInitial({ flags }: Pick<SubflowOutline, "flags">): boolean {
+  return flags.has("capableLocal") || flags.has("capableRemote");
+}
+
 /**
  * Not those that became plain TCP, and not those whose program has closed them: they have said so (CLOSED,
  * net/mptcp/protocol.c, __mptcp_close) and linger until the peer has acknowledged it. One that waits to be accepted
@@ -31,16 +41,6 @@ export function foundConnections(outlines: readonly ConnectionOutline[]): FoundC
  */
 function isManaged({ fallback, inode, state }: ConnectionOutline): boolean {
   return !fallback && (inode !== 0 || state === "established" || state === "close-wait");
-}
-
-/** Who sent MP_CAPABLE first has `capableLocal` on the initial subflow (net/mptcp/diag.c, request_mptcp). */
-function serverSideOf(subflows: readonly SubflowOutline[]): Known<boolean> {
-  const initial = subflows.find(isInitial);
-  return initial === undefined ? "unknown" : !initial.flags.has("capableLocal");
-}
-
-function isInitial({ flags }: SubflowOutline): boolean {
-  return flags.has("capableLocal") || flags.has("capableRemote");
 }
 
 /** A side that has sent its FIN tells nobody anything more. */

@@ -19,15 +19,16 @@ export class IdBook {
   }
 
   /**
-   * Gives a command the id of a local address. The kernel may have given ids by itself meanwhile (to an address that the
-   * peer joined) and then refuses ours: its list is read, and the command is tried again.
+   * Gives a command the id of a local address: the one that is asked for, or else its own. The kernel may have given ids
+   * by itself meanwhile (to an address that the peer joined) and then refuses ours: its list is read, and the command is
+   * tried again, unless the id was asked for.
    *
    * @param what completes "cannot …"
    * @throws KernelError, or a ConnectionError (ENOSPC) where all ids are taken
    */
   async use<T>(
     connection: ConnectionRecord,
-    place: { readonly address: string; readonly port: number },
+    place: { readonly address: string; readonly port: number; readonly id?: number | undefined },
     what: string,
     command: (id: number) => Promise<T>,
   ): Promise<T> {
@@ -35,16 +36,18 @@ export class IdBook {
     const { address, port } = place;
     for (let attempt = 1; ; attempt++) {
       const isNew = ids.find(address, port) === undefined;
-      const id = ids.take(address, port) ?? (await this.#makeRoom(connection, ids, place, what));
+      const id = place.id ?? ids.take(address, port) ?? (await this.#makeRoom(connection, ids, place, what));
       try {
         const result = await command(id);
+        if (place.id !== undefined) ids.learn([{ address, port, id }]);
         connection.pathManager = "userspace";
         return result;
       } catch (error) {
         if (isNew) ids.release(address, port);
         if (!(error instanceof KernelError)) throw error;
         if (/userspace PM not selected/.test(error.reason)) connection.pathManager = "kernel";
-        if (!/did not match address and id/.test(error.reason) || attempt === ATTEMPTS) throw error;
+        const isTaken = /did not match address and id/.test(error.reason);
+        if (!isTaken || place.id !== undefined || attempt === ATTEMPTS) throw error;
         await this.#relearn(connection, ids, id);
       }
     }

@@ -1,7 +1,7 @@
 import type { Clock } from "../endpoints/clock.ts";
 import { endpointFlags, type MptcpPm } from "../kernel/mptcp-pm.ts";
 import type { Sockets } from "../kernel/sockets.ts";
-import { ipFamily, mapped } from "../netlink/ip.ts";
+import { ipFamily, mapped, unmapped } from "../netlink/ip.ts";
 import type { Connection, ConnectionChange, SocketAddress, Subflow } from "./connection.ts";
 import { tokenText } from "./connection.ts";
 import { ConnectionError } from "./errors.ts";
@@ -15,6 +15,8 @@ export type SubflowKernel = Pick<MptcpPm, "createSubflow" | "destroySubflow" | "
 export interface SubflowOptions {
   /** An address of this host, and the interface to bind to, if the routes are not to decide. */
   readonly from: { readonly address: string; readonly ifIndex?: number | undefined };
+  /** The id that the peer knows the address by; one is chosen if it is not given. */
+  readonly id?: number | undefined;
   /**
    * Without it: where the initial subflow goes, or else an address that the peer has announced. Without a port: that of the
    * initial subflow.
@@ -57,22 +59,7 @@ export class Subflows {
    *   it has no address to connect to (EADDRNOTAVAIL), or the reason of the signal
    */
   async create(connection: ConnectionRecord, options: SubflowOptions): Promise<Subflow> {
-    const { from, backup = false, deadline = DEADLINE, signal } = options;
-    signal?.throwIfAborted();
-    const remote = targetOf(connection, options);
-    const what = creating(connection, from, remote);
-    const place = { address: from.address, port: 0 };
-    const { subflow, answer } = await this.#ids.use(connection, place, what, async (localId) => {
-      const local = { address: from.address, port: 0 };
-      const ifIndex = from.ifIndex ?? 0;
-      const request = { local, localId, remote, ifIndex, localBackup: backup };
-      const subflow = this.#table.connect(connection, request);
-      const answer = this.#requests.wait({ what, connection, subflow, deadline, signal });
-      // It is awaited only when the kernel has taken the request.
-      answer.catch(() => undefined);
-      await this.#ask(connection, subflow);
-      return { subflow, answer };
-    });
+    const { subflow, answer } = await this.#begin(connection, options);
     try {
       await answer;
     } catch (error) {
@@ -81,6 +68,11 @@ export class Subflows {
       throw error;
     }
     return subflow;
+  }
+
+  /** As `create`, but resolves when the kernel has begun to connect; what becomes of that, the kernel's events tell. */
+  async begin(connection: ConnectionRecord, options: SubflowOptions): Promise<Subflow> {
+    return (await this.#begin(connection, options)).subflow;
   }
 
   /** ESRCH, from the kernel: there is no such subflow. */
@@ -102,6 +94,29 @@ export class Subflows {
   /** @returns whether the change is for nobody else to know */
   noticed(change: ConnectionChange): boolean {
     return this.#requests.noticed(change);
+  }
+
+  async #begin(
+    connection: ConnectionRecord,
+    options: SubflowOptions,
+  ): Promise<{ readonly subflow: SubflowRecord; readonly answer: Promise<void> }> {
+    const { id, backup = false, deadline = DEADLINE, signal } = options;
+    signal?.throwIfAborted();
+    const from = { ...options.from, address: unmapped(options.from.address) };
+    const remote = targetOf(connection, options);
+    const what = creating(connection, from, remote);
+    const place = { address: from.address, port: 0, id };
+    return await this.#ids.use(connection, place, what, async (localId) => {
+      const local = { address: from.address, port: 0 };
+      const ifIndex = from.ifIndex ?? 0;
+      const request = { local, localId, remote, ifIndex, localBackup: backup };
+      const subflow = this.#table.connect(connection, request);
+      const answer = this.#requests.wait({ what, connection, subflow, deadline, signal });
+      // It is awaited only when the kernel has taken the request.
+      answer.catch(() => undefined);
+      await this.#ask(connection, subflow);
+      return { subflow, answer };
+    });
   }
 
   async #ask(connection: ConnectionRecord, subflow: SubflowRecord): Promise<void> {
@@ -175,8 +190,9 @@ export function usualTarget(
 
 function targetOf(connection: ConnectionRecord, { from, to }: SubflowOptions): SocketAddress {
   const { remote, denyJoinId0, token } = connection;
-  if (to !== undefined) return { address: to.address, port: to.port ?? remote.port };
-  const family = ipFamily(from.address);
+  // Events will tell of it without the ::ffff: that the kernel takes as well.
+  if (to !== undefined) return { address: unmapped(to.address), port: to.port ?? remote.port };
+  const family = ipFamily(unmapped(from.address));
   const target = usualTarget(connection, family);
   if (target !== undefined) return target;
   const what = `create subflow from ${from.address} of connection ${tokenText(token)}`;

@@ -1,7 +1,6 @@
 import type { Bits } from "../netlink/bits.ts";
 import { body, type ConnectionOptions, NetlinkConnection } from "../netlink/connection.ts";
-import { ipText, unmapped } from "../netlink/ip.ts";
-import type { Decoded, Schema } from "../netlink/record.ts";
+import type { Schema } from "../netlink/record.ts";
 import type { NetlinkMessage } from "../netlink/wire.ts";
 import {
   IPPROTO_MPTCP,
@@ -15,20 +14,21 @@ import {
   type SubflowFlag,
   type SubflowInfo,
   socketRequest,
-  subflowFlags,
   type TcpInfo,
   type TcpState,
   tcpOutline,
   tcpSocket,
   tcpStates,
 } from "./inet-diag.ts";
+import { AF_INET, AF_INET6 } from "./rtnetlink.ts";
+import { byInode, byToken, describe, peerOf, subflowOf, subflowOutlineOf } from "./socket-records.ts";
 
 export type { MptcpInfo, MptcpInfoFlag, SubflowFlag, SubflowInfo, TcpInfo, TcpState } from "./inet-diag.ts";
 
 /** Text in its canonical form. An IPv4 address of a dual-stack socket (::ffff:10.0.0.1) is an IPv4 address here. */
 export type SocketAddress = { readonly address: string; readonly port: number };
 
-type Socket = {
+export type Socket = {
   /** 6 also for IPv4 over a dual-stack socket. */
   readonly socketFamily: 4 | 6;
   readonly local: SocketAddress;
@@ -50,25 +50,33 @@ export type MptcpConnection = Socket & {
    * connection that has lost all of them, or (fallback) became plain TCP.
    */
   readonly subflows: readonly MptcpSubflow[];
+  /**
+   * Its sockets of which the kernel says no more than of any TCP socket: all of them before Linux 6.15 if the caller has
+   * no CAP_NET_ADMIN, and that of a connection that became plain TCP. Missing while no program holds the connection.
+   */
+  readonly unidentified: readonly CarryingSocket[];
 };
 
-/** A TCP socket that carries a part of an MPTCP connection. */
-export type MptcpSubflow = {
+/** A TCP socket that carries an MPTCP connection, or a part of one. */
+export type CarryingSocket = {
   readonly socketFamily: 4 | 6;
   readonly local: SocketAddress;
   readonly remote: SocketAddress;
+  /** The interface that it is bound to, as those of an endpoint with `dev` are; 0 = none. */
+  readonly ifIndex: number;
+  readonly state: TcpState;
+  /** Payload bytes. `sent` counts retransmissions too, `acked` the SYN as one. */
+  readonly bytes: { readonly sent: number; readonly acked: number; readonly received: number };
+  readonly tcp: TcpInfo;
+};
+
+export type MptcpSubflow = CarryingSocket & {
   readonly localId: number;
   readonly remoteId: number;
   /** Of the connection at the other end; only the side that sent MP_JOIN knows it, else 0. */
   readonly remoteToken: number;
-  /** The interface that it is bound to, as those of an endpoint with `dev` are; 0 = none. */
-  readonly ifIndex: number;
-  readonly state: TcpState;
   readonly flags: Bits<SubflowFlag>;
-  /** Payload bytes. `sent` counts retransmissions too, `acked` the SYN as one. */
-  readonly bytes: { readonly sent: number; readonly acked: number; readonly received: number };
   readonly mptcp: SubflowInfo;
-  readonly tcp: TcpInfo;
 };
 
 export type MptcpListener = Socket & {
@@ -78,7 +86,10 @@ export type MptcpListener = Socket & {
 };
 
 /** A connection with no more than what tells it and its subflows apart; see `MptcpConnection`. */
-export type ConnectionOutline = Omit<MptcpConnection, "uid" | "ifIndex" | "info" | "subflows"> & {
+export type ConnectionOutline = Omit<
+  MptcpConnection,
+  "uid" | "ifIndex" | "info" | "subflows" | "unidentified"
+> & {
   /** It became plain TCP. */
   readonly fallback: boolean;
   readonly subflows: readonly SubflowOutline[];
@@ -102,13 +113,14 @@ export class Sockets {
   }
 
   /**
-   * Connections, each with its subflows, joined by token. Kernels leave the subflows' tokens out for callers without
-   * CAP_NET_ADMIN: then they cannot be joined and are missing. Two dumps are not one moment: a subflow that comes or
-   * goes between them may be missing.
+   * Connections, each with its subflows, joined by token, or by inode where the kernel does not tell tokens. Two dumps are
+   * not one moment: a subflow that comes or goes between them may be missing.
    */
   async dumpConnections(): Promise<MptcpConnection[]> {
     const connections = await this.#dump(connectionsRequest, mptcpSocket);
-    const subflows = byToken(await this.#dump(subflowsRequest, tcpSocket), subflowOf);
+    const sockets = await this.#dump(subflowsRequest, tcpSocket);
+    const subflows = byToken(sockets, subflowOf);
+    const unidentified = byInode(sockets, new Set(connections.map(({ inode }) => inode)));
     return connections.flatMap((socket) => {
       const { info } = socket;
       if (info === undefined) return [];
@@ -118,6 +130,7 @@ export class Sockets {
         token: info.token,
         info,
         subflows: subflows(info.token),
+        unidentified: unidentified(socket.inode),
       };
     });
   }
@@ -125,7 +138,6 @@ export class Sockets {
   /** As `dumpConnections`, with a fraction of the work and memory. */
   async dumpOutlines(): Promise<ConnectionOutline[]> {
     const connections = await this.#dump(connectionsRequest, mptcpOutline);
-    // What mptcp adds comes only together with struct tcp_info (net/ipv4/inet_diag.c, inet_sk_diag_fill).
     const subflows = byToken(await this.#dump(subflowsRequest, tcpOutline), subflowOutlineOf);
     return connections.flatMap((socket) => {
       const { info } = socket;
@@ -169,6 +181,7 @@ export class Sockets {
     schema: Pick<Schema<T, never>, "decode">,
   ): Promise<T[]> {
     const read = (message: NetlinkMessage) => schema.decode(message);
+    // What a socket is to MPTCP comes with struct tcp_info or not at all (net/ipv4/inet_diag.c, inet_sk_diag_fill).
     const wanted = { states, extensions: infoExtension, protocol: protocol & 0xff, wideProtocol: protocol };
     const request = (family: number) => ({
       what,
@@ -187,9 +200,6 @@ type DumpRequest = {
   readonly states: number;
 };
 
-const AF_INET = 2;
-const AF_INET6 = 10;
-
 /** Without LISTEN; without TIME_WAIT and NEW_SYN_RECV, which are no whole sockets and know no upper layer. */
 const liveStates = maskOf(
   "established",
@@ -207,82 +217,4 @@ const subflowsRequest = { what: "list MPTCP subflows", protocol: IPPROTO_TCP, st
 
 function maskOf(...states: readonly TcpState[]): number {
   return states.reduce((mask, state) => mask | (1 << tcpStates[state]), 0);
-}
-
-type AnySocket = Pick<Decoded<typeof tcpSocket>, "family" | "state" | "id" | "uid" | "inode">;
-type SubflowIds = Decoded<typeof tcpOutline>["upperLayer"];
-
-/** Puts subflows to their connections: gives those of a token, the initial one first. */
-function byToken<S extends AnySocket & { readonly upperLayer?: SubflowIds }, Subflow extends SubflowOutline>(
-  sockets: readonly S[],
-  toSubflow: (socket: S) => Subflow | undefined,
-): (token: number) => readonly Subflow[] {
-  const subflows = new Map<number, Subflow[]>();
-  for (const socket of sockets) {
-    const token = socket.upperLayer?.mptcp?.localToken;
-    const subflow = token === undefined ? undefined : toSubflow(socket);
-    if (token === undefined || subflow === undefined) continue;
-    const siblings = subflows.get(token);
-    if (siblings === undefined) subflows.set(token, [subflow]);
-    else siblings.push(subflow);
-  }
-  return (token) => (subflows.get(token) ?? []).sort(byAge);
-}
-
-function subflowOf(socket: Decoded<typeof tcpSocket>): MptcpSubflow | undefined {
-  const { info: tcp, upperLayer } = socket;
-  const mptcp = upperLayer?.mptcp;
-  if (mptcp === undefined || tcp === undefined) return undefined;
-  return {
-    ...subflowOutlineOf(socket),
-    remoteToken: mptcp.remoteToken ?? 0,
-    bytes: { sent: tcp.bytesSent ?? 0, acked: tcp.bytesAcked ?? 0, received: tcp.bytesReceived ?? 0 },
-    mptcp,
-    tcp,
-  };
-}
-
-function subflowOutlineOf(socket: AnySocket & { readonly upperLayer?: SubflowIds }): SubflowOutline {
-  const { flags = subflowFlags.of(), localId = 0, remoteId = 0 } = socket.upperLayer?.mptcp ?? {};
-  const { socketFamily, local, ifIndex } = describe(socket);
-  return { socketFamily, local, ...peerOf(socket), localId, remoteId, ifIndex, flags };
-}
-
-function familyOf({ family }: AnySocket): 4 | 6 {
-  return family === AF_INET ? 4 : 6;
-}
-
-function describe(socket: AnySocket): Socket {
-  const { id, uid, inode } = socket;
-  return { socketFamily: familyOf(socket), local: localOf(socket), ifIndex: id.ifIndex, uid, inode };
-}
-
-function localOf({ family, id }: AnySocket): SocketAddress {
-  return { address: addressOf(family, id.local), port: id.localPort };
-}
-
-function peerOf({ family, id, state }: AnySocket): { remote: SocketAddress; state: TcpState } {
-  return { remote: { address: addressOf(family, id.remote), port: id.remotePort }, state: stateOf(state) };
-}
-
-function addressOf(family: number, bytes: Uint8Array): string {
-  return family === AF_INET ? ipText(bytes.subarray(0, 4)) : unmapped(ipText(bytes));
-}
-
-const stateNames = new Map<number, TcpState>();
-for (const state of Object.keys(tcpStates)) if (isTcpState(state)) stateNames.set(tcpStates[state], state);
-
-function isTcpState(name: string): name is TcpState {
-  return Object.hasOwn(tcpStates, name);
-}
-
-function stateOf(number: number): TcpState {
-  return stateNames.get(number) ?? "close";
-}
-
-/** Joins come after MP_CAPABLE; among joins, lower ids first. */
-function byAge(a: SubflowOutline, b: SubflowOutline): number {
-  const joined = (subflow: SubflowOutline) =>
-    Number(subflow.flags.has("joinLocal") || subflow.flags.has("joinRemote"));
-  return joined(a) - joined(b) || a.localId - b.localId || a.remoteId - b.remoteId;
 }

@@ -4,7 +4,7 @@ import { type Context, withPathManager } from "./context.ts";
 import { CommandError } from "./exit.ts";
 import { endpointLine, endpointObject } from "./format.ts";
 import { type EndpointCommand, type EndpointRequest, readEndpointWords } from "./grammar.ts";
-import { Interfaces, namesOf } from "./interfaces.ts";
+import { indexOf, namesOf } from "./interfaces.ts";
 import { jsonList } from "./json.ts";
 
 export async function runEndpoint(
@@ -20,7 +20,7 @@ type Run = (pm: MptcpPm, request: EndpointRequest, context: Context) => Promise<
 
 const commands: Readonly<Record<EndpointCommand, Run>> = {
   async add(pm, { address = "", id, port, dev, flags }) {
-    const ifIndex = dev === undefined ? undefined : await indexOf(dev, address);
+    const ifIndex = dev === undefined ? undefined : await indexOf(dev, `add endpoint ${address}`);
     await pm.addEndpoint({
       address,
       flags: endpointFlags.of(...flags),
@@ -69,15 +69,4 @@ async function select(pm: MptcpPm, { id, address, token }: EndpointRequest): Pro
     ...(id === undefined ? [] : [`id ${id}`]),
   ].join(" ");
   throw new CommandError("ENOENT", `cannot show endpoint ${wanted}: there is none (ENOENT)`);
-}
-
-async function indexOf(dev: string, address: string): Promise<number> {
-  const interfaces = Interfaces.open();
-  try {
-    const index = await interfaces.indexOf(dev);
-    if (index !== undefined) return index;
-    throw new CommandError("ENODEV", `cannot add endpoint ${address}: there is no interface ${dev} (ENODEV)`);
-  } finally {
-    interfaces.close();
-  }
 }

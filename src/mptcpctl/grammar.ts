@@ -1,8 +1,8 @@
 /** What `endpoint …` and `limits …` may be followed by: the grammar of ip-mptcp(8), plus `show token TOKEN`. */
 import type { EndpointFlag } from "../kernel/mptcp-pm.ts";
-import { canonicalIp } from "../netlink/ip.ts";
 import { UsageError } from "./exit.ts";
-import { type Grammar, type Keyword, readNumber, readWords, unknownWord } from "./words.ts";
+import { address, dev, endpointId as id, port, token } from "./keywords.ts";
+import { type Grammar, readNumber, readWords } from "./words.ts";
 
 export type EndpointCommand = "add" | "change" | "delete" | "show" | "flush";
 
@@ -53,49 +53,6 @@ export function readNoWords(command: string, words: readonly string[]): void {
 
 const addFlags = ["signal", "subflow", "laminar", "backup", "fullmesh"] as const satisfies EndpointFlag[];
 const changeFlags = ["backup", "nobackup", "fullmesh", "nofullmesh"] as const;
-
-type EndpointKeyword = Keyword<EndpointRequest>;
-
-const id: EndpointKeyword = {
-  value: "ID",
-  read(request, word, { command }) {
-    request.id = readNumber(command, "endpoint id", word, 255);
-  },
-};
-
-const port: EndpointKeyword = {
-  value: "NR",
-  read(request, word, { command }) {
-    request.port = readNumber(command, "port", word, 65535);
-  },
-};
-
-const dev: EndpointKeyword = {
-  value: "NAME",
-  read(request, word) {
-    request.dev = word;
-  },
-};
-
-/** Tokens are written in hexadecimal, as `monitor` and ss(8) print them. */
-const token: EndpointKeyword = {
-  value: "TOKEN",
-  read(request, word, { command }) {
-    const digits = /^(?:0x)?([\da-f]{1,8})$/i.exec(word)?.[1];
-    if (digits === undefined)
-      throw new UsageError(`${command}: "${word}" is no token; it has up to eight hexadecimal digits`);
-    request.token = Number.parseInt(digits, 16);
-  },
-};
-
-const address: EndpointKeyword = {
-  value: "ADDRESS",
-  read(request, word, grammar) {
-    const canonical = canonicalIp(word);
-    if (canonical === undefined) throw unknownWord(grammar, word);
-    request.address = canonical;
-  },
-};
 
 const endpointGrammars: Readonly<Record<EndpointCommand, Grammar<EndpointRequest>>> = {
   add: {

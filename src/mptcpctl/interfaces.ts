@@ -1,6 +1,7 @@
 import { dumpLinks, getLink } from "../kernel/links.ts";
 import { openRtnetlink } from "../kernel/rtnetlink.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
+import { CommandError } from "./exit.ts";
 
 /** Names of network interfaces for their indexes, and the other way round. */
 export class Interfaces {
@@ -47,7 +48,23 @@ export async function namesOf(indexes: readonly number[]): Promise<Map<number, s
   }
 }
 
+/**
+ * The index of an interface that a command names.
+ *
+ * @param what completes "cannot …"
+ */
+export async function indexOf(name: string, what: string): Promise<number> {
+  const interfaces = Interfaces.open();
+  try {
+    const index = await interfaces.indexOf(name);
+    if (index !== undefined) return index;
+    throw new CommandError("ENODEV", `cannot ${what}: there is no interface ${name} (ENODEV)`);
+  } finally {
+    interfaces.close();
+  }
+}
+
 /** As ll_index_to_name() of iproute2 calls an interface that is gone. */
-function unnamed(index: number): string {
+export function unnamed(index: number): string {
   return `if${index}`;
 }

@@ -1,7 +1,7 @@
 /** JSON as `ip -j` and `ip -j -p` lay it out, so that what reads theirs by line reads ours. */
 
-export type JsonValue = string | number | boolean | undefined;
-export type JsonObject = Readonly<Record<string, JsonValue>>;
+export type JsonValue = string | number | boolean | undefined | JsonObject | readonly JsonObject[];
+export type JsonObject = { readonly [name: string]: JsonValue };
 
 /** A list in one line, or over many with `pretty`. Values that are undefined are left out. */
 export function jsonList(objects: readonly JsonObject[], pretty: boolean): string {
@@ -17,6 +17,10 @@ export function jsonItem(object: JsonObject, pretty: boolean): string {
 function prettyObject(object: JsonObject): string {
   const fields = Object.entries(object)
     .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `        ${JSON.stringify(name)}: ${JSON.stringify(value)}`);
+    .map(([name, value]) => `        ${JSON.stringify(name)}: ${prettyValue(value)}`);
   return `{\n${fields.join(",\n")}\n    }`;
+}
+
+function prettyValue(value: JsonValue): string {
+  return JSON.stringify(value, undefined, 4).replaceAll("\n", "\n        ");
 }

@@ -1,4 +1,6 @@
 import { runAdopt } from "./adopt.ts";
+import { runAnnounce, runListen, runWithdraw } from "./announce.ts";
+import { runConnections } from "./connections.ts";
 import { runEndpoint } from "./endpoint.ts";
 import { endingOf, OutputError } from "./exit.ts";
 import { runExplain } from "./explain.ts";
@@ -6,10 +8,16 @@ import { runLimits } from "./limits.ts";
 import { runMonitor } from "./monitor.ts";
 import { enterNetworkNamespace } from "./netns.ts";
 import { runProgram } from "./program.ts";
+import { runSubflow } from "./subflow.ts";
 
 const commands = {
   endpoint: runEndpoint,
   limits: runLimits,
+  connections: runConnections,
+  subflow: runSubflow,
+  announce: runAnnounce,
+  withdraw: runWithdraw,
+  listen: runListen,
   monitor: runMonitor,
   explain: runExplain,
   adopt: runAdopt,

@@ -1,11 +1,12 @@
 /** `mptcpctl monitor` */
-import type { MptcpEvent, MptcpPm } from "../kernel/mptcp-pm.ts";
+import type { MptcpEvent } from "../kernel/mptcp-pm.ts";
 import { type Context, withPathManager } from "./context.ts";
 import { eventLine, eventObject } from "./event-format.ts";
-import { CommandError } from "./exit.ts";
+import { watchEvents } from "./events.ts";
 import { readNoWords } from "./grammar.ts";
 import { Interfaces } from "./interfaces.ts";
 import { jsonItem } from "./json.ts";
+import { interrupted } from "./signals.ts";
 
 /** Prints events, each at once, until a signal ends it. */
 export async function runMonitor(words: readonly string[], context: Context): Promise<void> {
@@ -16,7 +17,7 @@ export async function runMonitor(words: readonly string[], context: Context): Pr
       // One after the other: finding out an interface's name must not let a later event overtake.
       let printed: Promise<void> = Promise.resolve();
       const failed = new Promise<never>((_, reject) => {
-        subscribe(pm, {
+        watchEvents(pm, {
           event(event) {
             const time = new Date(performance.timeOrigin + performance.now());
             printed = printed.then(() => print(event, time, interfaces, context)).catch(reject);
@@ -33,15 +34,6 @@ export async function runMonitor(words: readonly string[], context: Context): Pr
   }
 }
 
-function subscribe(pm: MptcpPm, handlers: Parameters<MptcpPm["events"]>[0]): void {
-  try {
-    pm.events(handlers);
-  } catch (error) {
-    const denied = error instanceof Error && "code" in error && error.code === "EPERM";
-    throw denied ? new CommandError("EPERM", "cannot watch events: operation not permitted (EPERM)") : error;
-  }
-}
-
 async function print(event: MptcpEvent, time: Date, interfaces: Interfaces, context: Context): Promise<void> {
   const bound = "ifIndex" in event && event.ifIndex !== 0;
   const device = bound ? await interfaces.nameOf(event.ifIndex) : undefined;
@@ -53,13 +45,6 @@ async function print(event: MptcpEvent, time: Date, interfaces: Interfaces, cont
     const stamp = context.timestamp ? `[${timestamp(time)}] ` : "";
     context.write(`${stamp}${eventLine(event, device)}\n`);
   }
-}
-
-function interrupted(): Promise<void> {
-  return new Promise((resolve) => {
-    process.once("SIGINT", () => resolve());
-    process.once("SIGTERM", () => resolve());
-  });
 }
 
 /** Local time as `ip -tshort` has it, "2026-11-23T20:28:26.145000"; Date knows no microseconds. */

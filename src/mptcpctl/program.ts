@@ -3,15 +3,27 @@ import { Command, CommanderError } from "commander";
 import { defaultConfigFile } from "../config/config.ts";
 import { version } from "../version.ts";
 import type { AdoptOptions } from "./adopt.ts";
+import { connectionUsages } from "./connection-grammar.ts";
 import type { Context } from "./context.ts";
 import { UsageError } from "./exit.ts";
 import { usages } from "./grammar.ts";
 import type { PolicyOptions } from "./policy-options.ts";
+import type { CreateOptions, SubflowCommand } from "./subflow.ts";
 
 /** What the commands do. `words` are those that follow the command. */
 export type Commands = {
   endpoint(command: keyof typeof usages.endpoint, words: readonly string[], context: Context): Promise<void>;
   limits(command: keyof typeof usages.limits, words: readonly string[], context: Context): Promise<void>;
+  connections(words: readonly string[], context: Context): Promise<void>;
+  subflow(
+    command: SubflowCommand,
+    words: readonly string[],
+    options: CreateOptions,
+    context: Context,
+  ): Promise<void>;
+  announce(words: readonly string[], context: Context): Promise<void>;
+  withdraw(words: readonly string[], context: Context): Promise<void>;
+  listen(words: readonly string[], context: Context): Promise<void>;
   monitor(words: readonly string[], context: Context): Promise<void>;
   explain(words: readonly string[], options: PolicyOptions, context: Context): Promise<void>;
   adopt(words: readonly string[], options: AdoptOptions, context: Context): Promise<void>;
@@ -44,7 +56,7 @@ function buildProgram({ commands, output, enterNetworkNamespace }: Surroundings)
     .description("Shows, changes and explains Multipath TCP on this host; needs no daemon.")
     .usage("[OPTION...] COMMAND [WORD...]")
     .option("-n, --netns <namespace>", "another network namespace: its name or path")
-    .option("-j, --json", "the objects of `ip -j mptcp`")
+    .option("-j, --json", "JSON: the objects of `ip -j mptcp` where it has any")
     .option("-p, --pretty", "JSON over many lines")
     .option("-t, --timestamp", "monitor: the time of each event")
     .version(version, "-V, --version", "print the version")
@@ -108,6 +120,28 @@ function buildProgram({ commands, output, enterNetworkNamespace }: Surroundings)
     .option("--all", "every endpoint that is not mptcpd's yet")
     .action((words: string[], options: AdoptOptions) => commands.adopt(words, options, context()));
 
+  leaf(
+    program,
+    "connections",
+    connectionUsages.connections,
+    "list MPTCP connections with their subflows",
+  ).action((words: string[]) => commands.connections(words, context()));
+
+  const subflow = group(program, "subflow", "subflows of connections under a userspace path manager");
+  for (const name of ["create", "destroy", "change"] as const) {
+    const command = leaf(subflow, name, connectionUsages.subflow[name], descriptions.subflow[name]);
+    if (name === "create") createOptions(command);
+    command.action((words: string[], options: CreateOptions) =>
+      commands.subflow(name, words, options, context()),
+    );
+  }
+  listUsages(subflow);
+
+  for (const name of ["announce", "withdraw", "listen"] as const)
+    leaf(program, name, connectionUsages[name], descriptions[name]).action((words: string[]) =>
+      commands[name](words, context()),
+    );
+
   program.argument("[words...]").action((words: string[]) => {
     throw unknownCommand(program, words[0]);
   });
@@ -132,14 +166,22 @@ const descriptions = {
     show: "list endpoints, or the addresses of a connection under a userspace path manager",
     flush: "delete all endpoints",
   },
+  subflow: {
+    create: "add a subflow, and wait until the peer has answered",
+    destroy: "close a subflow",
+    change: "tell the peer to use a subflow only where no other is left, or no longer so",
+  },
+  announce: "tell the peer of an address of this host, and listen there until a signal if told to",
+  withdraw: "take an address back; its subflows are closed",
+  listen: "listen for subflows until a signal",
   limits: { set: "set limits; what is not named stays", show: "print the limits" },
 } as const;
 
-/** A command that has commands under it, and does something without any. */
-function group(parent: Command, name: string, description: string, byDefault: () => Promise<void>): Command {
-  const command = leaf(parent, name, "[COMMAND]", description);
+/** A command that has commands under it, and may do something without any. */
+function group(parent: Command, name: string, description: string, byDefault?: () => Promise<void>): Command {
+  const command = leaf(parent, name, byDefault === undefined ? "COMMAND" : "[COMMAND]", description);
   return command.action((words: string[]) => {
-    if (words.length > 0) throw unknownCommand(command, words[0]);
+    if (words.length > 0 || byDefault === undefined) throw unknownCommand(command, words[0]);
     return byDefault();
   });
 }
@@ -173,6 +215,12 @@ function abbreviations(name: string, parent: Command): string[] {
   const taken = new Set(parent.commands.flatMap((other) => [other.name(), ...other.aliases()]));
   const prefixes = Array.from(name, (_, index) => name.slice(0, index)).slice(1);
   return prefixes.filter((prefix) => !taken.has(prefix));
+}
+
+function createOptions(command: Command): Command {
+  return command
+    .option("--deadline <seconds>", "how long the peer may take to answer; 10 if not given")
+    .option("--no-wait", "do not wait for the peer");
 }
 
 function policyOptions(command: Command): Command {

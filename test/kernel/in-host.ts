@@ -25,6 +25,7 @@ export async function inHost(
   );
 }
 
-function sourceUrl(module: string): string {
+/** Where a module of src/ is, for other processes to import it. */
+export function sourceUrl(module: string): string {
   return pathToFileURL(join(import.meta.dirname, `../../src/${module}.js`)).href;
 }

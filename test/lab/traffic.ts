@@ -89,7 +89,7 @@ function tally({ groups }: RegExpMatchArray): Tally {
 }
 
 /** Code compiled elsewhere does not find the addon by itself. */
-function addonOfCheckout(): Record<string, string> {
+export function addonOfCheckout(): Record<string, string> {
   const { MPTCPD_ADDON } = process.env;
   const addon = MPTCPD_ADDON ?? join(checkout, "dist/addon.node");
   return existsSync(addon) ? { MPTCPD_ADDON: addon } : {};

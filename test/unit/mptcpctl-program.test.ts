@@ -19,6 +19,11 @@ async function run(line: string): Promise<{ calls: Call[]; output: string; names
     monitor: async (words, { json, timestamp }) => void calls.push(["monitor", words, json, timestamp]),
     explain: async (words, options) => void calls.push(["explain", words, { ...options }]),
     adopt: async (words, options) => void calls.push(["adopt", words, { ...options }]),
+    connections: async (words) => void calls.push(["connections", words]),
+    subflow: async (command, words, options) => void calls.push(["subflow", command, words, { ...options }]),
+    announce: async (words) => void calls.push(["announce", words]),
+    withdraw: async (words) => void calls.push(["withdraw", words]),
+    listen: async (words) => void calls.push(["listen", words]),
   };
   const argv = line.split(" ").filter((word) => word !== "");
   await runProgram(argv, {
@@ -73,6 +78,24 @@ describe("mptcpctl's command line", () => {
     ]);
   });
 
+  it("has commands for connections, with options of their own", async () => {
+    assert.deepEqual((await run("connections 84e50ebe")).calls, [["connections", ["84e50ebe"]]]);
+    assert.deepEqual((await run("subflow create token 1 10.0.0.1 to 10.0.0.2 --deadline 2.5")).calls, [
+      ["subflow", "create", ["token", "1", "10.0.0.1", "to", "10.0.0.2"], { deadline: "2.5", wait: true }],
+    ]);
+    assert.deepEqual((await run("sub c --no-wait")).calls, [["subflow", "create", [], { wait: false }]]);
+    assert.deepEqual((await run("s d")).calls, [["subflow", "destroy", [], {}]]);
+    assert.deepEqual((await run("subflow ch")).calls, [["subflow", "change", [], {}]]);
+    for (const name of ["announce", "withdraw", "listen"])
+      assert.deepEqual((await run(`${name} token 1`)).calls, [[name, ["token", "1"]]]);
+    // What was short before stays what it was.
+    assert.deepEqual((await run("a 10.0.0.1")).calls[0]?.[0], "adopt");
+    assert.deepEqual((await run("l")).calls[0]?.[0], "limits");
+    await refuses("subflow", /^subflow: a command is missing; allowed: create, destroy, change$/);
+    await refuses("subflow foo", /^subflow: "foo" is not understood; allowed: create, destroy, change$/);
+    await refuses("subflow destroy --no-wait", /unknown option '--no-wait'/);
+  });
+
   it("prints help and version to standard output", async () => {
     assert.match((await run("--help")).output, /^Usage: mptcpctl \[OPTION\.\.\.\] COMMAND/);
     assert.match((await run("help")).output, /^Usage: mptcpctl \[OPTION/);
@@ -85,7 +108,10 @@ describe("mptcpctl's command line", () => {
   });
 
   it("is refused with what is allowed", async () => {
-    await refuses("", /a command is missing; allowed: endpoint, limits, monitor, explain, adopt$/);
+    await refuses(
+      "",
+      /a command is missing; allowed: endpoint, limits, monitor, explain, adopt, connections/,
+    );
     await refuses("foo", /"foo" is not understood; allowed: endpoint, limits/);
     await refuses(
       "endpoint foo",

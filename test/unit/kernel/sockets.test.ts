@@ -150,6 +150,46 @@ describe("MPTCP connections", () => {
     assert.deepEqual(found?.subflows, []);
   });
 
+  it("have by their inode the sockets of which the kernel tells no token", async () => {
+    const { upperLayer: _, ...bare } = initial;
+    const named = { ...joined, upperLayer: { name: "mptcp" }, inode: connection.inode };
+    const [found] = await connectionsOf({
+      "MPTCP IPv4": [mptcpSocket.encode(connection)],
+      "TCP IPv4": [{ ...bare, inode: connection.inode }, named, { ...bare, inode: 78 }, bare].map((socket) =>
+        tcpSocket.encode(socket),
+      ),
+    });
+    assert.deepEqual(found?.subflows, []);
+    assert.deepEqual(
+      found.unidentified.map(({ local, ifIndex, bytes, tcp }) => [
+        local.address,
+        ifIndex,
+        bytes.sent,
+        tcp.rtt,
+      ]),
+      [
+        ["10.0.1.2", 0, 1000, 57],
+        ["10.0.2.2", 3, 1000, 57],
+      ],
+    );
+    // One that waits to be accepted has the inode 0, as has a socket that nobody holds any more.
+    const waiting = mptcpSocket.encode({ ...connection, inode: 0 });
+    const [nobodys] = await connectionsOf({
+      "MPTCP IPv4": [waiting],
+      "TCP IPv4": [tcpSocket.encode({ ...bare, inode: 0 })],
+    });
+    assert.deepEqual(nobodys?.unidentified, []);
+  });
+
+  it("count no socket twice", async () => {
+    const [found] = await connectionsOf({
+      "MPTCP IPv4": [mptcpSocket.encode(connection)],
+      "TCP IPv4": [tcpSocket.encode({ ...initial, inode: connection.inode })],
+    });
+    assert.equal(found?.subflows.length, 1);
+    assert.deepEqual(found.unidentified, []);
+  });
+
   it("of a dual-stack socket have IPv4 addresses where they are", async () => {
     const mapped = socketId("::ffff:10.0.1.1", 80, "::ffff:10.0.1.2", 40000);
     const [found] = await connectionsOf({
@@ -186,18 +226,14 @@ describe("MPTCP connections", () => {
     const [whole] = await sockets.dumpConnections();
     sockets.close();
     assert.ok(whole);
-    const { uid: _, ifIndex: __, info: ___, ...rest } = whole;
+    const { uid: _, ifIndex: __, info: ___, unidentified: ____, ...rest } = whole;
     assert.deepEqual(outline, {
       ...rest,
       fallback: false,
       subflows: whole.subflows.map(({ remoteToken, bytes, mptcp, tcp, ...subflow }) => subflow),
     });
-    // The kernel tells of no subflow to whom struct tcp_info is too much.
-    const requests = fake.requests.map((request) => socketRequest.decode(request));
-    assert.deepEqual(
-      requests.map(({ extensions }) => extensions),
-      Array(8).fill(2),
-    );
+    // Without INET_DIAG_INFO the kernel says nothing of MPTCP.
+    for (const request of fake.requests) assert.equal(socketRequest.decode(request).extensions, 2);
   });
 
   it("have an outline that says whether they became plain TCP", async () => {

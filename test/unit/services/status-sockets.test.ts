@@ -29,6 +29,7 @@ function connection(inode: number, local: string, remote: string, given: Info = 
     state: "established",
     info: mptcpInfo.decode(mptcpInfo.encode({ ...counts, flags })),
     subflows: [],
+    unidentified: [],
   };
 }
 
