@@ -1,4 +1,4 @@
-import type { Clock } from "../endpoints/clock.ts";
+import type { Clock, Timer } from "../endpoints/clock.ts";
 import type { CloseReason, Connection, ConnectionChange, Subflow } from "./connection.ts";
 import { ConnectionError } from "./errors.ts";
 
@@ -6,6 +6,9 @@ import { ConnectionError } from "./errors.ts";
 export class SubflowRequests {
   readonly #clock: Clock;
   readonly #pending = new Map<Connection, Map<Subflow, Pending>>();
+  /** One listener for all requests of a signal, and one timer for all deadlines: asking is what has to be fast. */
+  readonly #watched = new WeakSet<AbortSignal>();
+  #alarm: { readonly due: number; readonly timer: Timer } | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -25,29 +28,21 @@ export class SubflowRequests {
     readonly deadline: number;
     readonly signal: AbortSignal | undefined;
   }): Promise<void> {
-    const { what, connection, subflow, deadline, signal } = request;
+    const { connection, subflow, deadline, signal } = request;
+    const due = this.#clock.now() + deadline;
     return new Promise((resolve, reject) => {
-      const expire = (): void =>
-        settle(new ConnectionError(what, "ETIMEDOUT", `the peer did not answer in ${deadline} ms`));
-      const abort = (): void => settle(signal?.reason);
-      const timer = this.#clock.schedule(deadline, expire);
-      const settle = (error?: unknown): void => {
-        timer.cancel();
-        signal?.removeEventListener("abort", abort);
-        if (error === undefined) resolve();
-        else reject(error);
-      };
       const own = this.#pending.get(connection) ?? new Map<Subflow, Pending>();
-      this.#pending.set(connection, own.set(subflow, { what, settle }));
-      signal?.addEventListener("abort", abort);
-      if (signal?.aborted) abort();
+      this.#pending.set(connection, own.set(subflow, { ...request, due, resolve, reject }));
+      this.#wake(due);
+      if (signal !== undefined) this.#watch(signal);
     });
   }
 
   /** No answer will come, as the kernel was not asked, or has nothing more to tell. */
   forget(connection: Connection, subflow: Subflow, error: unknown): void {
     const own = this.#pending.get(connection);
-    own?.get(subflow)?.settle(error);
+    if (error === undefined) own?.get(subflow)?.resolve();
+    else own?.get(subflow)?.reject(error);
     own?.delete(subflow);
     if (own?.size === 0) this.#pending.delete(connection);
   }
@@ -71,11 +66,56 @@ export class SubflowRequests {
     this.forget(connection, change.subflow, refusal(pending.what, change.reason));
     return true;
   }
+
+  *#all(): Generator<Pending> {
+    for (const own of this.#pending.values()) yield* own.values();
+  }
+
+  #watch(signal: AbortSignal): void {
+    const abort = (): void => {
+      for (const pending of this.#all()) if (pending.signal === signal) giveUp(pending, signal.reason);
+    };
+    if (signal.aborted) abort();
+    if (this.#watched.has(signal)) return;
+    this.#watched.add(signal);
+    signal.addEventListener("abort", abort, { once: true });
+  }
+
+  /** What settles before its deadline leaves the timer alone. */
+  #wake(due: number): void {
+    if (this.#alarm !== undefined && this.#alarm.due <= due) return;
+    this.#alarm?.timer.cancel();
+    const timer = this.#clock.schedule(Math.max(due - this.#clock.now(), 0), () => this.#expire());
+    this.#alarm = { due, timer };
+  }
+
+  #expire(): void {
+    this.#alarm = undefined;
+    const now = this.#clock.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const pending of this.#all()) {
+      const { due, what, deadline } = pending;
+      if (due > now) next = Math.min(next, due);
+      else
+        giveUp(pending, new ConnectionError(what, "ETIMEDOUT", `the peer did not answer in ${deadline} ms`));
+    }
+    if (next < Number.POSITIVE_INFINITY) this.#wake(next);
+  }
+}
+
+function giveUp(pending: Pending, reason: unknown): void {
+  pending.due = Number.POSITIVE_INFINITY;
+  pending.reject(reason);
 }
 
 interface Pending {
   readonly what: string;
-  readonly settle: (error?: unknown) => void;
+  readonly deadline: number;
+  readonly signal: AbortSignal | undefined;
+  /** The time of the deadline; Infinity: nobody waits any more. */
+  due: number;
+  readonly resolve: () => void;
+  readonly reject: (reason: unknown) => void;
 }
 
 function refusal(what: string, { code = "ECONNRESET", resetReason }: CloseReason): ConnectionError {

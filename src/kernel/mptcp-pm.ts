@@ -305,7 +305,7 @@ export class MptcpPm {
     if (start < this.#connectionsAreSlowUntil) return this.#change(what, number, attributes);
     const done = this.#family.requestNow(what, pmMessage, { command: number, ...attributes });
     const end = performance.now();
-    if (end - start > SLOW) this.#connectionsAreSlowUntil = end + SLOW_FOR;
+    if (end - start > SLOW_FOR_ONE) this.#connectionsAreSlowUntil = end + SLOW_FOR;
     return done;
   }
 
@@ -323,6 +323,8 @@ export class MptcpPm {
  * than handing the request to a thread; once it took longer, the event loop does not wait for it again.
  */
 const SLOW = 2;
+/** What concerns one connection takes a tenth of a millisecond; longer, where its socket or the processor is busy. */
+const SLOW_FOR_ONE = 10;
 const SLOW_FOR = 1000;
 
 /** What SET_FLAGS takes notice of (net/mptcp/pm_kernel.c, mptcp_pm_nl_set_flags). */

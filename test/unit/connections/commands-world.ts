@@ -63,7 +63,10 @@ export class CommandsWorld {
   readonly kernel = new FakePathManager();
   readonly sockets = new FakeSockets();
   readonly clock = new CountingClock();
+  /** Of announcements. */
   readonly signal = new AbortController();
+  /** Of requests for subflows, which have one listener and one timer for all of them, for as long as they are open. */
+  readonly asking = new AbortController();
   /** What others are told of. */
   readonly told: string[] = [];
   /** The listening sockets that are open, and what was opened. */
@@ -100,7 +103,7 @@ export class CommandsWorld {
 
   /** Asks for a subflow from 10.0.0.2; gives what becomes of that, in time. */
   ask(deadline?: number): Promise<Outcome> {
-    const options = { from: { address: "10.0.0.2" }, deadline, signal: this.signal.signal };
+    const options = { from: { address: "10.0.0.2" }, deadline, signal: this.asking.signal };
     const creating = this.subflows.create(this.connection, options);
     this.kernel.commands();
     return creating.then(
@@ -120,9 +123,12 @@ export class CommandsWorld {
     return linesOf(this.connection).slice(2);
   }
 
-  /** What still waits for something. */
+  /** What still waits for something when all deadlines are over. */
   pending(): { readonly timers: number; readonly signals: number } {
-    return { timers: this.clock.waiting, signals: getEventListeners(this.signal.signal, "abort").length };
+    this.clock.advance(DEADLINE);
+    const listeners = ({ signal }: AbortController): number => getEventListeners(signal, "abort").length;
+    const signals = listeners(this.signal) + Math.max(0, listeners(this.asking) - 1);
+    return { timers: this.clock.waiting, signals };
   }
 
   #listen(address: string, port: number): OpenListener {
@@ -136,4 +142,7 @@ export class CommandsWorld {
 }
 
 /** Nothing waits for anything. */
+/** Milliseconds that a subflow has if nothing else is said. */
+const DEADLINE = 10_000;
+
 export const nothingPending = { timers: 0, signals: 0 };

@@ -20,7 +20,7 @@ describe("creating a subflow", () => {
       const world = new CommandsWorld();
       const joined = () => world.emit(ofSubflow("subflowEstablished"));
       if (!isBefore) world.kernel.beforeCommand = joined;
-      const creating = world.subflows.create(world.connection, { from, signal: world.signal.signal });
+      const creating = world.subflows.create(world.connection, { from, signal: world.asking.signal });
       if (isBefore) setImmediate(joined);
       const subflow = await creating;
       assert.equal(subflow, world.connection.subflows[1]);
@@ -130,7 +130,7 @@ describe("a subflow to nowhere in particular", () => {
 describe("a subflow that cannot be created", () => {
   it("leaves nothing behind when the kernel refuses, also not its id", async () => {
     const world = new CommandsWorld();
-    const { signal } = world.signal;
+    const { signal } = world.asking;
     const error = refusal("create it", "families mismatch");
     world.kernel.beforeCommand = () => Promise.reject(error);
     const creating = world.subflows.create(world.connection, { from, signal });
@@ -147,7 +147,7 @@ describe("a subflow that cannot be created", () => {
       [{ error: 113, remotePort: 0 }, "EHOSTUNREACH", /closed before it was established/],
     ] as const) {
       const world = new CommandsWorld();
-      const creating = world.subflows.create(world.connection, { from, signal: world.signal.signal });
+      const creating = world.subflows.create(world.connection, { from, signal: world.asking.signal });
       setImmediate(() => world.emit(ofSubflow("subflowClosed", reason)));
       await assert.rejects(creating, (thrown) => {
         assert.ok(thrown instanceof Error && "code" in thrown && !(thrown instanceof KernelError));
@@ -167,7 +167,7 @@ describe("a subflow that cannot be created", () => {
     for (const isBefore of [true, false]) {
       const world = new CommandsWorld();
       if (isBefore) world.kernel.beforeCommand = () => world.emit(closed());
-      const creating = world.subflows.create(world.connection, { from, signal: world.signal.signal });
+      const creating = world.subflows.create(world.connection, { from, signal: world.asking.signal });
       if (!isBefore) setImmediate(() => world.emit(closed()));
       await assert.rejects(creating, { code: "ECONNABORTED" });
       assert.deepEqual(world.told, ["connectionClosed 1"]);
@@ -180,8 +180,8 @@ describe("a subflow that cannot be created", () => {
   it("is not asked for at all by who has given up already", async () => {
     const world = new CommandsWorld();
     const reason = new Error("enough");
-    world.signal.abort(reason);
-    const creating = world.subflows.create(world.connection, { from, signal: world.signal.signal });
+    world.asking.abort(reason);
+    const creating = world.subflows.create(world.connection, { from, signal: world.asking.signal });
     await assert.rejects(creating, (thrown) => thrown === reason);
     assert.deepEqual(world.kernel.commands(), []);
     assertNothingLeft(world);
