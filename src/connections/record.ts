@@ -63,7 +63,8 @@ export class ConnectionRecord implements Connection {
   }
 
   add(subflow: SubflowRecord): void {
-    this.subflows = [...this.subflows, subflow];
+    // Unlike what is spread, this has no room for more.
+    this.subflows = this.subflows.concat(subflow);
   }
 
   remove(subflow: SubflowRecord): void {

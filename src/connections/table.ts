@@ -210,7 +210,9 @@ export class ConnectionTable implements Iterable<ConnectionRecord> {
     const known = connection.announced.find((other) => other.id === id);
     if (known?.address === address && known.port === port) return;
     const announced = { id, address, port };
-    connection.announced = [...connection.announced.filter((other) => other !== known), announced];
+    const others =
+      known === undefined ? connection.announced : connection.announced.filter((other) => other !== known);
+    connection.announced = others.concat(announced);
     this.#onChange({ type: "newAddress", connection, address: announced });
   }
 
