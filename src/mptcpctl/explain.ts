@@ -1,19 +1,17 @@
 /** `mptcpctl explain`: what the policy makes of this network, this configuration and the kernel's endpoints, now. */
-import type { Config } from "../config/config.ts";
 import { openRtnetlink } from "../kernel/rtnetlink.ts";
 import { Sysctls } from "../kernel/sysctl.ts";
 import { canonicalIp } from "../netlink/ip.ts";
 import type { Network } from "../network/network.ts";
 import { readNetwork } from "../network/read.ts";
-import { wantedByDefault } from "../path-managers/index.ts";
 import type { Decision } from "../policy/decision.ts";
-import type { CurrentEndpoint } from "../policy/input.ts";
+import type { CurrentEndpoint, PolicyInput } from "../policy/input.ts";
 import { decide } from "../policy/policy.ts";
 import { type Context, withPathManager } from "./context.ts";
 import { CommandError, UsageError } from "./exit.ts";
 import { type Explanation, explanationObject, explanationTable } from "./explain-format.ts";
 import { jsonList } from "./json.ts";
-import { configOf, ledgerOf, type PolicyOptions } from "./policy-options.ts";
+import { configOf, ledgerOf, type PolicyOptions, wantedOf } from "./policy-options.ts";
 
 export async function runExplain(
   words: readonly string[],
@@ -28,7 +26,8 @@ export async function runExplain(
   const current = await withPathManager(async (pm) =>
     (await pm.dumpEndpoints()).map((endpoint) => ({ endpoint, ours: ledger.owns(endpoint) })),
   );
-  const explanations = explain(network, config, ledger.capacity, current);
+  const wanted = wantedOf(options, network, config, context);
+  const explanations = explain({ network, config, wanted, current, capacity: ledger.capacity });
   const shown = subject === undefined ? explanations : select(explanations, network, subject);
   context.write(
     context.json ? jsonList(shown.map(explanationObject), context.pretty) : explanationTable(shown),
@@ -37,17 +36,16 @@ export async function runExplain(
 }
 
 /** The policy's decisions, each with the endpoint that serves its address now. */
-function explain(
-  network: Network,
-  config: Config,
+function explain({
   capacity = mostEndpoints,
-  current: readonly CurrentEndpoint[],
-): Explanation[] {
+  ...facts
+}: Pick<PolicyInput, "network" | "config" | "wanted" | "current"> & {
+  readonly capacity: number | undefined;
+}): Explanation[] {
   // Only a running mptcpd knows how long an address has been gone: none is taken to be overdue.
-  const wanted = wantedByDefault(network, config);
-  const decisions = decide({ network, config, wanted, capacity, current, expired: new Set() });
+  const decisions = decide({ ...facts, capacity, expired: new Set() });
   const byInterface = decisions.toSorted((a, b) => a.ifIndex - b.ifIndex);
-  return byInterface.map((decision) => ({ decision, endpoint: servingEndpoint(decision, current) }));
+  return byInterface.map((decision) => ({ decision, endpoint: servingEndpoint(decision, facts.current) }));
 }
 
 /** Endpoint ids are 1 to 255: no kernel holds more. It tells its own limit only by refusing one too many. */

@@ -2,6 +2,13 @@ import type { Config } from "../config/config.ts";
 import { loadConfig } from "../config/load.ts";
 import { Ledger } from "../endpoints/ledger.ts";
 import { currentNamespace } from "../endpoints/namespace.ts";
+import { type StatedWish, WantedFile } from "../endpoints/wanted-file.ts";
+import { messageOf } from "../log/text.ts";
+import type { Network } from "../network/network.ts";
+import { builtIn, wantedByDefault } from "../path-managers/index.ts";
+import { DEFAULT_PATH_MANAGER } from "../plugins/charge.ts";
+import { planPlugins } from "../plugins/sources.ts";
+import type { WantedEndpoints } from "../policy/wanted.ts";
 import type { Context } from "./context.ts";
 
 /** Where mptcpd's file and directory are, when they are not where it looks by itself. */
@@ -18,6 +25,32 @@ export function configOf({ config: file }: PolicyOptions, context: Context): Con
 export function runtimeDirectoryOf({ runtimeDir }: PolicyOptions): string {
   const { RUNTIME_DIRECTORY: given = "" } = process.env;
   return runtimeDir ?? (given.split(":")[0] || "/run/mptcpd");
+}
+
+/** Which endpoints are wanted by whoever decides about them in a running mptcpd, or would. */
+export function wantedOf(
+  options: PolicyOptions,
+  network: Network,
+  config: Config,
+  context: Context,
+): WantedEndpoints {
+  const stated = statedWish(options, context);
+  if (stated?.endpoints !== undefined) return { by: stated.by, endpoints: stated.endpoints };
+  const others = planPlugins(config, [...builtIn.keys()]).sources.some(
+    ({ name }) => name !== DEFAULT_PATH_MANAGER,
+  );
+  if (stated === undefined && others)
+    context.warn(`no mptcpd says what its path managers want: this is what ${DEFAULT_PATH_MANAGER} would do`);
+  return wantedByDefault(network, config);
+}
+
+function statedWish(options: PolicyOptions, context: Context): StatedWish | undefined {
+  try {
+    return new WantedFile(runtimeDirectoryOf(options), currentNamespace()).read();
+  } catch (error) {
+    context.warn(`what path managers want cannot be read: ${messageOf(error)}`);
+    return undefined;
+  }
 }
 
 /** What mptcpd has recorded as its own, to be looked at only. */

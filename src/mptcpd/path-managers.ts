@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { Config } from "../config/config.ts";
 import { type NamespaceIdentity, namespaceFile } from "../endpoints/namespace.ts";
+import { WantedFile } from "../endpoints/wanted-file.ts";
 import type { Logger } from "../log/log.ts";
+import { messageOf } from "../log/text.ts";
 import type { Network } from "../network/network.ts";
 import { builtIn, wantedByDefault } from "../path-managers/index.ts";
 import { chargeOf, DEFAULT_PATH_MANAGER } from "../plugins/charge.ts";
@@ -30,6 +32,7 @@ export interface PathManagersOptions {
  */
 export class PathManagers {
   readonly #options: PathManagersOptions;
+  readonly #file: WantedFile;
   #setup: Setup;
   #charge: Charge;
   #supervisor: PluginSupervisor | undefined;
@@ -48,6 +51,7 @@ export class PathManagers {
     this.#setup = setup;
     this.#options = options;
     this.#charge = chargeOfDefault(setup);
+    this.#file = new WantedFile(options.runtimeDirectory, options.namespace);
   }
 
   /** Who decides what. */
@@ -57,14 +61,15 @@ export class PathManagers {
 
   /** Lets them go to work; resolves when they know all that there is. */
   async takeOver(): Promise<void> {
+    this.#publish();
     await this.#supervisor?.takeOver();
   }
 
   /** The endpoints that are wanted; undefined: whose business that is has not said yet. */
   wanted(network: Network, config: Config): WantedEndpoints | undefined {
-    const { endpoints: by } = this.#charge;
-    if (by === undefined) return { by: "no plugin", endpoints: [] };
-    return by === DEFAULT_PATH_MANAGER ? wantedByDefault(network, config) : this.#wanted;
+    return this.#charge.endpoints === DEFAULT_PATH_MANAGER
+      ? wantedByDefault(network, config)
+      : this.#wantedByPlugins();
   }
 
   /**
@@ -98,6 +103,7 @@ export class PathManagers {
 
   async stop(): Promise<void> {
     await this.#supervisor?.stop();
+    this.#file.remove();
   }
 
   /** Whether a thread cannot be ended, so that the process has to be. */
@@ -111,6 +117,7 @@ export class PathManagers {
       onCharge: (charge) => this.#takeCharge(charge),
       onWanted: (wanted) => {
         this.#wanted = wanted;
+        this.#publish();
         this.#options.onWanted();
       },
     });
@@ -120,7 +127,25 @@ export class PathManagers {
     if (isDeepStrictEqual(charge, this.#charge)) return;
     if (charge.endpoints !== this.#charge.endpoints) this.#wanted = undefined;
     this.#charge = charge;
+    this.#publish();
     this.#options.onCharge();
+  }
+
+  #wantedByPlugins(): WantedEndpoints | undefined {
+    return this.#charge.endpoints === undefined ? { by: "no plugin", endpoints: [] } : this.#wanted;
+  }
+
+  /** For `mptcpctl explain`, which knows by itself what the default path manager wants. */
+  #publish(): void {
+    const isDefault = this.#charge.endpoints === DEFAULT_PATH_MANAGER;
+    const wanted = isDefault ? { by: DEFAULT_PATH_MANAGER } : this.#wantedByPlugins();
+    try {
+      if (wanted !== undefined) this.#file.write(wanted);
+    } catch (error) {
+      this.#options.log.warning(
+        `${messageOf(error)}; mptcpctl explain will not know what path managers want`,
+      );
+    }
   }
 
   #input({ plan, settings, policy }: Setup): SupervisedInput {
