@@ -125,8 +125,8 @@ export class Sockets {
   /** As `dumpConnections`, with a fraction of the work and memory. */
   async dumpOutlines(): Promise<ConnectionOutline[]> {
     const connections = await this.#dump(connectionsRequest, mptcpOutline);
-    const request = { ...subflowsRequest, extensions: 0 };
-    const subflows = byToken(await this.#dump(request, tcpOutline), subflowOutlineOf);
+    // What makes a subflow of a socket comes only with INET_DIAG_INFO (net/ipv4/inet_diag.c, inet_sk_diag_fill).
+    const subflows = byToken(await this.#dump(subflowsRequest, tcpOutline), subflowOutlineOf);
     return connections.flatMap((socket) => {
       const { info } = socket;
       if (info === undefined) return [];
@@ -165,11 +165,11 @@ export class Sockets {
 
   /** The kernel lists one address family at a time. */
   async #dump<T>(
-    { what, protocol, states, extensions = infoExtension }: DumpRequest,
+    { what, protocol, states }: DumpRequest,
     schema: Pick<Schema<T, never>, "decode">,
   ): Promise<T[]> {
     const read = (message: NetlinkMessage) => schema.decode(message);
-    const wanted = { states, extensions, protocol: protocol & 0xff, wideProtocol: protocol };
+    const wanted = { states, extensions: infoExtension, protocol: protocol & 0xff, wideProtocol: protocol };
     const request = (family: number) => ({
       what,
       type: SOCK_DIAG_BY_FAMILY,
@@ -185,7 +185,6 @@ type DumpRequest = {
   readonly what: string;
   readonly protocol: number;
   readonly states: number;
-  readonly extensions?: number;
 };
 
 const AF_INET = 2;

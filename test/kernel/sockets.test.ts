@@ -27,12 +27,16 @@ type Connection = {
     flags: string;
     bytes: { sent: number; acked: number; received: number };
     tcp: { rtt: number };
+    mptcp: object;
   }[];
 };
 
 async function connections(host: Host): Promise<Connection[]> {
   const body = "const sockets = Sockets.open(); say(await sockets.dumpConnections()); sockets.close();";
-  const found = await inHost(host, imports, body);
+  return arrayOf(await inHost(host, imports, body));
+}
+
+function arrayOf(found: unknown) {
   assert.ok(Array.isArray(found));
   return found;
 }
@@ -82,6 +86,14 @@ describe("MPTCP sockets of the kernel", { skip: requires({ tools: ["ss"] }) }, (
       assert.ok(other, "both ends have the subflow");
       assert.ok(other.bytes.received >= subflow.bytes.acked - 1);
     }
+
+    const outlines = "const sockets = Sockets.open(); say(await sockets.dumpOutlines()); sockets.close();";
+    const [outline] = arrayOf(await inHost(client, imports, outlines));
+    assert.ok(typeof outline === "object" && outline !== null && "subflows" in outline);
+    assert.deepEqual(
+      outline.subflows,
+      subflows.map(({ remoteToken, bytes, tcp, mptcp, ...subflow }) => subflow),
+    );
 
     const seenBySs = await client.run("ss", "-Mni");
     assert.match(seenBySs, new RegExp(`token:${token.toString(16)}\\b`));

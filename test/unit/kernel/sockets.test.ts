@@ -192,12 +192,8 @@ describe("MPTCP connections", () => {
       fallback: false,
       subflows: whole.subflows.map(({ remoteToken, bytes, mptcp, tcp, ...subflow }) => subflow),
     });
-    // Without struct tcp_info, which the kernel would otherwise fill in for each.
-    const requests = fake.requests.map((request) => socketRequest.decode(request));
-    assert.deepEqual(
-      requests.map(({ extensions }) => extensions),
-      [2, 2, 0, 0, 2, 2, 2, 2],
-    );
+    // Without INET_DIAG_INFO the kernel does not tell which sockets are subflows.
+    for (const request of fake.requests) assert.equal(socketRequest.decode(request).extensions, 2);
   });
 
   it("have an outline that says whether they became plain TCP", async () => {
