@@ -99,9 +99,9 @@ class Healer {
         this.#pm.log.info(`${path} is back`);
         return this.#follow(connection, healed);
       } catch (error) {
-        this.#pm.log.info(error instanceof Error ? error.message : String(error));
+        // Only by a refused command it comes out who manages a connection.
+        if (!isKernels(connection)) this.#pm.log.info(error instanceof Error ? error.message : String(error));
       }
-    // Only by a refused command it comes out who manages a connection.
     if (isKernels(connection)) await this.#renewEndpoint(local.address);
     if (connection.state === "established") this.#tryLater(connection, subflow);
   }

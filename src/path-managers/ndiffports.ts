@@ -9,7 +9,7 @@ export default definePathManager({
   name: "ndiffports",
   description: "several subflows on the same path, with different ports",
   options: v.object({
-    /** Of a connection, the initial one included. */
+    /** On that path, the initial one included. */
     subflows: v.optional(option.integer(1, 255), "2"),
   }),
   setup: (pm) => ({
@@ -17,8 +17,13 @@ export default definePathManager({
       const { serverSide, denyJoinId0, local, remote } = connection;
       // Who accepted the connection leaves it to the other side; a peer may not want more of what is its first address.
       if (serverSide !== false || denyJoinId0 === true) return;
-      const missing = pm.options.subflows - connection.subflows.length;
-      const made = Array.from({ length: Math.max(missing, 0) }, () =>
+      const there = connection.subflows.filter(
+        (one) =>
+          one.local.address === local.address &&
+          one.remote.address === remote.address &&
+          one.remote.port === remote.port,
+      );
+      const made = Array.from({ length: Math.max(pm.options.subflows - there.length, 0) }, () =>
         pm.createSubflow(connection, { from: local.address, to: remote }),
       );
       await Promise.all(made);

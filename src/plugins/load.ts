@@ -1,5 +1,4 @@
 import { existsSync } from "node:fs";
-import module from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Config } from "../config/config.ts";
@@ -9,6 +8,7 @@ import { execPathManager } from "./exec.ts";
 import * as hooks from "./module-hooks.ts";
 import { OptionsError, readOptions } from "./options.ts";
 import type { LoadedPlugin } from "./plugin.ts";
+import { registerHooks } from "./register-hooks.ts";
 import { type PluginSource, unknownName, unusedSections } from "./sources.ts";
 
 export interface LoadRequest {
@@ -57,8 +57,6 @@ export async function loadPlugins(request: LoadRequest): Promise<LoadResult> {
   return { plugins, errors, warnings };
 }
 
-let hooked = false;
-
 async function definitionOf(source: PluginSource, { builtIn }: LoadRequest): Promise<PathManagerDefinition> {
   if (source.kind === "exec") return execPathManager(source.name, source.command);
   if (source.kind === "built-in") {
@@ -80,23 +78,14 @@ async function definitionOf(source: PluginSource, { builtIn }: LoadRequest): Pro
   return found;
 }
 
-/** Modules that are imported from now on come by our hooks. Node 22.15 has them in this thread. */
+let hooked = false;
+
+/** Modules that are imported from now on come by our hooks. */
 function hookModules(): void {
   if (hooked) return;
   hooked = true;
-  if (hasSyncHooks(module)) module.registerHooks({ resolve: hooks.resolve, load: hooks.load });
-  else {
-    const bundled = join(import.meta.dirname, "plugin-hooks.js");
-    const file = existsSync(bundled) ? bundled : join(import.meta.dirname, "module-hooks.js");
-    module.register(pathToFileURL(file));
-  }
-}
-
-type SyncHooks = { registerHooks(hooks: object): unknown };
-
-/** Newer than the types that this is written with. */
-function hasSyncHooks(of: object): of is SyncHooks {
-  return "registerHooks" in of && typeof of.registerHooks === "function";
+  const bundled = join(import.meta.dirname, "plugin-hooks.js");
+  registerHooks(hooks, existsSync(bundled) ? bundled : join(import.meta.dirname, "module-hooks.js"));
 }
 
 function told(error: unknown): string {

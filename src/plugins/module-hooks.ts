@@ -41,21 +41,22 @@ export function resolve<T>(
   return { url: pathToFileURL(join(libraryDirectory, file)).href, shortCircuit: true };
 }
 
-export function load<T>(
-  url: string,
-  context: unknown,
-  next: (url: string, context: unknown) => T,
-): T | Loaded {
-  if (!url.startsWith("file:")) return next(url, context);
-  const path = fileURLToPath(url);
-  if (path.startsWith(`${ownDirectory}/`)) return next(url, context);
-  const code = readTrusted(path);
-  if (/\.m?ts$/.test(path))
-    return { format: "module", source: strip(code.toString(), path), shortCircuit: true };
-  // A plugin's own file is a module; of what it imports, Node finds out the kind.
-  return url.endsWith(PLUGIN_MARK)
-    ? { format: "module", source: code, shortCircuit: true }
-    : next(url, context);
+export const load = loaderBy(readTrusted);
+
+/** A `load` hook for code that is read in a way of its own. */
+export function loaderBy(read: (path: string) => Buffer) {
+  return <T>(url: string, context: unknown, next: (url: string, context: unknown) => T): T | Loaded => {
+    if (!url.startsWith("file:")) return next(url, context);
+    const path = fileURLToPath(url);
+    if (path.startsWith(`${ownDirectory}/`)) return next(url, context);
+    const code = read(path);
+    if (/\.m?ts$/.test(path))
+      return { format: "module", source: strip(code.toString(), path), shortCircuit: true };
+    // A plugin's own file is a module; of what it imports, Node finds out the kind.
+    return url.endsWith(PLUGIN_MARK)
+      ? { format: "module", source: code, shortCircuit: true }
+      : next(url, context);
+  };
 }
 
 /** Lines stay where they are, so that errors name the right ones. */

@@ -70,6 +70,11 @@ export function unusedSections(
 /** The modules of a plugin directory; of several of one name, the first of these counts. */
 const extensions = [".js", ".mjs", ".ts"];
 
+/** Declarations, and tests, which would run where they are loaded. */
+function isBeside(name: string): boolean {
+  return name.endsWith(".d.ts") || /\.test\.[a-z]+$/.test(name);
+}
+
 function readDirectory(directory: string) {
   const files = new Map<string, string>();
   const modules: string[] = [];
@@ -91,7 +96,7 @@ function readDirectory(directory: string) {
       modules.push(...names.filter((name) => name.endsWith(".so")));
       for (const extension of extensions.toReversed())
         for (const name of names)
-          if (name.endsWith(extension) && !name.endsWith(".d.ts"))
+          if (name.endsWith(extension) && !isBeside(name))
             files.set(name.slice(0, -extension.length), join(directory, name));
     }
   } catch (error) {

@@ -81,13 +81,14 @@ export class SimulatedKernel {
 
   /** Begins a connection. */
   open(
-    given: Pick<SimulatedConnection, "local" | "remote" | "serverSide" | "denyJoinId0">,
+    given: Pick<SimulatedConnection, "local" | "remote" | "serverSide" | "denyJoinId0"> &
+      Partial<Pick<SimulatedConnection, "pathManager">>,
   ): SimulatedConnection {
     const { local, remote } = given;
     const connection: SimulatedConnection = {
+      pathManager: this.pathManager,
       ...given,
       token: this.#nextToken(),
-      pathManager: this.pathManager,
       established: false,
       subflows: [
         {
@@ -185,9 +186,10 @@ export class SimulatedKernel {
     return this.#obey(what, token, (connection, what) => {
       if (!familiesMatch(connection, local, remote)) throw refusal(what, "EINVAL", "families mismatch");
       enter(what, connection, { address, port: 0, id });
-      if (this.#network.stateOf(address) === "missing") {
+      const isMissing = this.#network.stateOf(address) === "missing";
+      if (isMissing || !connection.established) {
         connection.ids.forget(address);
-        throw refusal(what, "EADDRNOTAVAIL", "connect error: -99");
+        throw refusal(what, isMissing ? "EADDRNOTAVAIL" : "ENOTCONN", "it cannot connect");
       }
       const subflow: SimulatedSubflow = {
         local: { address, port: this.freePort() },

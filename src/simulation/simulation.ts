@@ -132,6 +132,8 @@ export class Simulation {
     readonly serverSide?: boolean;
     readonly denyJoinId0?: boolean;
     readonly established?: boolean;
+    /** If not given: that of the simulation. */
+    readonly pathManager?: "kernel" | "userspace";
   }): SimulatedPeer {
     const { from, to, port = 443, serverSide = false, denyJoinId0 = false, established = true } = given;
     const other = this.#kernel.freePort();
@@ -139,6 +141,7 @@ export class Simulation {
       local: { address: from, port: serverSide ? port : other },
       remote: { address: to, port: serverSide ? other : port },
       ...{ serverSide, denyJoinId0 },
+      ...(given.pathManager && { pathManager: given.pathManager }),
     });
     const peer = new SimulatedPeer(this.#kernel, connection);
     this.#kernel.tellOpening("created", connection);

@@ -28,12 +28,16 @@ type Connection = {
     flags: string;
     bytes: { sent: number; acked: number; received: number };
     tcp: { rtt: number };
+    mptcp: object;
   }[];
 };
 
 async function connections(host: Host): Promise<Connection[]> {
   const body = "const sockets = Sockets.open(); say(await sockets.dumpConnections()); sockets.close();";
-  const found = await inHost(host, imports, body);
+  return arrayOf(await inHost(host, imports, body));
+}
+
+function arrayOf(found: unknown) {
   assert.ok(Array.isArray(found));
   return found;
 }

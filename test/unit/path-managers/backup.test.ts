@@ -23,8 +23,9 @@ describe("backup on the client side", () => {
   });
 
   it("moves to the best interface, wherever the connection began", async () => {
-    const { peer } = await connected({}, "10.0.3.2");
+    const { simulation, peer } = await connected({}, "10.0.3.2");
     assert.deepEqual(peer.subflows, [eth, `${wlan} backup`, `${wwan} backup`]);
+    assert.deepEqual(said(simulation), ["backup: 10.0.3.2 is backup from now on"]);
   });
 
   it("ranks by the globs of the option, then by the priority of [path] sections", async () => {
@@ -48,6 +49,15 @@ describe("backup on the client side", () => {
     simulation.restore("wlan0");
     await simulation.settle();
     assert.deepEqual(peer.subflows, [eth, `${wlan} backup`, `${wwan} backup`]);
+  });
+
+  it("takes to the next one where the address of a subflow goes, though its interface stays", async () => {
+    const { simulation, peer } = await connected();
+    simulation.addAddress("eth0", "10.0.1.3");
+    await simulation.settle();
+    simulation.removeAddress("eth0", "10.0.1.2");
+    await simulation.settle();
+    assert.deepEqual(peer.subflows, [`${eth} backup`, wlan, `${wwan} backup`]);
   });
 
   it("keeps up with interfaces that come and go faster than commands take effect", async () => {
@@ -154,6 +164,19 @@ describe("backup on the server side", () => {
 });
 
 describe("backup", () => {
+  it("waits until a connection is established", async () => {
+    const simulation = await simulate(backup, { interfaces });
+    const peer = simulation.connect({ from: "10.0.1.2", to: "10.0.9.9", established: false });
+    await simulation.settle();
+    simulation.plug("eth2", ["10.0.4.2"]);
+    peer.announce(4, "10.0.9.10");
+    await simulation.settle();
+    assert.deepEqual(simulation.log, []);
+    peer.establish();
+    await simulation.settle();
+    assert.ok(peer.subflows.length > 1);
+  });
+
   it("has it so after a restart, and after lost events", async () => {
     const { simulation, peer } = await connected();
     simulation.stop();

@@ -172,6 +172,19 @@ describe("fullmesh makes no more subflows than the option says", () => {
 });
 
 describe("fullmesh", () => {
+  it("waits until a connection is established", async () => {
+    const simulation = await simulate(fullmesh, { interfaces });
+    const peer = simulation.connect({ ...client, established: false });
+    await simulation.settle();
+    simulation.plug("eth2", ["10.0.4.2"]);
+    peer.announce(4, "10.0.9.10");
+    await simulation.settle();
+    assert.deepEqual(simulation.log, []);
+    peer.establish();
+    await simulation.settle();
+    assert.ok(peer.subflows.length > 1);
+  });
+
   it("does not insist where peers refuse or are silent, and tells why", async () => {
     for (const [answer, why] of [
       ["refuse", /ECONNREFUSED/],

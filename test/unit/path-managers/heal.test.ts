@@ -160,6 +160,26 @@ describe("heal tries again", () => {
     }
   });
 
+  it("with what is left also where the minute of a former subflow ends meanwhile", async () => {
+    const { simulation, peer } = await connected({ options: { delay: "20", budget: "3" } });
+    peer.breakSubflows("10.0.1.2");
+    await simulation.advance(50_000);
+    assert.deepEqual(peer.subflows, [path]);
+    const times = answerAll(simulation, "refuse");
+    peer.breakSubflows("10.0.1.2");
+    await simulation.advance(1_000_000);
+    assert.deepEqual(times, [90, 150]);
+  });
+
+  it("once for several subflows of one path", async () => {
+    const { simulation, peer, create } = await shared();
+    await create({ from: "10.0.1.2" });
+    const times = answerAll(simulation, "refuse");
+    peer.breakSubflows("10.0.1.2");
+    await simulation.advance(10_000);
+    assert.deepEqual(times, [1, 3, 7]);
+  });
+
   it("for each path by itself", async () => {
     const { simulation, peer } = await connected();
     peer.join({ from: "10.0.9.9", to: "10.0.2.2" });

@@ -27,6 +27,16 @@ describe("ndiffports on the client side", () => {
     }
   });
 
+  it("counts those of its path only, whatever others have made elsewhere", async () => {
+    const simulation = await simulate(ndiffports, { interfaces });
+    const peer = simulation.connect({ ...client, established: false });
+    peer.join({ from: "10.0.9.9", to: "10.0.1.2" });
+    peer.join({ from: "10.0.9.10", to: "10.0.2.2" });
+    peer.establish();
+    await simulation.settle();
+    assert.deepEqual(peer.subflows.filter((line) => line === path).length, 2);
+  });
+
   it("works over IPv6", async () => {
     const simulation = await simulate(ndiffports, { interfaces });
     const peer = simulation.connect({ from: "fd00:1::2", to: "fd00:9::9" });
@@ -86,7 +96,6 @@ describe("ndiffports", () => {
     await simulation.settle();
     simulation.stop();
     const young = simulation.connect(client);
-    young.join({ from: "10.0.9.9", to: "10.0.1.2" });
     await simulation.start();
     await simulation.settle();
     assert.deepEqual([old.subflows.length, young.subflows.length], [3, 3]);

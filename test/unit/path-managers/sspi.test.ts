@@ -40,6 +40,7 @@ describe("sspi on the client side", () => {
     const simulation = await simulate(sspi, { interfaces });
     const peer = simulation.connect(client);
     await simulation.settle();
+    simulation.answer = () => assert.fail("it has asked for a subflow");
     simulation.cut("eth1");
     simulation.restore("eth1");
     simulation.addAddress("eth1", "10.0.2.4");
@@ -139,6 +140,26 @@ describe("sspi ends", () => {
     );
   });
 
+  it("also one on an interface whose first subflow goes from an address that is there no more", async () => {
+    const simulation = await simulate(sspi, { interfaces });
+    const peer = simulation.connect(client);
+    await simulation.settle();
+    simulation.removeAddress("eth1", "10.0.2.2");
+    peer.join({ from: "10.0.9.9", to: "10.0.2.3" });
+    await simulation.settle();
+    assert.deepEqual(peer.subflows, all);
+  });
+
+  it("none for the sake of one that is only asked for", async () => {
+    const simulation = await simulate(sspi, { interfaces });
+    simulation.answer = () => "silence";
+    const peer = simulation.connect(client);
+    await simulation.settle();
+    peer.join({ from: "10.0.9.9", to: "10.0.2.2" });
+    await simulation.settle();
+    assert.equal(peer.subflows.length, 2);
+  });
+
   it("none on an interface that it does not know", async () => {
     const simulation = await simulate(sspi, { interfaces });
     const peer = simulation.connect(server);
@@ -150,6 +171,19 @@ describe("sspi ends", () => {
 });
 
 describe("sspi", () => {
+  it("waits until a connection is established", async () => {
+    const simulation = await simulate(sspi, { interfaces });
+    const peer = simulation.connect({ ...client, established: false });
+    await simulation.settle();
+    simulation.plug("eth2", ["10.0.4.2"]);
+    peer.announce(4, "10.0.9.10");
+    await simulation.settle();
+    assert.deepEqual(lines(simulation), []);
+    peer.establish();
+    await simulation.settle();
+    assert.equal(peer.subflows.length, 4);
+  });
+
   it("does not insist where peers refuse or are silent", async () => {
     for (const answer of ["refuse", "silence"] as const) {
       const simulation = await simulate(sspi, { interfaces });

@@ -59,15 +59,8 @@ describe("createSubflow goes from", () => {
   it("another family, where only an address of that was announced", async () => {
     const one = recorder();
     const bench = await new HostBench([one.definition]).start();
-    const opened = bench.kernel.open({
-      local: { address: "fd00:2::2", port: 1 },
-      remote: { address: "fd00:9::9", port: 443 },
-      ...{ serverSide: false, denyJoinId0: true },
-    });
-    bench.kernel.tellOpening("established", opened);
-    bench.kernel.tell({
-      ...{ event: "announced", token: opened.token, remoteId: 3, remoteAddress: "10.0.9.9", remotePort: 80 },
-    });
+    const peer = bench.connect("fd00:2::2", { to: "fd00:9::9", denyJoinId0: true });
+    peer.announce(3, "10.0.9.9", 80);
     await bench.settle();
     const [connection = assert.fail()] = one.pm.connections;
     const [, eth1 = assert.fail()] = one.pm.network.uplinks;

@@ -110,11 +110,11 @@ export class HostBench {
   }
 
   /** A connection that this host has made. */
-  connect(from = "10.0.1.2"): SimulatedPeer {
+  connect(from = "10.0.1.2", { to = "10.0.9.9", denyJoinId0 = false } = {}): SimulatedPeer {
     const connection = this.kernel.open({
       local: { address: from, port: this.kernel.freePort() },
-      remote: { address: "10.0.9.9", port: 443 },
-      ...{ serverSide: false, denyJoinId0: false },
+      remote: { address: to, port: 443 },
+      ...{ serverSide: false, denyJoinId0 },
     });
     const peer = new SimulatedPeer(this.kernel, connection);
     this.kernel.tellOpening("created", connection);

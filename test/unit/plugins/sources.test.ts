@@ -66,11 +66,11 @@ describe("which plugins are loaded", () => {
 });
 
 describe("a plugin directory", () => {
-  it("has modules: .js before .mjs before .ts, and no declarations, C plugins or hidden files", (t) => {
+  it("has modules: .js before .mjs before .ts, and no declarations, tests, C plugins or hidden files", (t) => {
     const pluginDirectory = directory(
       t,
       ...["a.ts", "a.mjs", "a.js", "b.ts", "b.mjs", "c.ts", "c.d.ts"],
-      ...["d.d.ts", "e.so", "f.cjs", "README", ".g.ts"],
+      ...["d.d.ts", "e.so", "f.cjs", "README", ".g.ts", "a.test.ts", "h.test.js"],
     );
     const paths = plan({ pluginDirectory }).sources.flatMap((source) =>
       source.kind === "file" ? source.path : [],

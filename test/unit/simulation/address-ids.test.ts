@@ -48,14 +48,12 @@ describe("the simulated kernel gives each connection its own address ids", () =>
   it("a peer that joins a new address gets the lowest free id; the first address has 0 all the same", async () => {
     const bench = new KernelBench();
     const { connection, peer } = bench.open();
-    await bench.create(connection, "10.0.2.2", 1);
-    peer.join({ from: "10.0.9.9", to: "fd00:2::2" });
-    peer.join({ from: "10.0.9.9", to: "10.0.2.2" });
-    peer.join({ from: "10.0.9.9", to: "10.0.1.2" });
-    assert.deepEqual(listed(connection), ["1 10.0.2.2", "2 fd00:2::2"]);
+    await bench.create(connection, "10.0.2.2", 2);
+    for (const to of ["10.0.3.2", "10.0.4.2", "10.0.2.2", "10.0.1.2"]) peer.join({ from: "10.0.9.9", to });
+    assert.deepEqual(listed(connection), ["2 10.0.2.2", "1 10.0.3.2", "3 10.0.4.2"]);
     assert.deepEqual(
       connection.subflows.slice(2).map(({ localId }) => localId),
-      [2, 1, 0],
+      [1, 3, 2, 0],
     );
   });
 

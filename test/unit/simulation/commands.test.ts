@@ -54,6 +54,15 @@ describe("the simulated kernel makes subflows", () => {
     await assert.rejects(bench.create(connection, "10.0.7.7", 1), { code: "EADDRNOTAVAIL" });
   });
 
+  it("once a connection is established, not before", async () => {
+    const bench = new KernelBench();
+    const { connection } = bench.open();
+    connection.established = false;
+    await assert.rejects(bench.create(connection, "10.0.2.2", 1), { code: "ENOTCONN" });
+    connection.established = true;
+    await bench.create(connection, "10.0.2.2", 1);
+  });
+
   it("of one family, and for an IPv4 socket of IPv4", async () => {
     const bench = new KernelBench();
     const old = bench.open().connection;

@@ -92,6 +92,9 @@ describe("a simulation of the kernel's path manager", () => {
     assert.equal(simulation.faults, 0);
     const [connection] = simulation.connections;
     assert.equal(connection?.pathManager, "kernel");
+    const other = simulation.connect({ from: "10.0.1.2", to: "10.0.9.9", pathManager: "userspace" });
+    await simulation.settle();
+    assert.equal(other.subflows.length, 2, "each connection has the one that it began with");
   });
 
   it("shows the endpoints that are wanted, and keeps those that the path manager makes", async () => {

@@ -81,6 +81,23 @@ describe("a simulated peer", () => {
     assert.equal(told.at(-1), "lost 10.0.2.2 in order");
   });
 
+  it("may give an id that it has withdrawn to another address", async () => {
+    const { definition } = witness((pm) => ({
+      newAddress: (connection, to) => pm.createSubflow(connection, { from: "10.0.2.2", to }),
+    }));
+    const simulation = await simulate(definition, { interfaces });
+    const peer = oneConnection(simulation);
+    peer.announce(4, "10.0.9.10");
+    peer.withdraw(4);
+    peer.announce(4, "10.0.9.11");
+    await simulation.settle();
+    peer.join({ from: "10.0.9.10", to: "10.0.2.2" });
+    peer.withdraw(4);
+    await simulation.settle();
+    const left = peer.subflows.filter((line) => line.startsWith("10.0.2.2"));
+    assert.match(left.join(), /^10.0.2.2 > 10.0.9.10( port \d+)?(,10.0.2.2 > 10.0.9.10 port \d+)?$/);
+  });
+
   it("may be a client of this host", async () => {
     const simulation = await simulate(witness().definition, { interfaces });
     simulation.connect({ from: "10.0.1.2", to: "10.0.9.9", port: 80, serverSide: true, denyJoinId0: true });
