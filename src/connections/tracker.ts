@@ -7,7 +7,7 @@ import type { Subscription } from "../netlink/connection.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { ConnectionChange } from "./connection.ts";
 import { type FoundConnection, foundConnections } from "./found.ts";
-import { ConnectionTable } from "./table.ts";
+import { ConnectionTable, type Facts } from "./table.ts";
 import { type ConnectionEvent, isOfConnection } from "./told.ts";
 
 export type ListenerEvent = Extract<MptcpEvent, { readonly event: "listenerCreated" | "listenerClosed" }>;
@@ -58,6 +58,8 @@ export class ConnectionTracker {
   /** Events of connections that are not known, by token; perhaps the next reading shows them. */
   readonly #unclaimed = new Map<number, ConnectionEvent[]>();
   #unclaimedCount = 0;
+  /** More may have been told than is remembered. */
+  #gap = false;
   /** Events were lost: of every connection something may be missing. */
   #lost = false;
   /** Connections that the last reading did not settle: something is missing that may be there, or it had no say. */
@@ -97,9 +99,14 @@ export class ConnectionTracker {
     });
   }
 
-  /** Begins to tell changes, first of all the connections that there are. Resolves when all of these were told. */
-  async takeOver(): Promise<void> {
+  /**
+   * Begins to tell changes, first of all the connections that there are. Resolves when all of these were told.
+   *
+   * @param withoutGap whether the tracker that left what is remembered was at work when this one was made
+   */
+  async takeOver(withoutGap = false): Promise<void> {
     if (this.#closed) return;
+    this.#gap ||= !withoutGap;
     this.#memory.load();
     const early = this.#early ?? [];
     this.#early = undefined;
@@ -155,6 +162,7 @@ export class ConnectionTracker {
 
   #lose(): void {
     this.#lost = true;
+    this.#gap = true;
     this.table.doubtAnnouncements();
     this.#readIn(0);
   }
@@ -240,7 +248,7 @@ export class ConnectionTracker {
       const { token } = connection;
       if (isPassedOver(token)) continue;
       const isNew = this.table.get(token) === undefined;
-      if (this.table.reconcile(connection, () => this.#memory.factsOf(connection))) unsettled.add(token);
+      if (this.table.reconcile(connection, () => this.#factsOf(connection))) unsettled.add(token);
       if (!isNew) continue;
       // At once: those that come from now on are applied as they come.
       for (const event of this.#claim(token)) {
@@ -255,6 +263,11 @@ export class ConnectionTracker {
       if (this.table.miss(connection)) unsettled.add(token);
     }
     return unsettled;
+  }
+
+  #factsOf(connection: FoundConnection): Facts | undefined {
+    const facts = this.#memory.factsOf(connection);
+    return facts && { ...facts, announcedIsComplete: facts.announcedIsComplete && !this.#gap };
   }
 
   /** Lets the event loop turn now and then: what is told of each may take its time. */

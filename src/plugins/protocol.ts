@@ -26,8 +26,8 @@ export interface WorkerInput {
 }
 
 export type ToWorker =
-  /** Goes to work: nobody else does any more. */
-  { readonly kind: "takeOver" } | { readonly kind: "stop" };
+  /** Goes to work: nobody else does any more; `withoutGap`: but somebody did until now. */
+  { readonly kind: "takeOver"; readonly withoutGap: boolean } | { readonly kind: "stop" };
 
 export type FromWorker =
   | { readonly kind: "log"; readonly level: Level; readonly message: string; readonly fields: Fields }

@@ -55,9 +55,9 @@ export class PathManagerRuntime {
   }
 
   /** Lets the path managers begin; resolves when they know of all connections that there are. */
-  async takeOver(): Promise<void> {
+  async takeOver(withoutGap = false): Promise<void> {
     await this.host.start();
-    await this.#tracker.takeOver();
+    await this.#tracker.takeOver(withoutGap);
   }
 
   close(): void {

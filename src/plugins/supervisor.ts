@@ -74,9 +74,10 @@ export class PluginSupervisor {
     this.#input = input;
     this.#failures = 0;
     clearTimeout(this.#replacement);
+    const withoutGap = last.isAlive;
     await last.stop();
     this.#welcome(prepared);
-    await next.takeOver();
+    await next.takeOver(withoutGap);
   }
 
   async stop(): Promise<void> {

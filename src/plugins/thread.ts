@@ -51,7 +51,7 @@ export async function runPluginThread(
   const thread = await PluginThread.open({ input, plugins, log, post, watch: watchIn(pulse, plugins) });
   port.on("message", async (message: ToWorker) => {
     if (message.kind === "takeOver") {
-      await thread.takeOver();
+      await thread.takeOver(message.withoutGap);
       post({ kind: "running" });
     } else {
       thread.close();
@@ -119,8 +119,8 @@ class PluginThread {
     return this.#runtime.host.charge;
   }
 
-  takeOver(): Promise<void> {
-    return this.#runtime.takeOver();
+  takeOver(withoutGap: boolean): Promise<void> {
+    return this.#runtime.takeOver(withoutGap);
   }
 
   networkChanged(): void {

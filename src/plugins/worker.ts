@@ -108,9 +108,9 @@ export class PluginWorker {
   }
 
   /** Lets it go to work; resolves when it has told its path managers all that there is, takes too long, or has ended. */
-  async takeOver(): Promise<void> {
+  async takeOver(withoutGap = false): Promise<void> {
     const running = this.#next("running");
-    this.#post({ kind: "takeOver" });
+    this.#post({ kind: "takeOver", withoutGap });
     await Promise.race([running, this.#exited, after(TAKE_OVER_DEADLINE)]);
   }
 

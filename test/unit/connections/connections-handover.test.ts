@@ -59,11 +59,21 @@ describe("a tracker that takes over", () => {
   it("knows what the one before has left, and what happened to that since", async (t) => {
     const { world, next, told } = await left(t);
     world.events.emit(announced(4, "10.1.0.3"), removed(3));
-    await next.takeOver();
+    await next.takeOver(true);
     assert.deepEqual(told, [...known, "newAddress 1: 4 10.1.0.3:80", "addressRemoved 1: 3 10.1.0.2:80"]);
     const connection = next.table.get(1);
     assert.deepEqual([connection?.denyJoinId0, connection?.announcedIsComplete], [true, true]);
     assert.equal(world.events.size, 1);
+  });
+
+  it("does not take for all what may not be: after a gap, or where events of that time were lost", async (t) => {
+    for (const isOverrun of [true, false]) {
+      const { world, next, told } = await left(t);
+      if (isOverrun) world.events.overrun();
+      await next.takeOver(isOverrun);
+      assert.deepEqual(told, known);
+      assert.equal(next.table.get(1)?.announcedIsComplete, false);
+    }
   });
 
   it("misses nothing, whenever the one before ends", async (t) => {
@@ -102,7 +112,7 @@ describe("a tracker that takes over", () => {
     const { text } = world;
     world.sockets.onDump = () => Promise.reject(new Error("no list"));
     let isOver = false;
-    const over = next.takeOver().then(() => {
+    const over = next.takeOver(true).then(() => {
       isOver = true;
     });
     await next.settled();
