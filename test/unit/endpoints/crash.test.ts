@@ -92,10 +92,11 @@ class MortalKernel implements EndpointKernel {
 
   async #live(command: () => Promise<void>): Promise<void> {
     const number = this.#commands++;
-    if (number < this.#deadly) return command();
-    if (number === this.#deadly && this.#carriedOut) await command().catch(() => undefined);
-    this.#die();
-    return new Promise<never>(() => undefined);
+    if (number < this.#deadly) await command();
+    else if (number === this.#deadly && this.#carriedOut) await command().catch(() => undefined);
+    if (number >= this.#deadly) this.#die();
+    // The dead hear no answer, not even to what they asked before.
+    if (this.#commands > this.#deadly) await new Promise<never>(() => undefined);
   }
 }
 
