@@ -8,6 +8,7 @@ import type { Context } from "./context.ts";
 import { UsageError } from "./exit.ts";
 import { usages } from "./grammar.ts";
 import type { PolicyOptions } from "./policy-options.ts";
+import type { ReplayCommandOptions } from "./replay.ts";
 import type { CreateOptions, SubflowCommand } from "./subflow.ts";
 
 /** What the commands do. `words` are those that follow the command. */
@@ -24,6 +25,8 @@ export type Commands = {
   announce(words: readonly string[], context: Context): Promise<void>;
   withdraw(words: readonly string[], context: Context): Promise<void>;
   listen(words: readonly string[], context: Context): Promise<void>;
+  record(words: readonly string[], context: Context): Promise<void>;
+  replay(words: readonly string[], options: ReplayCommandOptions, context: Context): Promise<void>;
   monitor(words: readonly string[], context: Context): Promise<void>;
   explain(words: readonly string[], options: PolicyOptions, context: Context): Promise<void>;
   adopt(words: readonly string[], options: AdoptOptions, context: Context): Promise<void>;
@@ -33,7 +36,7 @@ type GlobalOptions = { json?: boolean; pretty?: boolean; timestamp?: boolean; ne
 
 type Surroundings = {
   readonly commands: Commands;
-  readonly output: Pick<Context, "write" | "warn">;
+  readonly output: Pick<Context, "write" | "drain" | "warn">;
   /** Goes on in another network namespace: does not come back if this process is not in it. */
   enterNetworkNamespace(namespace: string): void;
 };
@@ -142,6 +145,13 @@ function buildProgram({ commands, output, enterNetworkNamespace }: Surroundings)
       commands[name](words, context()),
     );
 
+  leaf(program, "record", "FILE", descriptions.record).action((words: string[]) =>
+    commands.record(words, context()),
+  );
+  replayOptions(leaf(program, "replay", "FILE --plugin { NAME | PATH }", descriptions.replay)).action(
+    (words: string[], options: ReplayCommandOptions) => commands.replay(words, options, context()),
+  );
+
   program.argument("[words...]").action((words: string[]) => {
     throw unknownCommand(program, words[0]);
   });
@@ -174,6 +184,8 @@ const descriptions = {
   announce: "tell the peer of an address of this host, and listen there until a signal if told to",
   withdraw: "take an address back; its subflows are closed",
   listen: "listen for subflows until a signal",
+  record: "write what a path manager on this host would hear, until a signal; - is standard output",
+  replay: "run a path manager in what was recorded, and print what it does",
   limits: { set: "set limits; what is not named stays", show: "print the limits" },
 } as const;
 
@@ -221,6 +233,19 @@ function createOptions(command: Command): Command {
   return command
     .option("--deadline <seconds>", "how long the peer may take to answer; 10 if not given")
     .option("--no-wait", "do not wait for the peer");
+}
+
+function replayOptions(command: Command): Command {
+  return command
+    .option("--plugin <name|path>", "a path manager that is built in, or a module's file")
+    .option("--option <key=value>", "an option of the path manager; may be given several times", collect)
+    .option("--speed <n>", "n times as fast as it was; as fast as it goes if not given")
+    .option("--config <file>", "mptcpd's configuration, for its [core] and [path] sections")
+    .option("--debug", "print what the path manager logs for debugging, too");
+}
+
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
 }
 
 function policyOptions(command: Command): Command {

@@ -34,7 +34,7 @@ export async function loadPlugins(request: LoadRequest): Promise<LoadResult> {
   const warnings: string[] = [];
   for (const source of sources) {
     try {
-      const definition = await definitionOf(source, request);
+      const definition = await loadDefinition(source, request.builtIn);
       const { name } = definition;
       if (plugins.some((other) => other.definition.name === name))
         throw new Error(`another plugin has the name ${name} already`);
@@ -59,7 +59,11 @@ export async function loadPlugins(request: LoadRequest): Promise<LoadResult> {
 
 let hooked = false;
 
-async function definitionOf(source: PluginSource, { builtIn }: LoadRequest): Promise<PathManagerDefinition> {
+/** Loads one path manager into this thread. */
+export async function loadDefinition(
+  source: PluginSource,
+  builtIn: ReadonlyMap<string, PathManagerDefinition>,
+): Promise<PathManagerDefinition> {
   if (source.kind === "exec") return execPathManager(source.name, source.command);
   if (source.kind === "built-in") {
     const definition = builtIn.get(source.name);
@@ -86,11 +90,13 @@ function hookModules(): void {
   hooked = true;
   if (hasSyncHooks(module)) module.registerHooks({ resolve: hooks.resolve, load: hooks.load });
   else {
-    const bundled = join(import.meta.dirname, "plugin-hooks.js");
-    const file = existsSync(bundled) ? bundled : join(import.meta.dirname, "module-hooks.js");
+    const file = hookFiles.find((file) => existsSync(file)) ?? join(import.meta.dirname, "module-hooks.js");
     module.register(pathToFileURL(file));
   }
 }
+
+/** Beside this file, or one up (bundled programs, which share their parts), or where the tests' build has it. */
+const hookFiles = ["plugin-hooks.js", "../plugin-hooks.js"].map((file) => join(import.meta.dirname, file));
 
 type SyncHooks = { registerHooks(hooks: object): unknown };
 
