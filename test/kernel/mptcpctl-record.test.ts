@@ -6,6 +6,7 @@ import { describe, it } from "node:test";
 import { tokenText } from "../../src/connections/connection.ts";
 import { type Recording, readRecording } from "../../src/simulation/recording.ts";
 import { managedConnection, shownConnections } from "../lab/connections.ts";
+import { startDaemon } from "../lab/daemon.ts";
 import type { Host } from "../lab/host.ts";
 import { type Closer, Lab } from "../lab/lab.ts";
 import { waitForCarrierLoss } from "../lab/link.ts";
@@ -255,6 +256,46 @@ describe("mptcpctl record", { skip: requires() }, () => {
       /^mptcpctl: cannot watch events: operation not permitted \(EPERM\); it takes CAP_NET_ADMIN .+\n$/,
     );
     assert.equal(readFileSync(file, "utf8"), "what was there");
+  });
+});
+
+describe("a recording of a path manager at work", { skip: requires() }, () => {
+  it("has the same path manager give the commands again that it gave, and no others", async (t) => {
+    const lab = await Lab.create(t);
+    const { client, server } = await twoPaths(lab);
+    await server.sysctl("net.mptcp.pm_type", 1);
+    const file = lab.freshPath("recording");
+    const config = "[core]\npath-manager=fullmesh\nload-plugins=fullmesh\n";
+    const daemon = startDaemon(lab, client, { config });
+    await waitFor("fullmesh to be in charge", async () => (await client.sysctl("net.mptcp.pm_type")) === "1");
+    const recorder = await record(client, file);
+    const traffic = await startTraffic({ from: client, to: server, address: "10.0.1.1", rate: 100_000 });
+    const subflows = (count: number) =>
+      waitFor("its subflows", async () => (await shownConnections(client))[0]?.subflows ?? [], {
+        until: (found) => found.filter(({ state }) => state === "established").length === count,
+      });
+    await subflows(2);
+    const [{ token = "" } = {}] = await shownConnections(server);
+    const holder = server.spawn(program, ["announce", "token", token, "10.0.2.1", "listen"]);
+    const made = (await subflows(4)).filter(({ initial }) => !initial);
+    await traffic.finish();
+    await holder.exited;
+    await waitFor("the end", () => readFileSync(file, "utf8").includes('"event":"closed"'));
+    await recorder.stop();
+    assert.equal(daemon.exit, undefined, daemon.output);
+
+    const lines = (await ctl(client, `replay ${file} --plugin fullmesh`)).trimEnd().split("\n");
+    const target = (address: string) => `${address} port ${traffic.port}`;
+    assert.deepEqual(
+      lines.map((line) => line.replace(/^.* token [\da-f]+ /, "")).sort(),
+      made
+        .map(
+          ({ local, localId, remote, interface: dev }) =>
+            `${local.address} id ${localId} dev ${dev} to ${target(remote.address)}`,
+        )
+        .sort(),
+    );
+    assert.equal(made.length, 3);
   });
 });
 
