@@ -222,6 +222,65 @@ describe("a replay", () => {
     );
   });
 
+  it("takes for the answer only what is yet to come, and what nobody else was answered with", async () => {
+    const asksAgain = (pm: PathManager, say: (text: string) => void): Handlers => ({
+      connectionEstablished: (connection) => {
+        for (const [start, deadline] of [
+          [250, 50],
+          [400, 5000],
+        ] as const)
+          pm.after(start, () =>
+            pm.createSubflow(connection, { from: "10.0.2.2", deadline }).then(
+              ({ local }) => say(`created, port ${local.port}`),
+              (error) => say(`failed: ${error.code}`),
+            ),
+          );
+      },
+    });
+    const items = [
+      networkAt(0),
+      opened(0),
+      subflow(100, "subflowEstablished"),
+      subflow(200, "subflowClosed"),
+      subflow(900, "subflowEstablished", { localPort: 5002 }),
+      closed(2000),
+    ];
+    assert.deepEqual((await run(items, asksAgain)).lines, [
+      `250 ${create}`,
+      "300 subflow destroy token 00000ebe 10.0.2.2 port 5002 to 10.0.9.9 port 443",
+      "300 failed: ETIMEDOUT",
+      `400 ${create}`,
+      "420 created, port 61000",
+    ]);
+  });
+
+  it("bears a recording that gives an address several ids", async () => {
+    const early = [
+      subflow(10, "subflowEstablished", { localPort: 1 }),
+      subflow(20, "subflowClosed", { localPort: 1 }),
+    ];
+    const late = subflow(900, "subflowEstablished", { localId: 2 });
+    const { lines } = await run([networkAt(0), opened(0), ...early, opened(50), late], (pm, say) => ({
+      ...asks(pm, say),
+      connectionEstablished: (connection) =>
+        void pm.after(50, () => asks(pm, say).connectionEstablished?.(connection)),
+    }));
+    assert.deepEqual(lines.slice(2), [
+      `50 ${create}`,
+      ...["70 new subflow 10.0.2.2 61000", "70 created, port 61000", "900 new subflow 10.0.2.2 5000"],
+    ]);
+    const ids = [
+      subflow(20_000, "subflowEstablished", { localAddress: "10.0.3.2", localId: 1 }),
+      subflow(20_001, "subflowEstablished", { localId: 2 }),
+      subflow(20_002, "subflowEstablished", { localId: 3, localPort: 1 }),
+    ];
+    assert.deepEqual((await run([networkAt(0), opened(0), ...ids], asks)).lines.slice(0, 4), [
+      `0 ${create} # did not match address and id (EINVAL)`,
+      `0 ${create.replace("id 1", "id 2")}`,
+      ...["20 new subflow 10.0.2.2 61000", "20 created, port 61000"],
+    ]);
+  });
+
   it("lets no packet leave by a link that had no carrier, nor from an address that was not there", async () => {
     const cut = networkAt(0, (network) => network.setCarrier("eth2", false));
     const items = [cut, opened(50), closed(9000)];
@@ -323,6 +382,22 @@ describe("a replay", () => {
     ];
     const { lines: last } = await run([...gone, { at: 9000, end: true }], asks);
     assert.match(last.at(-1) ?? "", /^1\d\d\d closed$/);
+  });
+
+  it("keeps what the path manager has made of a subflow, where sockets are read again", async () => {
+    const lists = [{ at: 1000, overrun: true } as const, listed(1000, [first, second])];
+    const items = [networkAt(0), listed(0, [first, second]), ...lists, { at: 2000, end: true } as const];
+    const { lines } = await run(items, (pm, say) => ({
+      newSubflow: (connection, one) => pm.setBackup(connection, one, true),
+      subflowPriority: (_, { localBackup }) => say(`backup by us: ${localBackup}`),
+    }));
+    const ends = "10.0.2.2 port 5000 to 10.0.9.9 port 443";
+    assert.deepEqual(lines, [`0 subflow change token 00000ebe ${ends} backup`]);
+  });
+
+  it("lets answers come though the recording has ended", async () => {
+    const { lines } = await run([networkAt(0), opened(50)], asks);
+    assert.equal(lines.at(-1), "70 created, port 61000");
   });
 
   it("knows connections of dual-stack sockets by their IPv4 addresses", async () => {
