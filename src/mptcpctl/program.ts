@@ -1,6 +1,5 @@
 /** The tree of commands: what there is to say, and its help. */
 import { Command, CommanderError } from "commander";
-import { defaultConfigFile } from "../config/config.ts";
 import { version } from "../version.ts";
 import type { AdoptOptions } from "./adopt.ts";
 import { connectionUsages } from "./connection-grammar.ts";
@@ -8,6 +7,7 @@ import type { Context } from "./context.ts";
 import { UsageError } from "./exit.ts";
 import { usages } from "./grammar.ts";
 import type { PolicyOptions } from "./policy-options.ts";
+import { createOptions, policyOptions, replayOptions } from "./program-options.ts";
 import type { ReplayCommandOptions } from "./replay.ts";
 import type { CreateOptions, SubflowCommand } from "./subflow.ts";
 
@@ -123,6 +123,16 @@ function buildProgram({ commands, output, enterNetworkNamespace }: Surroundings)
     .option("--all", "every endpoint that is not mptcpd's yet")
     .action((words: string[], options: AdoptOptions) => commands.adopt(words, options, context()));
 
+  connectionCommands(program, commands, context);
+  recordingCommands(program, commands, context);
+
+  program.argument("[words...]").action((words: string[]) => {
+    throw unknownCommand(program, words[0]);
+  });
+  return program;
+}
+
+function connectionCommands(program: Command, commands: Commands, context: () => Context): void {
   leaf(
     program,
     "connections",
@@ -144,18 +154,15 @@ function buildProgram({ commands, output, enterNetworkNamespace }: Surroundings)
     leaf(program, name, connectionUsages[name], descriptions[name]).action((words: string[]) =>
       commands[name](words, context()),
     );
+}
 
+function recordingCommands(program: Command, commands: Commands, context: () => Context): void {
   leaf(program, "record", "FILE", descriptions.record).action((words: string[]) =>
     commands.record(words, context()),
   );
   replayOptions(leaf(program, "replay", "FILE --plugin { NAME | PATH }", descriptions.replay)).action(
     (words: string[], options: ReplayCommandOptions) => commands.replay(words, options, context()),
   );
-
-  program.argument("[words...]").action((words: string[]) => {
-    throw unknownCommand(program, words[0]);
-  });
-  return program;
 }
 
 /** Usages say it all: no aliases, no `[options] [words...]`. */
@@ -227,34 +234,6 @@ function abbreviations(name: string, parent: Command): string[] {
   const taken = new Set(parent.commands.flatMap((other) => [other.name(), ...other.aliases()]));
   const prefixes = Array.from(name, (_, index) => name.slice(0, index)).slice(1);
   return prefixes.filter((prefix) => !taken.has(prefix));
-}
-
-function createOptions(command: Command): Command {
-  return command
-    .option("--deadline <seconds>", "how long the peer may take to answer; 10 if not given")
-    .option("--no-wait", "do not wait for the peer");
-}
-
-function replayOptions(command: Command): Command {
-  return command
-    .option("--plugin <name|path>", "a path manager that is built in, or a module's file")
-    .option("--option <key=value>", "an option of the path manager; may be given several times", collect)
-    .option("--speed <n>", "n times as fast as it was; as fast as it goes if not given")
-    .option("--config <file>", "mptcpd's configuration, for its [core] and [path] sections")
-    .option("--debug", "print what the path manager logs for debugging, too");
-}
-
-function collect(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
-}
-
-function policyOptions(command: Command): Command {
-  return command
-    .option("--config <file>", `mptcpd's configuration, if not ${defaultConfigFile}`)
-    .option(
-      "--runtime-dir <directory>",
-      "mptcpd's runtime directory, if not $RUNTIME_DIRECTORY or /run/mptcpd",
-    );
 }
 
 function unknownCommand(parent: Command, word: string | undefined): UsageError {
