@@ -43,6 +43,9 @@ const programs = readdirSync(join(root, "src")).filter((name) =>
   existsSync(join(root, "src", name, "main.ts")),
 );
 
+// Programs that run path managers themselves.
+const sharing = ["mptcpctl"];
+
 for (const native of natives) {
   buildNative(native, join(root, "dist", native.output), native.plainFlags ?? []);
   if (options.asan) buildNative(native, join(root, "dist/asan", native.output), asanFlags);
@@ -83,10 +86,11 @@ function headersOfNode() {
 }
 
 function bundlePrograms() {
-  bundle({ entryPoints: Object.fromEntries(programs.map((name) => [name, `src/${name}/main.ts`])) });
+  const alone = programs.filter((name) => !sharing.includes(name));
+  bundle({ entryPoints: Object.fromEntries(alone.map((name) => [name, `src/${name}/main.ts`])) });
 }
 
-// The thread and what its plugins import have one copy of everything, so that they speak of the same classes.
+// Who runs plugins and what these import have one copy of everything, so that they speak of the same classes.
 function bundleLibrary() {
   rmSync(join(root, "dist/lib"), { recursive: true, force: true });
   const library = readdirSync(join(root, "src/library")).map((name) => name.replace(/\.ts$/, ""));
@@ -94,6 +98,7 @@ function bundleLibrary() {
     entryPoints: {
       "plugin-thread": "src/mptcpd/plugin-thread.ts",
       "plugin-hooks": "src/plugins/module-hooks.ts",
+      ...Object.fromEntries(sharing.map((name) => [name, `src/${name}/main.ts`])),
       ...Object.fromEntries(library.map((name) => [`lib/${name}`, `src/library/${name}.ts`])),
     },
     splitting: true,

@@ -12,6 +12,7 @@ export {
 export { dumpRoutes, lookupRoute, type Route } from "../kernel/routes.ts";
 export { openRtnetlink } from "../kernel/rtnetlink.ts";
 export {
+  type CarryingSocket,
   type MptcpConnection,
   type MptcpListener,
   type MptcpSubflow,

@@ -9,9 +9,9 @@ import { type ConnectionMemory, ConnectionTracker } from "../connections/tracker
 import { systemClock } from "../endpoints/clock.ts";
 import type { MptcpPm } from "../kernel/mptcp-pm.ts";
 import { Sockets } from "../kernel/sockets.ts";
-import { createLogger } from "../log/log.ts";
 import { type Context, withPathManager } from "./context.ts";
 import { watchEvents } from "./events.ts";
+import { warningLogger } from "./log.ts";
 
 export type ConnectionDesk = {
   readonly pm: MptcpPm;
@@ -34,7 +34,7 @@ export function withConnection<T>(
     let tracker: ConnectionTracker | undefined;
     try {
       tracker = new ConnectionTracker({
-        ...{ sockets, clock: systemClock, remember: () => nothing, log: loggerOf(context) },
+        ...{ sockets, clock: systemClock, remember: () => nothing, log: warningLogger(context) },
         events: { events: (handlers) => watchEvents(pm, handlers) },
         onChange: (change) => {
           for (const listener of listeners) listener(change);
@@ -78,10 +78,3 @@ const nothing: ConnectionMemory = {
   record: () => undefined,
   flush: () => undefined,
 };
-
-function loggerOf({ warn }: Context) {
-  const write = ({ level, message }: { readonly level: string; readonly message: string }): void => {
-    if (level === "warning" || level === "error") warn(message);
-  };
-  return createLogger({ sink: { write, close: () => undefined }, debug: false });
-}

@@ -9,13 +9,18 @@ export type Context = {
   readonly timestamp: boolean;
   /** To standard output, at once. */
   write(text: string): void;
+  /** Resolves when somebody has taken what was written; undefined where nothing waits. */
+  drain(): Promise<void> | undefined;
   /** A line to standard error. */
   warn(message: string): void;
 };
 
 /** Talks to the kernel's path manager, and hangs up afterwards. */
-export async function withPathManager<T>(use: (pm: MptcpPm) => Promise<T>): Promise<T> {
-  const pm = await openPathManager();
+export async function withPathManager<T>(
+  use: (pm: MptcpPm) => Promise<T>,
+  options: PathManagerOptions = {},
+): Promise<T> {
+  const pm = await openPathManager(options);
   try {
     return await use(pm);
   } finally {
@@ -23,9 +28,11 @@ export async function withPathManager<T>(use: (pm: MptcpPm) => Promise<T>): Prom
   }
 }
 
-async function openPathManager(): Promise<MptcpPm> {
+type PathManagerOptions = NonNullable<Parameters<typeof MptcpPm.open>[0]>;
+
+async function openPathManager(options: PathManagerOptions): Promise<MptcpPm> {
   try {
-    return await MptcpPm.open();
+    return await MptcpPm.open(options);
   } catch (error) {
     if (!(error instanceof FamilyNotFoundError)) throw error;
     throw new CommandError(

@@ -1,7 +1,7 @@
 import { CommandError, codeOf, internalError, oneLine } from "../cli/command-error.ts";
 import { ConfigError } from "../config/error.ts";
 
-export { CommandError } from "../cli/command-error.ts";
+export { CommandError, codeOf } from "../cli/command-error.ts";
 
 /** How the program ends: every exit code and every line about a failure comes from here. */
 

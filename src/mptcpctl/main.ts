@@ -7,10 +7,11 @@ import { runExplain } from "./explain.ts";
 import { runLimits } from "./limits.ts";
 import { runMonitor } from "./monitor.ts";
 import { enterNetworkNamespace } from "./netns.ts";
-import { runProgram } from "./program.ts";
+import { type Commands, runProgram } from "./program.ts";
+import { runRecord } from "./record.ts";
 import { runSubflow } from "./subflow.ts";
 
-const commands = {
+const commands: Commands = {
   endpoint: runEndpoint,
   limits: runLimits,
   connections: runConnections,
@@ -21,10 +22,17 @@ const commands = {
   monitor: runMonitor,
   explain: runExplain,
   adopt: runAdopt,
+  record: runRecord,
+  // Most of what path managers are made of is of no use to the other commands.
+  replay: async (...words) => (await import("./replay.ts")).runReplay(...words),
 };
 
 const output = {
   write: (text: string) => void process.stdout.write(text),
+  drain: () =>
+    process.stdout.writableNeedDrain
+      ? new Promise<void>((resolve) => process.stdout.once("drain", resolve))
+      : undefined,
   warn: (message: string) => void process.stderr.write(`mptcpctl: ${message}\n`),
 };
 

@@ -1,6 +1,5 @@
 /** The tree of commands: what there is to say, and its help. */
 import { Command, CommanderError } from "commander";
-import { defaultConfigFile } from "../config/config.ts";
 import { version } from "../version.ts";
 import type { AdoptOptions } from "./adopt.ts";
 import { connectionUsages } from "./connection-grammar.ts";
@@ -8,6 +7,8 @@ import type { Context } from "./context.ts";
 import { UsageError } from "./exit.ts";
 import { usages } from "./grammar.ts";
 import type { PolicyOptions } from "./policy-options.ts";
+import { createOptions, policyOptions, replayOptions } from "./program-options.ts";
+import type { ReplayCommandOptions } from "./replay.ts";
 import type { CreateOptions, SubflowCommand } from "./subflow.ts";
 
 /** What the commands do. `words` are those that follow the command. */
@@ -24,6 +25,8 @@ export type Commands = {
   announce(words: readonly string[], context: Context): Promise<void>;
   withdraw(words: readonly string[], context: Context): Promise<void>;
   listen(words: readonly string[], context: Context): Promise<void>;
+  record(words: readonly string[], context: Context): Promise<void>;
+  replay(words: readonly string[], options: ReplayCommandOptions, context: Context): Promise<void>;
   monitor(words: readonly string[], context: Context): Promise<void>;
   explain(words: readonly string[], options: PolicyOptions, context: Context): Promise<void>;
   adopt(words: readonly string[], options: AdoptOptions, context: Context): Promise<void>;
@@ -33,7 +36,7 @@ type GlobalOptions = { json?: boolean; pretty?: boolean; timestamp?: boolean; ne
 
 type Surroundings = {
   readonly commands: Commands;
-  readonly output: Pick<Context, "write" | "warn">;
+  readonly output: Pick<Context, "write" | "drain" | "warn">;
   /** Goes on in another network namespace: does not come back if this process is not in it. */
   enterNetworkNamespace(namespace: string): void;
 };
@@ -120,6 +123,16 @@ function buildProgram({ commands, output, enterNetworkNamespace }: Surroundings)
     .option("--all", "every endpoint that is not mptcpd's yet")
     .action((words: string[], options: AdoptOptions) => commands.adopt(words, options, context()));
 
+  connectionCommands(program, commands, context);
+  recordingCommands(program, commands, context);
+
+  program.argument("[words...]").action((words: string[]) => {
+    throw unknownCommand(program, words[0]);
+  });
+  return program;
+}
+
+function connectionCommands(program: Command, commands: Commands, context: () => Context): void {
   leaf(
     program,
     "connections",
@@ -141,11 +154,15 @@ function buildProgram({ commands, output, enterNetworkNamespace }: Surroundings)
     leaf(program, name, connectionUsages[name], descriptions[name]).action((words: string[]) =>
       commands[name](words, context()),
     );
+}
 
-  program.argument("[words...]").action((words: string[]) => {
-    throw unknownCommand(program, words[0]);
-  });
-  return program;
+function recordingCommands(program: Command, commands: Commands, context: () => Context): void {
+  leaf(program, "record", "FILE", descriptions.record).action((words: string[]) =>
+    commands.record(words, context()),
+  );
+  replayOptions(leaf(program, "replay", "FILE --plugin { NAME | PATH }", descriptions.replay)).action(
+    (words: string[], options: ReplayCommandOptions) => commands.replay(words, options, context()),
+  );
 }
 
 /** Usages say it all: no aliases, no `[options] [words...]`. */
@@ -174,6 +191,8 @@ const descriptions = {
   announce: "tell the peer of an address of this host, and listen there until a signal if told to",
   withdraw: "take an address back; its subflows are closed",
   listen: "listen for subflows until a signal",
+  record: "write what a path manager on this host would hear, until a signal; - is standard output",
+  replay: "run a path manager in what was recorded, and print what it does",
   limits: { set: "set limits; what is not named stays", show: "print the limits" },
 } as const;
 
@@ -215,21 +234,6 @@ function abbreviations(name: string, parent: Command): string[] {
   const taken = new Set(parent.commands.flatMap((other) => [other.name(), ...other.aliases()]));
   const prefixes = Array.from(name, (_, index) => name.slice(0, index)).slice(1);
   return prefixes.filter((prefix) => !taken.has(prefix));
-}
-
-function createOptions(command: Command): Command {
-  return command
-    .option("--deadline <seconds>", "how long the peer may take to answer; 10 if not given")
-    .option("--no-wait", "do not wait for the peer");
-}
-
-function policyOptions(command: Command): Command {
-  return command
-    .option("--config <file>", `mptcpd's configuration, if not ${defaultConfigFile}`)
-    .option(
-      "--runtime-dir <directory>",
-      "mptcpd's runtime directory, if not $RUNTIME_DIRECTORY or /run/mptcpd",
-    );
 }
 
 function unknownCommand(parent: Command, word: string | undefined): UsageError {

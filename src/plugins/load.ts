@@ -34,7 +34,7 @@ export async function loadPlugins(request: LoadRequest): Promise<LoadResult> {
   const warnings: string[] = [];
   for (const source of sources) {
     try {
-      const definition = await definitionOf(source, request);
+      const definition = await loadDefinition(source, request.builtIn);
       const { name } = definition;
       if (plugins.some((other) => other.definition.name === name))
         throw new Error(`another plugin has the name ${name} already`);
@@ -57,7 +57,11 @@ export async function loadPlugins(request: LoadRequest): Promise<LoadResult> {
   return { plugins, errors, warnings };
 }
 
-async function definitionOf(source: PluginSource, { builtIn }: LoadRequest): Promise<PathManagerDefinition> {
+/** Loads one path manager into this thread. */
+export async function loadDefinition(
+  source: PluginSource,
+  builtIn: ReadonlyMap<string, PathManagerDefinition>,
+): Promise<PathManagerDefinition> {
   if (source.kind === "exec") return execPathManager(source.name, source.command);
   if (source.kind === "built-in") {
     const definition = builtIn.get(source.name);
@@ -84,9 +88,14 @@ let hooked = false;
 function hookModules(): void {
   if (hooked) return;
   hooked = true;
-  const bundled = join(import.meta.dirname, "plugin-hooks.js");
-  registerHooks(hooks, existsSync(bundled) ? bundled : join(import.meta.dirname, "module-hooks.js"));
+  registerHooks(
+    hooks,
+    hookFiles.find((file) => existsSync(file)) ?? join(import.meta.dirname, "module-hooks.js"),
+  );
 }
+
+/** Beside this file, or one up (bundled programs, which share their parts); else where the tests' build has it. */
+const hookFiles = ["plugin-hooks.js", "../plugin-hooks.js"].map((file) => join(import.meta.dirname, file));
 
 function told(error: unknown): string {
   return oneLine(messageOf(error));

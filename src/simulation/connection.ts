@@ -11,12 +11,14 @@ export interface SimulatedSubflow {
   remoteId: number;
   readonly ifIndex: number;
   readonly initial: boolean;
+  /** It is IPv4 over a dual-stack socket. */
+  readonly mapped?: boolean;
   established: boolean;
   localBackup: boolean;
   remoteBackup: boolean;
 }
 
-/** A connection as the kernel knows it. Its socket is of the family of its addresses. */
+/** A connection as the kernel knows it. Its socket is of the family of its addresses, unless subflows are mapped. */
 export interface SimulatedConnection {
   readonly token: number;
   readonly local: SocketAddress;
@@ -52,7 +54,7 @@ export function outlineOf(connection: SimulatedConnection): ConnectionOutline {
     subflows: subflows.map((subflow) => ({
       ...{ local: subflow.local, remote: subflow.remote, ifIndex: subflow.ifIndex },
       ...{ localId: subflow.localId, remoteId: subflow.remoteId },
-      socketFamily: ipFamily(subflow.local.address),
+      socketFamily: subflow.mapped ? 6 : ipFamily(subflow.local.address),
       state: subflow.established ? "established" : "syn-sent",
       flags: subflowFlags.of(
         ...(established ? (["fullyEstablished"] as const) : []),

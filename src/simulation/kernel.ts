@@ -14,7 +14,7 @@ import type { ConnectionOutline } from "../kernel/sockets.ts";
 import type { Bits } from "../netlink/bits.ts";
 import type { Subscription } from "../netlink/connection.ts";
 import { errnoOf, KernelError } from "../netlink/errors.ts";
-import { ipFamily } from "../netlink/ip.ts";
+import { ipFamily, unmapped } from "../netlink/ip.ts";
 import { AddressList, type ListedAddress } from "./address-list.ts";
 import type { VirtualClock } from "./clock.ts";
 import { outlineOf, peerIdOf, type SimulatedConnection, type SimulatedSubflow } from "./connection.ts";
@@ -36,17 +36,30 @@ export class SimulatedKernel {
   /** What new connections get. */
   pathManager: "kernel" | "userspace" = "userspace";
   answer: (local: SocketAddress, remote: SocketAddress) => PeerAnswer = () => "accept";
+  /**
+   * The port that a subflow gets of which it is known what will become of it: whoever knows has it told. Undefined: the
+   * peer answers.
+   */
+  foresee: (
+    connection: SimulatedConnection,
+    wanted: { readonly local: LocalAddress; readonly remote: SocketAddress },
+  ) => number | undefined = () => undefined;
+  /** Told of subflows that a command or a refusal has ended. */
+  onEnd: (connection: SimulatedConnection, subflow: SimulatedSubflow) => void = () => undefined;
   readonly #clock: VirtualClock;
-  readonly #network: SimulatedNetwork;
+  readonly #network: Pick<SimulatedNetwork, "stateOf">;
   #listener: EventListener | undefined;
   #losing = false;
   #outstanding = 0;
   #lastToken = 0x10000000;
-  #lastPort = 49151;
+  readonly #firstPort: number;
+  #portsGiven = 0;
 
-  constructor(clock: VirtualClock, network: SimulatedNetwork) {
+  /** @param firstPort local ports are given from here to the last one, again and again */
+  constructor(clock: VirtualClock, network: Pick<SimulatedNetwork, "stateOf">, firstPort = 49152) {
     this.#clock = clock;
     this.#network = network;
+    this.#firstPort = firstPort;
   }
 
   /** As MptcpPm.events. */
@@ -110,7 +123,7 @@ export class SimulatedKernel {
   }
 
   freePort(): number {
-    return ++this.#lastPort;
+    return this.#firstPort + (this.#portsGiven++ % (65536 - this.#firstPort));
   }
 
   /** Tells whoever listens, in the order of the calls. */
@@ -142,14 +155,15 @@ export class SimulatedKernel {
     more: { readonly error?: number; readonly resetReason?: number } = {},
     delay = 0,
   ): void {
-    const { local, remote, localId, remoteId, ifIndex, remoteBackup: backup } = subflow;
-    const ends = { ...endsOf(local, remote), family: familyOf(local.address) };
+    const { local, remote, localId, remoteId, ifIndex, remoteBackup: backup, mapped } = subflow;
+    const ends = { ...endsOf(local, remote), family: mapped ? AF_INET6 : familyOf(local.address) };
     this.tell({ event, token, ...ends, localId, remoteId, ifIndex, backup, ...more }, delay);
   }
 
   /** Ends a subflow, and says why. */
   closeSubflow(connection: SimulatedConnection, subflow: SimulatedSubflow, error?: string): void {
     connection.subflows = connection.subflows.filter((other) => other !== subflow);
+    this.onEnd(connection, subflow);
     const why = error === undefined ? {} : { error: errnoOf(error) };
     this.tellSubflow("subflowClosed", connection, subflow, why);
   }
@@ -191,15 +205,17 @@ export class SimulatedKernel {
         connection.ids.forget(address);
         throw refusal(what, isMissing ? "EADDRNOTAVAIL" : "ENOTCONN", "it cannot connect");
       }
+      const target = { address: remote.address, port: remote.port ?? 0 };
+      const port = this.foresee(connection, { local, remote: target });
       const subflow: SimulatedSubflow = {
-        local: { address, port: this.freePort() },
-        remote: { address: remote.address, port: remote.port ?? 0 },
+        local: { address, port: port ?? this.freePort() },
+        remote: target,
         ...{ localId: id, remoteId: 0, ifIndex, initial: false, established: false },
         localBackup: flags?.has("backup") ?? false,
         remoteBackup: false,
       };
       connection.subflows.push(subflow);
-      this.#schedule(ROUND_TRIP, () => this.#answerJoin(connection, subflow));
+      if (port === undefined) this.#schedule(ROUND_TRIP, () => this.#answerJoin(connection, subflow));
     });
   }
 
@@ -273,7 +289,8 @@ function enter(what: string, { ids }: SimulatedConnection, entry: ListedAddress)
 /** An IPv4 socket has IPv4 subflows only (net/mptcp/pm.c, mptcp_pm_addr_families_match). */
 function familiesMatch(connection: SimulatedConnection, local: LocalAddress, remote: LocalAddress): boolean {
   const family = ipFamily(local.address);
-  if (ipFamily(connection.local.address) === 4 && family === 6) return false;
+  const isMapped = connection.subflows.some(({ mapped }) => mapped);
+  if (ipFamily(connection.local.address) === 4 && !isMapped && family === 6) return false;
   return family === ipFamily(remote.address);
 }
 
@@ -284,9 +301,9 @@ function findSubflow(
 ): SimulatedSubflow | undefined {
   return subflows.find(
     (subflow) =>
-      subflow.local.address === local.address &&
+      subflow.local.address === unmapped(local.address) &&
       subflow.local.port === local.port &&
-      subflow.remote.address === remote.address &&
+      subflow.remote.address === unmapped(remote.address) &&
       subflow.remote.port === remote.port,
   );
 }

@@ -1,16 +1,17 @@
 import { parseConfig } from "../config/load.ts";
 import type { Connection } from "../connections/connection.ts";
-import { createLogger, type Entry } from "../log/log.ts";
+import type { Entry } from "../log/log.ts";
 import type { PathManagerDefinition } from "../plugins/api.ts";
 import { type NetworkView, viewNetwork } from "../plugins/network-view.ts";
 import { readOptions } from "../plugins/options.ts";
-import { PathManagerRuntime } from "../plugins/runtime.ts";
+import type { PathManagerRuntime } from "../plugins/runtime.ts";
 import type { EndpointCommands } from "../plugins/services.ts";
 import { VirtualClock } from "./clock.ts";
 import { type PeerAnswer, ROUND_TRIP, SimulatedKernel } from "./kernel.ts";
 import { SimulatedMemory } from "./memory.ts";
 import { type SimulatedInterface, SimulatedNetwork } from "./network.ts";
 import { SimulatedPeer } from "./peer.ts";
+import { simulatedRuntime } from "./runtime.ts";
 
 export interface SimulationSetting {
   /** The host's interfaces by name: their addresses, or more about them. */
@@ -214,16 +215,11 @@ export class Simulation {
     }));
     const section = { file: "options", line: 0, entries, exec: undefined };
     const options = readOptions(definition, entries.length > 0 ? section : undefined);
-    return new PathManagerRuntime({
-      ...{ kernel: this.#kernel, endpoints: this.#kernel.endpoints, events: this.#kernel },
-      ...{ sockets: this.#kernel, clock: this.#clock },
+    return simulatedRuntime({
+      ...{ kernel: this.#kernel, commands: this.#kernel, endpoints: this.#kernel.endpoints },
+      ...{ clock: this.#clock, plugin: { definition, options }, network: () => this.network },
       remember: (connections) => this.#memory.of(connections),
-      log: createLogger({ sink: { write: (entry) => this.log.push(entry), close() {} }, debug: true }),
-      plugins: [{ definition, options }],
-      inCharge: [],
-      watch: { enter() {}, leave() {} },
-      mostFaults: Number.POSITIVE_INFINITY,
-      network: () => this.network,
+      onLog: (entry) => this.log.push(entry),
       onFault: () => this.#faults++,
       listen: (_, port) => ({ port: port || this.#kernel.freePort(), close() {} }),
     });

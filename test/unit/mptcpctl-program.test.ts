@@ -24,6 +24,8 @@ async function run(line: string): Promise<{ calls: Call[]; output: string; names
     announce: async (words) => void calls.push(["announce", words]),
     withdraw: async (words) => void calls.push(["withdraw", words]),
     listen: async (words) => void calls.push(["listen", words]),
+    record: async (words) => void calls.push(["record", words]),
+    replay: async (words, options) => void calls.push(["replay", words, { ...options }]),
   };
   const argv = line.split(" ").filter((word) => word !== "");
   await runProgram(argv, {
@@ -32,6 +34,7 @@ async function run(line: string): Promise<{ calls: Call[]; output: string; names
       write: (text) => {
         output += text;
       },
+      drain: () => undefined,
       warn: () => assert.fail("nothing to warn of"),
     },
     enterNetworkNamespace: (namespace) => {
@@ -94,6 +97,16 @@ describe("mptcpctl's command line", () => {
     await refuses("subflow", /^subflow: a command is missing; allowed: create, destroy, change$/);
     await refuses("subflow foo", /^subflow: "foo" is not understood; allowed: create, destroy, change$/);
     await refuses("subflow destroy --no-wait", /unknown option '--no-wait'/);
+  });
+
+  it("has commands for recordings", async () => {
+    assert.deepEqual((await run("record -")).calls, [["record", ["-"]]]);
+    assert.deepEqual((await run("rec x")).calls, [["record", ["x"]]]);
+    assert.deepEqual(
+      (await run("replay x --plugin fullmesh --option a=1 --option b=2 --speed 10 --config y")).calls,
+      [["replay", ["x"], { plugin: "fullmesh", option: ["a=1", "b=2"], speed: "10", config: "y" }]],
+    );
+    assert.deepEqual((await run("rep x --debug")).calls, [["replay", ["x"], { debug: true }]]);
   });
 
   it("prints help and version to standard output", async () => {

@@ -1,0 +1,33 @@
+import type { Listen } from "../connections/listeners.ts";
+import type { ConnectionTrackerOptions } from "../connections/tracker.ts";
+import type { Clock } from "../endpoints/clock.ts";
+import { createLogger, type Entry } from "../log/log.ts";
+import type { NetworkView } from "../plugins/network-view.ts";
+import type { LoadedPlugin } from "../plugins/plugin.ts";
+import { PathManagerRuntime, type RuntimeOptions } from "../plugins/runtime.ts";
+import type { SimulatedKernel } from "./kernel.ts";
+
+export interface SimulatedRuntimeOptions {
+  readonly kernel: SimulatedKernel;
+  /** What commands are given to: the kernel, or who stands before it. */
+  readonly commands: RuntimeOptions["kernel"];
+  readonly endpoints: RuntimeOptions["endpoints"];
+  readonly clock: Clock;
+  readonly plugin: LoadedPlugin;
+  readonly network: () => NetworkView;
+  readonly remember: ConnectionTrackerOptions["remember"];
+  readonly listen: Listen;
+  readonly onLog: (entry: Entry) => void;
+  readonly onFault: () => void;
+}
+
+/** One path manager, on a kernel and in a time that are simulated. It is not stopped, however many faults it has. */
+export function simulatedRuntime(options: SimulatedRuntimeOptions): PathManagerRuntime {
+  const { kernel, commands, endpoints, clock, plugin, network, remember, listen, onLog, onFault } = options;
+  return new PathManagerRuntime({
+    ...{ kernel: commands, endpoints, events: kernel, sockets: kernel, clock, network, remember, listen },
+    ...{ plugins: [plugin], inCharge: [], onFault, mostFaults: Number.POSITIVE_INFINITY },
+    log: createLogger({ sink: { write: onLog, close: () => undefined }, debug: true }),
+    watch: { enter: () => undefined, leave: () => undefined },
+  });
+}
