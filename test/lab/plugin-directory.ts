@@ -1,0 +1,40 @@
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Lab } from "./lab.ts";
+
+/** A plugin directory of a lab with these files, and what a configuration says of it. */
+export class PluginDirectory {
+  readonly path: string;
+
+  constructor(lab: Lab, files: Readonly<Record<string, string>> = {}) {
+    this.path = lab.freshPath("plugins");
+    mkdirSync(this.path);
+    // Whatever the umask is.
+    chmodSync(this.path, 0o755);
+    for (const [name, text] of Object.entries(files)) this.write(name, text);
+  }
+
+  /** Writes a file, or another text into it; gives its path. */
+  write(name: string, text: string, mode = 0o644): string {
+    const path = join(this.path, name);
+    writeFileSync(path, text);
+    chmodSync(path, mode);
+    return path;
+  }
+
+  /** A configuration with this directory: lines of [core], and sections after them. */
+  config(core = "", sections = ""): string {
+    return `[core]\nremoval-delay=0\nplugin-dir=${this.path}\n${core}\n${sections}\n`;
+  }
+}
+
+/** The text of a module whose path manager has this name and these handlers, or whatever else `setup` is made of. */
+export function plugin(name: string, handlers: string, more = ""): string {
+  return `import { definePathManager } from "mptcpd";
+export default definePathManager({
+  name: ${JSON.stringify(name)},
+  ${more}
+  setup: (pm) => ({ ${handlers} }),
+});
+`;
+}
