@@ -5,10 +5,11 @@
 import { once } from "node:events";
 import { Server, Socket } from "node:net";
 import { createInterface } from "node:readline";
-import { MptcpPm } from "../../src/kernel/mptcp-pm.ts";
+import { endpointFlags, MptcpPm } from "../../src/kernel/mptcp-pm.ts";
 import { type ConnectionOutline, Sockets } from "../../src/kernel/sockets.ts";
 import { mptcpConnect, mptcpListen } from "../../src/kernel/streams.ts";
-import type { ConnectRequest, KernelConnection, ListenRequest, OpenSocket } from "./peer.ts";
+import { unmapped } from "../../src/netlink/ip.ts";
+import type { ConnectRequest, JoinRequest, KernelConnection, ListenRequest, OpenSocket } from "./peer.ts";
 
 /** Connections that are opened at a time. */
 const AT_A_TIME = 50;
@@ -34,9 +35,19 @@ const methods: Readonly<Record<string, (argument: never) => unknown>> = {
   stopListening: (port: number) => void servers.get(port)?.close(),
   accepted: () => accepted.size,
   connections: async (): Promise<KernelConnection[]> => (await sockets.dumpOutlines()).map(plain),
+  /** Joins by itself, as a path manager would, where the userspace one is selected. */
+  join: ({ token, from, to, port, id, backup = false }: JoinRequest) =>
+    pm.createSubflow({
+      ...{ token, local: { address: from, id }, remote: { address: to, port } },
+      ...(backup && { flags: endpointFlags.of("backup") }),
+    }),
   /** The kernel's list of the addresses of a connection of the userspace path manager. */
   ids: async (token: number) =>
-    (await pm.dumpEndpoints(token)).map(({ id, address, port }) => ({ id, address, port })),
+    (await pm.dumpEndpoints(token)).map(({ id, address, port }) => ({
+      id,
+      address: unmapped(address),
+      port,
+    })),
 };
 
 for await (const line of createInterface({ input: process.stdin })) void answer(line);

@@ -31,6 +31,17 @@ export type OpenSocket = {
   readonly token: number;
 };
 
+export type JoinRequest = {
+  /** Of the connection, in the host of the peer. */
+  readonly token: number;
+  readonly from: string;
+  readonly to: string;
+  readonly port: number;
+  /** Of the address that it goes from. */
+  readonly id: number;
+  readonly backup?: boolean;
+};
+
 export type SocketEnd = { readonly address: string; readonly port: number };
 
 /** What sock_diag shows of a connection. */
@@ -126,6 +137,11 @@ export class Peer {
       .filter(({ state }) => state === "established")
       .map(({ local, remote }) => `${local.address} > ${remote.address}`)
       .sort();
+  }
+
+  /** Adds a subflow to a connection of the userspace path manager; it is on its way when this resolves. */
+  join(request: JoinRequest): Promise<void> {
+    return this.#ask("join", request);
   }
 
   /** The kernel's list of addresses and ids of a connection of the userspace path manager, as "1 10.0.2.2", by id. */
