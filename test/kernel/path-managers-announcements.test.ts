@@ -127,6 +127,24 @@ for (const side of sides) {
   });
 }
 
+describe("the listeners of announced addresses are closed", { skip: requires(), concurrency: 3 }, () => {
+  const endings: readonly (readonly [string, (managed: ManagedHost) => Promise<unknown>])[] = [
+    ["when mptcpd stops", ({ machine }) => machine.stop()],
+    ["when mptcpd is killed", ({ machine }) => machine.daemon.kill()],
+    ["when a reload unloads the path manager", ({ machine }) => machine.reload("")],
+  ];
+  for (const [what, end] of endings)
+    it(what, async (t) => {
+      const managed = await ManagedHost.started(t, "client");
+      const connection = await managed.connect(families[0]);
+      const { port } = await announce(managed, connection, "10.0.2.2");
+      assert.ok((await listeners(managed)).includes(`:${port} `));
+      await end(managed);
+      await noListener(managed, port);
+      await managed.clientPeer.echo(connection.socket);
+    });
+});
+
 /** With a listener. */
 function announce(
   { puppet }: ManagedHost,

@@ -1,3 +1,4 @@
+import type { Subflow } from "../../src/library/index.ts";
 import type { Host } from "./host.ts";
 import { type Closer, Lab } from "./lab.ts";
 import type { Cable } from "./link.ts";
@@ -19,7 +20,7 @@ export type Family = {
 
 const ipv4 = { client: ["10.0.1.2", "10.0.2.2"], server: ["10.0.1.1", "10.0.2.1"] } as const;
 
-export const families: readonly Family[] = [
+export const families: readonly [Family, ...Family[]] = [
   { what: "IPv4", any: "0.0.0.0", target: "10.0.1.1", ...ipv4 },
   {
     ...{ what: "IPv6", any: "::", target: "fd00:1::1" },
@@ -91,6 +92,30 @@ export class ManagedHost {
     await this.machine.start({ config: this.puppet.config });
   }
 
+  /** A connection with a subflow between the second addresses of both hosts, which the other has made. */
+  async joinedByPeer(family: Family, { backup = false } = {}): Promise<JoinedConnection> {
+    await this.other.sysctl("net.mptcp.pm_type", 1);
+    const connection = await this.connect(family);
+    const { token, socket } = connection;
+    const [ours, theirs] = [family[this.side][1], family[this.side === "client" ? "server" : "client"][1]];
+    const port = await this.#openPort(connection, ours);
+    const { token: theirToken } = await this.there.connectionAt(socket.port);
+    await this.there.join({ token: theirToken, from: theirs, to: ours, port, id: 9, backup });
+    const [, joined] = await this.puppet.told("newSubflow", ([one]) => one.token === token);
+    return { ...connection, port, joined, theirToken };
+  }
+
+  /** At which this host takes subflows: the server's own, or one that the client has announced. */
+  async #openPort({ token, port }: ManagedConnection, address: string): Promise<number> {
+    if (this.side === "server") return port;
+    const made = await this.puppet.with(
+      token,
+      (pm, connection, own) => pm.announce(connection, { address: own, port: 0, listen: true }),
+      address,
+    );
+    return made.port;
+  }
+
   /** A connection that the puppet knows to be established, by its token in the host with mptcpd. */
   async connect({ any, target }: Pick<Family, "any" | "target">): Promise<ManagedConnection> {
     const port = this.#ports.get(any) ?? (await this.serverPeer.listen({ address: any, port: 0 }));
@@ -104,11 +129,17 @@ export class ManagedHost {
   }
 }
 
+export type JoinedConnection = ManagedConnection & {
+  readonly joined: Subflow;
+  /** The token of the connection in the other host. */
+  readonly theirToken: number;
+};
+
 export type ManagedConnection = {
   /** In the host with mptcpd. */
   readonly token: number;
   /** The client's end. */
   readonly socket: OpenSocket;
-  /** The server's. */
+  /** The server's; or where the peer has joined. */
   readonly port: number;
 };

@@ -9,7 +9,14 @@ import { endpointFlags, MptcpPm } from "../../src/kernel/mptcp-pm.ts";
 import { type ConnectionOutline, Sockets } from "../../src/kernel/sockets.ts";
 import { mptcpConnect, mptcpListen } from "../../src/kernel/streams.ts";
 import { unmapped } from "../../src/netlink/ip.ts";
-import type { ConnectRequest, JoinRequest, KernelConnection, ListenRequest, OpenSocket } from "./peer.ts";
+import type {
+  ConnectRequest,
+  JoinRequest,
+  KernelConnection,
+  LeaveRequest,
+  ListenRequest,
+  OpenSocket,
+} from "./peer.ts";
 
 /** Connections that are opened at a time. */
 const AT_A_TIME = 50;
@@ -41,6 +48,7 @@ const methods: Readonly<Record<string, (argument: never) => unknown>> = {
       ...{ token, local: { address: from, id }, remote: { address: to, port } },
       ...(backup && { flags: endpointFlags.of("backup") }),
     }),
+  leave: (ends: LeaveRequest) => pm.destroySubflow(ends),
   /** The kernel's list of the addresses of a connection of the userspace path manager. */
   ids: async (token: number) =>
     (await pm.dumpEndpoints(token)).map(({ id, address, port }) => ({

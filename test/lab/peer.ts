@@ -42,6 +42,12 @@ export type JoinRequest = {
   readonly backup?: boolean;
 };
 
+export type LeaveRequest = {
+  readonly token: number;
+  readonly local: SocketEnd;
+  readonly remote: SocketEnd;
+};
+
 export type SocketEnd = { readonly address: string; readonly port: number };
 
 /** What sock_diag shows of a connection. */
@@ -142,6 +148,11 @@ export class Peer {
   /** Adds a subflow to a connection of the userspace path manager; it is on its way when this resolves. */
   join(request: JoinRequest): Promise<void> {
     return this.#ask("join", request);
+  }
+
+  /** Ends such a subflow. */
+  leave(request: LeaveRequest): Promise<void> {
+    return this.#ask("leave", request);
   }
 
   /** The kernel's list of addresses and ids of a connection of the userspace path manager, as "1 10.0.2.2", by id. */
