@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { ConnectionError } from "../connections/errors.ts";
 import type { Logger } from "../log/log.ts";
 import { messageOf } from "../log/text.ts";
@@ -59,6 +60,8 @@ export class Plugin {
     this.name = definition.name;
     this.definition = definition;
     this.#options = options;
+    // Each command and timer under way listens to it; Node would take ten for a leak.
+    setMaxListeners(0, this.#abort.signal);
     this.log = prefixed(options.services.log, this.name);
   }
 

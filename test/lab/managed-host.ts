@@ -20,7 +20,7 @@ export type Family = {
 
 const ipv4 = { client: ["10.0.1.2", "10.0.2.2"], server: ["10.0.1.1", "10.0.2.1"] } as const;
 
-export const families: readonly [Family, ...Family[]] = [
+export const families: readonly [Family, Family, Family] = [
   { what: "IPv4", any: "0.0.0.0", target: "10.0.1.1", ...ipv4 },
   {
     ...{ what: "IPv6", any: "::", target: "fd00:1::1" },

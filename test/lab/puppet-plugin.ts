@@ -10,6 +10,7 @@ import {
   definePathManager,
   type HandlerName,
   type Handlers,
+  option,
   type PathManager,
 } from "mptcpd";
 import * as v from "valibot";
@@ -34,7 +35,7 @@ const events: readonly HandlerName[] = [
 
 export default definePathManager({
   name: "puppet",
-  options: v.object({ socket: v.string(), priority: v.optional(v.string()) }),
+  options: v.object({ socket: v.string(), tell: v.optional(option.yesOrNo, "yes") }),
   needs: "userspace",
   setup(pm): Handlers {
     const sockets = new Set<Socket>();
@@ -52,6 +53,7 @@ export default definePathManager({
       server.close();
       for (const socket of sockets) socket.destroy();
     });
+    if (!pm.options.tell) return {};
     const tell = (event: HandlerName, ...details: readonly unknown[]): void =>
       pm.log.notice(`told ${JSON.stringify({ event, details: details.map(short) })}`);
     return Object.fromEntries(

@@ -51,6 +51,11 @@ export class Puppet {
     );
   }
 
+  /** The same for so many events that the log could not take them all. */
+  get quietConfig(): string {
+    return `${this.config}tell=no\n`;
+  }
+
   /**
    * Runs a function in the plugin, and gives what it returns as JSON has it. The function goes there as text: it sees its
    * parameters and nothing else.
