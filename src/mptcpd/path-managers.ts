@@ -192,7 +192,8 @@ function setupOf(config: Config): Setup {
   const plan = planPlugins(config, [...builtIn.keys()]);
   const names = plan.sources.map(({ name }) => name);
   const needsThread = names.some((name) => name !== DEFAULT_PATH_MANAGER);
-  const unknown = needsThread ? [] : pathManagers.filter((name) => !names.includes(name));
+  const unknown =
+    needsThread || plan.errors.length > 0 ? [] : pathManagers.filter((name) => !names.includes(name));
   const errors = [
     ...plan.errors,
     ...unknown.map((name) => `path-manager: ${unknownName(name, plan.known, pluginDirectory)}`),

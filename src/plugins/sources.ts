@@ -37,6 +37,7 @@ export function planPlugins(settings: PluginSettings, builtIn: readonly string[]
   const byDefault = ["addr_adv", ...[...files.keys()].sort(), ...programs.keys()];
   const named = new Set([...(loadPlugins ?? []), ...pathManagers]);
   const sources: PluginSource[] = [];
+  const unknown: string[] = [];
   for (const name of new Set([...(loadPlugins ?? byDefault), ...pathManagers])) {
     const command = programs.get(name);
     const path = files.get(name);
@@ -44,9 +45,12 @@ export function planPlugins(settings: PluginSettings, builtIn: readonly string[]
     else if (path !== undefined) sources.push({ kind: "file", name, path, required: named.has(name) });
     else if (builtIn.includes(name)) sources.push({ kind: "built-in", name });
     // A module may give itself another name than its file has: that is seen when it is loaded.
-    else if (loadPlugins?.includes(name)) errors.push(`load-plugins: ${unknownName(name, known, directory)}`);
+    else if (loadPlugins?.includes(name))
+      unknown.push(`load-plugins: ${unknownName(name, known, directory)}`);
   }
   if (modules.length > 0) warnings.push(cModules(modules, directory));
+  // Of a directory that is refused nobody knows what is in it.
+  if (errors.length === 0) errors.push(...unknown);
   return { sources, errors, warnings, known };
 }
 
