@@ -5,6 +5,7 @@ import type { Config } from "../config/config.ts";
 import { messageOf, oneLine } from "../log/text.ts";
 import { isPathManager, type PathManagerDefinition } from "./api.ts";
 import { execPathManager } from "./exec.ts";
+import { describeLoadError } from "./load-error.ts";
 import * as hooks from "./module-hooks.ts";
 import { OptionsError, readOptions } from "./options.ts";
 import type { LoadedPlugin } from "./plugin.ts";
@@ -69,7 +70,7 @@ export async function loadDefinition(
     return definition;
   }
   hookModules();
-  const exports: unknown = await import(`${pathToFileURL(source.path).href}${hooks.PLUGIN_MARK}`);
+  const exports = await importModule(source.path);
   const found = typeof exports === "object" && exports !== null && "default" in exports && exports.default;
   if (!isPathManager(found))
     throw new Error(
@@ -80,6 +81,14 @@ export async function loadDefinition(
       `${source.path}: a name has letters, digits and _ . - only, not ${JSON.stringify(found.name)}`,
     );
   return found;
+}
+
+async function importModule(path: string): Promise<unknown> {
+  try {
+    return await import(`${pathToFileURL(path).href}${hooks.PLUGIN_MARK}`);
+  } catch (error) {
+    throw new Error(describeLoadError(path, error));
+  }
 }
 
 let hooked = false;

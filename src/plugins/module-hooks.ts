@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { transform } from "sucrase";
+import { messageOf } from "../log/text.ts";
 import { readTrusted } from "./trusted.ts";
 
 /** At the end of the URL that a plugin is imported by. */
@@ -37,7 +38,8 @@ export function resolve<T>(
   next: (specifier: string, context: unknown) => T,
 ): T | Resolved {
   const file = Object.hasOwn(provided, specifier) ? provided[specifier] : undefined;
-  if (file === undefined || libraryDirectory === undefined) return next(specifier, context);
+  if (file === undefined || libraryDirectory === undefined || isOurs(context))
+    return next(specifier, context);
   return { url: pathToFileURL(join(libraryDirectory, file)).href, shortCircuit: true };
 }
 
@@ -59,7 +61,20 @@ export function loaderBy(read: (path: string) => Buffer) {
   };
 }
 
+/** Whether it is our own code that imports something: what is provided to plugins may be made of it. */
+function isOurs(context: unknown): boolean {
+  if (typeof context !== "object" || context === null || !("parentURL" in context)) return false;
+  return String(context.parentURL).startsWith(`${pathToFileURL(ownDirectory).href}/`);
+}
+
 /** Lines stay where they are, so that errors name the right ones. */
 function strip(code: string, path: string): string {
-  return transform(code, { transforms: ["typescript"], disableESTransforms: true, filePath: path }).code;
+  try {
+    return transform(code, { transforms: ["typescript"], disableESTransforms: true }).code;
+  } catch (error) {
+    // "Error transforming sample.ts: Unexpected token (5:15)"
+    const [, what, place] =
+      /^(?:Error transforming [^:]*: )?(.*) \((\d+:\d+)\)$/.exec(messageOf(error)) ?? [];
+    throw place === undefined ? error : new SyntaxError(`${path}:${place}: ${what}`);
+  }
 }
