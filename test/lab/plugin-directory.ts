@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Lab } from "./lab.ts";
+import type { Closer, Lab } from "./lab.ts";
+import { type Ending, Machine } from "./machine.ts";
 
 /** A plugin directory of a lab with these files, and what a configuration says of it. */
 export class PluginDirectory {
@@ -22,6 +23,12 @@ export class PluginDirectory {
     return path;
   }
 
+  /** The same in a directory of it. */
+  writeIn(directory: string, name: string, text: string): string {
+    mkdirSync(join(this.path, directory), { recursive: true });
+    return this.write(join(directory, name), text);
+  }
+
   /** A configuration with this directory: lines of [core], and sections after them. */
   config(core = "", sections = ""): string {
     return `[core]\nremoval-delay=0\nplugin-dir=${this.path}\n${core}\n${sections}\n`;
@@ -37,4 +44,31 @@ export default definePathManager({
   setup: (pm) => ({ ${handlers} }),
 });
 `;
+}
+
+/** A plugin that says when it is set up, and when it is told of a listener. */
+export function sayer(name: string, more = ""): string {
+  return `import { definePathManager } from "mptcpd";
+    export default definePathManager({
+      name: "${name}",
+      ${more}
+      setup(pm) {
+        pm.log.notice("set up");
+        return { listenerClosed: () => pm.log.notice("told") };
+      },
+    });`;
+}
+
+/** A machine with one address, and a plugin directory in it. */
+export async function withPlugins(
+  t: Closer,
+  files: Readonly<Record<string, string>>,
+): Promise<{ machine: Machine; plugins: PluginDirectory }> {
+  const machine = await Machine.create(t);
+  return { machine, plugins: new PluginDirectory(machine.lab, files) };
+}
+
+/** Runs `mptcpd --check`. */
+export function check(machine: Machine, config: string): Promise<Ending> {
+  return machine.runToEnd({ config, args: ["--check"] });
 }
