@@ -1,5 +1,5 @@
 import { readdirSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { Config } from "../config/config.ts";
 import { type NamespaceIdentity, namespaceFile } from "../endpoints/namespace.ts";
@@ -216,12 +216,25 @@ function sayWarnings({ plan, needsThread, settings }: Setup, log: Logger): void 
   if (!needsThread) for (const warning of unusedSections(settings.plugins, names)) log.warning(warning);
 }
 
-/** What the code of plugins depends on, in a form that changes with it: their files, and what lies beside them. */
+/**
+ * What the code of plugins depends on, in a form that changes with it: programs and the scripts that they are given, and all
+ * files of the plugin directory, as modules may import what lies there.
+ */
 function filesOf({ sources }: PluginPlan, directory: string): string[] {
-  const programs = sources.flatMap((source) => (source.kind === "exec" ? source.command[0] : []));
-  const modules = sources.some(({ kind }) => kind === "file") ? readdirSync(directory).sort() : [];
-  return [...programs, ...modules.map((name) => join(directory, name))].map((path) => {
-    const status = statSync(path, { throwIfNoEntry: false });
-    return `${path} ${status?.ino} ${status?.size} ${status?.mtimeMs}`;
-  });
+  const programs = sources.flatMap((source) => (source.kind === "exec" ? source.command : []));
+  const modules = sources.some(({ kind }) => kind === "file")
+    ? readdirSync(directory, { recursive: true, encoding: "utf8" }).sort()
+    : [];
+  const paths = [...programs.filter(isAbsolute), ...modules.map((name) => join(directory, name))];
+  return paths.map((path) => `${path} ${versionOf(path)}`);
+}
+
+function versionOf(path: string): string {
+  try {
+    const { ino, size, mtimeMs } = statSync(path);
+    return `${ino} ${size} ${mtimeMs}`;
+  } catch (error) {
+    // Links may lead nowhere, and arguments need not be files.
+    return messageOf(error);
+  }
 }
