@@ -1,4 +1,4 @@
-/* Loading, the state of an environment, and what the other files share: arguments, results, jobs for the pool. */
+/* Loading, the state of an environment, and what the other files share: arguments, results, jobs for other threads. */
 #include "addon.h"
 
 #include <errno.h>
@@ -102,12 +102,16 @@ static bool call_back(napi_env env, struct job *job) {
 	       napi_call_function(env, global, callback, 1, &result, NULL) == napi_ok;
 }
 
-static void end_job(napi_env env, struct job *job, bool delivered) {
-	job->done(job, delivered);
+void release_job(napi_env env, struct job *job) {
 	if (job->callback) napi_delete_reference(env, job->callback);
 	if (job->work) napi_delete_async_work(env, job->work);
 	if (job->cleanup) napi_remove_async_cleanup_hook(job->cleanup);
 	free(job);
+}
+
+static void end_job(napi_env env, struct job *job, bool delivered) {
+	job->done(job, delivered);
+	release_job(env, job);
 }
 
 static void finish_job(napi_env env, napi_status status, void *data) {

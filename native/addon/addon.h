@@ -34,11 +34,12 @@ struct addon {
 	struct iovec vectors[SLOTS];
 	struct sockaddr_nl senders[SLOTS];
 	int datagram_fd; /* unbound AF_UNIX socket, made when first needed; -1 until then */
+	struct sender *sender; /* made when first needed */
 };
 
 /*
- * A job for libuv's pool, first member of the struct that holds its arguments. `run` is called on the pool and
- * sets `result`, with which the callback is then called. `done` is called on the loop's thread, and is told whether
+ * A job for another thread, first member of the struct that holds its arguments. `run` is called there and sets
+ * `result`, with which the callback is then called. `done` is called on the loop's thread, and is told whether
  * JavaScript got the result: it does not when the environment is being torn down. (A callback and no promise, for
  * Node-API frees a reference with its environment, but a deferred only by settling it.)
  */
@@ -49,10 +50,24 @@ struct job {
 	napi_ref callback;
 	napi_async_work work;
 	napi_async_cleanup_hook_handle cleanup;
+	struct job *next;
 };
 
-/* Starts a job that malloc gave: 0, or NULL with an exception. Takes the ownership in either case. */
+struct jobs {
+	struct job *first, *last;
+};
+
+/* Starts a job that malloc gave on libuv's pool: 0, or NULL with an exception. Takes the ownership in either case. */
 napi_value start_job(napi_env env, struct job *job, napi_value callback);
+
+/*
+ * The same on a thread of the environment's own, after those that were started before: 0 | -errno. `done` is called
+ * before JavaScript gets the result, which therefore has to be a mere number.
+ */
+napi_value start_job_alone(napi_env env, struct job *job, napi_value callback);
+
+/* Frees a job of which all else is done. */
+void release_job(napi_env env, struct job *job);
 
 /* Leaves a native function with an exception when a Node-API call fails. */
 #define TRY(env, call)                                                                                                 \

@@ -19,7 +19,7 @@ struct netlink_socket {
 	napi_async_cleanup_hook_handle cleanup;
 	int fd; /* -1 once closed */
 	uint32_t port;
-	unsigned sends; /* under way on the pool, each using fd */
+	unsigned sends; /* under way on another thread, each using fd */
 	bool overrun; /* the kernel dropped datagrams, and JavaScript was not told yet */
 	bool closing;
 	bool polled;    /* the loop has the poll handle */
@@ -288,7 +288,7 @@ static napi_value netlink_send(napi_env env, napi_callback_info info) {
 	send->length = length;
 	if (length) memcpy(send->bytes, bytes, length);
 	s->sends++;
-	return start_job(env, &send->job, arguments[2]);
+	return start_job_alone(env, &send->job, arguments[2]);
 }
 
 /* netlinkKeepAlive(handle, keep: boolean): whether the open socket keeps the event loop running */

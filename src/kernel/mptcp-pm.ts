@@ -294,7 +294,7 @@ export class MptcpPm {
 
   /**
    * A command for one connection, which the kernel is quick to carry out, unless its program holds the socket; then those
-   * of the next second go by the pool.
+   * of the next second go by another thread.
    */
   #changeConnection(
     what: string,

@@ -101,7 +101,7 @@ function findAddon(): string {
   return candidates.find((path) => existsSync(path)) ?? here;
 }
 
-/** The result of a job on the pool; of one that could not start, the error. */
+/** The result of a job on another thread; of one that could not start, the error. */
 export function settled(start: (settle: (result: number) => void) => number): Promise<number> {
   return new Promise((resolve) => {
     const error = start(resolve);

@@ -95,8 +95,8 @@ export class NetlinkConnection {
   }
 
   /**
-   * As `request`, sent at once from this thread: for changes that the kernel makes quickly and somebody waits for. A
-   * thread of the pool costs two wake-ups, which take longer than they do.
+   * As `request`, sent at once from this thread: for changes that the kernel makes quickly and somebody waits for. Another
+   * thread costs two wake-ups, which take longer than they do.
    */
   requestNow(request: Request): Promise<void> {
     const exchange = this.#start(

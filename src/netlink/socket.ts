@@ -80,7 +80,7 @@ export class NetlinkSocket {
   }
 
   /**
-   * Sends to the kernel from a thread of libuv's pool: the kernel works off a request within sendto(2), and may
+   * Sends to the kernel from a thread of this thread's own: the kernel works off a request within sendto(2), and may
    * hold the sender for many milliseconds. Messages of one socket go out in the order of the calls. The message
    * is copied at once. Rejects with a SystemError: EBADF if the socket was closed before the message's turn.
    */
