@@ -155,11 +155,6 @@ export class Daemon {
     }
   }
 
-  /** Whether a plugin is caught in a system call, so that this process does not end by itself. */
-  get isCaught(): boolean {
-    return this.#pathManagers?.isCaught ?? false;
-  }
-
   get #network(): Network {
     return this.#monitor?.network ?? emptyNetwork;
   }

@@ -1,10 +1,10 @@
 import { ConfigError } from "../config/error.ts";
 import { describeEndpoint } from "../endpoints/plan.ts";
-import { sendDatagram } from "../kernel/system.ts";
+import { exitNow, sendDatagram } from "../kernel/system.ts";
 import { createLogger } from "../log/log.ts";
 import { openSink } from "../log/sinks.ts";
 import { interfaceName } from "../network/network.ts";
-import { PluginsRefusedError } from "../plugins/worker.ts";
+import { isThreadCaught, PluginsRefusedError } from "../plugins/worker.ts";
 import { parseArguments } from "./arguments.ts";
 import { Daemon } from "./daemon.ts";
 import { EXIT_FAILURE, EXIT_SOFTWARE, EXIT_USAGE } from "./exit.ts";
@@ -78,5 +78,6 @@ function endingOf(error: unknown): { readonly exitCode: number; readonly lines: 
 main().catch((error: unknown) => {
   const { exitCode, lines } = endingOf(error);
   for (const line of lines) process.stderr.write(`mptcpd: ${line}\n`);
+  if (isThreadCaught()) exitNow(exitCode);
   process.exit(exitCode);
 });

@@ -106,11 +106,6 @@ export class PathManagers {
     this.#file.remove();
   }
 
-  /** Whether a thread cannot be ended, so that the process has to be. */
-  get isCaught(): boolean {
-    return this.#supervisor?.isCaught ?? false;
-  }
-
   #supervise(setup: Setup): Promise<PluginSupervisor> {
     return PluginSupervisor.prepare(this.#input(setup), {
       log: this.#options.log,

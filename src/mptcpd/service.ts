@@ -3,7 +3,7 @@ import { type LoadedConfig, loadConfig } from "../config/load.ts";
 import { exitNow, sendDatagram } from "../kernel/system.ts";
 import { createLogger, type Logger, type Sink } from "../log/log.ts";
 import { openSink } from "../log/sinks.ts";
-import { PluginsRefusedError } from "../plugins/worker.ts";
+import { isThreadCaught, PluginsRefusedError } from "../plugins/worker.ts";
 import { Daemon } from "./daemon.ts";
 import { EXIT_FAILURE, EXIT_SOFTWARE } from "./exit.ts";
 import { createNotifier } from "./notify.ts";
@@ -43,7 +43,7 @@ export class Service {
     this.#notifier.stopping();
     const status = await this.#stop(daemon);
     // Node would wait for a thread that does not come back.
-    if (daemon.isCaught) exitNow(status);
+    if (isThreadCaught()) exitNow(status);
     process.exit(status);
   }
 
@@ -88,6 +88,7 @@ export class Service {
       if (!(error instanceof StartError || error instanceof PluginsRefusedError)) throw error;
       for (const line of linesOf(error)) this.#log.error(line);
       process.exitCode = EXIT_FAILURE;
+      if (isThreadCaught()) exitNow(EXIT_FAILURE);
       return undefined;
     }
   }

@@ -18,8 +18,16 @@ export interface ProgramEvents {
   end(how: string): void;
 }
 
+const running = new Set<Program>();
+
+/** Resolves when all programs have ended: those that were asked to. */
+export async function programsEnd(): Promise<void> {
+  await Promise.all(Array.from(running, ({ ended }) => ended));
+}
+
 /** A running program. It does not outlive the thread that started it. */
 export class Program {
+  readonly ended: Promise<void>;
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
   #why: string | undefined;
 
@@ -27,6 +35,11 @@ export class Program {
     const [program, ...args] = bound(command);
     const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
     this.#child = child;
+    running.add(this);
+    this.ended = new Promise((resolve) => {
+      child.once("exit", resolve).once("error", () => child.pid === undefined && resolve());
+    });
+    void this.ended.then(() => running.delete(this));
     const tooLong = (): void => this.#kill(`wrote a line of more than ${LONGEST_LINE} characters`);
     const lines = new LineSplitter(LONGEST_LINE, (line) => events.line(line), tooLong);
     const complaints = new LineSplitter(LONGEST_LINE, (line) => events.complaint(line), tooLong);

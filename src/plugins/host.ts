@@ -1,14 +1,14 @@
-import { inspect } from "node:util";
 import type { ConnectionChange } from "../connections/connection.ts";
 import type { ListenerEvent } from "../connections/tracker.ts";
-import { oneLine } from "../log/text.ts";
+import { messageOf } from "../log/text.ts";
 import type { Network } from "../network/network.ts";
 import type { PolicyConfig } from "../policy/judged.ts";
 import type { WantedEndpoints } from "../policy/wanted.ts";
 import { byPriority, chargeOf } from "./charge.ts";
+import { describeError } from "./describe-error.ts";
 import { compareNetworks, emptyView } from "./network-changes.ts";
 import type { NetworkView } from "./network-view.ts";
-import { type HandlerWatch, type LoadedPlugin, Plugin } from "./plugin.ts";
+import { type HandlerWatch, isRefusal, type LoadedPlugin, Plugin } from "./plugin.ts";
 import type { Charge } from "./protocol.ts";
 import type { Services } from "./services.ts";
 import { historyOf, tellConnection, tellNetwork } from "./telling.ts";
@@ -97,6 +97,14 @@ export class PluginHost {
     return plugin && endpoints && { by: plugin.name, endpoints };
   }
 
+  /** A promise of a plugin was rejected, and nobody had it in hand. */
+  strayRejection(error: unknown): void {
+    const plugin = this.#plugins.find((one) => one.isBehind(error));
+    if (plugin !== undefined) plugin.blame("a promise", error);
+    else if (isRefusal(error)) this.#options.services.log.warning(messageOf(error));
+    else this.#options.services.log.error(`a promise of a path manager failed: ${describeError(error)}`);
+  }
+
   stop(): void {
     for (const plugin of this.#plugins) plugin.stop("mptcpd unloads its path managers");
     this.#inCharge = [];
@@ -107,7 +115,7 @@ export class PluginHost {
     const count = (this.#faults.get(plugin.name) ?? 0) + 1;
     this.#faults.set(plugin.name, count);
     onFault?.(plugin.name, count);
-    plugin.log.error(`${event} failed: ${describe(error)}; fault ${count} of ${mostFaults}`);
+    plugin.log.error(`${event} failed: ${describeError(error)}; fault ${count} of ${mostFaults}`);
     if (count < mostFaults || plugin.stopped) return;
     plugin.stop("too many faults");
     plugin.log.error("stopped after too many faults");
@@ -133,11 +141,4 @@ export class PluginHost {
   #running(): Plugin[] {
     return this.#plugins.filter(({ stopped }) => !stopped);
   }
-}
-
-/** The error and where it came from: for who wrote the plugin. Anything can be thrown. */
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return oneLine(inspect(error, { depth: 1 }));
-  const [, first = ""] = String(error.stack).match(/^ +at (.*)$/m) ?? [];
-  return `${error.name}: ${error.message}${first && ` (at ${first})`}`;
 }

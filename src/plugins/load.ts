@@ -6,6 +6,7 @@ import { messageOf, oneLine } from "../log/text.ts";
 import { isPathManager, type PathManagerDefinition } from "./api.ts";
 import { execPathManager } from "./exec.ts";
 import { describeLoadError } from "./load-error.ts";
+import { PLUGIN_MARK } from "./mark.ts";
 import * as hooks from "./module-hooks.ts";
 import { OptionsError, readOptions } from "./options.ts";
 import type { LoadedPlugin } from "./plugin.ts";
@@ -85,7 +86,7 @@ export async function loadDefinition(
 
 async function importModule(path: string): Promise<unknown> {
   try {
-    return await import(`${pathToFileURL(path).href}${hooks.PLUGIN_MARK}`);
+    return await import(`${pathToFileURL(path).href}${PLUGIN_MARK}`);
   } catch (error) {
     throw new Error(describeLoadError(path, error));
   }

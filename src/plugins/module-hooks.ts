@@ -8,10 +8,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { transform } from "sucrase";
 import { messageOf } from "../log/text.ts";
+import { PLUGIN_MARK } from "./mark.ts";
 import { readTrusted } from "./trusted.ts";
-
-/** At the end of the URL that a plugin is imported by. */
-export const PLUGIN_MARK = "?path-manager";
 
 type Resolved = { readonly url: string; readonly shortCircuit?: boolean };
 type Loaded = { readonly format: string; readonly source: string | Buffer; readonly shortCircuit?: boolean };

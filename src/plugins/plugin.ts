@@ -53,7 +53,7 @@ export class Plugin {
   readonly #options: PluginOptions;
   readonly #abort = new AbortController();
   #handlers: HandlerTable = {};
-  #blamedAt = Number.NEGATIVE_INFINITY;
+  #slowAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: PluginOptions) {
     const { definition } = options.loaded;
@@ -126,29 +126,36 @@ export class Plugin {
     watch.enter(this.name, event);
     try {
       const result = callback();
-      if (result instanceof Promise) result.catch((error) => this.#fail(event, error));
+      if (result instanceof Promise) result.catch((error) => this.blame(event, error));
       return result;
     } catch (error) {
-      this.#fail(event, error);
+      this.blame(event, error);
       return undefined;
     } finally {
       watch.leave();
-      this.#blame(event, services.clock.now() - start);
+      this.#noteSlowness(event, services.clock.now() - start);
     }
   }
 
-  #fail(event: string, error: unknown): void {
+  /** Whether its code is where an error came from. */
+  isBehind(error: unknown): boolean {
+    const { file } = this.#options.loaded;
+    return file !== undefined && error instanceof Error && String(error.stack).includes(file);
+  }
+
+  /** Takes note of an error that its code has caused: what commands reject with is no fault. */
+  blame(event: string, error: unknown): void {
     if (this.stopped) return;
     // Commands fail for what happens in the world, which is no fault of who asks.
     if (isRefusal(error)) this.log.warning(`${event}: ${messageOf(error)}`);
     else this.#options.onFault(this, event, error);
   }
 
-  #blame(event: string, milliseconds: number): void {
+  #noteSlowness(event: string, milliseconds: number): void {
     if (milliseconds < SLOW) return;
     const now = this.#options.services.clock.now();
-    if (now - this.#blamedAt < QUIET) return;
-    this.#blamedAt = now;
+    if (now - this.#slowAt < QUIET) return;
+    this.#slowAt = now;
     this.log.warning(`${event} took ${milliseconds.toFixed(0)} ms, in which no other event was handled`);
   }
 }
@@ -161,7 +168,7 @@ function unknownEvents(handlers: object): string[] {
   );
 }
 
-function isRefusal(error: unknown): boolean {
+export function isRefusal(error: unknown): boolean {
   return error instanceof ConnectionError || error instanceof NetlinkError || error instanceof SystemError;
 }
 

@@ -65,8 +65,8 @@ export interface Charge {
   readonly endpoints: string | undefined;
 }
 
-/** Places of the shared memory by which the daemon sees whether the thread is alive, and what it is at. */
-export const Pulse = { beats: 0, plugin: 1, event: 2, length: 3 } as const;
+/** Places of the shared memory by which the daemon sees whether the thread is alive, what it is at, and who it is for the kernel. */
+export const Pulse = { beats: 0, plugin: 1, event: 2, thread: 3, length: 4 } as const;
 
 /** The events that `Pulse.event` counts, from 1. */
 export const pulseEvents: readonly (HandlerName | "setup" | "endpoints" | "timer")[] = [

@@ -1,7 +1,7 @@
 import type { Logger } from "../log/log.ts";
 import type { WantedEndpoints } from "../policy/wanted.ts";
 import { type Charge, type FromWorker, unpackWanted, type WorkerInput } from "./protocol.ts";
-import { PluginWorker, type WorkerFailure } from "./worker.ts";
+import { PluginsRefusedError, PluginWorker, type WorkerFailure } from "./worker.ts";
 
 export type SupervisedInput = Omit<WorkerInput, "pulse" | "faults">;
 
@@ -86,11 +86,6 @@ export class PluginSupervisor {
     await this.#worker.stop();
   }
 
-  /** Whether a thread of ours is caught in a system call: it would hold up the process' end. */
-  get isCaught(): boolean {
-    return this.#worker.isAlive;
-  }
-
   #start(input: SupervisedInput): PluginWorker {
     const worker: PluginWorker = new PluginWorker(
       { ...input, faults: this.#faults },
@@ -143,8 +138,10 @@ export class PluginSupervisor {
       await worker.takeOver();
       if (worker === this.#worker) this.#options.log.notice("the path managers are at work again");
     } catch (error) {
-      if (worker === this.#worker)
-        this.#lost({ what: error instanceof Error ? error.message : String(error), plugin: undefined });
+      if (worker !== this.#worker) return;
+      if (!(error instanceof PluginsRefusedError)) throw error;
+      for (const line of error.lines) this.#options.log.error(line);
+      this.#lost({ what: "could not be started", plugin: undefined });
     }
   }
 }

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { MessagePort } from "node:worker_threads";
 import { Checkpoint } from "../connections/checkpoint.ts";
 import { systemClock } from "../endpoints/clock.ts";
+import { currentThread } from "../kernel/children.ts";
 import { MptcpPm } from "../kernel/mptcp-pm.ts";
 import { Sockets } from "../kernel/sockets.ts";
 import type { Fields, Level, Logger } from "../log/log.ts";
@@ -9,6 +10,8 @@ import { NetworkMonitor } from "../network/monitor.ts";
 import type { PolicyConfig } from "../policy/judged.ts";
 import type { PathManagerDefinition } from "./api.ts";
 import { byPriority, chargeOf, DEFAULT_PATH_MANAGER } from "./charge.ts";
+import { describeError } from "./describe-error.ts";
+import { programsEnd } from "./exec-program.ts";
 import { loadPlugins } from "./load.ts";
 import { viewNetwork } from "./network-view.ts";
 import type { HandlerWatch, LoadedPlugin } from "./plugin.ts";
@@ -39,7 +42,14 @@ export async function runPluginThread(
   const post = (message: FromWorker): void => port.postMessage(message);
   const log = loggerTo(post, input.debug);
   const pulse = new Int32Array(input.pulse);
+  Atomics.store(pulse, Pulse.thread, currentThread());
   setInterval(() => Atomics.add(pulse, Pulse.beats, 1), HEARTBEAT).unref();
+  let thread: PluginThread | undefined;
+  // One that nobody looks after shall not take all path managers with it.
+  process.on("unhandledRejection", (error) => {
+    if (thread === undefined) log.error(`a promise of a plugin failed: ${describeError(error)}`);
+    else thread.strayRejection(error);
+  });
   const { plugins, errors, warnings } = await loadPlugins({ ...input, builtIn });
   if (errors.length > 0) return post({ kind: "refused", errors });
   const named = plugins.map(({ definition: { name }, file }) => ({ name, file }));
@@ -48,18 +58,20 @@ export async function runPluginThread(
     const charge = chargeOf(definitions, input.settings.pathManagers);
     return post({ kind: "prepared", plugins: named, warnings, charge });
   }
-  const thread = await PluginThread.open({ input, plugins, log, post, watch: watchIn(pulse, plugins) });
+  const running = await PluginThread.open({ input, plugins, log, post, watch: watchIn(pulse, plugins) });
+  thread = running;
   port.on("message", async (message: ToWorker) => {
     if (message.kind === "takeOver") {
-      await thread.takeOver(message.withoutGap);
+      await running.takeOver(message.withoutGap);
       post({ kind: "running" });
     } else {
-      thread.close();
+      running.close();
+      await programsEnd();
       post({ kind: "stopped" });
       port.close();
     }
   });
-  post({ kind: "prepared", plugins: named, warnings, charge: thread.charge });
+  post({ kind: "prepared", plugins: named, warnings, charge: running.charge });
 }
 
 interface ThreadParts {
@@ -121,6 +133,10 @@ class PluginThread {
 
   takeOver(withoutGap: boolean): Promise<void> {
     return this.#runtime.takeOver(withoutGap);
+  }
+
+  strayRejection(error: unknown): void {
+    this.#runtime.host.strayRejection(error);
   }
 
   networkChanged(): void {

@@ -1,6 +1,11 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { Worker } from "node:worker_threads";
+import { killChildrenOf } from "../kernel/children.ts";
+import type { Level } from "../log/log.ts";
+import { describeError } from "./describe-error.ts";
+import { LineSplitter } from "./line-splitter.ts";
 import {
   type FromWorker,
   type NamedPlugin,
@@ -45,9 +50,22 @@ const BLOCKED = 2000;
 const PREPARE_DEADLINE = 30_000;
 /** The endpoints do not wait any longer for a thread that cannot get at the connections, and goes on trying. */
 const TAKE_OVER_DEADLINE = 5000;
-const STOP_DEADLINE = 1000;
+const STOP_DEADLINE = 2000;
+const END_DEADLINE = 1000;
 /** MiB of objects that outlive a collection: a plugin that leaks must not take the daemon with it. */
 const LARGEST_HEAP = 1024;
+/** Characters. */
+const LONGEST_LINE = 64 * 1024;
+
+const alive = new Set<PluginWorker>();
+
+/**
+ * Whether a thread is left, though all were ended: it is in a system call that does not return, and the process does not
+ * end by itself.
+ */
+export function isThreadCaught(): boolean {
+  return alive.size > 0;
+}
 
 /** One thread of path managers, seen from the daemon's. */
 export class PluginWorker {
@@ -56,11 +74,14 @@ export class PluginWorker {
   readonly #pulse: Int32Array;
   readonly #waiting = new Map<FromWorker["kind"], (message: FromWorker) => void>();
   readonly #look: NodeJS.Timeout;
-  readonly #exited: Promise<void>;
+  /** It has ended, or has failed: perhaps it never ends. */
+  readonly #over: Promise<void>;
+  #resolveOver: () => void = () => undefined;
   #plugins: readonly NamedPlugin[] = [];
   #error: unknown;
+  #failure: WorkerFailure | undefined;
+  #isPrepared = false;
   #isStopping = false;
-  #isAlive = true;
   #lastLook = performance.now();
   #lastBeat = performance.now();
   #beats = 0;
@@ -74,17 +95,23 @@ export class PluginWorker {
     this.#worker = new Worker(threadFile(), {
       workerData,
       resourceLimits: { maxOldGenerationSizeMb: LARGEST_HEAP },
+      // Our own might be a pipe that is full, or has no reader any more.
+      stdout: true,
+      stderr: true,
     });
+    for (const stream of [this.#worker.stdout, this.#worker.stderr]) this.#logLines(stream);
     this.#worker.on("message", (message: FromWorker) => this.#receive(message));
     this.#worker.on("error", (error) => {
       this.#error = error;
     });
-    this.#exited = new Promise((resolve) => {
-      this.#worker.on("exit", () => {
-        this.#isAlive = false;
-        resolve();
-        this.#fail(crashOf(this.#error, this.#plugins));
-      });
+    this.#over = new Promise((resolve) => {
+      this.#resolveOver = resolve;
+    });
+    alive.add(this);
+    this.#worker.on("exit", (status) => {
+      alive.delete(this);
+      this.#fail(this.#crash(status));
+      this.#resolveOver();
     });
     this.#look = setInterval(() => this.#feelPulse(), LOOK).unref();
   }
@@ -94,43 +121,43 @@ export class PluginWorker {
     const answer = await Promise.race([
       this.#next("prepared"),
       this.#next("refused"),
-      this.#exited.then(() => undefined),
+      this.#over.then(() => undefined),
       after(PREPARE_DEADLINE),
     ]);
     if (answer?.kind === "prepared") {
       this.#plugins = answer.plugins;
+      this.#isPrepared = true;
       return answer;
     }
+    const failure = this.#failure;
     await this.stop();
     if (answer?.kind === "refused") throw new PluginsRefusedError(answer.errors);
-    const { what } = crashOf(this.#error ?? `was not ready in ${PREPARE_DEADLINE} ms`, []);
+    const what = failure?.what ?? `was not ready in ${PREPARE_DEADLINE / 1000} s`;
     throw new PluginsRefusedError([`the path managers' thread ${what}`]);
   }
 
-  /** Lets it go to work; resolves when it has told its path managers all that there is, takes too long, or has ended. */
+  /** Lets it go to work; resolves when it has told its path managers all that there is, takes too long, or is over. */
   async takeOver(withoutGap = false): Promise<void> {
     const running = this.#next("running");
     this.#post({ kind: "takeOver", withoutGap });
-    await Promise.race([running, this.#exited, after(TAKE_OVER_DEADLINE)]);
+    await Promise.race([running, this.#over, after(TAKE_OVER_DEADLINE)]);
   }
 
   /** Ends it: what it has to put away it does first, if it still can. */
   async stop(): Promise<void> {
-    if (!this.#isStopping) this.#post({ kind: "stop" });
-    this.#isStopping = true;
-    await this.#endWithin(this.#next("stopped"));
+    if (!this.#isStopping) {
+      this.#isStopping = true;
+      this.#post({ kind: "stop" });
+      await Promise.race([this.#next("stopped"), this.#over, after(STOP_DEADLINE)]);
+    }
+    await this.#end();
   }
 
-  /** False once it is gone, or is beyond reach in a system call that does not return. */
-  get isAlive(): boolean {
-    return this.#isAlive;
-  }
-
-  async #endWithin(farewell: Promise<unknown>): Promise<void> {
-    await Promise.race([farewell, this.#exited, after(STOP_DEADLINE)]);
+  /** A thread in a system call cannot be ended: nobody waits for it, but what it may be waiting for is ended. */
+  async #end(): Promise<void> {
     clearInterval(this.#look);
-    // A thread in a system call cannot be ended; nobody waits for it.
-    await Promise.race([this.#worker.terminate(), after(STOP_DEADLINE)]);
+    if (alive.has(this)) killChildrenOf(Atomics.load(this.#pulse, Pulse.thread));
+    await Promise.race([this.#worker.terminate(), after(END_DEADLINE)]);
   }
 
   #post(message: ToWorker): void {
@@ -152,6 +179,18 @@ export class PluginWorker {
     else waiting(message);
   }
 
+  /** What plugins print, whose it may be. */
+  #logLines(stream: Readable): void {
+    const log = (level: Level, message: string): void =>
+      this.#events.message({ kind: "log", level, message, fields: {} });
+    const lines = new LineSplitter(
+      LONGEST_LINE,
+      (line) => log("info", `a plugin wrote: ${line}`),
+      () => log("warning", `a plugin wrote a line of more than ${LONGEST_LINE} characters; no more is shown`),
+    );
+    stream.setEncoding("utf8").on("data", (text: string) => lines.push(text));
+  }
+
   #feelPulse(): void {
     const now = performance.now();
     const beats = Atomics.load(this.#pulse, Pulse.beats);
@@ -160,17 +199,34 @@ export class PluginWorker {
     this.#beats = beats;
     this.#lastLook = now;
     if (now - this.#lastBeat < BLOCKED) return;
+    const { plugin, place } = this.#whereabouts();
+    this.#fail({ what: `was blocked for ${BLOCKED / 1000} s${place && ` by ${place}`}`, plugin });
+  }
+
+  #crash(status: number): WorkerFailure {
+    const { plugin, place } = this.#whereabouts();
+    const why = this.#error === undefined ? `status ${status}` : describeError(this.#error);
+    const guilty = this.#plugins.find(
+      ({ file }) => file !== undefined && stackOf(this.#error).includes(file),
+    );
+    return { what: `ended with ${why}${place && `, in ${place}`}`, plugin: plugin ?? guilty?.name };
+  }
+
+  /** Whose code runs there at the moment, or ran last. */
+  #whereabouts(): { readonly plugin: string | undefined; readonly place: string } {
     const plugin = this.#plugins[Atomics.load(this.#pulse, Pulse.plugin) - 1]?.name;
     const event = pulseEvents[Atomics.load(this.#pulse, Pulse.event) - 1];
-    const by = plugin === undefined ? "" : ` by ${plugin} (${event})`;
-    this.#fail({ what: `was blocked for ${BLOCKED / 1000} s${by}`, plugin });
+    return { plugin, place: plugin === undefined ? "" : `${plugin} (${event})` };
   }
 
   #fail(failure: WorkerFailure): void {
     if (this.#isStopping) return;
     this.#isStopping = true;
-    void this.#endWithin(Promise.resolve());
-    this.#events.failed(failure);
+    this.#failure = failure;
+    this.#resolveOver();
+    void this.#end();
+    // Before, it is for `prepare` to say.
+    if (this.#isPrepared) this.#events.failed(failure);
   }
 }
 
@@ -191,8 +247,6 @@ function isOfKind<Kind extends FromWorker["kind"]>(
   return message.kind === kind;
 }
 
-function crashOf(error: unknown, plugins: readonly NamedPlugin[]): WorkerFailure {
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error ?? "no reason given");
-  const guilty = plugins.find(({ file }) => file !== undefined && text.includes(file));
-  return { what: `ended: ${text}`, plugin: guilty?.name };
+function stackOf(error: unknown): string {
+  return error instanceof Error ? String(error.stack) : "";
 }

@@ -1,0 +1,51 @@
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+
+/** The number by which the kernel knows the calling thread (gettid(2)); 0 where /proc does not tell. */
+export function currentThread(): number {
+  try {
+    return Number(readlinkSync("/proc/thread-self").split("/").at(-1));
+  } catch {
+    return 0;
+  }
+}
+
+/**
+ * Kills the processes that a thread of ours has started, and theirs (proc_tid_children(5); CONFIG_PROC_CHILDREN, without
+ * which nothing happens). A thread that waits for one of them waits no longer.
+ */
+export function killChildrenOf(thread: number): void {
+  for (const pid of childrenIn(`/proc/self/task/${thread}`)) killTree(pid);
+}
+
+function killTree(pid: number): void {
+  // It shall start no more while we look.
+  signal(pid, "SIGSTOP");
+  for (const task of namesIn(`/proc/${pid}/task`))
+    for (const child of childrenIn(`/proc/${pid}/task/${task}`)) killTree(child);
+  signal(pid, "SIGKILL");
+}
+
+function childrenIn(task: string): number[] {
+  try {
+    const words = readFileSync(`${task}/children`, "utf8").split(" ");
+    return words.filter((word) => word !== "").map(Number);
+  } catch {
+    return [];
+  }
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It has ended.
+  }
+}
