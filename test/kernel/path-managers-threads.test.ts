@@ -1,0 +1,183 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Closer } from "../lab/lab.ts";
+import type { Machine } from "../lab/machine.ts";
+import { ManagedHost } from "../lab/managed-host.ts";
+import { check, type PluginDirectory, plugin, withPlugins } from "../lab/plugin-directory.ts";
+import { requires } from "../lab/requires.ts";
+import { waitFor } from "../lab/wait.ts";
+
+const options = { skip: requires(), concurrency: 2 };
+const patience = { deadlineMs: 15_000 };
+
+describe("a thread of path managers that is blocked", options, () => {
+  it("is replaced, the log names who blocked it, and endpoints are served all the while", async (t) => {
+    const { machine } = await withHandler(t, "while (true);");
+    const start = performance.now();
+    await trigger(machine);
+    await machine.ip("addr add 10.0.0.2/24 dev eth0");
+    await machine.has("10.0.0.1 eth0 subflow", "10.0.0.2 eth0 subflow", "10.0.9.1 eth0 subflow");
+    assert.ok(performance.now() - start < 1500, "before the thread was replaced");
+    assert.equal(machine.problems.length, 0);
+    await machine.ip("addr del 10.0.9.1/24 dev eth0");
+    await machine.daemon.waitForLine(
+      /^error: the path managers' thread was blocked for 2 s by one \(newLocalAddress\); it is replaced$/,
+      patience,
+    );
+    await machine.daemon.waitForLine(/^error: one: fault 1 of 10$/);
+    await machine.daemon.waitForLine(/^notice: the path managers are at work again$/, patience);
+    await machine.has("10.0.0.1 eth0 subflow", "10.0.0.2 eth0 subflow");
+  });
+
+  it("is replaced by one that knows all connections again, and what was announced", async (t) => {
+    const managed = await ManagedHost.create(t, "client");
+    const { machine, puppet } = managed;
+    await managed.server.ip("mptcp endpoint add 10.0.2.1 id 5 signal");
+    await machine.start({ config: puppet.config });
+    const { token } = await managed.connect({ any: "0.0.0.0", target: "10.0.1.1" });
+    await puppet.told("newAddress");
+    await puppet.with(token, (pm, connection) => pm.createSubflow(connection, { from: "10.0.2.2" }));
+    const from = machine.daemon.lines.length;
+    const blocked = puppet.run(() => {
+      while (true);
+    });
+    await assert.rejects(blocked);
+    await machine.daemon.waitForLine(/^notice: the path managers are at work again$/, { from, ...patience });
+    const [connection] = await puppet.told("newAddress", ([one]) => one.token === token, { from });
+    assert.deepEqual(
+      connection.announced.map(({ id, address }) => [id, address]),
+      [[5, "10.0.2.1"]],
+    );
+    const found = await puppet.with(token, (_, { subflows }) => subflows.map(({ local }) => local.address));
+    assert.deepEqual(found.toSorted(), ["10.0.1.2", "10.0.2.2"]);
+  });
+
+  it("again and again has its plugin stopped, and the others go on", async (t) => {
+    const { machine, plugins } = await withPlugins(t, {
+      "one.js": plugin("one", "newInterface() { while (true); }"),
+      "two.js": plugin("two", `newInterface() { pm.log.notice("alive") }`),
+    });
+    const daemon = machine.launch({ config: plugins.config("path-manager=one\nplugin-faults=2") });
+    await daemon.waitForLine(/^error: one: fault 1 of 2$/, patience);
+    await daemon.waitForLine(/^error: one: fault 2 of 2; it is stopped$/, patience);
+    await daemon.waitForLine(/^notice: two: alive$/, patience);
+    await daemon.waitForLine(/^notice: ready$/, patience);
+    await machine.stop();
+  });
+});
+
+describe("a thread of path managers that ends is replaced:", options, () => {
+  const ends: readonly (readonly [string, string, RegExp])[] = [
+    [
+      "by what a timer throws",
+      `setTimeout(() => { throw new Error("late") })`,
+      /^error: the path managers' thread ended with Error: late \(at .*one\.js:\d+:\d+\)+; it is replaced$/,
+    ],
+    [
+      "by process.exit()",
+      "process.exit(3)",
+      /^error: the path managers' thread ended with status 3, in one \(newLocalAddress\); it is replaced$/,
+    ],
+    [
+      "as it takes too much memory",
+      "for (const all = []; ; ) all.push(new Array(100_000).fill(0.5))",
+      /^error: the path managers' thread (ended with Error: .*memory limit.*, in|was blocked for 2 s by) one \(newLocalAddress\); it is replaced$/,
+    ],
+  ];
+  for (const [what, body, message] of ends)
+    it(`${what}, at once, and then with more and more patience`, async (t) => {
+      const { machine } = await withHandler(t, body);
+      await trigger(machine);
+      await machine.daemon.waitForLine(message, patience);
+      await machine.daemon.waitForLine(/^error: one: fault 1 of 10$/);
+      // The address is told to the next one, too.
+      await machine.daemon.waitForLine(/; it is replaced in 1 s$/, patience);
+      await machine.daemon.waitForLine(/; it is replaced in 2 s$/, patience);
+      await machine.ip("addr del 10.0.9.1/24 dev eth0");
+      await machine.daemon.waitForLine(/^notice: the path managers are at work again$/, patience);
+      await machine.has("10.0.0.1 eth0 subflow");
+      await machine.stop();
+    });
+});
+
+describe("a plugin that is caught in a system call does not hold up mptcpd's end:", options, () => {
+  const catches: readonly (readonly [string, string])[] = [
+    ["in wait4, for a program", 'execSync("sleep SECONDS; true")'],
+    ["in wait4, for programs of a program", 'execSync("sh -c \\"sleep SECONDS & sleep SECONDS; true\\"")'],
+    ["in open, of a file that nobody opens", 'readFileSync("FIFO")'],
+  ];
+  for (const [what, call] of catches) {
+    it(`${what}, SIGTERM ends it with 0, and no process is left`, async (t) => {
+      const { machine, plugins, processes } = await withCall(t, (code) => plugin("one", handler(code)), call);
+      await machine.start({ config: plugins.config("path-manager=one") });
+      await trigger(machine);
+      await isCaught(machine);
+      const start = performance.now();
+      await machine.stop();
+      assert.ok(performance.now() - start < 5000);
+      assert.equal(await processes(), "");
+    });
+
+    it(`${what}, also when it was replaced before`, async (t) => {
+      const { machine, plugins, processes } = await withCall(t, (code) => plugin("one", handler(code)), call);
+      await machine.start({ config: plugins.config("path-manager=one") });
+      await trigger(machine);
+      await isCaught(machine);
+      await machine.ip("addr del 10.0.9.1/24 dev eth0");
+      await machine.daemon.waitForLine(/^notice: the path managers are at work again$/, patience);
+      assert.equal(await processes(), "");
+      await machine.stop();
+    });
+
+    it(`${what}, also at the start, which fails, and in a check`, async (t) => {
+      const { machine, plugins, processes } = await withCall(
+        t,
+        (code) => `${code};\n${plugin("one", "")}`,
+        call,
+      );
+      const config = plugins.config("path-manager=one");
+      const message = "the path managers' thread was blocked for 2 s";
+      assert.deepEqual(await machine.runToEnd({ config }), { code: 1, lines: [`error: ${message}`] });
+      assert.deepEqual(await check(machine, config), { code: 1, lines: [`mptcpd: ${message}`] });
+      assert.equal(await processes(), "");
+    });
+  }
+});
+
+async function trigger(machine: Machine): Promise<void> {
+  await machine.ip("addr add 10.0.9.1/24 dev eth0");
+}
+
+/** A handler that does something when 10.0.9.1 comes. */
+function handler(body: string): string {
+  return `newLocalAddress({ address }) { if (address === "10.0.9.1") { ${body} } }`;
+}
+
+async function withHandler(t: Closer, body: string): Promise<{ machine: Machine; plugins: PluginDirectory }> {
+  const { machine, plugins } = await withPlugins(t, { "one.js": plugin("one", handler(body)) });
+  await machine.start({ config: plugins.config("path-manager=one") });
+  return { machine, plugins };
+}
+
+let seconds = 1_000_000;
+
+/** A plugin whose text is made of a system call, and a look at what it has started. */
+async function withCall(t: Closer, text: (code: string) => string, call: string) {
+  const { machine, plugins } = await withPlugins(t, {});
+  const fifo = machine.lab.freshPath("fifo");
+  await machine.host.run("mkfifo", fifo);
+  const imports = `import { execSync } from "node:child_process"; import { readFileSync } from "node:fs";`;
+  const mark = String(seconds++);
+  const code = text(call.replace("FIFO", fifo).replaceAll("SECONDS", mark));
+  plugins.write("one.js", `${imports}\n${code}`);
+  const processes = () => machine.host.run("sh", "-c", `ps -eo args | grep "[s]leep ${mark}" || true`);
+  return { machine, plugins, processes };
+}
+
+/** Waits until a thread of mptcpd is in a system call that may take for ever. */
+async function isCaught({ daemon, host }: Machine): Promise<void> {
+  const read = () => host.run("sh", "-c", `cat /proc/${daemon.pid}/task/*/wchan`);
+  await waitFor("a thread to be caught", read, {
+    until: (text) => /do_wait|wait_for_partner|fifo_open/.test(text),
+  });
+}
