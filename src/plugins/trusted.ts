@@ -36,6 +36,23 @@ function distrust(status: {
   if (!status.isFile()) return "is not a regular file";
   if ((status.mode & 0o002) !== 0) return "may be written by everybody: take that away with chmod o-w";
   const us = process.geteuid?.();
-  if (status.uid === 0 || status.uid === us) return undefined;
+  if (status.uid === 0 || status.uid === us || isNobodyHere(status.uid)) return undefined;
   return `belongs to user ${status.uid}: it has to be root's${us === 0 ? "" : " or our own"}, chown root`;
+}
+
+/**
+ * In a user namespace all who are not in its map, root of the machine among them, appear as one user, whom nobody in there
+ * can be (user_namespaces(7)) unless the map has that one as well.
+ */
+function isNobodyHere(uid: number): boolean {
+  try {
+    const overflow = Number(readFileSync("/proc/sys/kernel/overflowuid", "utf8"));
+    if (uid !== overflow) return false;
+    const rows = readFileSync("/proc/self/uid_map", "utf8").trim().split("\n");
+    return !rows
+      .map((row) => row.trim().split(/\s+/).map(Number))
+      .some(([first = 0, , count = 0]) => uid >= first && uid < first + count);
+  } catch {
+    return false;
+  }
 }
