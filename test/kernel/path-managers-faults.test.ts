@@ -129,7 +129,7 @@ describe("a plugin that takes its time", options, () => {
   it("is named with the event, once a minute", async (t) => {
     const { machine } = await withHandler(t, "const end = Date.now() + 300; while (Date.now() < end);");
     await machine.says(
-      /^warning: one: newLocalAddress took 3\d\d ms, in which no other event was handled$/,
+      /^warning: one: newLocalAddress took \d{3,} ms, in which no other event was handled$/,
       () => trigger(machine, 1),
     );
     await trigger(machine, 2);
