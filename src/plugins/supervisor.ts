@@ -74,7 +74,7 @@ export class PluginSupervisor {
     this.#input = input;
     this.#failures = 0;
     clearTimeout(this.#replacement);
-    const withoutGap = last.isAlive;
+    const withoutGap = !last.hasFailed;
     await last.stop();
     this.#welcome(prepared);
     await next.takeOver(withoutGap);

@@ -143,6 +143,11 @@ export class PluginWorker {
     await Promise.race([running, this.#over, after(TAKE_OVER_DEADLINE)]);
   }
 
+  /** It ended by itself, or had to be ended. */
+  get hasFailed(): boolean {
+    return this.#failure !== undefined;
+  }
+
   /** Ends it: what it has to put away it does first, if it still can. */
   async stop(): Promise<void> {
     if (!this.#isStopping) {
