@@ -158,13 +158,13 @@ describe("a program that is a path manager gives commands:", { skip: requires(pu
       ["newConnection", "connectionEstablished", "connectionClosed"],
     );
     await managed.machine.plug("eth7", "10.0.7.7/24");
-    await program.told("an interface", (line) => {
-      const { name }: { name?: string } = Object(line["interface"]);
-      return line.event === "newInterface" && name === "eth7";
+    await program.told("an interface", ({ event, interface: told }) => {
+      const { name }: { name?: string } = Object(told);
+      return event === "newInterface" && name === "eth7";
     });
-    await program.told("an address", (line) => {
-      const { address }: { address?: string } = Object(line["address"]);
-      return line.event === "newLocalAddress" && address === "10.0.7.7";
+    await program.told("an address", ({ event, address: told }) => {
+      const { address }: { address?: string } = Object(told);
+      return event === "newLocalAddress" && address === "10.0.7.7";
     });
   });
 });

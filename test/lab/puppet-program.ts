@@ -60,7 +60,7 @@ export class PuppetProgram {
     await this.write(JSON.stringify({ request, command, ...more }));
     const { reply, result, error }: Line & Partial<Reply> = await this.told(
       `the answer to ${command}`,
-      (line) => line["reply"] === request,
+      ({ reply }) => reply === request,
     );
     return { reply, ...(result !== undefined && { result }), ...(error !== undefined && { error }) };
   }
