@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import { Checkpoint } from "../../../src/connections/checkpoint.ts";
 import type { Connection } from "../../../src/connections/connection.ts";
 import { ConnectionTable, type Facts } from "../../../src/connections/table.ts";
@@ -17,7 +18,11 @@ export class CheckpointWorld {
   readonly checkpoint = this.another();
 
   constructor(test: TestContext) {
-    test.after(() => rmSync(this.directory, { recursive: true, force: true }));
+    test.after(async () => {
+      // What is pending is written when the event loop turns.
+      await turn();
+      rmSync(this.directory, { recursive: true, force: true });
+    });
   }
 
   /** A world whose file is begun, as a daemon does that finds none. */

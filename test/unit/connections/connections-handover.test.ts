@@ -15,7 +15,6 @@ async function left(t: TestContext) {
   world.tracker.close();
   const told: string[] = [];
   const next = world.another(told);
-  t.after(() => next.close());
   return { world, next, told };
 }
 
@@ -80,7 +79,6 @@ describe("a tracker that takes over", () => {
     const world = await TrackerWorld.running(t);
     const told: string[] = [];
     const next = world.another(told);
-    t.after(() => next.close());
     world.events.emit(opening("established"), announced(3, "10.1.0.2"));
     world.sockets.outlines = [outline()];
     world.tracker.close();
@@ -102,7 +100,6 @@ describe("a tracker that takes over", () => {
     next.close();
     const told: string[] = [];
     const third = world.another(told);
-    t.after(() => third.close());
     await third.takeOver();
     assert.deepEqual(told, [...known, "newAddress 1: 4 10.1.0.3:80"]);
   });
@@ -197,7 +194,6 @@ describe("a tracker that ends", () => {
       assert.ok(told.length <= 3, "not all of them");
       world.onChange = () => undefined;
       const third = world.another(told);
-      t.after(() => third.close());
       told.length = 0;
       await third.takeOver();
       assert.deepEqual(told.slice(0, 3), known);

@@ -55,14 +55,18 @@ export class TrackerWorld {
   /** Called when a change is told. */
   onChange: (change: ConnectionChange) => void = () => undefined;
   readonly file: string;
+  readonly #trackers: ConnectionTracker[] = [];
   readonly tracker: ConnectionTracker;
 
   constructor(test: TestContext) {
     const directory = mkdtempSync(join(tmpdir(), "mptcpd-test-"));
-    test.after(() => rmSync(directory, { recursive: true }));
+    test.after(() => {
+      // They write once more when they are closed.
+      for (const tracker of this.#trackers) tracker.close();
+      rmSync(directory, { recursive: true });
+    });
     this.file = join(directory, "connections");
     this.tracker = this.another(this.told);
-    test.after(() => this.tracker.close());
   }
 
   /** A world whose tracker has taken over, with nothing told since. */
@@ -75,7 +79,7 @@ export class TrackerWorld {
     return world;
   }
 
-  /** One that tells its changes to somebody else. */
+  /** One that tells its changes to somebody else; closed at the test's end. */
   another(told: string[]): ConnectionTracker {
     const log = createLogger({
       sink: { write: (entry) => this.log.push(entry), close: () => undefined },
@@ -83,7 +87,7 @@ export class TrackerWorld {
     });
     const { events, sockets, clock, file } = this;
     const warn = (message: string): void => log.warning(message);
-    return new ConnectionTracker({
+    const tracker = new ConnectionTracker({
       ...{ events, sockets, clock, log },
       remember: (connections) => new Checkpoint({ file, bootId: "this boot", connections, warn }),
       onChange: (change) => {
@@ -92,6 +96,8 @@ export class TrackerWorld {
       },
       onListener: ({ event, localPort }) => this.listenerEvents.push(`${event} ${localPort}`),
     });
+    this.#trackers.push(tracker);
+    return tracker;
   }
 
   /** Lets listings wait until the function is called that it gives. */
