@@ -124,23 +124,28 @@ export class Simulation {
     await this.settle();
   }
 
-  /** Begins a connection, from or to this host; established at once, unless that is held back. */
+  /**
+   * Begins a connection, from an address of this host or to one: then this is the server side. Established at once, unless
+   * that is held back.
+   */
   connect(given: {
     readonly from: string;
     readonly to: string;
     /** Of the side that listens; 443 if not given. */
     readonly port?: number;
-    readonly serverSide?: boolean;
     readonly denyJoinId0?: boolean;
     readonly established?: boolean;
     /** If not given: that of the simulation. */
     readonly pathManager?: "kernel" | "userspace";
   }): SimulatedPeer {
-    const { from, to, port = 443, serverSide = false, denyJoinId0 = false, established = true } = given;
-    const other = this.#kernel.freePort();
+    const { from, to, port = 443, denyJoinId0 = false, established = true } = given;
+    const serverSide = this.#network.stateOf(from) === "missing";
+    if (serverSide && this.#network.stateOf(to) === "missing")
+      throw new Error(`the simulated host has neither ${from} nor ${to}`);
+    const client = { address: from, port: this.#kernel.freePort() };
+    const server = { address: to, port };
     const connection = this.#kernel.open({
-      local: { address: from, port: serverSide ? port : other },
-      remote: { address: to, port: serverSide ? other : port },
+      ...(serverSide ? { local: server, remote: client } : { local: client, remote: server }),
       ...{ serverSide, denyJoinId0 },
       ...(given.pathManager && { pathManager: given.pathManager }),
     });

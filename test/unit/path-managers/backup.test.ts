@@ -145,7 +145,7 @@ describe("backup on the client side", () => {
 describe("backup on the server side", () => {
   it("makes and announces nothing, and ranks what the client makes by its own interfaces", async () => {
     const simulation = await simulate(backup, { interfaces });
-    const peer = simulation.connect({ from: "10.0.2.2", to: "10.0.9.9", serverSide: true });
+    const peer = simulation.connect({ from: "10.0.9.9", to: "10.0.2.2" });
     await simulation.settle();
     assert.deepEqual([peer.subflows, peer.announced], [[wlan], []]);
     peer.join({ from: "10.0.9.9", to: "10.0.1.2" });
@@ -156,7 +156,7 @@ describe("backup on the server side", () => {
 
   it("makes none backup where all are on one interface", async () => {
     const simulation = await simulate(backup, { interfaces });
-    const peer = simulation.connect({ from: "10.0.3.2", to: "10.0.9.9", serverSide: true });
+    const peer = simulation.connect({ from: "10.0.9.9", to: "10.0.3.2" });
     peer.join({ from: "10.0.9.10", to: "10.0.3.2" });
     await simulation.settle();
     assert.equal(peer.subflows.filter((line) => line.endsWith("backup")).length, 0);

@@ -5,7 +5,7 @@ import { simulate } from "../../../src/simulation/simulation.ts";
 
 const interfaces = { eth0: ["10.0.1.2"], eth1: ["10.0.2.2"] };
 const client = { from: "10.0.1.2", to: "10.0.9.9" };
-const server = { ...client, serverSide: true };
+const server = { from: client.to, to: client.from };
 const first = ["10.0.1.2 > 10.0.9.9", "10.0.2.2 > 10.0.9.9"];
 const four = [
   ...["10.0.1.2 > 10.0.9.10", "10.0.1.2 > 10.0.9.9", "10.0.2.2 > 10.0.9.10", "10.0.2.2 > 10.0.9.9"],

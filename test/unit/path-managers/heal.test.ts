@@ -79,7 +79,7 @@ describe("heal makes a subflow again", () => {
 
   it("not where it was closed in good order, or the peer makes subflows", async () => {
     const { simulation, peer } = await connected();
-    const accepted = simulation.connect({ ...client, serverSide: true });
+    const accepted = simulation.connect({ from: client.to, to: client.from });
     await simulation.settle();
     peer.closeSubflows("10.0.1.2");
     accepted.breakSubflows("10.0.1.2");

@@ -67,7 +67,7 @@ describe("ndiffports on the client side", () => {
 describe("ndiffports on the server side", () => {
   it("leaves it to the client", async () => {
     const simulation = await simulate(ndiffports, { interfaces });
-    const peer = simulation.connect({ ...client, serverSide: true });
+    const peer = simulation.connect({ from: client.to, to: client.from });
     peer.join({ from: "10.0.9.9", to: "10.0.1.2" });
     await simulation.settle();
     assert.equal(peer.subflows.length, 2);

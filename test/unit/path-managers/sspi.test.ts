@@ -5,7 +5,7 @@ import { simulate } from "../../../src/simulation/simulation.ts";
 
 const interfaces = { eth0: ["10.0.1.2"], eth1: ["10.0.2.2", "10.0.2.3"], wlan0: ["10.0.3.2"] };
 const client = { from: "10.0.1.2", to: "10.0.9.9" };
-const server = { ...client, serverSide: true };
+const server = { from: client.to, to: client.from };
 const all = ["10.0.1.2 > 10.0.9.9", "10.0.2.2 > 10.0.9.9", "10.0.3.2 > 10.0.9.9"];
 
 const lines = ({ log }: Awaited<ReturnType<typeof simulate>>) =>
@@ -90,7 +90,7 @@ describe("sspi on the server side", () => {
   it("prefers the family that the connection has", async () => {
     const both = { eth0: ["fd00:1::2"], eth1: ["10.0.2.2", "fd00:2::2"], eth2: ["10.0.3.2"] };
     const simulation = await simulate(sspi, { interfaces: both });
-    const peer = simulation.connect({ from: "fd00:1::2", to: "fd00:9::9", serverSide: true });
+    const peer = simulation.connect({ from: "fd00:9::9", to: "fd00:1::2" });
     await simulation.settle();
     assert.deepEqual(peer.announced, ["10.0.3.2", "fd00:2::2"]);
   });

@@ -100,11 +100,13 @@ describe("a simulated peer", () => {
 
   it("may be a client of this host", async () => {
     const simulation = await simulate(witness().definition, { interfaces });
-    simulation.connect({ from: "10.0.1.2", to: "10.0.9.9", port: 80, serverSide: true, denyJoinId0: true });
+    simulation.connect({ from: "10.0.9.9", to: "10.0.1.2", port: 80, denyJoinId0: true });
     await simulation.settle();
     const [connection] = simulation.connections;
     assert.equal(connection?.local.port, 80);
     assert.deepEqual([connection?.serverSide, connection?.denyJoinId0], [true, true]);
+    const strange = { from: "10.0.9.9", to: "10.0.9.8" };
+    assert.throws(() => simulation.connect(strange), /has neither 10\.0\.9\.9 nor 10\.0\.9\.8/);
   });
 
   it("answers as the test has it", async () => {
