@@ -5,6 +5,7 @@ import { startDaemon } from "../lab/daemon.ts";
 import type { Host } from "../lab/host.ts";
 import { Lab } from "../lab/lab.ts";
 import { ctl, hostWithTwoInterfaces, outcome, program, refuses } from "../lab/mptcpctl.ts";
+import { PluginDirectory, plugin } from "../lab/plugin-directory.ts";
 import { requires } from "../lab/requires.ts";
 import { eventually, within } from "../lab/wait.ts";
 
@@ -62,6 +63,29 @@ describe("mptcpctl explain", { skip: requires() }, () => {
       stderr.split("\n").map((fault) => fault.slice(0, `mptcpctl: ${file}:2:`.length)),
       [`mptcpctl: ${file}:2:`, `mptcpctl: ${file}:3:`, ""],
     );
+  });
+
+  it("goes by what the path managers of a running mptcpd want, and says where none tells", async (t) => {
+    const lab = await Lab.create(t);
+    const host = await hostWithTwoInterfaces(lab, "one");
+    const endpoints = `network.addresses
+      .filter(({ address }) => address === "10.0.2.2")
+      .map((address) => ({ address, flags: ["subflow", "backup"] }))`;
+    const text = plugin("second", "", `endpoints: (network) => ${endpoints},`);
+    const config = new PluginDirectory(lab, { "second.js": text }).config("path-manager=second");
+    const daemon = startDaemon(lab, host, { config });
+    await eventually("its wish is fulfilled", async () =>
+      assert.deepEqual(await host.endpointAddresses(), ["10.0.2.2"]),
+    );
+    const line = `explain --config ${daemon.configFile} --runtime-dir ${daemon.runtimeDirectory}`;
+    const running = await ctl(host, line);
+    assert.match(running, /^10\.0\.1\.2 +eth1 +- +unusable +second does not want it$/m);
+    assert.match(running, /^10\.0\.2\.2 +eth2 +1 subflow,backup +endpoint /m);
+    await daemon.stop();
+    const child = host.spawn(program, line.split(" "));
+    await within("its end", child.exited);
+    assert.match(child.output, /^mptcpctl: no mptcpd says what its path managers want: /m);
+    assert.match(child.output, /^10\.0\.1\.2 +eth1 +- +endpoint /m);
   });
 
   it("says what makes every endpoint useless", async (t) => {
