@@ -13,7 +13,11 @@ import { runInMachine, tools } from "./vm-machine.mjs";
 // What the kernel has a part in: in the sandbox of `npm test`, or, if the name says so, under systemd.
 const groups = [
   { directory: "vm", pattern: /./ },
-  { directory: "kernel", pattern: /^(launcher|preload|mptcp-pm|sockets|tunnels|usable)/ },
+  {
+    directory: "kernel",
+    pattern:
+      /^(launcher|preload|mptcp-pm|sockets|tunnels|usable|path-managers-(subflows|announcements|ids|events|restart)|mptcpctl-(connections|subflow))/,
+  },
 ];
 const isForSystemd = (file) => basename(file).startsWith("systemd");
 /** Links that the tests make; who asks for one in a namespace of its own need not load its driver. */
