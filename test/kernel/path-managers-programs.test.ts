@@ -158,12 +158,12 @@ describe("a program that is a path manager gives commands:", { skip: requires(pu
       ["newConnection", "connectionEstablished", "connectionClosed"],
     );
     await managed.machine.plug("eth7", "10.0.7.7/24");
-    await program.told("an interface", ({ event, interface: told }) => {
-      const { name }: { name?: string } = Object(told);
+    await program.told("an interface", ({ event, interface: one }) => {
+      const { name }: { name?: string } = Object(one);
       return event === "newInterface" && name === "eth7";
     });
-    await program.told("an address", ({ event, address: told }) => {
-      const { address }: { address?: string } = Object(told);
+    await program.told("an address", ({ event, address: local }) => {
+      const { address }: { address?: string } = Object(local);
       return event === "newLocalAddress" && address === "10.0.7.7";
     });
   });

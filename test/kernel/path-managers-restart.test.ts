@@ -66,7 +66,7 @@ for (const side of sides) {
           { serverSide, denyJoinId0, announcedIsComplete, state },
           {
             ...{ serverSide: side === "server", denyJoinId0: true },
-            // Nobody heard what was announced meanwhile.
+            // Some may have been announced to nobody meanwhile.
             ...{ announcedIsComplete: false, state: "established" },
           },
         );
