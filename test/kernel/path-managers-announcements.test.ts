@@ -132,10 +132,22 @@ describe("the listeners of announced addresses are closed", { skip: requires(), 
     ["when mptcpd stops", ({ machine }) => machine.stop()],
     ["when mptcpd is killed", ({ machine }) => machine.daemon.kill()],
     ["when a reload unloads the path manager", ({ machine }) => machine.reload("")],
+    [
+      "when the path manager is stopped after too many faults",
+      ({ puppet }) =>
+        puppet.run((pm) => {
+          pm.after(0, () => {
+            throw new Error("the last straw");
+          });
+        }),
+    ],
   ];
   for (const [what, end] of endings)
     it(what, async (t) => {
-      const managed = await ManagedHost.started(t, "client");
+      const managed = await ManagedHost.create(t, "client");
+      await managed.machine.start({
+        config: managed.puppet.config.replace("[core]", "[core]\nplugin-faults=1"),
+      });
       const connection = await managed.connect(families[0]);
       const { port } = await announce(managed, connection, "10.0.2.2");
       assert.ok((await listeners(managed)).includes(`:${port} `));

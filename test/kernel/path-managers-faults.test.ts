@@ -155,6 +155,16 @@ describe("a plugin that takes its time", options, () => {
   });
 });
 
+describe("a plugin with much under way", options, () => {
+  it("is no reason for a warning", async (t) => {
+    const { machine } = await withHandler(t, "for (let i = 0; i < 100; i++) pm.after(60_000, () => {})");
+    await trigger(machine, 1);
+    await machine.has("10.0.0.1 eth0 subflow", "10.0.9.1 eth0 subflow");
+    await machine.settled();
+    assert.doesNotMatch(machine.daemon.output, /Warning/);
+  });
+});
+
 describe("what a plugin prints", options, () => {
   it("goes to the log, line by line, from stdout and stderr", async (t) => {
     const { machine } = await withHandler(t, `console.log("a\\nb"); console.error("c")`);

@@ -10,7 +10,8 @@ describe("a plugin directory", options, () => {
   it("that everybody may write to is refused, in one line", async (t) => {
     const { machine, plugins } = await withPlugins(t, { "one.js": plugin("one", "") });
     chmodSync(plugins.path, 0o777);
-    const { code, lines } = await machine.runToEnd({ config: plugins.config("path-manager=one") });
+    const config = plugins.config("load-plugins=one,two\npath-manager=one");
+    const { code, lines } = await machine.runToEnd({ config });
     assert.equal(code, 1);
     assert.deepEqual(lines, [
       `error: everybody may write to plugin-dir=${plugins.path}: take that away with chmod o-w ${plugins.path}`,

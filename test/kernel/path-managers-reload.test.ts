@@ -38,8 +38,9 @@ describe("a reload of path managers", options, () => {
     await machine.daemon.waitForLine(/below 2/);
   });
 
-  it("loses no connection that is made or ends meanwhile", async (t) => {
+  it("loses no connection that is made or ends meanwhile, and no address that is announced", async (t) => {
     const managed = await ManagedHost.create(t, "client");
+    await managed.server.ip("mptcp endpoint add 10.0.2.1 id 5 signal");
     const { machine, clientPeer } = managed;
     const plugins = new PluginDirectory(machine.lab, { "one.js": witness("round 0") });
     await machine.start({ config: plugins.config("path-manager=one") });
@@ -61,6 +62,7 @@ describe("a reload of path managers", options, () => {
     await traffic;
     assert.ok(kept.length > 20, `${kept.length}`);
     await told(machine, "round 5", kept);
+    await told(machine, "round 5", kept, "heard for");
     const counts = new Map<string, number>();
     for (const line of machine.daemon.lines.filter((line) => line.includes("round 5: has")))
       counts.set(line, (counts.get(line) ?? 0) + 1);
@@ -163,15 +165,21 @@ function witness(words: string): string {
       setup: (pm) => ({
         connectionEstablished: ({ token }) => pm.log.notice("${words}: has " + token),
         connectionClosed: ({ token }) => pm.log.notice("${words}: lost " + token),
+        newAddress: ({ token }) => pm.log.notice("${words}: heard for " + token),
         listenerCreated: () => pm.log.notice("${words}: " + pm.connections.size + " left"),
       }),
     });`;
 }
 
-async function told({ daemon }: Machine, words: string, tokens: readonly number[]): Promise<void> {
+async function told(
+  { daemon }: Machine,
+  words: string,
+  tokens: readonly number[],
+  what = "has",
+): Promise<void> {
   await waitFor(
     `${words} to have ${tokens.length} connections`,
-    () => tokens.filter((token) => !daemon.lines.includes(`notice: one: ${words}: has ${token}`)),
+    () => tokens.filter((token) => !daemon.lines.includes(`notice: one: ${words}: ${what} ${token}`)),
     { until: (missing) => missing.length === 0 },
   );
 }

@@ -40,7 +40,7 @@ for (const side of sides) {
           const [own] = subflows.filter(({ local }) => local.port === made.local.port);
           assert.deepEqual(own && { ...own, flags: [], state: "" }, {
             ...{ local: made.local, remote: made.remote, flags: [], state: "" },
-            ...{ localId: made.localId, remoteId: made.remoteId },
+            ...{ localId: made.localId, remoteId: made.remoteId, ifIndex: made.ifIndex },
           });
           assert.deepEqual(await managed.here.ids(token), [`${made.localId} ${ends.from}`]);
           await managed.clientPeer.echo(socket);
@@ -61,7 +61,7 @@ for (const side of sides) {
         });
 
         it("createSubflow by an interface takes its address, and binds to it", async () => {
-          const { token, target } = await connect(managed, family);
+          const { token, socket, target } = await connect(managed, family);
           const made = await managed.puppet.with(
             token,
             async (pm, connection, { name, to }) => {
@@ -72,7 +72,9 @@ for (const side of sides) {
             { name: "eth2", to: { address: ends.to, port: target } },
           );
           assert.equal(made.local.address, ends.from);
-          assert.equal(made.ifIndex, await managed.machine.host.ifIndex("eth2"));
+          const { subflows } = await managed.here.connectionAt(socket.port);
+          const [own] = subflows.filter(({ local }) => local.port === made.local.port);
+          assert.equal(own?.ifIndex, await managed.machine.host.ifIndex("eth2"));
         });
 
         it("createSubflow rejects with ECONNREFUSED where nobody listens", async () => {

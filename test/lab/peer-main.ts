@@ -119,7 +119,8 @@ function socketOf(handle: number): Socket {
 function plain({ token, local, remote, state, fallback, subflows }: ConnectionOutline): KernelConnection {
   const seen = subflows.map((subflow) => ({
     ...{ local: subflow.local, remote: subflow.remote, state: subflow.state },
-    ...{ localId: subflow.localId, remoteId: subflow.remoteId, flags: subflow.flags.names },
+    ...{ localId: subflow.localId, remoteId: subflow.remoteId },
+    ...{ ifIndex: subflow.ifIndex, flags: subflow.flags.names },
   }));
   return { token, local, remote, state, fallback, subflows: seen };
 }

@@ -63,6 +63,8 @@ export type KernelConnection = {
     readonly state: string;
     readonly localId: number;
     readonly remoteId: number;
+    /** That it is bound to; 0 none. */
+    readonly ifIndex: number;
     readonly flags: readonly SubflowFlag[];
   }[];
 };
