@@ -160,7 +160,7 @@ describe("the connections that a path manager knows are those that there are", {
     await managed.server.run("ss", "-K", "dst", "10.0.2.2");
     assert.equal((await managed.serverPeer.connectionAt(socket.port)).subflows.length, 1);
     await managed.puppet.told("subflowClosed", ([connection]) => connection.token === token, {
-      deadlineMs: 35_000,
+      deadlineMs: 15_000,
     });
     assert.equal(await managed.puppet.with(token, (_, { subflows }) => subflows.length), 1);
   });
