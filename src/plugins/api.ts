@@ -173,7 +173,10 @@ export interface CreateSubflowOptions {
 
 export interface AnnounceAddressOptions {
   readonly address: string | LocalAddress;
-  /** If not given: that of the initial subflow. 0, with `listen`: any that is free. */
+  /**
+   * If not given: that of the initial subflow. 0, with `listen`: any that is free. An IPv6 address with a port does not fit
+   * beside TCP timestamps: before Linux 7.2 no peer hears of it while these are on (net.ipv4.tcp_timestamps).
+   */
   readonly port?: number;
   /** Opens a listening socket there, for where no program listens. Closed when the address is withdrawn, and with the connection. */
   readonly listen?: boolean;

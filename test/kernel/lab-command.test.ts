@@ -21,7 +21,7 @@ describe("npm run lab", { skip: requires(), concurrency: 3 }, () => {
   it("exits with 128 + N where a signal ends the command, and with 127 where there is none", async (t) => {
     const { exit } = await ended(t, "sh", "-c", "kill -KILL $$");
     assert.equal(exit.code, 137);
-    const none = await ended(t, "no-such-command");
+    const none = await ended(t, "/no-such-command");
     assert.equal(none.exit.code, 127);
     assert.match(none.lines.join(), /no-such-command/);
   });
