@@ -13,6 +13,9 @@ for (const side of sides) {
     let managed: ManagedHost;
     before(async () => {
       managed = await ManagedHost.started(undefined, side);
+      // What goes to nobody is lost. Else it would be refused, as soon as nobody says what its link address is.
+      for (const address of new Set(Object.values(nobody)))
+        await managed.machine.host.ip(`neigh add ${address} lladdr 02:00:00:00:00:99 dev eth2`);
       if (side === "client") return;
       // An IPv6 address with a port fits into a packet only without timestamps (before Linux 7.2).
       await managed.client.sysctl("net.ipv4.tcp_timestamps", 0);

@@ -54,6 +54,8 @@ export class ManagedHost {
     const lab = await Lab.create(test);
     const { client, server, paths } = await twoPaths(lab);
     for (const host of [client, server]) await host.ip("mptcp limits set subflows 8 add_addr_accepted 8");
+    // Below those that the server's kernel chooses from: a port tells a connection, whichever end's it is.
+    await client.sysctl("net.ipv4.ip_local_port_range", "20000 32767");
     return new ManagedHost(lab, side, client, server, paths);
   }
 

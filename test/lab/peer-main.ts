@@ -26,6 +26,7 @@ const pm = await MptcpPm.open();
 const open = new Map<number, Socket>();
 let accepted = new Set<Socket>();
 const servers = new Map<number, Server>();
+const usedPorts = new Set<number | undefined>();
 let last = 0;
 
 const methods: Readonly<Record<string, (argument: never) => unknown>> = {
@@ -97,10 +98,16 @@ async function connect({ count = 1, ...request }: ConnectRequest): Promise<OpenS
   });
 }
 
+/** From a port that no connection has had: tests tell connections by it. The kernel minds only those to the same server. */
 async function connectOne(request: Omit<ConnectRequest, "count">): Promise<Socket> {
   const socket = new Socket({ fd: await mptcpConnect(request), allowHalfOpen: true });
   socket.on("error", () => undefined).resume();
   await echo(socket);
+  if (usedPorts.has(socket.localPort)) {
+    socket.destroy();
+    return await connectOne(request);
+  }
+  usedPorts.add(socket.localPort);
   return socket;
 }
 
