@@ -41,6 +41,7 @@ export async function runRecord(words: readonly string[], context: Context): Pro
         });
         void recorder.start();
         await Promise.race([interrupted(), failed]);
+        await recorder.finish();
       } finally {
         recorder?.close();
         sockets.close();

@@ -27,6 +27,8 @@ const MOST_WAITING = 4 * 1024 * 1024;
 const MOST_HELD = 50_000;
 /** Milliseconds. */
 const RETRY = 100;
+/** Milliseconds for which what was told before the end is read; more comes all the time then. */
+const MOST_FINISHING = 2000;
 
 /**
  * Writes down what a path manager would hear: the network, the connections that there are, and events from the moment of
@@ -45,6 +47,8 @@ export class Recorder {
   /** While sockets are read: what happens meanwhile comes after them in the file. */
   #held: RecordedItem[] | undefined = [];
   #isLosing = false;
+  /** How many events came. */
+  #told = 0;
   #network: Network;
   #retry: Timer | undefined;
   #isClosed = false;
@@ -55,7 +59,10 @@ export class Recorder {
     this.#options = options;
     this.#start = clock.now();
     this.#subscription = events.events({
-      event: (event) => this.#record({ at: this.#now, event }),
+      event: (event) => {
+        this.#told++;
+        this.#record({ at: this.#now, event });
+      },
       overrun: () => {
         warn("events were lost: they came faster than they could be recorded");
         this.#lose({ overrun: true });
@@ -81,6 +88,18 @@ export class Recorder {
     if (isSame(network, this.#network)) return;
     this.#network = network;
     this.#record({ at: this.#now, network });
+  }
+
+  /** Ends the recording when what the kernel has told until now is read. */
+  async finish(): Promise<void> {
+    const deadline = this.#now + MOST_FINISHING;
+    let told: number;
+    do {
+      told = this.#told;
+      // Of two turns of the event loop one at least asks the kernel.
+      for (let turns = 0; turns < 2; turns++) await new Promise(setImmediate);
+    } while (this.#told !== told && this.#now < deadline);
+    this.close();
   }
 
   /** Ends the recording, with everything written. */

@@ -252,4 +252,30 @@ describe("a recorder", () => {
       ["network", "closed 1", "end"],
     );
   });
+
+  it("ends with all that was told before, as it comes from the kernel", async () => {
+    const one = world();
+    let left = 5;
+    const tell = () => {
+      one.tell(closed(left));
+      if (--left > 0) setImmediate(tell);
+    };
+    setImmediate(tell);
+    await one.recorder.finish();
+    assert.equal(one.isListening(), false);
+    const words = ["closed 5", "closed 4", "closed 3", "closed 2", "closed 1", "end"];
+    assert.deepEqual(await story(one), ["network", ...words]);
+  });
+
+  it("ends though the kernel goes on and on", async () => {
+    const one = world();
+    const tell = () => {
+      one.clock.block(100);
+      one.tell(closed(1));
+      if (one.isListening()) setImmediate(tell);
+    };
+    setImmediate(tell);
+    await one.recorder.finish();
+    assert.equal(one.isListening(), false);
+  });
 });
