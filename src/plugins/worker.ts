@@ -46,6 +46,8 @@ export class PluginsRefusedError extends Error {
 /** Milliseconds between two looks at the pulse, and without a beat until the thread is taken for blocked. */
 const LOOK = 500;
 const BLOCKED = 2000;
+/** The same while it loads: on a small or busy machine that holds up the thread for seconds. */
+const BLOCKED_LOADING = 10_000;
 /** Milliseconds that loading, and stopping, may take. */
 const PREPARE_DEADLINE = 30_000;
 /** The endpoints do not wait any longer for a thread that cannot get at the connections, and goes on trying. */
@@ -203,9 +205,10 @@ export class PluginWorker {
     if (beats !== this.#beats || now - this.#lastLook > 2 * LOOK) this.#lastBeat = now;
     this.#beats = beats;
     this.#lastLook = now;
-    if (now - this.#lastBeat < BLOCKED) return;
+    const limit = this.#isPrepared ? BLOCKED : BLOCKED_LOADING;
+    if (now - this.#lastBeat < limit) return;
     const { plugin, place } = this.#whereabouts();
-    this.#fail({ what: `was blocked for ${BLOCKED / 1000} s${place && ` by ${place}`}`, plugin });
+    this.#fail({ what: `was blocked for ${limit / 1000} s${place && ` by ${place}`}`, plugin });
   }
 
   #crash(status: number): WorkerFailure {

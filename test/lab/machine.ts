@@ -22,6 +22,9 @@ export const hourly = "[core]\nremoval-delay=3600\n";
 /** The command line of this checkout's mptcpd, for those that run it by way of another program. */
 export const program = [process.execPath, join(checkout, "dist/mptcpd.js")] as const;
 
+/** How long a test waits, if that is longer than usual. */
+export type Patience = { readonly deadlineMs?: number };
+
 export type Ending = { code: number | null; lines: readonly string[] };
 
 /**
@@ -100,9 +103,9 @@ export class Machine {
   }
 
   /** Starts an mptcpd that is to end by itself, and gives how it ended and what it wrote. */
-  async runToEnd(options: MachineOptions = {}): Promise<Ending> {
+  async runToEnd({ deadlineMs, ...options }: MachineOptions & Patience = {}): Promise<Ending> {
     const daemon = this.launch(options);
-    const { code } = await within("mptcpd to end by itself", daemon.exited);
+    const { code } = await within("mptcpd to end by itself", daemon.exited, deadlineMs);
     return { code, lines: daemon.lines };
   }
 

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Closer, Lab } from "./lab.ts";
-import { type Ending, Machine } from "./machine.ts";
+import { type Ending, Machine, type Patience } from "./machine.ts";
 
 /** A plugin directory of a lab with these files, and what a configuration says of it. */
 export class PluginDirectory {
@@ -69,6 +69,6 @@ export async function withPlugins(
 }
 
 /** Runs `mptcpd --check`. */
-export function check(machine: Machine, config: string): Promise<Ending> {
-  return machine.runToEnd({ config, args: ["--check"] });
+export function check(machine: Machine, config: string, patience: Patience = {}): Promise<Ending> {
+  return machine.runToEnd({ config, args: ["--check"], ...patience });
 }
