@@ -13,10 +13,10 @@ import { runInMachine, tools } from "./vm-machine.mjs";
 // What the kernel has a part in: in the sandbox of `npm test`, or, if the name says so, under systemd.
 const groups = [
   { directory: "vm", pattern: /./ },
+  // Of path managers only what is about the kernel: the rest measures time, of which an emulated machine has little.
   {
     directory: "kernel",
-    pattern:
-      /^(launcher|preload|mptcp-pm|sockets|tunnels|usable|path-managers-(subflows|announcements|ids|events|restart)|mptcpctl-(connections|subflow))/,
+    pattern: /^(launcher|preload|mptcp-pm|sockets|tunnels|usable|path-managers-(subflows|ids))/,
   },
 ];
 const isForSystemd = (file) => basename(file).startsWith("systemd");
