@@ -80,10 +80,12 @@ export class AddressIds {
     this.#set({ address: `${UNKNOWN}${id}`, port: 0, id });
   }
 
-  /** Those that no subflow goes from. */
+  /** Those that no subflow goes from, and that the peer was not told of, as far as is known. */
   unused({ subflows }: Pick<Connection, "subflows">): IdentifiedAddress[] {
     const used = new Set(subflows.map(({ localId }) => localId));
-    return [...this.#entries.values()].filter(({ id }) => id !== 0 && !used.has(id));
+    return [...this.#entries]
+      .filter(([key, { id }]) => id !== 0 && !used.has(id) && !this.#announced.has(key))
+      .map(([, entry]) => entry);
   }
 
   #set(entry: IdentifiedAddress): void {

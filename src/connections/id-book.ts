@@ -71,7 +71,7 @@ export class IdBook {
     }
   }
 
-  /** Takes back the ids of addresses that no subflow goes from, and tells the peer that they are gone. */
+  /** Takes back the ids of addresses that no subflow goes from any more and that were not announced. */
   async #makeRoom(
     connection: Connection,
     ids: AddressIds,

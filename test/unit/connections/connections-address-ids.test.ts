@@ -174,6 +174,18 @@ describe("address ids that no subflow uses", () => {
   });
 });
 
+describe("address ids that were announced", () => {
+  it("are in use, with subflows and without, until they are released", () => {
+    const ids = new AddressIds(foundWith());
+    ids.take("10.0.0.3", 80);
+    ids.announce("10.0.0.3", 80);
+    assert.deepEqual(ids.unused({ subflows: [] }), []);
+    ids.release("10.0.0.3", 80);
+    ids.take("10.0.0.3", 80);
+    assert.equal(ids.unused({ subflows: [] }).length, 1);
+  });
+});
+
 describe("address ids, whatever happens,", () => {
   const place = fc.record({ host: fc.nat(5), port: fc.constantFrom(0, 80) });
   const id = fc.integer({ min: 1, max: 8 });

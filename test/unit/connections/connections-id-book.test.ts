@@ -207,4 +207,14 @@ describe("when all address ids are taken", () => {
     assert.deepEqual(world.kernel.commands(), []);
     assert.equal(await world.use("10.0.1.7"), 7);
   });
+
+  it("those that were announced are kept", async () => {
+    const world = await full(0);
+    for (let id = 2; id <= 255; id++) world.book.of(world.connection).announce(`10.0.1.${id}`, 0);
+    assert.equal(await world.use("10.0.0.2"), 1);
+    world.book.of(world.connection).announce("10.0.0.2", 0);
+    await assert.rejects(world.use("10.0.0.3"), { code: "ENOSPC" });
+    const removals = world.kernel.commands().filter((command) => command.startsWith("remove"));
+    assert.deepEqual(removals, ["remove 1"]);
+  });
 });
