@@ -107,10 +107,10 @@ export class ConnectionTable implements Iterable<ConnectionRecord> {
     connection.remove(subflow);
   }
 
-  /** This host's part of a priority, which no event tells. */
+  /** This host's part of a priority, which no event tells; whoever asked for it need not be told. */
   setLocalBackup(connection: ConnectionRecord, subflow: SubflowRecord, localBackup: boolean): void {
     this.#changed.add(connection.token);
-    this.#setBackup(connection, subflow, { localBackup, remoteBackup: subflow.remoteBackup });
+    subflow.localBackup = localBackup;
   }
 
   /**

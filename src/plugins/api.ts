@@ -87,7 +87,7 @@ export interface Handlers {
   newSubflow?(connection: Connection, subflow: Subflow): unknown;
   /** A subflow has ended, the initial one included. Not told: `createSubflow` that fails, and the end of the connection. */
   subflowClosed?(connection: Connection, subflow: Subflow, reason: CloseReason): unknown;
-  /** The peer has changed whether a subflow is backup (MP_PRIO). */
+  /** The peer has changed whether a subflow is backup (MP_PRIO), or another program of this host has. Not told: `setBackup`. */
   subflowPriority?(connection: Connection, subflow: Subflow): unknown;
   /** A program listens with an MPTCP socket (Linux 6.2). */
   listenerCreated?(listener: SocketAddress): unknown;
