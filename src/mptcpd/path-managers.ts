@@ -41,7 +41,7 @@ export class PathManagers {
   /** Resolves when all plugins are loaded. Throws PluginsRefusedError. */
   static async prepare(config: Config, options: PathManagersOptions): Promise<PathManagers> {
     const setup = setupOf(config);
-    sayWarnings(setup, options.log);
+    for (const warning of warningsOf(setup)) options.log.warning(warning);
     const managers = new PathManagers(setup, options);
     if (setup.needsThread) managers.#supervisor = await managers.#supervise(setup);
     return managers;
@@ -81,7 +81,7 @@ export class PathManagers {
     const setup = setupOf(config);
     const isSame = isDeepStrictEqual(setup, this.#setup);
     const install = (): void => {
-      sayWarnings(setup, this.#options.log);
+      for (const warning of warningsOf(setup)) this.#options.log.warning(warning);
       this.#setup = setup;
       admit();
     };
@@ -158,15 +158,16 @@ export function hasPlugins(config: Config): boolean {
 
 /** Loads the plugins of a configuration to no end but to see that it works. Throws PluginsRefusedError. @returns warnings */
 export async function checkPlugins(config: Config): Promise<readonly string[]> {
-  const { plan, settings, policy, needsThread } = setupOf(config);
-  if (!needsThread) return plan.warnings;
+  const setup = setupOf(config);
+  const { plan, settings, policy, needsThread } = setup;
+  if (!needsThread) return warningsOf(setup);
   const { sources, known } = plan;
   const checkpoint = { file: "/dev/null", bootId: "" };
   const input = { sources, known, settings, policy, checkpoint, faults: new Map(), debug: false };
   const ignored = { message: () => undefined, failed: () => undefined };
   const worker = new PluginWorker({ ...input, checkOnly: true }, ignored);
   try {
-    return [...plan.warnings, ...(await worker.prepare()).warnings];
+    return [...warningsOf(setup), ...(await worker.prepare()).warnings];
   } finally {
     await worker.stop();
   }
@@ -204,11 +205,11 @@ function chargeOfDefault({ plan }: Setup): Charge {
   return chargeOf(definitions, []);
 }
 
-function sayWarnings({ plan, needsThread, settings }: Setup, log: Logger): void {
-  for (const warning of plan.warnings) log.warning(warning);
-  // Otherwise the thread says it, as only there the plugins' own names are known.
+/** Of the thread's, which knows the plugins' own names, there are more. */
+function warningsOf({ plan, needsThread, settings }: Setup): readonly string[] {
+  if (needsThread) return plan.warnings;
   const names = plan.sources.map(({ name }) => name);
-  if (!needsThread) for (const warning of unusedSections(settings.plugins, names)) log.warning(warning);
+  return [...plan.warnings, ...unusedSections(settings.plugins, names)];
 }
 
 /**

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Machine } from "../lab/machine.ts";
+import { Machine } from "../lab/machine.ts";
 import { Peer } from "../lab/peer.ts";
 import { check, plugin, sayer, withPlugins } from "../lab/plugin-directory.ts";
 import { requires } from "../lab/requires.ts";
@@ -110,6 +110,16 @@ describe("mptcpd --check", options, () => {
     assert.match(lines.join("\n"), /\[plugin won\] has no effect/);
     assert.match(lines.join("\n"), /^the configuration is valid$/m);
     assert.equal(await machine.host.sysctl("net.mptcp.pm_type"), "0");
+  });
+
+  it("says the same where no plugin needs loading", async (t) => {
+    const machine = await Machine.create(t);
+    const { code, lines } = await check(machine, "[plugin fullmesh]\nsubflows=nonsense\n");
+    assert.equal(code, 0);
+    assert.match(
+      lines.join("\n"),
+      /^\S+:1: \[plugin fullmesh\] has no effect: no plugin of that name is loaded$/m,
+    );
   });
 });
 
