@@ -83,6 +83,8 @@ export function readAnnounceWords(words: readonly string[]): AnnounceRequest {
   const { id, port, dev, listen = false } = draft;
   if (id === 0)
     throw new UsageError(`${command}: id 0 is the address of the initial subflow, which the peer knows`);
+  if (port === 0 && !listen)
+    throw new UsageError(`${command}: port 0 stands for one that is free, which takes \`listen\``);
   return {
     ...{
       token: given(command, draft.token, "token TOKEN"),

@@ -157,6 +157,11 @@ describe("the words of mptcpctl announce, withdraw and listen", () => {
   it("are refused with what is missing or allowed", () => {
     refuses("announce", "token 1", /^announce: ADDRESS is missing: token TOKEN ADDRESS \[ id ID \]/);
     refuses("announce", "10.0.2.2", /token TOKEN is missing/);
+    refuses(
+      "announce",
+      "token 1 10.0.2.2 port 0",
+      /port 0 stands for one that is free, which takes `listen`/,
+    );
     refuses("announce", "token 1 10.0.2.2 id 0", /id 0 is the address of the initial subflow/);
     refuses("withdraw", "token 1", /id ID is missing/);
     refuses("withdraw", "token 1 10.0.0.1", /allowed: token TOKEN, id ID/);
