@@ -1,5 +1,7 @@
 import type { SocketAddress } from "../kernel/sockets.ts";
 
+export { tokenText } from "../kernel/mptcp-pm.ts";
+
 export type { SocketAddress };
 
 /** What the kernel tells once, when it happens: of connections that are older than us nobody knows it any more. */
@@ -104,8 +106,3 @@ export type ConnectionChange =
       readonly subflow: Subflow;
       readonly reason: CloseReason;
     };
-
-/** As `ip mptcp monitor` and `ss -M` print it, in eight hexadecimal digits. */
-export function tokenText(token: number): string {
-  return token.toString(16).padStart(8, "0");
-}

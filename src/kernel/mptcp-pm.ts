@@ -92,7 +92,7 @@ export class MptcpPm {
    */
   async dumpEndpoints(token?: number): Promise<Endpoint[]> {
     if (token !== undefined) await this.#requireTokens();
-    const what = token === undefined ? "list endpoints" : `list addresses of connection ${hex(token)}`;
+    const what = token === undefined ? "list endpoints" : `list addresses of connection ${tokenText(token)}`;
     const { items } = await this.#family.dump(
       what,
       pmMessage,
@@ -194,7 +194,7 @@ export class MptcpPm {
     ifIndex?: number;
   }): Promise<void> {
     const { token, ...local } = address;
-    const what = `announce ${nameOf(local)} id ${local.id} to connection ${hex(token)}`;
+    const what = `announce ${nameOf(local)} id ${local.id} to connection ${tokenText(token)}`;
     return this.#changeConnection(what, command.announce, {
       token,
       address: toAttributes({ ...local, flags: endpointFlags.of("signal") }),
@@ -203,7 +203,7 @@ export class MptcpPm {
 
   /** Sends REMOVE_ADDR, and closes the subflows from that address. */
   remove({ token, id }: { token: number; id: number }): Promise<void> {
-    const what = `withdraw address id ${id} from connection ${hex(token)}`;
+    const what = `withdraw address id ${id} from connection ${tokenText(token)}`;
     return this.#changeConnection(what, command.remove, { token, localId: id });
   }
 
@@ -348,9 +348,10 @@ function nameOf({ address, port = 0 }: SubflowAddress): string {
 }
 
 function describe({ token, local, remote }: SubflowKey): string {
-  return `subflow ${nameOf(local)} to ${nameOf(remote)} of connection ${hex(token)}`;
+  return `subflow ${nameOf(local)} to ${nameOf(remote)} of connection ${tokenText(token)}`;
 }
 
-function hex(token: number): string {
-  return `0x${token.toString(16).padStart(8, "0")}`;
+/** As `ip mptcp monitor` and `ss -M` print it, in eight hexadecimal digits. */
+export function tokenText(token: number): string {
+  return token.toString(16).padStart(8, "0");
 }

@@ -253,7 +253,7 @@ export class SimulatedKernel {
     token: number,
     action: (connection: SimulatedConnection, what: string) => T,
   ): Promise<T> {
-    const whole = `${what} 0x${tokenText(token)}`;
+    const whole = `${what} ${tokenText(token)}`;
     return new Promise((resolve, reject) =>
       this.#schedule(0, () => {
         try {

@@ -68,7 +68,7 @@ describe("mptcpctl subflow", { skip: requires() }, () => {
         client,
         `subflow destroy token ${clients} ${ends}`,
         1,
-        `cannot destroy subflow ${ends} of connection 0x${clients}: subflow not found (ESRCH)`,
+        `cannot destroy subflow ${ends} of connection ${clients}: subflow not found (ESRCH)`,
       );
       await traffic.finish();
     });
@@ -130,7 +130,7 @@ describe("mptcpctl subflow", { skip: requires() }, () => {
       client,
       "subflow create token 1 10.0.2.2 to 10.0.1.1",
       1,
-      `${what("10.0.1.1", "0x00000001")}: invalid token (EINVAL)`,
+      `${what("10.0.1.1", "00000001")}: invalid token (EINVAL)`,
     );
     await refuses(
       client,
@@ -218,14 +218,14 @@ describe("mptcpctl announce, withdraw and listen", { skip: requires() }, () => {
       client,
       `withdraw token ${clients} id 9`,
       1,
-      /^mptcpctl: cannot withdraw address id 9 from connection 0x\w+: .*not found \(EINVAL\)$/m,
+      /^mptcpctl: cannot withdraw address id 9 from connection \w+: .*not found \(EINVAL\)$/m,
     );
     await refuses(client, "withdraw token 1 id 9", 1, /: invalid token \(EINVAL\)$/m);
     await refuses(
       client,
       "announce token 1 10.0.2.2 id 9",
       1,
-      "cannot announce 10.0.2.2 id 9 to connection 0x00000001: invalid token (EINVAL)",
+      "cannot announce 10.0.2.2 id 9 to connection 00000001: invalid token (EINVAL)",
     );
     await traffic.finish();
   });

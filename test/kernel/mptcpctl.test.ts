@@ -28,7 +28,7 @@ describe("mptcpctl", { skip: requires() }, () => {
       1,
       "cannot show endpoint 192.0.2.9: there is none (ENOENT)",
     );
-    await refuses(host, "endpoint show token 1", 1, /cannot list addresses of connection 0x00000001: /);
+    await refuses(host, "endpoint show token 1", 1, /cannot list addresses of connection 00000001: /);
   });
 
   it("gives what is allowed and exit status 2 when it does not understand", async (t) => {

@@ -112,7 +112,7 @@ describe("the simulated kernel takes commands", () => {
   it("not for connections that are not there, or that its own path manager has", async () => {
     const bench = new KernelBench();
     const gone = bench.order(bench.kernel.announce({ token: 1, address: "10.0.2.2", id: 1 }));
-    await assert.rejects(gone, { code: "EINVAL", message: /connection 0x00000001: invalid token/ });
+    await assert.rejects(gone, { code: "EINVAL", message: /connection 00000001: invalid token/ });
     bench.kernel.pathManager = "kernel";
     const { connection } = bench.open();
     bench.kernel.pathManager = "userspace";
