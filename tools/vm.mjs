@@ -13,11 +13,10 @@ import { runInMachine, tools } from "./vm-machine.mjs";
 // What the kernel has a part in: in the sandbox of `npm test`, or, if the name says so, under systemd.
 const groups = [
   { directory: "vm", pattern: /./ },
-  // Of path managers only what is about the kernel: the rest measures time, of which an emulated machine has little.
-  {
-    directory: "kernel",
-    pattern: /^(launcher|preload|mptcp-pm|sockets|tunnels|usable|path-managers-(subflows|ids))/,
-  },
+  { directory: "kernel", pattern: /^(launcher|preload|mptcp-pm|sockets|tunnels|usable)/ },
+  // Of path managers only what is about the kernel: the rest measures time, of which an emulated machine has little. 6.1
+  // does not bind a subflow that is asked for to an interface, nor make it backup.
+  { directory: "kernel", pattern: /^path-managers-subflows/, without: "6.1" },
 ];
 const isForSystemd = (file) => basename(file).startsWith("systemd");
 /** Links that the tests make; who asks for one in a namespace of its own need not load its driver. */
@@ -48,11 +47,13 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
 requireHost();
 setUp();
 process.chdir(root);
-const files = groups.flatMap(testFiles).filter((file) => isWanted(basename(file)));
-if (files.length === 0) fail(`no test file has ${filters.join(" or ")} in its name`);
+const chosen = kernels.length > 0 ? kernels : wantedKernels;
+if (chosen.every(({ name }) => testFiles(name).length === 0))
+  fail(`no test file has ${filters.join(" or ")} in its name`);
 
 const rows = [];
-for (const kernel of fetchKernels(kernels.length > 0 ? kernels : wantedKernels)) {
+for (const kernel of fetchKernels(chosen)) {
+  const files = testFiles(kernel.name);
   const systemd = files.filter(isForSystemd);
   const plain = files.filter((file) => !isForSystemd(file));
   if (plain.length > 0) rows.push(...(await runTests(kernel, plain, { systemd: false })));
@@ -74,15 +75,19 @@ function requireHost() {
       fail(`${directory} is not on the file system of /, so a virtual machine would not see it`);
 }
 
-function testFiles({ directory, pattern }) {
+function testFiles(kernel) {
+  return groups.filter(({ without }) => without !== kernel).flatMap(filesOf);
+}
+
+function filesOf({ directory, pattern }) {
   const path = join("build/test", directory);
   if (!existsSync(path)) return [];
   const names = readdirSync(path).filter((name) => name.endsWith(".test.js") && pattern.test(name));
-  return names.sort().map((name) => join(path, name));
-}
-
-function isWanted(name) {
-  return filters.length === 0 || filters.some((word) => name.includes(word));
+  const isWanted = (name) => filters.length === 0 || filters.some((word) => name.includes(word));
+  return names
+    .filter(isWanted)
+    .sort()
+    .map((name) => join(path, name));
 }
 
 async function runTests(kernel, tests, { systemd }) {
