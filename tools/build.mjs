@@ -8,11 +8,11 @@
 //   dist/lib/, dist/types/   the library that they import as "mptcpd", and its types
 //   build/                   src, test and bench type-checked and compiled file by file, for the tests
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildSync } from "esbuild";
-import { nodeHeaders } from "./node-headers.mjs";
+import { compileNative, natives, sourcesOf } from "./natives.mjs";
 
 const root = dirname(import.meta.dirname);
 const { values: options } = parseArgs({
@@ -22,21 +22,7 @@ const { values: options } = parseArgs({
   },
 });
 
-const commonFlags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden"];
 const asanFlags = ["-fsanitize=address", "-fno-omit-frame-pointer", "-g", "-O1"];
-
-// One compiler call makes each from all the C files of its directory.
-const natives = [
-  { output: "addon.node", directory: "addon", flags: ["-fPIC", "-shared"], usesNode: true },
-  { output: "mptcpize", directory: "launcher", flags: [] },
-  // Goes into programs of any libc, so it is linked with none. The sanitizer's build needs its own libraries.
-  {
-    output: "libmptcpwrap.so",
-    directory: "preload",
-    flags: ["-fPIC", "-shared", "-fno-stack-protector"],
-    plainFlags: ["-nostdlib"],
-  },
-];
 
 // A directory of src/ is a program if it has a main.ts.
 const programs = readdirSync(join(root, "src")).filter((name) =>
@@ -55,34 +41,14 @@ bundleLibrary();
 declareTypes();
 if (!options["programs-only"]) compile();
 
-function buildNative({ directory, flags, usesNode = false }, output, extraFlags) {
-  const files = readdirSync(join(root, "native", directory)).map((name) =>
-    join(root, "native", directory, name),
-  );
-  if (existsSync(output) && files.every((path) => statSync(path).mtimeMs < statSync(output).mtimeMs)) return;
-  const sources = files.filter((path) => path.endsWith(".c"));
-  const includes = usesNode ? [`-I${headersOfNode()}`] : [];
-  mkdirSync(dirname(output), { recursive: true });
-  run(process.env.CC ?? "cc", [
-    ...commonFlags,
-    ...flags,
-    ...extraFlags,
-    ...includes,
-    ...sources,
-    "-o",
-    `${output}.new`,
-  ]);
-  // A running program keeps the file that it has mapped.
-  renameSync(`${output}.new`, output);
-}
-
-function headersOfNode() {
-  const headers = nodeHeaders();
-  if (!headers)
-    fail(
-      "node_api.h and uv.h were not found: install the headers of your Node (Debian: apt install libnode-dev)",
-    );
-  return headers;
+function buildNative(native, output, flags) {
+  const isOlder = (path) => statSync(join(root, path)).mtimeMs < statSync(output).mtimeMs;
+  if (existsSync(output) && sourcesOf(native).every(isOlder)) return;
+  try {
+    compileNative(native, output, { flags });
+  } catch (error) {
+    fail(error.message);
+  }
 }
 
 function bundlePrograms() {
@@ -142,9 +108,7 @@ function compile() {
 function run(command, args) {
   try {
     execFileSync(command, args, { cwd: root, stdio: "inherit" });
-  } catch (error) {
-    if (error.code === "ENOENT")
-      fail(`${command} was not found: install a C compiler (Debian: apt install gcc libc6-dev)`);
+  } catch {
     fail(`${command} failed`);
   }
 }
