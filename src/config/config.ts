@@ -68,13 +68,8 @@ export interface PluginSection {
 
 export const defaultConfigFile = "/etc/mptcpd/mptcpd.conf";
 
-const libraryDirectories: Readonly<Record<string, string>> = {
-  x64: "x86_64-linux-gnu/",
-  arm64: "aarch64-linux-gnu/",
-};
-
-/** Where upstream's packages put plugins: $(libdir)/mptcpd, which is multiarch on Debian. */
-export const defaultPluginDirectory = `/usr/lib/${libraryDirectories[process.arch] ?? ""}mptcpd`;
+/** What is in there is no library of one machine: the directory has the same name on all. */
+export const defaultPluginDirectory = "/usr/lib/mptcpd/plugins";
 
 /** Interfaces of containers and virtual machines; in force when the file has no [path] section. */
 export const containerRule: PathRule = {
