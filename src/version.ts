@@ -1,2 +1,2 @@
 /** The version that every program prints; a test holds it equal to package.json's. */
-export const version = "0.1.0";
+export const version = "1.0.0";
