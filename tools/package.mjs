@@ -1,0 +1,85 @@
+// Makes the packages:
+//   npm run package                      all of them, for all machines, into out/
+//   npm run package -- --nodejs          those that depend on the distribution's Node instead of bringing one
+//   npm run package -- --only deb        one kind: deb, rpm or npm
+//   npm run package -- --arch arm64      for one kind of machine: amd64 or arm64
+//   npm run package -- --output DIRECTORY
+//   npm run package -- --stage DIRECTORY only what would be installed; as on Debian, and with --only rpm as on Fedora
+// docs/packages.md says what they are like.
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { buildDeb } from "./package/deb.mjs";
+import { root } from "./package/files.mjs";
+import { machineOf, names, thisMachine } from "./package/machines.mjs";
+import { stage } from "./package/tree.mjs";
+
+const builders = { deb: buildDeb };
+
+const options = readOptions();
+const kinds = options.only === undefined ? Object.keys(builders) : [options.only];
+try {
+  // New files whenever anything has changed: the bundles are the same for all machines.
+  execFileSync(process.execPath, [join(root, "tools/build.mjs"), "--programs-only"], { stdio: "inherit" });
+  if (options.stage !== undefined) stageOnly();
+  else buildAll();
+} catch (error) {
+  fail(error.message);
+}
+
+function stageOnly() {
+  const machine = options.arch === undefined ? thisMachine : machineOf(options.arch);
+  const kind = options.only === "rpm" ? "rpm" : "deb";
+  stage(resolve(options.stage), { machine, kind, nodejs: options.nodejs });
+}
+
+function buildAll() {
+  const output = resolve(options.output);
+  mkdirSync(output, { recursive: true });
+  for (const kind of kinds)
+    for (const name of options.arch === undefined ? names : [options.arch]) {
+      const work = mkdtempSync(join(tmpdir(), "mptcpd-package-"));
+      try {
+        report(builders[kind]({ machine: machineOf(name), nodejs: options.nodejs, output, work }));
+      } finally {
+        rmSync(work, { recursive: true, force: true });
+      }
+    }
+}
+
+function report({ path, installed }) {
+  const mib = (bytes) => `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+  console.log(`${basename(path)}: ${mib(statSync(path).size)}, installed ${mib(installed)}`);
+}
+
+function readOptions() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        stage: { type: "string" },
+        output: { type: "string", default: join(root, "out") },
+        only: { type: "string" },
+        arch: { type: "string" },
+        nodejs: { type: "boolean", default: false },
+      },
+    });
+    oneOf("--only", values.only, Object.keys(builders));
+    oneOf("--arch", values.arch, names);
+    if (values.stage === "") throw new Error("--stage needs a directory");
+    return values;
+  } catch (error) {
+    return fail(error.message, 64);
+  }
+}
+
+function oneOf(option, value, allowed) {
+  if (value !== undefined && !allowed.includes(value))
+    throw new Error(`${option}=${value}: allowed are ${allowed.join(", ")}`);
+}
+
+function fail(message, status = 1) {
+  console.error(`package: ${message}`);
+  process.exit(status);
+}

@@ -1,0 +1,83 @@
+// What runs: the bundles, their starters, the parts in C, and Node.
+import { execFileSync } from "node:child_process";
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { compileNative, natives } from "../natives.mjs";
+import { isFile, put, root, walk } from "./files.mjs";
+import { compilerFor, stripFor } from "./machines.mjs";
+import { nodeRuntime } from "./node-runtime.mjs";
+
+/** What distributions demand of programs, and no path of this machine. */
+const hardening = [
+  ...["-D_FORTIFY_SOURCE=2", "-fstack-clash-protection", `-ffile-prefix-map=${root}=.`],
+  ...["-Wl,-z,relro", "-Wl,-z,now", "-Wl,--build-id=sha1"],
+];
+const forPrograms = ["-fPIE", "-pie"];
+const exceptPreload = ["-fstack-protector-strong"];
+
+/** What only a checkout needs: the tour, the lab, and where in the sources a line comes from. */
+const leftOut = /^(?:tour|lab)\.js$|\.map$|^asan(?:\/|$)|^[^/]*\.(?:node|so)$|^mptcpize$/;
+
+/** The bundles, the library of path managers and its types. */
+export function putBundles(directory) {
+  const source = join(root, "dist");
+  for (const name of walk(source)) {
+    if (leftOut.test(name) || !isFile(join(source, name))) continue;
+    const content = readFileSync(join(source, name), "utf8");
+    put(join(directory, name), content.replace(/\/\/# sourceMappingURL=\S+\n?$/, ""));
+  }
+}
+
+/** @param output "addon.node", "mptcpize" or "libmptcpwrap.so" @param definitions of macros of the C code */
+export function putNative(output, path, machine, definitions = {}) {
+  const native = natives.find((part) => part.output === output);
+  const isProgram = native.directory === "launcher";
+  const flags = [
+    ...hardening,
+    ...(native.directory === "preload" ? [] : exceptPreload),
+    ...(isProgram ? forPrograms : []),
+    ...(native.plainFlags ?? []),
+    ...Object.entries(definitions).map(([name, value]) => `-D${name}="${value}"`),
+  ];
+  compileNative(native, path, { compiler: compilerFor(machine), flags });
+  strip(path, machine);
+  chmodSync(path, isProgram ? 0o755 : 0o644);
+}
+
+export function putNode(path, machine) {
+  mkdirSync(dirname(path), { recursive: true });
+  rmSync(path, { force: true });
+  copyFileSync(nodeRuntime(machine).binary, path);
+  strip(path, machine);
+  chmodSync(path, 0o755);
+}
+
+/** A script of bin/ that knows where Node and the bundle are, instead of finding them from where it lies. */
+export function putStarter(name, path, { node, directory }) {
+  let script = readFileSync(join(root, "bin", name), "utf8");
+  script = replace(
+    script,
+    /^# \w+: starts .*\n(?:# Runs on .*\n)/m,
+    `# Starts ${name}, on the Node in $MPTCPD_NODE if that is set.\n`,
+  );
+  script = replace(script, /^here=.*\n/m, "");
+  script = replace(script, "$here/../dist/", `${directory}/`);
+  script = replace(script, /^if \[ ! -e [\s\S]*?^fi\n/m, "");
+  script = replace(script, "MPTCPD_NODE:-node", `MPTCPD_NODE:-${node}`);
+  put(path, script, 0o755);
+}
+
+function replace(script, what, by) {
+  const result = script.replace(what, by);
+  if (result === script) throw new Error(`a script of bin/ lacks what is to be replaced: ${what}`);
+  return result;
+}
+
+function strip(path, machine) {
+  const program = stripFor(machine);
+  try {
+    execFileSync(program, ["--strip-unneeded", "--remove-section=.comment", path]);
+  } catch (error) {
+    throw error.code === "ENOENT" ? new Error(`${program} was not found: install binutils`) : error;
+  }
+}
