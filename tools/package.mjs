@@ -14,12 +14,19 @@ import { parseArgs } from "node:util";
 import { buildDeb } from "./package/deb.mjs";
 import { root } from "./package/files.mjs";
 import { machineOf, names, thisMachine } from "./package/machines.mjs";
+import { buildNpm, buildNpmNative } from "./package/npm.mjs";
+import { buildRpm } from "./package/rpm.mjs";
 import { stage } from "./package/tree.mjs";
 
-const builders = { deb: buildDeb };
+// What makes a package for a kind of machine, and what makes one for all.
+const builders = {
+  deb: { each: buildDeb },
+  rpm: { each: buildRpm },
+  npm: { each: buildNpmNative, common: buildNpm },
+};
 
 const options = readOptions();
-const kinds = options.only === undefined ? Object.keys(builders) : [options.only];
+const kinds = chosenKinds();
 try {
   // New files whenever anything has changed: the bundles are the same for all machines.
   execFileSync(process.execPath, [join(root, "tools/build.mjs"), "--programs-only"], { stdio: "inherit" });
@@ -27,6 +34,12 @@ try {
   else buildAll();
 } catch (error) {
   fail(error.message);
+}
+
+/** npm's have no Node in any case. */
+function chosenKinds() {
+  if (options.only !== undefined) return [options.only];
+  return Object.keys(builders).filter((kind) => kind !== "npm" || !options.nodejs);
 }
 
 function stageOnly() {
@@ -38,15 +51,21 @@ function stageOnly() {
 function buildAll() {
   const output = resolve(options.output);
   mkdirSync(output, { recursive: true });
-  for (const kind of kinds)
-    for (const name of options.arch === undefined ? names : [options.arch]) {
-      const work = mkdtempSync(join(tmpdir(), "mptcpd-package-"));
-      try {
-        report(builders[kind]({ machine: machineOf(name), nodejs: options.nodejs, output, work }));
-      } finally {
-        rmSync(work, { recursive: true, force: true });
-      }
-    }
+  const machines = (options.arch === undefined ? names : [options.arch]).map(machineOf);
+  for (const kind of kinds) {
+    const { each, common } = builders[kind];
+    if (common) build(common, { output });
+    for (const machine of machines) build(each, { output, machine, nodejs: options.nodejs });
+  }
+}
+
+function build(builder, settings) {
+  const work = mkdtempSync(join(tmpdir(), "mptcpd-package-"));
+  try {
+    report(builder({ ...settings, work }));
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
 }
 
 function report({ path, installed }) {

@@ -78,19 +78,26 @@ export function addon(): Addon {
 
 function load(): Addon {
   const path = findAddon();
-  if (!existsSync(path)) throw new Error(`the native addon ${path} is missing: run \`npm run build\``);
+  if (path === undefined) throw new Error(`the native addon is missing: ${remedy()}`);
   // A native module comes without types: this line vouches for AddonExports.
-  const exports: AddonExports = createRequire(import.meta.url)(path);
+  const exports: AddonExports = require(path);
   const { memory, slots, slotSize } = exports;
   return { ...exports, table: new Uint32Array(memory, slots * slotSize, 3 * slots) };
 }
 
-/** Beside this file (bundled programs), else in the dist/ of a directory above it (checkout, tests). */
-function findAddon(): string {
+const require = createRequire(import.meta.url);
+
+/** npm installs it as a package of its own, by the kind of machine. */
+const npmPackage = `mptcpd-linux-${process.arch}`;
+
+/**
+ * Beside this file (bundled programs), in the dist/ of a directory above it (checkout, tests), or in npm's package;
+ * undefined if it is nowhere.
+ */
+function findAddon(): string | undefined {
   const { MPTCPD_ADDON: chosen } = process.env;
   if (chosen) return chosen;
-  const here = join(import.meta.dirname, "addon.node");
-  const candidates = [here];
+  const candidates = [join(import.meta.dirname, "addon.node")];
   for (
     let directory = import.meta.dirname;
     directory !== dirname(directory);
@@ -98,7 +105,21 @@ function findAddon(): string {
   ) {
     candidates.push(join(directory, "dist/addon.node"));
   }
-  return candidates.find((path) => existsSync(path)) ?? here;
+  return candidates.find((path) => existsSync(path)) ?? resolved(`${npmPackage}/addon.node`);
+}
+
+function resolved(specifier: string): string | undefined {
+  try {
+    return require.resolve(specifier);
+  } catch {
+    return undefined;
+  }
+}
+
+function remedy(): string {
+  return import.meta.dirname.includes("/node_modules/")
+    ? `install the package ${npmPackage}, which npm leaves out with --omit=optional`
+    : "run `npm run build`";
 }
 
 /** The result of a job on another thread; of one that could not start, the error. */

@@ -3,16 +3,12 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { licenseOfNode, licenses, version } from "./documents.mjs";
+import { licenseOfNode, licenses, oldestNode, version } from "./documents.mjs";
 import { elfFiles, needsOf } from "./elf.mjs";
-import { compressed, isFile, put, root, settle, sizeOf, sourceDate, walk } from "./files.mjs";
+import { compressed, compression, isFile, put, root, settle, sizeOf, sourceDate, walk } from "./files.mjs";
 import { stage } from "./tree.mjs";
 
 const maintainer = "mptcpd maintainers <maintainers@users.noreply.r-seed-924abf50.example>";
-const nodejsWanted = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).engines.node.replace(
-  ">=",
-  "",
-);
 
 /** Writes the package into a directory, with `work` for what lies between; its path and the bytes that it installs. */
 export function buildDeb({ machine, nodejs, output, work }) {
@@ -34,14 +30,9 @@ export function buildDeb({ machine, nodejs, output, work }) {
   settle(tree);
   const path = join(output, `mptcpd_${debVersion}_${machine.deb}.deb`);
   // What is older than 1.21.18 does not know zstd.
-  const options = ["--root-owner-group", "--uniform-compression", "-Zxz", `-z${compression()}`];
+  const options = ["--root-owner-group", "--uniform-compression", "-Zxz", `-z${compression(6)}`];
   run("dpkg-deb", [...options, "--build", tree, path], { SOURCE_DATE_EPOCH: String(sourceDate) });
   return { path, installed };
-}
-
-/** How hard xz tries. Tests that only look at what is inside need not wait for the last percents. */
-function compression() {
-  return process.env.MPTCPD_PACKAGE_COMPRESSION ?? "6";
 }
 
 function putDocuments(directory, debVersion, nodejs) {
@@ -94,7 +85,7 @@ function dependencies(tree, nodejs) {
     if (known === undefined || isOlder(known, oldest)) packages.set(name, oldest);
   }
   const libraries = [...packages].map(([name, oldest]) => `${name} (>= ${oldest})`);
-  return [...libraries.sort(), ...(nodejs ? [`nodejs (>= ${nodejsWanted})`] : [])];
+  return [...libraries.sort(), ...(nodejs ? [`nodejs (>= ${oldestNode})`] : [])];
 }
 
 /** The parts of glibc are one package. */

@@ -5,7 +5,13 @@ import { root, walk } from "./files.mjs";
 import { machineOf } from "./machines.mjs";
 import { nodeRuntime, nodeVersion } from "./node-runtime.mjs";
 
-export const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+/** package.json. */
+export const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+
+export const { version } = manifest;
+
+/** The oldest Node that the programs run on. */
+export const oldestNode = manifest.engines.node.replace(">=", "");
 
 /** Our licence, and those of what the bundles are made of. */
 export function licenses() {

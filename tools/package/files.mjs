@@ -43,6 +43,11 @@ export function compressed(content) {
   return gzipSync(content, { level: 9 });
 }
 
+/** How hard the compressors of packages try. Who only looks at what is inside need not wait for the last percents. */
+export function compression(usual) {
+  return process.env.MPTCPD_PACKAGE_COMPRESSION || String(usual);
+}
+
 /** All that is in a directory, itself excepted, as paths below it. */
 export function walk(directory) {
   return readdirSync(directory, { recursive: true }).sort();

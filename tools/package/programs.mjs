@@ -18,11 +18,11 @@ const exceptPreload = ["-fstack-protector-strong"];
 /** What only a checkout needs: the tour, the lab, and where in the sources a line comes from. */
 const leftOut = /^(?:tour|lab)\.js$|\.map$|^asan(?:\/|$)|^[^/]*\.(?:node|so)$|^mptcpize$/;
 
-/** The bundles, the library of path managers and its types. */
-export function putBundles(directory) {
+/** The bundles, the library of path managers and its types; or those of them that are wanted. */
+export function putBundles(directory, isWanted = () => true) {
   const source = join(root, "dist");
   for (const name of walk(source)) {
-    if (leftOut.test(name) || !isFile(join(source, name))) continue;
+    if (leftOut.test(name) || !isWanted(name) || !isFile(join(source, name))) continue;
     const content = readFileSync(join(source, name), "utf8");
     put(join(directory, name), content.replace(/\/\/# sourceMappingURL=\S+\n?$/, ""));
   }
