@@ -9,6 +9,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { buildPackagesForTests } from "./packages-for-tests.mjs";
 import { isRoot, runToEnd, sandboxed, sandboxProblem } from "./sandbox.mjs";
 import { fail, mptcpProblem, root, setUp } from "./setup.mjs";
 import { fetchForSystemTests } from "./system-downloads.mjs";
@@ -26,6 +27,7 @@ const files = (chosen.length > 0 ? chosen : groups).flatMap(testFiles).filter(is
 if (files.length === 0) fail(`no test file has ${filters.join(" or ")} in its name`);
 // Only root can boot another system.
 if (isRoot() && files.some((file) => /\/system\/|real-programs/.test(file))) fetchForSystemTests();
+if (files.some((file) => basename(file).startsWith("package-"))) buildPackagesForTests();
 
 const problem = sandboxProblem();
 for (const reason of [problem, mptcpProblem()])

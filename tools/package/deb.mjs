@@ -36,11 +36,16 @@ export function buildDeb({ machine, nodejs, output, work }) {
 }
 
 function putDocuments(directory, debVersion, nodejs) {
-  const texts = [licenses(), ...(nodejs ? [] : [licenseOfNode()])];
+  const texts = [commonLicenses, licenses(), ...(nodejs ? [] : [licenseOfNode()])];
   put(join(directory, "copyright"), texts.join(`\n${"=".repeat(72)}\n\n`));
   put(join(directory, "changelog.gz"), compressed(readFileSync(join(root, "CHANGELOG.md"))));
   put(join(directory, "changelog.Debian.gz"), compressed(debianChangelog(debVersion)));
 }
+
+const commonLicenses = `Of what follows, Debian has the texts of the Apache License in
+/usr/share/common-licenses/Apache-2.0 and of the GNU General Public Licenses in
+/usr/share/common-licenses/GPL-2 and GPL-3.
+`;
 
 function debianChangelog(debVersion) {
   const date = new Date(sourceDate * 1000).toUTCString().replace("GMT", "+0000");

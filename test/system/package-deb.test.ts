@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { checkout } from "../lab/checkout.ts";
+import { debArchitecture, debFile, type Flavour, packagesProblem, version } from "../lab/packages.ts";
+import { run } from "../lab/process.ts";
+import { requires } from "../lab/requires.ts";
+
+/** What a user or another package meets, with its mode. */
+const promised = {
+  "etc/mptcpd/mptcpd.conf": 0o644,
+  "usr/bin/mptcpctl": 0o755,
+  "usr/bin/mptcpize": 0o755,
+  "usr/lib/mptcpd/dist/mptcpd.js": 0o644,
+  "usr/lib/mptcpd/libmptcpwrap.so": 0o644,
+  "usr/lib/mptcpd/plugins": 0o755,
+  "usr/libexec/mptcpd": 0o755,
+  "usr/share/doc/mptcpd/copyright": 0o644,
+};
+
+for (const flavour of ["node", "nodejs"] as const)
+  for (const architecture of ["amd64", "arm64"] as const)
+    describe(`the .deb for ${architecture}, ${flavour === "node" ? "with Node" : "for the distribution's Node"}`, {
+      skip: packagesProblem() || requires({ root: true, tools: ["dpkg-deb"] }),
+    }, () => {
+      const file = debFile(architecture, flavour);
+      const root = mkdtempSync(join(tmpdir(), "mptcpd-deb-"));
+      const field = async (name: string) => (await run("dpkg-deb", ["--field", file, name])).trim();
+      before(() => run("dpkg-deb", ["--raw-extract", file, root]));
+      after(() => rmSync(root, { recursive: true }));
+
+      it("has the files where users look for them", () => {
+        const found = Object.keys(promised).map((path) => [path, lstatSync(join(root, path)).mode & 0o777]);
+        assert.deepEqual(Object.fromEntries(found), promised);
+      });
+
+      it("has each unit, and what the sources have for sysctl.d", () => {
+        for (const [from, to] of directories)
+          assert.deepEqual(namesIn(join(root, to)), namesIn(join(checkout, from)));
+      });
+
+      it("is for the right machine throughout", async () => {
+        const machine = architecture === "amd64" ? "x86-64" : "ARM aarch64";
+        const parts = [
+          "usr/bin/mptcpize",
+          "usr/lib/mptcpd/libmptcpwrap.so",
+          "usr/lib/mptcpd/dist/addon.node",
+        ];
+        if (flavour === "node") parts.push("usr/lib/mptcpd/node");
+        for (const part of parts)
+          assert.match(await run("file", ["--brief", join(root, part)]), new RegExp(machine));
+      });
+
+      it("keeps local changes of mptcpd.conf, and says what it stands in for", async () => {
+        assert.equal(readFileSync(join(root, "DEBIAN/conffiles"), "utf8"), "/etc/mptcpd/mptcpd.conf\n");
+        const upstream = ["mptcpize", "libmptcpwrap0", "mptcpd-plugins"];
+        assert.equal(await field("Conflicts"), upstream.join(", "));
+        assert.equal(await field("Replaces"), upstream.join(", "));
+        const ours = await field("Version");
+        assert.equal(await field("Provides"), upstream.map((name) => `${name} (= ${ours})`).join(", "));
+      });
+
+      it("comes after Debian's versions of the C program", async () => {
+        const ours = await field("Version");
+        assert.ok(ours.startsWith(version));
+        await run("dpkg", ["--compare-versions", ours, "gt", "0.13-1"]);
+      });
+
+      it("asks for the libraries that its programs are linked with, in versions that Debian 12 has", async () => {
+        const depends = await field("Depends");
+        const expected =
+          flavour === "node"
+            ? /^libc6 \(>= 2\.34\), libgcc-s1 \(>= [\d.]+\), libstdc\+\+6 \(>= 7\)$/
+            : /^libc6 \(>= 2\.34\), nodejs \(>= 20\.19\)$/;
+        assert.match(depends, expected);
+      });
+    });
+
+const directories = [
+  ["packaging/systemd", "usr/lib/systemd/system"],
+  ["packaging/sysctl.d", "usr/lib/sysctl.d"],
+] as const;
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory).sort();
+  } catch {
+    return [];
+  }
+}
+
+describe("lintian", { skip: packagesProblem() || requires({ root: true, tools: ["lintian"] }) }, () => {
+  const flavours: readonly Flavour[] = ["node", "nodejs"];
+  for (const flavour of flavours)
+    it(`finds no error in ${flavour === "node" ? "the .deb with Node" : "the other"}`, async () => {
+      await run("lintian", ["--fail-on=error", "--allow-root", debFile(debArchitecture, flavour)]);
+    });
+});
