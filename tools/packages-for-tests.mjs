@@ -1,11 +1,14 @@
-// The packages that tests install: in out/, both flavours, made once for all of them, before their sandbox cuts off the
-// network. Compressed little, which takes seconds instead of minutes; those of `npm run package` do as well.
+// The packages that tests install: in out/tests/, both flavours, made once for all of them, before their sandbox cuts off
+// the network. Compressed little, which takes seconds instead of minutes.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { root, sourceDate } from "./package/files.mjs";
 
-const root = join(import.meta.dirname, "..");
-const stamp = join(root, "out/.tests");
+const output = join(root, "out/tests");
+// Says how they were built, for who wants to build them again.
+const stamp = join(output, "environment.json");
+const environment = { MPTCPD_PACKAGE_COMPRESSION: "1", SOURCE_DATE_EPOCH: String(sourceDate) };
 const sources = ["bin", "man", "native", "packaging", "src", "tools", "package.json", "package-lock.json"];
 
 /** Says why where it cannot. */
@@ -13,9 +16,9 @@ export function buildPackagesForTests() {
   if (isCurrent()) return;
   console.log("building the packages");
   try {
-    mkdirSync(join(root, "out"), { recursive: true });
+    rmSync(output, { recursive: true, force: true });
     for (const flavour of [[], ["--nodejs"]]) build(flavour);
-    writeFileSync(stamp, "");
+    writeFileSync(stamp, JSON.stringify(environment));
   } catch (error) {
     const cause = (error.stderr?.toString() || error.message).trim().split("\n").at(-1);
     console.log(`cannot build the packages (${cause}); tests that need them are skipped`);
@@ -23,9 +26,10 @@ export function buildPackagesForTests() {
 }
 
 function build(options) {
-  const env = { MPTCPD_PACKAGE_COMPRESSION: "1", ...process.env };
-  const stdio = ["ignore", "ignore", "pipe"];
-  execFileSync(process.execPath, [join(root, "tools/package.mjs"), ...options], { env, stdio });
+  execFileSync(process.execPath, [join(root, "tools/package.mjs"), "--output", output, ...options], {
+    env: { ...process.env, ...environment },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
 }
 
 function isCurrent() {

@@ -8,7 +8,7 @@ const manifest: { version: string } = JSON.parse(readFileSync(join(checkout, "pa
 /** That of package.json. */
 export const { version } = manifest;
 
-export const output = join(checkout, "out");
+export const output = join(checkout, "out/tests");
 
 export type Flavour = "node" | "nodejs";
 
@@ -30,7 +30,10 @@ export function npmFile(name: string): string {
 export const debArchitecture = process.arch === "arm64" ? "arm64" : "amd64";
 export const rpmArchitecture = process.arch === "arm64" ? "aarch64" : "x86_64";
 
+/** Says with which variables they were built. */
+export const environmentFile = join(output, "environment.json");
+
 /** For node:test's `skip`. */
 export function packagesProblem(): string | false {
-  return !existsSync(join(output, ".tests")) && "needs packages (tools/packages-for-tests.mjs builds them)";
+  return !existsSync(environmentFile) && "needs packages (tools/packages-for-tests.mjs builds them)";
 }

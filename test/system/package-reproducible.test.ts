@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { checkout } from "../lab/checkout.ts";
+import { environmentFile, output, packagesProblem } from "../lab/packages.ts";
+import { run } from "../lab/process.ts";
+import { requires } from "../lab/requires.ts";
+
+const made = ["node_modules", "dist", "build", "out", ".git"];
+
+describe("packages that are built a second time", {
+  skip: packagesProblem() || requires({ root: true, tools: ["mount"] }),
+}, () => {
+  const directory = mkdtempSync(join(tmpdir(), "mptcpd-again-"));
+  const copy = join(directory, "elsewhere");
+  const modules = join(copy, "node_modules");
+
+  before(async () => {
+    for (const name of readdirSync(checkout))
+      if (!made.includes(name))
+        cpSync(join(checkout, name), join(copy, name), { recursive: true, verbatimSymlinks: true });
+    // A link would show in what the bundler makes.
+    mkdirSync(modules);
+    await run("mount", ["--bind", join(checkout, "node_modules"), modules]);
+  });
+  after(async () => {
+    await run("umount", [modules]);
+    rmSync(directory, { recursive: true });
+  });
+
+  it("in another place, time zone and umask are the same, byte for byte", async () => {
+    const environment: Record<string, string> = JSON.parse(readFileSync(environmentFile, "utf8"));
+    const variables = Object.entries({ ...environment, TZ: "Pacific/Auckland" }).map((pair) =>
+      pair.join("="),
+    );
+    for (const flavour of ["", "--nodejs"]) {
+      const command = `umask 077; exec "$@" ${flavour}`;
+      const build = [process.execPath, join(copy, "tools/package.mjs"), "--output", join(copy, "out")];
+      await run("env", [...variables, "sh", "-c", command, "build", ...build]);
+    }
+    const first = digests(output);
+    assert.equal(Object.keys(first).length, 11, "four .deb, four .rpm and three of npm");
+    assert.deepEqual(digests(join(copy, "out")), first);
+  });
+});
+
+function digests(directory: string): Record<string, string> {
+  const packages = readdirSync(directory).filter((name) => /\.(?:deb|rpm|tgz)$/.test(name));
+  return Object.fromEntries(
+    packages.sort().map((name) => [
+      name,
+      createHash("sha256")
+        .update(readFileSync(join(directory, name)))
+        .digest("hex"),
+    ]),
+  );
+}
