@@ -56,7 +56,7 @@ export const prefixes = v.pipe(
 );
 
 // The kernel sets `implicit` itself and refuses it from others (net/mptcp/pm_kernel.c).
-const settableFlags = endpointFlags.names.filter((name) => name !== "implicit");
+export const settableFlags = endpointFlags.names.filter((name) => name !== "implicit");
 
 /** Flags of endpoints. The kernel refuses every endpoint that has both signal and fullmesh. */
 const endpointFlagList = v.pipe(

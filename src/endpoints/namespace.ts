@@ -29,8 +29,15 @@ export function currentNamespace(): NamespaceIdentity {
   return { bootId: readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim(), key };
 }
 
-/** The file of a namespace in the runtime directory: its ledger, its lock, its requests. */
-export function namespaceFile(directory: string, namespace: NamespaceIdentity, suffix: string): string {
+/** What a namespace has in the runtime directory: its ledger, its lock, its requests. */
+export const namespaceFiles = ["ledger.json", "lock", "connections", "wanted", "adopt.json"] as const;
+
+/** The file of a namespace in the runtime directory. */
+export function namespaceFile(
+  directory: string,
+  namespace: NamespaceIdentity,
+  suffix: (typeof namespaceFiles)[number],
+): string {
   return join(directory, `netns-${namespace.key}.${suffix}`);
 }
 

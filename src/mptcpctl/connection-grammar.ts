@@ -2,7 +2,7 @@
 import { canonicalIp, unmapped } from "../netlink/ip.ts";
 import { UsageError } from "./exit.ts";
 import { address, addressId, dev, port, token, tokenOf } from "./keywords.ts";
-import { type Grammar, type Keyword, readNumber, readWords, unknownWord } from "./words.ts";
+import { type Grammar, type Keyword, readNumber, readWords, unknownWord, type WordTable } from "./words.ts";
 
 export const connectionUsages = {
   connections: "[ TOKEN | ADDRESS ]",
@@ -209,6 +209,14 @@ const listenGrammar: Grammar<{ address?: string; port?: number }> = {
   keywords: { port },
   other: address,
 };
+
+/** The words of each of these commands. */
+export const connectionWordTables: readonly WordTable[] = [
+  ...Object.values(subflowGrammars),
+  announceGrammar,
+  withdrawGrammar,
+  listenGrammar,
+];
 
 function endsIn(command: string, draft: SubflowDraft): SubflowEnds {
   const token = given(command, draft.token, "token TOKEN");

@@ -2,7 +2,7 @@
 import type { EndpointFlag } from "../kernel/mptcp-pm.ts";
 import { UsageError } from "./exit.ts";
 import { address, dev, endpointId as id, port, token } from "./keywords.ts";
-import { type Grammar, readNumber, readWords } from "./words.ts";
+import { type Grammar, readNumber, readWords, type WordTable } from "./words.ts";
 
 export type EndpointCommand = "add" | "change" | "delete" | "show" | "flush";
 
@@ -129,6 +129,9 @@ const limitsGrammar: Grammar<LimitsRequest> = {
     },
   },
 };
+
+/** The words of each of these commands. */
+export const wordTables: readonly WordTable[] = [...Object.values(endpointGrammars), limitsGrammar];
 
 function nothing(command: string): Grammar<object> {
   return { command, flags: [], keywords: {} };

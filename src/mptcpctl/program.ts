@@ -52,6 +52,20 @@ export async function runProgram(argv: readonly string[], surroundings: Surround
   }
 }
 
+/** The tree of commands, to be looked at: for completions and the manual. */
+export function describeProgram(): Command {
+  const refuse = async (): Promise<void> => {
+    throw new Error("this program is described, not run");
+  };
+  const commands: Commands = {
+    ...{ endpoint: refuse, limits: refuse, connections: refuse, subflow: refuse, announce: refuse },
+    ...{ withdraw: refuse, listen: refuse, record: refuse, replay: refuse, monitor: refuse },
+    ...{ explain: refuse, adopt: refuse },
+  };
+  const output = { write: () => undefined, drain: () => undefined, warn: () => undefined };
+  return buildProgram({ commands, output, enterNetworkNamespace: () => undefined });
+}
+
 const helpHint = "`mptcpctl --help` shows what is allowed";
 
 function buildProgram({ commands, output, enterNetworkNamespace }: Surroundings): Command {

@@ -1,3 +1,6 @@
+/** What ends a command that runs until a signal, in good order. */
+export const endingSignals = ["SIGINT", "SIGTERM"] as const;
+
 /** Resolves at the first SIGINT or SIGTERM, or when something else does, and keeps the program running until then. */
 export function interrupted(otherwise?: Promise<void>): Promise<void> {
   return new Promise((resolve) => {
@@ -6,8 +9,7 @@ export function interrupted(otherwise?: Promise<void>): Promise<void> {
       clearInterval(waiting);
       resolve();
     };
-    process.once("SIGINT", end);
-    process.once("SIGTERM", end);
+    for (const signal of endingSignals) process.once(signal, end);
     void otherwise?.then(end);
   });
 }

@@ -21,6 +21,15 @@ export type Grammar<Request> = {
   readonly other?: Keyword<Request>;
 };
 
+/** What may follow a command, to be described: in completions, in the manual. */
+export type WordTable = {
+  readonly command: string;
+  readonly flags: readonly string[];
+  /** The name of each keyword, and what stands for its value. */
+  readonly keywords: Readonly<Record<string, { readonly value: string }>>;
+  readonly other?: { readonly value: string };
+};
+
 /** Reads the words of a command line into `request`. Throws UsageError, which names what is allowed. */
 export function readWords<Request>(
   grammar: Grammar<Request>,

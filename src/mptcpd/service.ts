@@ -8,6 +8,7 @@ import { Daemon } from "./daemon.ts";
 import { EXIT_FAILURE, EXIT_SOFTWARE } from "./exit.ts";
 import { createNotifier } from "./notify.ts";
 import type { Settings } from "./options.ts";
+import { signals } from "./signals.ts";
 import { StartError } from "./start-error.ts";
 
 /** The daemon as a service: its log, its signals, and what the service manager is told. */
@@ -63,15 +64,15 @@ export class Service {
 
   /** From the first moment, since others know our pid as soon as we hold the lock. Resolves at SIGTERM or SIGINT. */
   #listenToSignals(): Promise<void> {
-    process.on("SIGHUP", () => {
+    process.on(signals.reload, () => {
       // One after the other: each has the file as it is at its turn.
       this.#reloading = this.#reloading.then(() => this.#reload());
     });
-    // Sent by `mptcpctl adopt`. Node would open a debugger's port at SIGUSR1, and die at SIGUSR2.
-    process.on("SIGUSR1", () => this.#daemon?.resync());
-    process.on("SIGUSR2", () => undefined);
+    // Also so that Node does not open a debugger's port.
+    process.on(signals.resync, () => this.#daemon?.resync());
+    process.on(signals.ignore, () => undefined);
     return new Promise((resolve) => {
-      for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
+      for (const signal of signals.stop) process.once(signal, () => resolve());
     });
   }
 

@@ -46,6 +46,16 @@ export async function runProgram(
   return exitCode;
 }
 
+/** The tree of commands, to be looked at: for completions and the manual. */
+export function describeProgram(): Command {
+  const refuse = async (): Promise<number> => {
+    throw new Error("this program is described, not run");
+  };
+  const commands = { enable: refuse, disable: refuse, status: refuse, attach: refuse };
+  const output = { write: () => undefined, writeError: () => undefined, warn: () => undefined };
+  return buildProgram(commands, output, () => undefined);
+}
+
 function buildProgram(commands: Commands, output: Output, exit: (code: number) => void): Command {
   const program = new Command("mptcpize")
     .description("Makes programs and services use Multipath TCP that know only TCP.")

@@ -108,7 +108,7 @@ const commands = {
   ),
 } as const;
 
-const commandNames = Object.keys(commands).filter((name): name is keyof typeof commands =>
+export const commandNames = Object.keys(commands).filter((name): name is keyof typeof commands =>
   Object.hasOwn(commands, name),
 );
 const commandName = v.object({ command: v.picklist(commandNames) });

@@ -2,17 +2,19 @@
 import type { DropIn } from "./drop-in.ts";
 import type { SocketStatus } from "./status-sockets.ts";
 
-export type ProblemCode =
-  | "no-unit"
-  | "needs-reload"
-  | "hidden"
-  | "edited"
-  | "missing-file"
-  | "exec-start-changed"
-  | "overridden"
-  | "not-restarted"
-  | "not-reached"
-  | "passed-sockets";
+export const problemCodes = [
+  "no-unit",
+  "needs-reload",
+  "hidden",
+  "edited",
+  "missing-file",
+  "exec-start-changed",
+  "overridden",
+  "not-restarted",
+  "not-reached",
+  "passed-sockets",
+] as const;
+export type ProblemCode = (typeof problemCodes)[number];
 
 /** The text is one line: what is wrong, where, what helps. */
 export type Problem = { readonly code: ProblemCode; readonly text: string };

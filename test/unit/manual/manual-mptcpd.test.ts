@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { defaultConfigFile } from "../../../src/config/config.ts";
+import { namespaceFiles } from "../../../src/endpoints/namespace.ts";
+import { journalSocket } from "../../../src/log/journal.ts";
+import { syslogSocket } from "../../../src/log/syslog.ts";
+import { parseArguments } from "../../../src/mptcpd/arguments.ts";
+import * as exitCodes from "../../../src/mptcpd/exit.ts";
+import { type Option, options } from "../../../src/mptcpd/options.ts";
+import { signals } from "../../../src/mptcpd/signals.ts";
+import { namesOf, sectionOf, termsOf } from "./page.ts";
+
+const page = "mptcpd.8";
+
+function termFor({ short, long, argument }: Option): string {
+  if (argument === undefined) return short === undefined ? `--${long}` : `-${short}, --${long}`;
+  return short === undefined ? `--${long}=${argument}` : `-${short} ${argument}, --${long}=${argument}`;
+}
+
+describe("mptcpd(8)", () => {
+  it("has the program's options, and no others", () => {
+    assert.deepEqual(termsOf(page, "OPTIONS").toSorted(), options.map(termFor).toSorted());
+  });
+
+  it("has the program's signals, and no others", () => {
+    assert.deepEqual(namesOf(page, "SIGNALS").toSorted(), Object.values(signals).flat().toSorted());
+  });
+
+  it("has the program's exit statuses, and no others", () => {
+    const codes = [0, ...Object.values(exitCodes)];
+    assert.deepEqual(termsOf(page, "EXIT STATUS").toSorted(), codes.map(String).toSorted());
+  });
+
+  it("has the program's files, and no others", () => {
+    const command = parseArguments([], {});
+    const directory = command.kind === "run" ? command.runtimeDir : assert.fail();
+    const state = namespaceFiles.map((suffix) => `${directory}/netns-*.${suffix}`);
+    const actual = [defaultConfigFile, ...state, syslogSocket, journalSocket];
+    const documented = termsOf(page, "FILES").flatMap((term) => term.split(", "));
+    assert.deepEqual(documented.toSorted(), actual.toSorted());
+  });
+
+  it("names the options that the C program has not", () => {
+    const ours = options.filter(({ isNew }) => isNew).map(({ long }) => `--${long}`);
+    const { text } = sectionOf(page, "OPTIONS");
+    const named = text.replaceAll("\n", " ").match(/new here \(([^)]*)\)/)?.[1] ?? "";
+    assert.deepEqual(named.split(", ").toSorted(), ours.toSorted());
+  });
+});

@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { version } from "../../../src/version.ts";
+import { checkout } from "../../lab/checkout.ts";
+import { requires } from "../../lab/requires.ts";
+import { pageNames, readPage } from "./page.ts";
+
+const tool = join(checkout, "tools/manual.mjs");
+const names = ["mptcpctl.8", "mptcpd-plugins.7", "mptcpd.8", "mptcpd.conf.5", "mptcpize.8"];
+
+describe("the manual", () => {
+  it("has a page for each program, the configuration, and plugins", () => {
+    assert.deepEqual(pageNames().toSorted(), names);
+  });
+
+  for (const name of names)
+    it(`has the usual sections in ${name}, in the usual order`, () => {
+      const usual = ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "COMMANDS", "SIGNALS", "EXIT STATUS"];
+      usual.push("ENVIRONMENT", "FILES", "EXAMPLES", "NOTES", "SEE ALSO");
+      const titles = readPage(name).map(({ title }) => title);
+      const found = usual.filter((title) => titles.includes(title));
+      assert.deepEqual(
+        titles.filter((title) => usual.includes(title)),
+        found,
+      );
+      const asked = ["NAME", "DESCRIPTION", "FILES", "EXAMPLES", "SEE ALSO"];
+      if (name.endsWith(".8")) asked.push("SYNOPSIS", "OPTIONS", "EXIT STATUS", "ENVIRONMENT");
+      for (const title of asked) assert.ok(titles.includes(title), title);
+    });
+
+  it("refers to pages of its own that there are", () => {
+    for (const name of names)
+      for (const { text } of readPage(name))
+        for (const [reference, page, section] of text.matchAll(/(?<![\w-])(mptcp[a-z.-]*)\((\d)\)/g))
+          assert.ok(names.includes(`${page}.${section}`), `${name}: ${reference}`);
+  });
+});
+
+describe("tools/manual.mjs", { skip: requires({ tools: ["scdoc", "mandoc", "man"] }) }, () => {
+  let directory = "";
+  const made = (run: string) => join(directory, run);
+  before(() => {
+    directory = mkdtempSync(join(tmpdir(), "mptcpd-manual-"));
+    for (const run of ["first", "second"]) make(made(run));
+  });
+  after(() => rmSync(directory, { recursive: true }));
+
+  it("makes all pages, the same bytes every time", () => {
+    assert.deepEqual(readdirSync(made("first")).sort(), names);
+    for (const name of names)
+      assert.deepEqual(readFileSync(join(made("first"), name)), readFileSync(join(made("second"), name)));
+  });
+
+  for (const name of names) {
+    it(`makes ${name} such that mandoc has nothing to warn of`, () => {
+      // Left out is its advice about the style of the source, which scdoc wrote: lines of more than 80 bytes.
+      const { status, stdout } = spawnSync("mandoc", ["-Tlint", "-W", "warning", join(made("first"), name)], {
+        encoding: "utf8",
+      });
+      assert.deepEqual({ status, stdout }, { status: 0, stdout: "" });
+    });
+
+    it(`makes ${name} such that man shows it without a warning`, () => {
+      const { status, stdout, stderr } = spawnSync("man", ["--warnings", "-l", join(made("first"), name)], {
+        encoding: "utf8",
+        env: { ...process.env, LC_ALL: "C.UTF-8", MANWIDTH: "80" },
+      });
+      assert.deepEqual({ status, stderr }, { status: 0, stderr: "" });
+      assert.match(stdout, new RegExp(`mptcpd ${version.replaceAll(".", "\\.")} `));
+      for (const { title } of readPage(name)) assert.ok(stdout.includes(title), title);
+    });
+  }
+
+  it("takes the date from SOURCE_DATE_EPOCH", () => {
+    make(made("dated"), { SOURCE_DATE_EPOCH: "1000000000" });
+    assert.match(readFileSync(join(made("dated"), "mptcpd.8"), "utf8"), /^\.TH "MPTCPD" "8" "2001-09-09"/m);
+  });
+
+  it("says how it is called", () => {
+    for (const words of [[], ["a", "b"], ["--help"]]) {
+      const { status, stderr } = spawnSync(process.execPath, [tool, ...words], { encoding: "utf8" });
+      assert.deepEqual(
+        { status, stderr },
+        { status: 64, stderr: "manual: usage: node tools/manual.mjs DIRECTORY\n" },
+      );
+    }
+  });
+
+  it("says what is missing", () => {
+    const { status, stderr } = spawnSync(process.execPath, [tool, made("none")], {
+      encoding: "utf8",
+      env: { PATH: "/nonexistent" },
+    });
+    assert.equal(stderr, "manual: scdoc was not found: install it (Debian: apt install scdoc)\n");
+    assert.equal(status, 1);
+  });
+});
+
+function make(directory: string, environment: NodeJS.ProcessEnv = {}): void {
+  execFileSync(process.execPath, [tool, directory], { env: { ...process.env, ...environment } });
+}
