@@ -1,0 +1,52 @@
+# Prints what a value may be, a line each; for bash and zsh. Asks the kernel and systemd, and never starts Node.
+__@program@_values() {
+	local -a space
+	local file directory
+	[[ -n ${ZSH_VERSION-} ]] && setopt localoptions nullglob
+	[[ -n $netns ]] && space=(-n "$netns")
+	case $1 in
+	choice:* | list:*) printf '%s\n' "${1#*:}" | tr , '\n' ;;
+	plugins:* | module:*)
+		printf '%s\n' "${1#*:}" | tr , '\n'
+		[[ $1 == module:* ]] && return
+		for directory in ${plugins:-/usr/lib/mptcpd/plugins /usr/lib/mptcpd /usr/lib/*/mptcpd}; do
+			for file in "$directory"/*.js "$directory"/*.mjs "$directory"/*.ts; do
+				file=${file##*/}
+				[[ $file == *'*'* || $file == *.test.* || $file == *.d.ts ]] || printf '%s\n' "${file%.*}"
+			done
+		done
+		;;
+	interface) ip "${space[@]}" -o link show | sed -n 's/^[0-9]*: \([^:@]*\).*/\1/p' ;;
+	address)
+		ip "${space[@]}" -o address show scope global |
+			sed -n 's/^[0-9]*: [^ ]* *inet6\{0,1\} \([^/ ]*\).*/\1/p'
+		;;
+	netns) ls /run/netns ;;
+	endpoint) ip "${space[@]}" mptcp endpoint show | sed -n 's/^\([^ ]*\) .*/\1/p' ;;
+	endpoint-id) ip "${space[@]}" mptcp endpoint show | sed -n 's/.* id \([0-9]*\).*/\1/p' ;;
+	token)
+		[[ -n $netns ]] && space=(-N "$netns")
+		ss "${space[@]}" -M -n -i -H | sed -n 's/.*token:\([0-9a-f]*\).*/\1/p' | sort -u
+		;;
+	unit)
+		{
+			systemctl ${user:+"$user"} list-unit-files --no-legend --no-pager --type=service,socket
+			systemctl ${user:+"$user"} list-units --all --plain --no-legend --no-pager --type=service,socket
+		} | sed 's/ .*//' | sort -u
+		;;
+	enabled-unit)
+		if [[ -n $user ]]; then
+			space=("${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user" "${XDG_RUNTIME_DIR-}/systemd/user")
+		else
+			space=(/etc/systemd/system /run/systemd/system)
+		fi
+		for directory in "${space[@]}"; do
+			for file in "$directory"/*.d/50-mptcpize.conf; do
+				[[ -e $file ]] || continue
+				file=${file%.d/*}
+				printf '%s\n' "${file##*/}"
+			done
+		done
+		;;
+	esac
+}
