@@ -32,20 +32,26 @@ export function pageNames(): string[] {
 /** A page by its sections and subsections, in their order. */
 export function readPage(name: string): Section[] {
   const source = readFileSync(join(directory, `${name}.scd`), "utf8");
-  return source
-    .split(/^(?=##? )/m)
-    .slice(1)
-    .map((part) => {
-      const [head = "", ...lines] = part.split("\n");
-      const text = lines.join("\n");
-      return {
-        title: plain(head.replace(/^#+ /, "")),
-        text: plain(text),
-        definitions: definitionsIn(text.replace(/^```\n[\s\S]*?^```$/gm, "").split("\n")),
-        blocks: Array.from(text.matchAll(/^```\n([\s\S]*?)^```$/gm), ([, block = ""]) => block),
-      };
-    });
+  const parts: string[][] = [];
+  let isBlock = false;
+  for (const line of source.split("\n")) {
+    if (line === "```") isBlock = !isBlock;
+    // In an example it is a command of root's.
+    if (/^##? /.test(line) && !isBlock) parts.push([]);
+    parts.at(-1)?.push(line);
+  }
+  return parts.map(([head = "", ...lines]) => {
+    const text = lines.join("\n");
+    return {
+      title: plain(head.replace(/^#+ /, "")),
+      text: plain(text),
+      definitions: definitionsIn(text.replace(block, "").split("\n")),
+      blocks: Array.from(text.matchAll(block), ([, inside = ""]) => inside),
+    };
+  });
 }
+
+const block = /^```\n([\s\S]*?)^```$/gm;
 
 export function sectionOf(page: string, title: string): Section {
   const section = readPage(page).find((one) => one.title === title);
