@@ -91,15 +91,26 @@ export const routeRequest = message({
  */
 export function dumpRoutes(
   connection: NetlinkConnection,
-  options: { family?: 4 | 6; table?: number; maxPrefixLength?: number } = {},
+  options: RouteSelection = {},
 ): Promise<Dump<Route>> {
-  const { family, table, maxPrefixLength = 128 } = options;
+  const { family, table, maxPrefixLength = 128, accepts } = options;
   const value = { family: family === undefined ? AF_UNSPEC : number(family), table };
   return connection.dump(
     { what: "list routes", type: RTM_GETROUTE, body: body(routeRequest, value) },
-    (message) => decodeRoute(message, maxPrefixLength),
+    (message) => {
+      const route = decodeRoute(message, maxPrefixLength);
+      return route === undefined || accepts?.(route) === false ? undefined : route;
+    },
   );
 }
+
+export type RouteSelection = {
+  readonly family?: 4 | 6;
+  readonly table?: number;
+  readonly maxPrefixLength?: number;
+  /** Which to keep, for those who want few of perhaps a million. */
+  accepts?(route: Route): boolean;
+};
 
 export type Lookup = {
   readonly destination: string;

@@ -1,0 +1,28 @@
+/** The kernel's counters of a network namespace: /proc/net/netstat, snmp and snmp6 (proc(5), nstat(8)). */
+import { readFileSync } from "node:fs";
+
+/** By group ("MPTcpExt") and name ("MPCapableSYNTX"). They count from the namespace's beginning. */
+export type Counters = ReadonlyMap<string, ReadonlyMap<string, bigint>>;
+
+/** Reads the file of /proc/net that has the groups; synchronous for the sake of the namespace (sysctl.ts). */
+export function readCounters(file: "netstat" | "snmp", directory = "/proc/self/net"): Counters {
+  return parseCounters(readFileSync(`${directory}/${file}`, "utf8"));
+}
+
+/** Two lines for each group: names, then values. */
+export function parseCounters(text: string): Counters {
+  const groups = new Map<string, Map<string, bigint>>();
+  const lines = text.split("\n");
+  for (let at = 0; at + 1 < lines.length; at += 2) {
+    const [group = "", ...names] = (lines[at] ?? "").split(/\s+/);
+    const [, ...values] = (lines[at + 1] ?? "").split(/\s+/);
+    const counters = names.map((name, index): [string, bigint] => [name, numberOf(values[index])]);
+    groups.set(group.replace(/:$/, ""), new Map(counters));
+  }
+  return groups;
+}
+
+/** Some are signed: Tcp's MaxConn is -1. */
+function numberOf(text = ""): bigint {
+  return /^-?\d+$/.test(text) ? BigInt(text) : 0n;
+}
