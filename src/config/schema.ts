@@ -75,7 +75,8 @@ export function readSection<Schema extends v.GenericSchema>(
   return { values: undefined, faults, unknownKeys };
 }
 
-function keysOf(schema: v.GenericSchema): string[] | undefined {
+/** The keys of an object's schema; undefined for others. */
+export function keysOf(schema: v.GenericSchema): string[] | undefined {
   if (!("entries" in schema)) return undefined;
   const { entries } = schema;
   return typeof entries === "object" && entries !== null ? Object.keys(entries) : undefined;

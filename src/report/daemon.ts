@@ -1,0 +1,173 @@
+/** mptcpd itself: its version, whether it runs, its configuration, and what it has written down. */
+import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { table } from "../cli/table.ts";
+import { defaultConfigFile } from "../config/config.ts";
+import { ConfigError } from "../config/error.ts";
+import { readConfigFile } from "../config/file.ts";
+import { parseConfig } from "../config/load.ts";
+import { Ledger } from "../endpoints/ledger.ts";
+import { currentNamespace, namespaceFile } from "../endpoints/namespace.ts";
+import { type StatedWish, WantedFile } from "../endpoints/wanted-file.ts";
+import { Processes } from "../kernel/processes.ts";
+import { messageOf } from "../log/text.ts";
+import { builtIn } from "../path-managers/index.ts";
+import { version } from "../version.ts";
+import { configurationText, showConfiguration, withoutQuotes } from "./configuration.ts";
+import type { Secrets } from "./secrets.ts";
+import type { Section } from "./section.ts";
+
+/** Programs that make endpoints, or switch MPTCP on: mptcpd in TypeScript goes by the name of its lock's holder. */
+const related = ["mptcpd", "NetworkManager", "mptcpize"];
+
+export function processesSection(runtimeDirectory: string): Section {
+  return {
+    name: "processes",
+    title: "mptcpd, and other programs that have to do with endpoints; names and numbers alone",
+    gather() {
+      const namespace = currentNamespace();
+      const lock = namespaceFile(runtimeDirectory, namespace, "lock");
+      const { holder, notes } = holderOf(lock);
+      const here = statSync("/proc/self/ns/net").ino;
+      const processes = new Processes()
+        .list()
+        .filter(({ name, pid }) => related.includes(name) || pid === holder)
+        .map(({ pid, name, startedAt, cgroup, networkNamespace }) => ({
+          pid,
+          name,
+          role: pid === holder ? "the mptcpd of this network namespace" : undefined,
+          started: new Date(startedAt).toISOString(),
+          cgroup,
+          sameNetworkNamespace: networkNamespace === undefined ? undefined : networkNamespace === here,
+        }));
+      const rows = processes.map(({ pid, name, role, started, cgroup, sameNetworkNamespace: same }) => [
+        ...[
+          String(pid),
+          name,
+          started,
+          same === undefined ? "?" : same ? "yes" : "no",
+          cgroup || "-",
+          role ?? "",
+        ],
+      ]);
+      const head = { version, networkNamespace: namespace.key, runtimeDirectory };
+      return {
+        text:
+          table(Object.entries(head)) +
+          (rows.length === 0
+            ? "None of them runs.\n"
+            : table([["PID", "NAME", "STARTED", "IN THIS NAMESPACE", "CGROUP", ""], ...rows])),
+        data: { ...head, processes },
+        notes,
+      };
+    },
+  };
+}
+
+function holderOf(lock: string): { readonly holder?: number; readonly notes: readonly string[] } {
+  if (!existsSync(lock)) return { notes: [] };
+  try {
+    const holder = Number.parseInt(readFileSync(lock, "utf8"), 10);
+    return { notes: [], ...(!Number.isNaN(holder) && { holder }) };
+  } catch (error) {
+    return { notes: [`which process mptcpd is cannot be told: ${messageOf(error)}`] };
+  }
+}
+
+export function configurationSection(file: string | undefined, secrets: Secrets): Section {
+  const path = file ?? defaultConfigFile;
+  return {
+    name: "configuration",
+    title: path,
+    gather() {
+      const bytes = readConfigFile(path);
+      if (bytes === undefined) {
+        if (file !== undefined) throw new ConfigError([`${path}: there is no such file`]);
+        return { text: "There is no such file: mptcpd runs by its defaults.\n", data: { file: null } };
+      }
+      const { sections, unreadableLines } = showConfiguration(bytes, builtIn, secrets);
+      const faults = faultsOf(bytes, path);
+      const lines = unreadableLines.map((line) => `line ${line} is left out: it cannot be read`);
+      return {
+        text: configurationText(sections) + ["", ...faults].join("\nmptcpd says: ").replace(/(.)$/, "$1\n"),
+        data: { file: path, sections, faults },
+        notes: lines,
+      };
+    },
+  };
+}
+
+/** What mptcpd would say of it. */
+function faultsOf(bytes: Uint8Array, file: string): string[] {
+  try {
+    return parseConfig(bytes, { file }).warnings.map(withoutQuotes);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.lines.map(withoutQuotes);
+    throw error;
+  }
+}
+
+export function stateSection(directory: string): Section {
+  return {
+    name: "state",
+    title: `what mptcpd has written down of this network namespace, in ${directory}`,
+    gather() {
+      const notes: string[] = [];
+      const namespace = currentNamespace();
+      if (!existsSync(directory))
+        return {
+          text: "There is no such directory: mptcpd has not run since the start of the system.\n",
+          data: null,
+        };
+      const ledger = new Ledger({
+        directory,
+        namespace,
+        warn: (note) => notes.push(withoutQuotes(note)),
+        readOnly: true,
+      });
+      const { endpoints, limits, capacity, pathManager } = ledger;
+      let wanted: StatedWish | undefined;
+      try {
+        wanted = new WantedFile(directory, namespace).read();
+      } catch (error) {
+        notes.push(`what path managers want cannot be read: ${withoutQuotes(messageOf(error))}`);
+      }
+      const facts = { endpoints, limits, capacity, pathManager, wanted };
+      const files = filesIn(directory, notes);
+      const rows = files.map(({ name, mode, uid, size, modified }) => [
+        mode,
+        String(uid),
+        String(size),
+        modified,
+        name,
+      ]);
+      const lines = Object.entries(facts).map(
+        ([name, value]) => `${name}: ${JSON.stringify(value) ?? "-"}\n`,
+      );
+      return { text: lines.join("") + table(rows), data: { ...facts, files }, notes };
+    },
+  };
+}
+
+type StateFile = {
+  readonly name: string;
+  readonly mode: string;
+  readonly uid: number;
+  readonly size: number;
+  readonly modified: string;
+};
+
+function filesIn(directory: string, notes: string[]): StateFile[] {
+  try {
+    return readdirSync(directory)
+      .toSorted()
+      .map((name) => {
+        const { mode, uid, size, mtime } = lstatSync(join(directory, name));
+        const modeText = (mode & 0o7777).toString(8).padStart(4, "0");
+        return { name, mode: modeText, uid, size, modified: mtime.toISOString() };
+      });
+  } catch (error) {
+    notes.push(`the directory cannot be listed: ${messageOf(error)}`);
+    return [];
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * What may be a secret in a text that others wrote: values of a configuration, lines of a log. Rules rather hide too
+ * much than too little: a report is sent to strangers.
+ */
+import { canonicalIp } from "../netlink/ip.ts";
+
+/** Stands in for what is hidden. */
+export const hidden = "<hidden>";
+
+/** What was hidden in one place is hidden in every other, for a log may repeat what a configuration has. */
+export class Secrets {
+  readonly #known = new Set<string>();
+
+  /** Hides a value from here on. Short ones are left out: they would hide parts of any word. */
+  hide(value: string): string {
+    for (const word of [value, ...value.split(/[\s"'=,]+/)]) if (word.length >= 4) this.#known.add(word);
+    return hidden;
+  }
+
+  /** A line of free text without what is known to be secret, and what looks as if it were. */
+  apply(text: string): string {
+    // The longest first: one may be a part of another.
+    const known = [...this.#known].toSorted((a, b) => b.length - a.length);
+    const rest = known.reduce((before, secret) => before.replaceAll(secret, hidden), text);
+    return patterns.reduce((before, [pattern, replacement]) => before.replace(pattern, replacement), rest);
+  }
+}
+
+/** Whether a key promises a secret as its value: "password", "api-key", "client_secret"… */
+export function isSecretKey(key: string): boolean {
+  return /pass|pwd|secret|key|token|auth|cred|cookie|psk|priv|cert|pin\b|user|login|seed|salt/i.test(key);
+}
+
+/** A value that cannot be much of a secret: numbers, yes and no, addresses and networks, and lists of those. */
+export function isPlain(value: string): boolean {
+  return value.split(",").every((word) => {
+    const text = word.trim();
+    return plainWord.test(text) || canonicalIp(text.replace(/\/\d{1,3}$/, "")) !== undefined;
+  });
+}
+
+const plainWord = /^(-?\d{0,8}(\.\d{1,6})?|yes|no|true|false|on|off)$/i;
+
+const patterns: readonly (readonly [RegExp, string])[] = [
+  [/-----BEGIN [^-]*-----.*?(-----END [^-]*-----|$)/g, hidden],
+  // https://user:password@host
+  [/(\b[a-z][a-z\d+.-]*:\/\/)[^\s/@]*@/gi, `$1${hidden}@`],
+  // The query of an address may hold anything.
+  [/(\b[a-z][a-z\d+.-]*:\/\/[^\s?"'<>]*\?)[^\s"'<>]+/gi, `$1${hidden}`],
+  [/\b((?:proxy-)?authorization|(?:set-)?cookie)(["']?\s*[:=]).*/gi, `$1$2 ${hidden}`],
+  [/\b(bearer|basic)\s+[\w.~+/=-]{8,}/gi, `$1 ${hidden}`],
+  // "password=x", "api_key": "x", --secret x
+  [
+    /([\w-]*(?:pass(?:word|wd|phrase|code)?|pwd|secret|api[_-]?key|(?:private|access|preshared|shared)[_-]?key|psk|credentials?))(["']?\s*[=:]\s*|["']?\s+is\s+)("[^"]*"|'[^']*'|\S+)/gi,
+    `$1$2${hidden}`,
+  ],
+  [
+    /(--[\w-]*(?:pass(?:word|wd|phrase)?|secret|token|key|auth)[\w-]*)[\s=]+("[^"]*"|'[^']*'|\S+)/gi,
+    `$1 ${hidden}`,
+  ],
+  // "key=x"; "token=x", but for those of MPTCP connections, which are eight hexadecimal digits.
+  [/\b(key|pin)(["']?\s*[=:]\s*)("[^"]*"|'[^']*'|\S+)/gi, `$1$2${hidden}`],
+  [
+    /(token["']?\s*[=:]\s*|token\s+)(?!["']?[\da-f]{1,8}\b)("[^"]*"|'[^']*'|[^\s"']*\d[^\s"']*)/gi,
+    `$1${hidden}`,
+  ],
+  // Keys in base64 and tokens: long, with letters of both cases and digits; and digests.
+  [/(?<![\w/+])(?=[\w+=-]*[a-z])(?=[\w+=-]*[A-Z])(?=[\w+=-]*\d)[\w+=-][\w+/=.-]{19,}/g, hidden],
+  [/\b[\da-f]{32,}\b/gi, hidden],
+];
