@@ -27,7 +27,7 @@ export async function runConnections(words: readonly string[], context: Context)
     );
 }
 
-async function currentConnections(): Promise<MptcpConnection[]> {
+export async function currentConnections(): Promise<MptcpConnection[]> {
   const sockets = Sockets.open();
   try {
     return await sockets.dumpConnections();
@@ -59,7 +59,7 @@ function isAt({ local, remote, subflows, unidentified }: MptcpConnection, addres
 }
 
 /** The interface that a socket is bound to, else the one that has its address. */
-async function readInterfaces(): Promise<InterfaceOf> {
+export async function readInterfaces(): Promise<InterfaceOf> {
   const connection = openRtnetlink();
   try {
     const links = (await dumpLinks(connection)).items;

@@ -25,6 +25,7 @@ const commands: Commands = {
   record: runRecord,
   // Most of what path managers are made of is of no use to the other commands.
   replay: async (...words) => (await import("./replay.ts")).runReplay(...words),
+  report: async (...words) => (await import("./report.ts")).runReport(...words),
 };
 
 const output = {

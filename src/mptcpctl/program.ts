@@ -7,8 +7,9 @@ import type { Context } from "./context.ts";
 import { UsageError } from "./exit.ts";
 import { usages } from "./grammar.ts";
 import type { PolicyOptions } from "./policy-options.ts";
-import { createOptions, policyOptions, replayOptions } from "./program-options.ts";
+import { createOptions, policyOptions, replayOptions, reportHelp, reportOptions } from "./program-options.ts";
 import type { ReplayCommandOptions } from "./replay.ts";
+import type { ReportOptions } from "./report.ts";
 import type { CreateOptions, SubflowCommand } from "./subflow.ts";
 
 /** What the commands do. `words` are those that follow the command. */
@@ -30,6 +31,7 @@ export type Commands = {
   monitor(words: readonly string[], context: Context): Promise<void>;
   explain(words: readonly string[], options: PolicyOptions, context: Context): Promise<void>;
   adopt(words: readonly string[], options: AdoptOptions, context: Context): Promise<void>;
+  report(words: readonly string[], options: ReportOptions, context: Context): Promise<void>;
 };
 
 type GlobalOptions = { json?: boolean; pretty?: boolean; timestamp?: boolean; netns?: string };
@@ -139,6 +141,9 @@ function buildProgram({ commands, output, enterNetworkNamespace }: Surroundings)
 
   connectionCommands(program, commands, context);
   recordingCommands(program, commands, context);
+  policyOptions(reportOptions(leaf(program, "report", "", descriptions.report)))
+    .addHelpText("after", `\n${reportHelp}`)
+    .action((words: string[], options: ReportOptions) => commands.report(words, options, context()));
 
   program.argument("[words...]").action((words: string[]) => {
     throw unknownCommand(program, words[0]);
@@ -207,6 +212,7 @@ const descriptions = {
   listen: "listen for subflows until a signal",
   record: "write what a path manager on this host would hear, until a signal; - is standard output",
   replay: "run a path manager in what was recorded, and print what it does",
+  report: "write what is needed to find a fault into one file, without secrets",
   limits: { set: "set limits; what is not named stays", show: "print the limits" },
 } as const;
 

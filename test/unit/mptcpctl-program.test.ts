@@ -26,6 +26,7 @@ async function run(line: string): Promise<{ calls: Call[]; output: string; names
     listen: async (words) => void calls.push(["listen", words]),
     record: async (words) => void calls.push(["record", words]),
     replay: async (words, options) => void calls.push(["replay", words, { ...options }]),
+    report: async (words, options) => void calls.push(["report", words, { ...options }]),
   };
   const argv = line.split(" ").filter((word) => word !== "");
   await runProgram(argv, {
