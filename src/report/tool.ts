@@ -2,13 +2,17 @@
 import { execFile } from "node:child_process";
 import { CommandError, oneLine } from "../cli/command-error.ts";
 
-const deadlineMs = 10_000;
+const usualDeadlineMs = 10_000;
 const mostBytes = 16 * 1024 * 1024;
 
 export type Said = { readonly stdout: string; readonly stderr: string };
 
 /** Runs one to its end. Throws a CommandError that says why it gave nothing: it is missing, failed, or took too long. */
-export function askTool(program: string, args: readonly string[]): Promise<Said> {
+export function askTool(
+  program: string,
+  args: readonly string[],
+  deadlineMs = usualDeadlineMs,
+): Promise<Said> {
   const { PATH = "/usr/sbin:/usr/bin:/sbin:/bin" } = process.env;
   const options = {
     // Their words are shown, untranslated.
@@ -20,19 +24,16 @@ export function askTool(program: string, args: readonly string[]): Promise<Said>
   return new Promise((resolve, reject) => {
     execFile(program, args, options, (error, stdout, stderr) => {
       if (error === null) resolve({ stdout, stderr });
+      else if (error.killed === true)
+        reject(new CommandError("ETIMEDOUT", `${program} did not end within ${deadlineMs / 1000} s`));
       else reject(new CommandError(String(error.code ?? "ETOOL"), why(program, error, stderr)));
     });
   });
 }
 
-function why(
-  program: string,
-  error: { code?: unknown; killed?: boolean; message: string },
-  stderr: string,
-): string {
+function why(program: string, error: { code?: unknown; message: string }, stderr: string): string {
   if (error.code === "ENOENT") return `${program} is not installed`;
   if (error.code === "EACCES") return `${program} may not be run`;
   if (error.code === "ERR_CHILD_PROCESS_STDIO_MAXBUFFER") return `${program} had too much to say`;
-  if (error.killed) return `${program} did not end within ${deadlineMs / 1000} s`;
   return `${program} failed: ${oneLine(stderr) || `exit code ${error.code}`}`;
 }
