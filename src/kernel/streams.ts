@@ -15,7 +15,7 @@ export type ListenOptions = {
 /** Opens a listening MPTCP socket, for `server.listen({ fd })` of node:net, which then owns the descriptor. */
 export function mptcpListen(options: ListenOptions): { fd: number; port: number } {
   const { address, port, backlog = 128, protocol = "mptcp" } = options;
-  const what = `listen on ${address} port ${port} (${protocol})`;
+  const what = `cannot listen on ${address} port ${port} (${protocol})`;
   const fd = check(what, addon().streamListen(protocolNumbers[protocol], address, port, backlog));
   return { fd, port: check(what, addon().localPort(fd)) };
 }
@@ -38,7 +38,7 @@ export async function mptcpConnect(options: ConnectOptions): Promise<number> {
   const result = await settled((settle) =>
     addon().streamConnect(number, address, port, localAddress, device, timeoutMs, settle),
   );
-  return check(`connect to ${address} port ${port} (${protocol})`, result);
+  return check(`cannot connect to ${address} port ${port} (${protocol})`, result);
 }
 
 /** IPPROTO_MPTCP and IPPROTO_TCP (include/uapi/linux/in.h). */

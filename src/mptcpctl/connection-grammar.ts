@@ -1,5 +1,6 @@
 /** What `connections`, `subflow …`, `announce`, `withdraw` and `listen` may be followed by. */
 import { canonicalIp, unmapped } from "../netlink/ip.ts";
+import { once, readAddress } from "./checks.ts";
 import { UsageError } from "./exit.ts";
 import { address, addressId, dev, port, token, tokenOf } from "./keywords.ts";
 import { type Grammar, type Keyword, readNumber, readWords, unknownWord, type WordTable } from "./words.ts";
@@ -145,9 +146,20 @@ const connectionsGrammar: Grammar<ConnectionSelection> = {
 const to: Keyword<SubflowDraft> = {
   value: "ADDRESS",
   read(draft, word, grammar) {
-    const address = canonicalIp(word);
-    if (address === undefined) throw unknownWord(grammar, word);
+    const address = readAddress(word, grammar);
+    once(grammar.command, "to", draft.to);
     draft.to = { address };
+  },
+};
+
+/** This host's end. A second address without a word before it is most likely meant to be the peer's. */
+const local: Keyword<SubflowDraft> = {
+  value: "ADDRESS",
+  read(draft, word, grammar) {
+    const address = readAddress(word, grammar);
+    if (draft.address !== undefined) given(grammar.command, draft.to, "to ADDRESS");
+    once(grammar.command, "ADDRESS", draft.address);
+    draft.address = address;
   },
 };
 
@@ -156,6 +168,7 @@ const portOfEnd: Keyword<SubflowDraft> = {
   value: "NR",
   read(draft, word, { command }) {
     const port = readNumber(command, "port", word, 65535);
+    once(command, "a port of one address", draft.to === undefined ? draft.port : draft.to.port);
     if (draft.to !== undefined) draft.to.port = port;
     else if (draft.address !== undefined) draft.port = port;
     else throw new UsageError(`${command}: port comes after the address that it belongs to`);
@@ -173,9 +186,9 @@ const subflowGrammars: Readonly<Record<keyof (typeof connectionUsages)["subflow"
       draft.backup = true;
     },
     keywords: { ...ends, id: addressId, dev },
-    other: address,
+    other: local,
   },
-  destroy: { command: "subflow destroy", flags: [], keywords: ends, other: address },
+  destroy: { command: "subflow destroy", flags: [], keywords: ends, other: local },
   change: {
     command: "subflow change",
     flags: ["backup", "nobackup"],
@@ -183,7 +196,7 @@ const subflowGrammars: Readonly<Record<keyof (typeof connectionUsages)["subflow"
       draft.backup = flag === "backup";
     },
     keywords: ends,
-    other: address,
+    other: local,
   },
 };
 

@@ -1,5 +1,6 @@
 /** What `endpoint …` and `limits …` may be followed by: the grammar of ip-mptcp(8), plus `show token TOKEN`. */
 import type { EndpointFlag } from "../kernel/mptcp-pm.ts";
+import { once } from "./checks.ts";
 import { UsageError } from "./exit.ts";
 import { address, dev, endpointId as id, port, token } from "./keywords.ts";
 import { type Grammar, readNumber, readWords, type WordTable } from "./words.ts";
@@ -118,12 +119,14 @@ const limitsGrammar: Grammar<LimitsRequest> = {
     subflows: {
       value: "NR",
       read(request, word, { command }) {
+        once(command, "subflows", request.subflows);
         request.subflows = readNumber(command, "number of subflows", word, 0xffffffff);
       },
     },
     add_addr_accepted: {
       value: "NR",
       read(request, word, { command }) {
+        once(command, "add_addr_accepted", request.addAddrAccepted);
         request.addAddrAccepted = readNumber(command, "number of addresses", word, 0xffffffff);
       },
     },

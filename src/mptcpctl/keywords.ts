@@ -1,7 +1,7 @@
 /** Words with a value that several commands have. */
-import { canonicalIp } from "../netlink/ip.ts";
+import { once, readAddress } from "./checks.ts";
 import { UsageError } from "./exit.ts";
-import { type Keyword, readNumber, unknownWord } from "./words.ts";
+import { type Keyword, readNumber } from "./words.ts";
 
 export const endpointId = idNamed("endpoint id");
 export const addressId = idNamed("address id");
@@ -9,13 +9,15 @@ export const addressId = idNamed("address id");
 export const port: Keyword<{ port?: number }> = {
   value: "NR",
   read(request, word, { command }) {
+    once(command, "port", request.port);
     request.port = readNumber(command, "port", word, 65535);
   },
 };
 
 export const dev: Keyword<{ dev?: string }> = {
   value: "NAME",
-  read(request, word) {
+  read(request, word, { command }) {
+    once(command, "dev", request.dev);
     request.dev = word;
   },
 };
@@ -23,6 +25,7 @@ export const dev: Keyword<{ dev?: string }> = {
 export const token: Keyword<{ token?: number }> = {
   value: "TOKEN",
   read(request, word, { command }) {
+    once(command, "token", request.token);
     const value = tokenOf(word);
     if (value === undefined)
       throw new UsageError(`${command}: "${word}" is no token; it has up to eight hexadecimal digits`);
@@ -34,8 +37,8 @@ export const token: Keyword<{ token?: number }> = {
 export const address: Keyword<{ address?: string }> = {
   value: "ADDRESS",
   read(request, word, grammar) {
-    const canonical = canonicalIp(word);
-    if (canonical === undefined) throw unknownWord(grammar, word);
+    const canonical = readAddress(word, grammar);
+    once(grammar.command, "ADDRESS", request.address);
     request.address = canonical;
   },
 };
@@ -44,6 +47,7 @@ function idNamed(what: string): Keyword<{ id?: number }> {
   return {
     value: "ID",
     read(request, word, { command }) {
+      once(command, "id", request.id);
       request.id = readNumber(command, what, word, 255);
     },
   };

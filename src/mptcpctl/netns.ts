@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { enterNetworkNamespaceAndExec } from "../kernel/system.ts";
-import { CommandError } from "./exit.ts";
+import { CommandError, UsageError } from "./exit.ts";
 
 /** Where `ip netns` keeps the names of network namespaces. */
 const namespaceDirectory = "/run/netns";
@@ -12,6 +12,7 @@ const namespaceDirectory = "/run/netns";
  * @param namespace a name that `ip netns` gave, or a path such as /proc/1234/ns/net
  */
 export function enterNetworkNamespace(namespace: string): void {
+  if (namespace === "") throw new UsageError("--netns is empty: give a name or a path, or leave it out");
   const path = namespace.includes("/") ? namespace : `${namespaceDirectory}/${namespace}`;
   try {
     if (isCurrent(path)) return;

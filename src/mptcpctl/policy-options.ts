@@ -10,12 +10,14 @@ import { DEFAULT_PATH_MANAGER } from "../plugins/charge.ts";
 import { planPlugins } from "../plugins/sources.ts";
 import type { WantedEndpoints } from "../policy/wanted.ts";
 import type { Context } from "./context.ts";
+import { UsageError } from "./exit.ts";
 
 /** Where mptcpd's file and directory are, when they are not where it looks by itself. */
 export type PolicyOptions = { readonly config?: string; readonly runtimeDir?: string };
 
 /** The configuration that mptcpd would run by. What it would warn of goes to standard error. Throws ConfigError. */
 export function configOf({ config: file }: PolicyOptions, context: Context): Config {
+  refuseEmpty("--config", file);
   const { config, warnings } = loadConfig(file === undefined ? {} : { file, mustExist: true });
   for (const warning of warnings) context.warn(warning);
   return config;
@@ -23,8 +25,14 @@ export function configOf({ config: file }: PolicyOptions, context: Context): Con
 
 /** As mptcpd finds it: systemd may name several directories. */
 export function runtimeDirectoryOf({ runtimeDir }: PolicyOptions): string {
+  refuseEmpty("--runtime-dir", runtimeDir);
   const { RUNTIME_DIRECTORY: given = "" } = process.env;
   return runtimeDir ?? (given.split(":")[0] || "/run/mptcpd");
+}
+
+/** As a variable of a script that was never set gives it. */
+export function refuseEmpty(option: string, value: string | undefined): void {
+  if (value === "") throw new UsageError(`${option} is empty: give a path, or leave it out`);
 }
 
 /** Which endpoints are wanted by whoever decides about them in a running mptcpd, or would. */

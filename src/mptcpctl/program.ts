@@ -5,6 +5,7 @@ import type { AdoptOptions } from "./adopt.ts";
 import { connectionUsages } from "./connection-grammar.ts";
 import type { Context } from "./context.ts";
 import { UsageError } from "./exit.ts";
+import { explanations } from "./explanations.ts";
 import { usages } from "./grammar.ts";
 import type { PolicyOptions } from "./policy-options.ts";
 import { createOptions, policyOptions, replayOptions, reportHelp, reportOptions } from "./program-options.ts";
@@ -45,10 +46,14 @@ type Surroundings = {
 
 /** Runs a command line, without the program's name. Throws UsageError, and what the command throws. */
 export async function runProgram(argv: readonly string[], surroundings: Surroundings): Promise<void> {
+  const program = buildProgram(surroundings);
   try {
-    await buildProgram(surroundings).parseAsync(argv, { from: "user" });
+    await program.parseAsync(argv, { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
+    // Help of what does not exist is the program's own, and a failure.
+    if (error.code === "commander.help" && error.exitCode !== 0)
+      throw unknownCommand(program, argv[argv.indexOf("help") + 1]);
     // Help and version come as errors, too, since commander is not to exit by itself.
     if (error.exitCode !== 0) throw new UsageError(`${error.message.replace(/^error: /, "")}; ${helpHint}`);
   }
@@ -84,8 +89,8 @@ function buildProgram({ commands, output, enterNetworkNamespace }: Surroundings)
     .configureHelp(help)
     .configureOutput({ writeOut: output.write, writeErr: () => {} })
     .showSuggestionAfterError(false)
-    .exitOverride()
     .addHelpText("after", `\n${closing}`);
+  hinting(program);
 
   const context = (): Context => {
     const { json = false, pretty = false, timestamp = false } = program.opts<GlobalOptions>();
@@ -100,8 +105,8 @@ function buildProgram({ commands, output, enterNetworkNamespace }: Surroundings)
     commands.endpoint("show", [], context()),
   );
   for (const name of ["add", "change", "delete", "show", "flush"] as const)
-    leaf(endpoint, name, usages.endpoint[name], descriptions.endpoint[name]).action((words: string[]) =>
-      commands.endpoint(name, words, context()),
+    explained(leaf(endpoint, name, usages.endpoint[name], descriptions.endpoint[name])).action(
+      (words: string[]) => commands.endpoint(name, words, context()),
     );
   listUsages(endpoint);
 
@@ -112,7 +117,7 @@ function buildProgram({ commands, output, enterNetworkNamespace }: Surroundings)
     () => commands.limits("show", [], context()),
   );
   for (const name of ["set", "show"] as const)
-    leaf(limits, name, usages.limits[name], descriptions.limits[name]).action((words: string[]) =>
+    explained(leaf(limits, name, usages.limits[name], descriptions.limits[name])).action((words: string[]) =>
       commands.limits(name, words, context()),
     );
   listUsages(limits);
@@ -161,7 +166,9 @@ function connectionCommands(program: Command, commands: Commands, context: () =>
 
   const subflow = group(program, "subflow", "subflows of connections under a userspace path manager");
   for (const name of ["create", "destroy", "change"] as const) {
-    const command = leaf(subflow, name, connectionUsages.subflow[name], descriptions.subflow[name]);
+    const command = explained(
+      leaf(subflow, name, connectionUsages.subflow[name], descriptions.subflow[name]),
+    );
     if (name === "create") createOptions(command);
     command.action((words: string[], options: CreateOptions) =>
       commands.subflow(name, words, options, context()),
@@ -170,7 +177,7 @@ function connectionCommands(program: Command, commands: Commands, context: () =>
   listUsages(subflow);
 
   for (const name of ["announce", "withdraw", "listen"] as const)
-    leaf(program, name, connectionUsages[name], descriptions[name]).action((words: string[]) =>
+    explained(leaf(program, name, connectionUsages[name], descriptions[name])).action((words: string[]) =>
       commands[name](words, context()),
     );
 }
@@ -226,7 +233,7 @@ function group(parent: Command, name: string, description: string, byDefault?: (
 }
 
 function leaf(parent: Command, name: string, usage: string, description: string): Command {
-  return (
+  return hinting(
     parent
       .command(name)
       .aliases(abbreviations(name, parent))
@@ -234,8 +241,23 @@ function leaf(parent: Command, name: string, usage: string, description: string)
       .usage(usage || " ")
       .description(description)
       .argument("[words...]")
-      .configureHelp(help)
+      .configureHelp({ ...help, showGlobalOptions: true }),
   );
+}
+
+/** What commander does not understand, with the help of the command that it was given to. */
+function hinting(command: Command): Command {
+  return command.exitOverride((error) => {
+    if (error.exitCode === 0 || error.code === "commander.help") throw error;
+    const problem = error.message.replace(/^error: /, "");
+    throw new UsageError(`${problem}; \`${pathOf(command)} --help\` shows what is allowed`);
+  });
+}
+
+/** What the words of a command mean, where they do not say it themselves. */
+function explained(command: Command): Command {
+  const text = explanations[pathOf(command)];
+  return text === undefined ? command : command.addHelpText("after", `\n${text}`);
 }
 
 /** Puts a group's grammar under its help, as `ip mptcp help` has it. */

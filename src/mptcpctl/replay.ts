@@ -85,7 +85,8 @@ async function read(file: string): Promise<Recording> {
     return await readRecording(createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY }), name);
   } catch (error) {
     if (error instanceof RecordingError) throw error;
-    throw new CommandError(codeOf(error) ?? "EIO", `cannot read ${file}: ${messageOf(error)}`);
+    const why = codeOf(error) === "ENOENT" ? "there is no such file" : messageOf(error);
+    throw new CommandError(codeOf(error) ?? "EIO", `cannot read ${file}: ${why}`);
   }
 }
 

@@ -15,7 +15,7 @@ import { sysctlSection } from "../report/sysctls.ts";
 import { version } from "../version.ts";
 import type { Context } from "./context.ts";
 import { UsageError } from "./exit.ts";
-import { type PolicyOptions, runtimeDirectoryOf } from "./policy-options.ts";
+import { type PolicyOptions, refuseEmpty, runtimeDirectoryOf } from "./policy-options.ts";
 import { checkReportFile, reportName, writeReportFile } from "./report-file.ts";
 import { commandSections } from "./report-sections.ts";
 
@@ -38,7 +38,8 @@ export async function runReport(
   const { force = false } = options;
   const time = new Date();
   const { output = reportName(time, context.json ? "json" : "txt") } = options;
-  if (output === "") throw new UsageError("report: --output is empty; give a file, or - for standard output");
+  refuseEmpty("--output", output);
+  refuseEmpty("--config", options.config);
   if (output !== "-") checkReportFile(output, force);
 
   const masks: Masks = { addresses: new AddressMask(mode), secrets: new Secrets() };

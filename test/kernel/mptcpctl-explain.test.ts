@@ -47,6 +47,9 @@ describe("mptcpctl explain", { skip: requires() }, () => {
     assert.deepEqual(new Set(ofInterface.map(({ dev }) => dev)), new Set(["eth1"]));
     await refuses(host, "explain 10.9.9.9", 1, "cannot explain 10.9.9.9: no interface has this address");
     await refuses(host, "explain eth9", 1, /no such interface/);
+    await refuses(host, "explain --config=", 2, "--config is empty: give a path, or leave it out");
+    await refuses(host, "explain --runtime-dir=", 2, "--runtime-dir is empty: give a path, or leave it out");
+    await refuses(host, "explain --netns=", 2, "--netns is empty: give a name or a path, or leave it out");
   });
 
   it("goes by the configuration that is named", async (t) => {

@@ -142,7 +142,12 @@ describe("mptcpctl replay", { skip: requires() }, () => {
       1,
       /has no path manager as its default export/,
     );
-    await refuses(host, "replay /nowhere --plugin heal", 1, /^mptcpctl: cannot read \/nowhere: ENOENT/m);
+    await refuses(
+      host,
+      "replay /nowhere --plugin heal",
+      1,
+      /^mptcpctl: cannot read \/nowhere: there is no such file$/m,
+    );
     const broken = write("broken", `${header}{"at":1,"event":{"event":"closed","token":"x"}}\n${end}`);
     await refuses(
       host,

@@ -126,6 +126,10 @@ describe("the words of mptcpctl subflow", () => {
     refuses("create", "token 1 10.0.2.2 port 5 to 10.0.1.1", /is the kernel's to choose/);
     refuses("create", "token 1 port 5 10.0.2.2 to 10.0.1.1", /port comes after the address/);
     refuses("create", "token xyz 10.0.2.2 to 10.0.1.1", /"xyz" is no token/);
+    refuses("create", "token 1 10.0.2.2 to 10.0.1.1 10.0.1.3", /^subflow create: ADDRESS is given twice$/);
+    refuses("create", "token 1 10.0.2.2 to 10.0.1.1 to 10.0.1.3", /^subflow create: to is given twice$/);
+    refuses("create", "token 1 10.0.2.2 to 10.0.1.1/24", /leave out the prefix length/);
+    refuses("destroy", "token 1 10.0.2.2 port 1 port 2 to 10.0.1.1", /a port of one address is given twice/);
     refuses(
       "create",
       "token 1 10.0.2.2 id 256 to 10.0.1.1",

@@ -96,9 +96,15 @@ describe("the words of mptcpctl endpoint", () => {
     );
     refuses("flush all", /no further word is allowed/);
     refuses("add 10.0.0.1 id", /ID is missing after id/);
-    refuses("add 10.0.0.0/24", /"10.0.0.0\/24" is not understood/);
-    refuses("add 10.1", /"10.1" is not understood/);
-    refuses("add fe80::1%eth0", /is not understood/);
+    refuses("add 10.0.0.0/24", /"10.0.0.0\/24" is no address: leave out the prefix length, "\/24"$/);
+    refuses("add 10.1", /"10.1" is no address; it is written in full, such as 10.0.0.1 or fd00::1$/);
+    refuses("add fd00:1", /"fd00:1" is no address; it is written in full/);
+    refuses("add fe80::1%eth0", /is no address: leave out the interface, "%eth0"$/);
+    refuses("add 10.0.0.1 10.0.0.2", /^endpoint add: ADDRESS is given twice$/);
+    refuses("add 10.0.0.1 id 1 id 2", /^endpoint add: id is given twice$/);
+    refuses("add 10.0.0.1 dev a dev b", /^endpoint add: dev is given twice$/);
+    refuses("add 10.0.0.1 port 1 port 2 signal", /^endpoint add: port is given twice$/);
+    refuses("show token 1 token 2", /^endpoint show: token is given twice$/);
   });
 
   it("are refused where they make no sense together", () => {

@@ -108,6 +108,9 @@ describe("mptcpctl's command line", () => {
       [["replay", ["x"], { plugin: "fullmesh", option: ["a=1", "b=2"], speed: "10", config: "y" }]],
     );
     assert.deepEqual((await run("rep x --debug")).calls, [["replay", ["x"], { debug: true }]]);
+    assert.deepEqual((await run("repo -f -o x --addresses keep --log-lines 9")).calls, [
+      ["report", [], { force: true, output: "x", addresses: "keep", logLines: "9" }],
+    ]);
   });
 
   it("prints help and version to standard output", async () => {
@@ -118,6 +121,11 @@ describe("mptcpctl's command line", () => {
       /^ {2}mptcpctl endpoint delete id ID \[ ADDRESS \]$/m,
     );
     assert.match((await run("e add -h")).output, /^Usage: mptcpctl endpoint add ADDRESS \[ dev NAME \]/);
+    assert.match((await run("help explain")).output, /^Usage: mptcpctl explain/);
+    for (const command of ["endpoint add", "report"])
+      assert.match((await run(`${command} -h`)).output, /^Global Options:\n {2}-n, --netns/m);
+    assert.match((await run("endpoint add -h")).output, /^ {2}fullmesh {2}open a subflow from it to every/m);
+    assert.match((await run("subflow create -h")).output, /^TOKEN: which connection/m);
     assert.match((await run("-V")).output, /^\d+\.\d+\.\d+\n$/);
   });
 
@@ -132,7 +140,9 @@ describe("mptcpctl's command line", () => {
       /endpoint: "foo" is not understood; allowed: add, change, delete, show, flush$/,
     );
     await refuses("limits foo", /limits: "foo" is not understood; allowed: set, show$/);
-    await refuses("endpoint --foo", /unknown option '--foo'; `mptcpctl --help` shows/);
+    await refuses("endpoint --foo", /unknown option '--foo'; `mptcpctl endpoint --help` shows/);
+    await refuses("endpoint add --foo", /unknown option '--foo'; `mptcpctl endpoint add --help` shows/);
+    await refuses("help foo", /^"foo" is not understood; allowed: endpoint, limits/);
     await refuses("-n", /argument missing; `mptcpctl --help`/);
   });
 });
