@@ -5,7 +5,7 @@ import { countersSection } from "../report/counters.ts";
 import { configurationSection, processesSection, stateSection } from "../report/daemon.ts";
 import { enabledServicesSection } from "../report/enabled-services.ts";
 import { firewallSection } from "../report/firewall.ts";
-import { type Masks, missingOf, type ReportHead, reportJson, reportText } from "../report/format.ts";
+import { type Masks, notesOf, type ReportHead, reportJson, reportText } from "../report/format.ts";
 import { kernelSection } from "../report/host.ts";
 import { addressesSection, linksSection, routesSection, rulesSection } from "../report/network.ts";
 import { Secrets } from "../report/secrets.ts";
@@ -54,10 +54,10 @@ export async function runReport(
     writeReportFile(output, text, force);
     context.write(`${output}\n`);
   }
-  const missing = missingOf(sections, masks).length;
-  if (missing > 0)
+  const notes = notesOf(sections, masks).length;
+  if (notes > 0)
     context.warn(
-      `${missing === 1 ? "one thing is" : `${missing} things are`} missing or incomplete; the report says what and why`,
+      `the report begins with ${notes === 1 ? "a note" : `${notes} notes`} on what is missing or amiss`,
     );
 }
 

@@ -17,8 +17,9 @@ import { configurationText, showConfiguration, withoutQuotes } from "./configura
 import type { Secrets } from "./secrets.ts";
 import type { Section } from "./section.ts";
 
-/** Programs that make endpoints, or switch MPTCP on: mptcpd in TypeScript goes by the name of its lock's holder. */
+/** Programs that make endpoints, or switch MPTCP on; ours goes by the name of its runtime, and is told by its lock or unit. */
 const related = ["mptcpd", "NetworkManager", "mptcpize"];
+const ofUnit = /\/(mptcp|mptcpd@[^/]*)\.service(\/|$)/;
 
 export function processesSection(runtimeDirectory: string): Section {
   return {
@@ -31,7 +32,7 @@ export function processesSection(runtimeDirectory: string): Section {
       const here = statSync("/proc/self/ns/net").ino;
       const processes = new Processes()
         .list()
-        .filter(({ name, pid }) => related.includes(name) || pid === holder)
+        .filter(({ name, pid, cgroup }) => related.includes(name) || pid === holder || ofUnit.test(cgroup))
         .map(({ pid, name, startedAt, cgroup, networkNamespace }) => ({
           pid,
           name,

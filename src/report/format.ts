@@ -17,7 +17,7 @@ export type Masks = { readonly addresses: AddressMask; readonly secrets: Secrets
 export const reportVersion = 1;
 
 export function reportText(head: ReportHead, sections: readonly Gathered[], masks: Masks): string {
-  const missing = missingOf(sections, masks).map(({ section, note }) => `- ${section}: ${note}\n`);
+  const notes = notesOf(sections, masks).map(({ section, note }) => `- ${section}: ${note}\n`);
   const parts = sections.map(({ name, title, findings }) => {
     const text = findings?.text || (findings === undefined ? "(left out)\n" : "(none)\n");
     return `\n=== ${name}: ${title} ===\n${text}`;
@@ -28,7 +28,7 @@ export function reportText(head: ReportHead, sections: readonly Gathered[], mask
     "Read it before you give it away.\n",
     `Addresses: ${addressRules[head.addresses]}\n`,
     `Secrets: no environment variables, arguments of programs, or payload. ${hidingRule}\n`,
-    missing.length === 0 ? "Nothing is missing.\n" : `Missing or incomplete:\n${missing.join("")}`,
+    notes.length === 0 ? "Nothing is missing.\n" : `What is missing, incomplete or amiss:\n${notes.join("")}`,
     ...parts,
   ].join("");
   return masks.addresses.applyToTable(text);
@@ -45,7 +45,7 @@ export function reportJson(
     report: "mptcpd",
     version: reportVersion,
     ...head,
-    missing: missingOf(sections, masks),
+    notes: notesOf(sections, masks),
     sections: Object.fromEntries(sections.map(({ name, findings }) => [name, findings?.data ?? null])),
   };
   const plain = JSON.stringify(report, replaceBigints, pretty ? 4 : undefined);
@@ -53,8 +53,8 @@ export function reportJson(
   return `${masks.addresses.apply(plain)}\n`;
 }
 
-/** Counted by lines of `missing`. */
-export function missingOf(
+/** What could not be read and why, and what the commands warned of. */
+export function notesOf(
   sections: readonly Gathered[],
   { secrets }: Masks,
 ): { readonly section: string; readonly note: string }[] {

@@ -65,6 +65,6 @@ const patterns: readonly (readonly [RegExp, string])[] = [
     `$1${hidden}`,
   ],
   // Keys in base64 and tokens: long, with letters of both cases and digits; and digests.
-  [/(?<![\w/+])(?=[\w+=-]*[a-z])(?=[\w+=-]*[A-Z])(?=[\w+=-]*\d)[\w+=-][\w+/=.-]{19,}/g, hidden],
+  [/(?<![\w/+-])(?=[\w+/-]*[a-z])(?=[\w+/-]*[A-Z])(?=[\w+/-]*\d)[\w+-][\w+/-]{19,}={0,2}/g, hidden],
   [/\b[\da-f]{32,}\b/gi, hidden],
 ];

@@ -35,7 +35,7 @@ function section(text: string, name: string): string {
   return after.slice(after.indexOf("\n") + 1).split("\n\n=== ")[0] ?? "";
 }
 
-function missing(text: string): string[] {
+function notesIn(text: string): string[] {
   return [...text.matchAll(/^- (.+)$/gm)].map(([, note = ""]) => note);
 }
 
@@ -138,7 +138,7 @@ describe("mptcpctl report", { skip: requires() }, () => {
     mkdirSync(directory, { mode: 0o700 });
     const asNobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
     const text = await report(host, `--config=${file} --runtime-dir=${directory}`, asNobody);
-    const notes = missing(text);
+    const notes = notesIn(text);
     const has = (pattern: RegExp) =>
       assert.ok(
         notes.some((note) => pattern.test(note)),
@@ -227,12 +227,12 @@ describe("mptcpctl report", { skip: requires() }, () => {
     const without = await report(host, nowhere, ["env", `PATH=${bare}`]);
     for (const note of ["unit: systemctl", "firewall: nft", "log: journalctl"])
       assert.ok(
-        missing(without).some((line) => line.startsWith(`${note} is not installed`)),
+        notesIn(without).some((line) => line.startsWith(`${note} is not installed`)),
         note,
       );
     assert.match(section(without, "limits"), /^add_addr_accepted/);
     const broken = tools(lab, { systemctl: "echo no bus >&2; echo here >&2; exit 3" });
-    const failed = missing(await report(host, nowhere, withTools(broken)));
+    const failed = notesIn(await report(host, nowhere, withTools(broken)));
     assert.ok(failed.includes("unit: systemctl failed: no bus here"), failed.join("\n"));
   });
 
