@@ -218,6 +218,18 @@ describe("mptcpctl report", { skip: requires() }, () => {
     assert.match(await report(host, `--addresses=keep ${nowhere}`), /^default via 91\.1\.2\.1 dev eth1 /m);
   });
 
+  it("lists so many routes as somebody may read, and default routes in any case", async (t) => {
+    const host = await hostWithTwoInterfaces(await Lab.create(t), "one");
+    const route = (at: number) => `route add 10.${100 + Math.trunc(at / 250)}.${at % 250}.0/24 dev eth1`;
+    await host.ipBatch(Array.from({ length: 700 }, (_, at) => route(at)));
+    await host.ip("route add default dev eth2 table 4000000000");
+    const text = await report(host, nowhere);
+    const lines = section(text, "routes").split("\n");
+    assert.equal(lines.filter((line) => /^10\./.test(line)).length, 500);
+    assert.ok(lines.includes("default dev eth2 table 4000000000 proto boot"), lines.at(-1));
+    assert.ok(notesIn(text).includes("routes: there are more than 500"));
+  });
+
   it("says which tools are missing, and why one has failed", async (t) => {
     const lab = await Lab.create(t);
     const host = await lab.host("one");
