@@ -9,6 +9,7 @@ import type { WordTable } from "../mptcpctl/words.ts";
 import { options as optionsOfMptcpd } from "../mptcpd/options.ts";
 import { describeProgram as describeMptcpize } from "../mptcpize/program.ts";
 import { builtIn } from "../path-managers/index.ts";
+import { addressModes } from "../report/addresses.ts";
 import { rowsOfCommander } from "./commander.ts";
 import type { Row, Value } from "./row.ts";
 
@@ -27,6 +28,7 @@ function rowsOfMptcpctl(): Row[] {
     ["<directory>", "directory"],
     ["<name|path>", `module:${[...builtIn.keys()].join(",")}`],
     ["<key=value>", `choice:${keysOfPlugins().join(",")}`],
+    ["<how>", `choice:${addressModes.join(",")}`],
     ["record FILE", "file"],
     ["replay FILE", "file"],
     ["connections TOKEN", "token"],

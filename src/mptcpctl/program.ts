@@ -67,7 +67,7 @@ export function describeProgram(): Command {
   const commands: Commands = {
     ...{ endpoint: refuse, limits: refuse, connections: refuse, subflow: refuse, announce: refuse },
     ...{ withdraw: refuse, listen: refuse, record: refuse, replay: refuse, monitor: refuse },
-    ...{ explain: refuse, adopt: refuse },
+    ...{ explain: refuse, adopt: refuse, report: refuse },
   };
   const output = { write: () => undefined, drain: () => undefined, warn: () => undefined };
   return buildProgram({ commands, output, enterNetworkNamespace: () => undefined });

@@ -138,7 +138,7 @@ describe("the table of completions", () => {
         .map(({ place, name }) => `${program} ${place} ${name}`.trim()),
     );
     // Numbers, ids that are yet to be, addresses of others, names.
-    const free = /(port|id|to|subflows|add_addr_accepted|--deadline|--speed|--argv0)$/;
+    const free = /(port|id|to|subflows|add_addr_accepted|--deadline|--speed|--log-lines|--argv0)$/;
     assert.deepEqual(
       unknown.filter((what) => !free.test(what)),
       [],

@@ -9,7 +9,7 @@ import { namesOf, readPage, termsOf } from "./page.ts";
 
 const page = "mptcpctl.8";
 const program = describeProgram();
-const commandSections = ["Endpoints", "Limits", "Connections", "Policy of mptcpd", "Recordings"];
+const commandSections = ["Endpoints", "Limits", "Connections", "Policy of mptcpd", "Recordings", "Reports"];
 
 const byTerm = (a: { term: string }, b: { term: string }) => (a.term < b.term ? -1 : 1);
 
