@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { BootedSystem, Outcome } from "./booted-system.ts";
 import { checkout } from "./checkout.ts";
 import type { Closer } from "./lab.ts";
 import { CommandError } from "./process.ts";
@@ -12,9 +13,6 @@ export type SystemdLabOptions = {
   /** The directory of another system, to be booted in place of this machine's. */
   lower?: string;
 };
-
-/** How a command ended, and what it wrote. */
-export type Outcome = { code: number | string | undefined; stdout: string; stderr: string };
 
 /** Where the booted system has what is ours, wherever this machine has it. */
 const bound = { checkout: "/opt/mptcpd", node: "/usr/local/bin/node" };
@@ -51,7 +49,9 @@ export async function systemdProblem(tools: readonly string[] = []): Promise<str
  * basic units only. `SystemdLab.boot(t)` closes it at the end of the test `t`; without an argument, `close()` is the
  * caller's. It is gone with this process, too, however that ends.
  */
-export class SystemdLab {
+export class SystemdLab implements BootedSystem {
+  readonly node = bound.node;
+  readonly checkout = bound.checkout;
   /** This checkout's program, as the booted system names it. */
   readonly mptcpize = join(bound.checkout, "bin/mptcpize");
   readonly #keeper: SystemdKeeper;
@@ -68,14 +68,12 @@ export class SystemdLab {
     this.#keeper = new SystemdKeeper(lower, nspawn);
   }
 
-  /** Runs a command in there to its end and gives its output; CommandError if its exit code is not 0. */
   async run(command: string, ...args: readonly string[]): Promise<string> {
     const { code, stdout, stderr } = await this.outcome(command, ...args);
     if (code !== 0) throw new CommandError([command, ...args].join(" "), code, stdout, stderr);
     return stdout;
   }
 
-  /** As `run`, and gives how it ended. */
   outcome(command: string, ...args: readonly string[]): Promise<Outcome> {
     const entry = ["--target", `${this.#init}`, "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"];
     const argv = [...entry, "--root", "--wd", "--", command, ...args];
@@ -88,7 +86,6 @@ export class SystemdLab {
     });
   }
 
-  /** The name that a file of the booted system has on this machine. Links to absolute paths lead astray. */
   path(inside: string): string {
     return `/proc/${this.#init}/root${inside}`;
   }

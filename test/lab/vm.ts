@@ -6,13 +6,17 @@ export type Machine = "plain" | "systemd";
 /** The first kernel that lets BPF choose a socket's protocol. */
 export const linuxWithUpdateSocketProtocol = "6.6";
 
+export function isInMachine(machine: Machine): boolean {
+  const { MPTCPD_VM } = process.env;
+  return MPTCPD_VM === machine;
+}
+
 /** For node:test's `skip`: false in such a machine, or else the reason. Versions are those of Linux. */
 export function requiresMachine(
   machine: Machine,
   { from = "0", before = "1000" }: { from?: string; before?: string } = {},
 ): string | false {
-  const { MPTCPD_VM } = process.env;
-  if (MPTCPD_VM !== machine) return "needs a virtual machine (npm run test:vm)";
+  if (!isInMachine(machine)) return "needs a virtual machine (npm run test:vm)";
   if (isOlder(release(), from)) return `is for Linux ${from} and newer`;
   return !isOlder(release(), before) && `is for kernels before Linux ${before}`;
 }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
-import { type Outcome, SystemdLab, systemdProblem } from "../lab/systemd.ts";
+import type { Outcome } from "../lab/booted-system.ts";
+import { SystemdLab, systemdProblem } from "../lab/systemd.ts";
 import { text, unitTrees, write } from "./units.ts";
 
 // pam_systemd(8): without it a user's service manager gets no XDG_RUNTIME_DIR.

@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import type { Outcome, SystemdLab } from "../lab/systemd.ts";
+import type { BootedSystem, Outcome } from "../lab/booted-system.ts";
+import type { SystemdLab } from "../lab/systemd.ts";
 
 /** Writes files of the booted system, and lets systemd read its units again. */
-export async function write(lab: SystemdLab, files: Readonly<Record<string, string>>): Promise<void> {
+export async function write(lab: BootedSystem, files: Readonly<Record<string, string>>): Promise<void> {
   for (const [path, text] of Object.entries(files)) {
     mkdirSync(dirname(lab.path(path)), { recursive: true });
     writeFileSync(lab.path(path), text);
@@ -13,7 +14,7 @@ export async function write(lab: SystemdLab, files: Readonly<Record<string, stri
   await lab.run("systemctl", "daemon-reload");
 }
 
-export function text(lab: SystemdLab, path: string): string {
+export function text(lab: BootedSystem, path: string): string {
   return readFileSync(lab.path(path), "utf8");
 }
 

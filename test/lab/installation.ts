@@ -1,0 +1,38 @@
+import { chmodSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { BootedSystem } from "./booted-system.ts";
+import { checkout } from "./checkout.ts";
+
+/** What the daemon runs on, in the directory that the packages keep for themselves. */
+const home = "/usr/lib/mptcpd";
+
+/** Installs this checkout's mptcpd where the packages do, with its units. systemd knows them then; nothing is started. */
+export async function installMptcpd(system: BootedSystem): Promise<void> {
+  const copy = (from: string, to: string): void =>
+    cpSync(join(checkout, from), system.path(to), {
+      recursive: true,
+      filter: (path) => !path.startsWith(join(checkout, "dist/asan")),
+    });
+  copy("dist", `${home}/dist`);
+  mkdirSync(system.path(`${home}/plugins`), { recursive: true });
+  symlinkSync(system.node, system.path(`${home}/node`));
+  for (const [name, starter] of [
+    ["mptcpd", "/usr/libexec/mptcpd"],
+    ["mptcpctl", "/usr/bin/mptcpctl"],
+  ] as const) {
+    mkdirSync(dirname(system.path(starter)), { recursive: true });
+    writeFileSync(system.path(starter), starterOf(name));
+    chmodSync(system.path(starter), 0o755);
+  }
+  copy("packaging/mptcpd.conf", "/etc/mptcpd/mptcpd.conf");
+  copy("packaging/systemd", "/usr/lib/systemd/system");
+  copy("packaging/sysctl.d", "/usr/lib/sysctl.d");
+  await system.run("systemctl", "daemon-reload");
+}
+
+/** The checkout's own, with the places of what is installed. */
+function starterOf(name: string): string {
+  return readFileSync(join(checkout, "bin", name), "utf8")
+    .replace(/^program=.*$/m, `program=${home}/dist/${name}.js`)
+    .replace(/\$\{MPTCPD_NODE:-node\}/, `${home}/node`);
+}

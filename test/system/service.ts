@@ -1,0 +1,104 @@
+/** What the tests of mptcpd's units do with them, and see of them. */
+import assert from "node:assert/strict";
+import type { BootedSystem } from "../lab/booted-system.ts";
+import { defaultDeadlineMs, waitFor } from "../lab/wait.ts";
+import { write } from "./units.ts";
+
+export const unit = "mptcp.service";
+export const configFile = "/etc/mptcpd/mptcpd.conf";
+
+/** Longer than a restart waits (RestartSec=). */
+export const restartDeadlineMs = 2 * defaultDeadlineMs;
+
+/** In a network namespace, or in that of the system. */
+export function inNamespace(name: string | undefined): readonly string[] {
+  return name === undefined ? [] : ["ip", "netns", "exec", name];
+}
+
+/** A way out for the host: a link with a carrier and an address, whose other end is nobody's. */
+export async function addUplink(
+  system: BootedSystem,
+  device: string,
+  address: string,
+  namespace?: string,
+): Promise<void> {
+  const there = namespace === undefined ? [] : ["-netns", namespace];
+  const run = (...args: readonly string[]) => system.run("ip", ...there, ...args);
+  await run("link", "add", device, "type", "veth", "peer", "name", `${device}-far`);
+  for (const end of [device, `${device}-far`]) await run("link", "set", end, "addrgenmode", "none", "up");
+  await run("address", "add", address, "dev", device);
+}
+
+export async function configure(system: BootedSystem, text: string): Promise<void> {
+  await write(system, { [configFile]: text });
+}
+
+/** `ip mptcp endpoint`: "10.1.0.1 id 1 subflow dev up1", sorted. */
+export async function endpoints(system: BootedSystem, namespace?: string): Promise<readonly string[]> {
+  const [command = "ip", ...args] = [...inNamespace(namespace), "ip", "mptcp", "endpoint"];
+  const lines = (await system.run(command, ...args)).split("\n").map((line) => line.trim());
+  return lines.filter((line) => line !== "").sort();
+}
+
+/** The addresses among them. */
+export async function endpointAddresses(
+  system: BootedSystem,
+  namespace?: string,
+): Promise<readonly string[]> {
+  return (await endpoints(system, namespace)).map((line) => line.split(" ")[0] ?? "");
+}
+
+/** A property of a unit, as `systemctl show` has it. */
+export async function property(system: BootedSystem, name: string, of = unit): Promise<string> {
+  return (await system.run("systemctl", "show", `--property=${name}`, "--value", of)).trim();
+}
+
+export async function mainPid(system: BootedSystem, of = unit): Promise<string> {
+  return property(system, "MainPID", of);
+}
+
+/** What was logged since the unit was last started, the manager's own messages included. */
+export async function journal(system: BootedSystem, of = unit): Promise<readonly string[]> {
+  const invocation = await property(system, "InvocationID", of);
+  return lines(system, `_SYSTEMD_INVOCATION_ID=${invocation}`, "+", `INVOCATION_ID=${invocation}`);
+}
+
+async function lines(system: BootedSystem, ...matches: readonly string[]): Promise<readonly string[]> {
+  const text = await system.run("journalctl", "--output=cat", "--no-pager", ...matches);
+  return text.split("\n").filter((line) => line !== "");
+}
+
+/** Waits for a message that matches, and gives it. */
+export function logged(system: BootedSystem, pattern: RegExp, of = unit): Promise<string> {
+  return waitFor(`${of} to log ${pattern}`, async () =>
+    (await journal(system, of)).find((line) => pattern.test(line)),
+  );
+}
+
+/** The service is at work, as another process than before. */
+export async function waitForRestart(system: BootedSystem, before: string): Promise<void> {
+  await waitFor(
+    `${unit} to be active again`,
+    async () => ({ state: await property(system, "ActiveState"), pid: await mainPid(system) }),
+    { until: ({ state, pid }) => state === "active" && pid !== before, deadlineMs: restartDeadlineMs },
+  );
+}
+
+/** Stopped, without endpoints, its own configuration or drop-ins: as after the installation. */
+export async function reset(system: BootedSystem): Promise<void> {
+  await system.outcome("systemctl", "stop", unit);
+  await system.run("rm", "--recursive", "--force", `/etc/systemd/system/${unit}.d`);
+  await configure(system, "");
+  await system.run("systemctl", "reset-failed");
+  await system.run("systemctl", "clean", "--what=runtime", unit);
+  await system.run("ip", "mptcp", "endpoint", "flush");
+}
+
+export async function dropIn(system: BootedSystem, ...lines: readonly string[]): Promise<void> {
+  await write(system, { [`/etc/systemd/system/${unit}.d/50-test.conf`]: `[Service]\n${lines.join("\n")}\n` });
+}
+
+export async function start(system: BootedSystem): Promise<void> {
+  const { code, stderr } = await system.outcome("systemctl", "start", unit);
+  assert.equal(code, 0, stderr);
+}

@@ -1,0 +1,198 @@
+import assert from "node:assert/strict";
+import { after, before, beforeEach, describe, it } from "node:test";
+import { type BootedSystem, bootedSystem, bootedSystemProblem } from "../lab/booted-system.ts";
+import { installMptcpd } from "../lab/installation.ts";
+import { waitFor } from "../lab/wait.ts";
+import {
+  addUplink,
+  configure,
+  dropIn,
+  endpointAddresses,
+  endpoints,
+  journal,
+  logged,
+  mainPid,
+  property,
+  reset,
+  restartDeadlineMs,
+  start,
+  unit,
+  waitForRestart,
+} from "./service.ts";
+
+describe("mptcp.service", { skip: await bootedSystemProblem() }, () => {
+  let system: BootedSystem;
+  before(async () => {
+    system = await bootedSystem();
+    await installMptcpd(system);
+    await addUplink(system, "up1", "10.1.0.1/24");
+    await addUplink(system, "up2", "10.2.0.1/24");
+  });
+  beforeEach(() => reset(system));
+  after(() => system.close());
+
+  it("is active when the addresses of two links are endpoints", async () => {
+    await start(system);
+    assert.deepEqual(await endpointAddresses(system), ["10.1.0.1", "10.2.0.1"]);
+    const { code, stdout } = await system.outcome("systemctl", "status", unit);
+    assert.equal(code, 0);
+    assert.match(stdout, /Active: active \(running\)/);
+    assert.equal(await property(system, "Type"), "notify");
+    assert.equal(await property(system, "WatchdogUSec"), "30s");
+  });
+
+  it("is found faultless by systemd", async () => {
+    const { stderr } = await system.outcome("systemd-analyze", "verify", unit);
+    // The manual is not part of what is installed here.
+    const faults = stderr.split("\n").filter((line) => !line.includes("Command 'man "));
+    assert.deepEqual(
+      faults.filter((line) => line.includes("mptcp")),
+      [],
+    );
+  });
+
+  it("takes a changed configuration into force at a reload, without a restart", async () => {
+    await start(system);
+    const pid = await mainPid(system);
+    await configure(system, "[core]\naddr-flags=subflow,backup\n");
+    await system.run("systemctl", "reload", unit);
+    await waitFor("both endpoints to be backups", () => endpoints(system), {
+      until: (lines) => lines.length === 2 && lines.every((line) => line.includes(" backup ")),
+    });
+    assert.equal(await mainPid(system), pid);
+  });
+
+  it("fails a reload with a configuration that is wrong, says why, and goes on with the old one", async () => {
+    await start(system);
+    const before = await endpoints(system);
+    await configure(system, "[core]\naddr-flags=backup,nonsense\n");
+    const { code } = await system.outcome("systemctl", "reload", unit);
+    assert.notEqual(code, 0);
+    await logged(system, /mptcpd\.conf:2: .*nonsense/);
+    assert.equal(await property(system, "ActiveState"), "active");
+    assert.deepEqual(await endpoints(system), before);
+    assert.equal(
+      (await journal(system)).some((line) => /reloaded/.test(line)),
+      false,
+      "it was not even asked to",
+    );
+  });
+
+  it("keeps endpoints over a restart: none is deleted and none added", async () => {
+    await start(system);
+    const [before, pid] = [await endpoints(system), await mainPid(system)];
+    await system.run("systemctl", "restart", unit);
+    assert.notEqual(await mainPid(system), pid);
+    assert.deepEqual(await endpoints(system), before);
+    assert.deepEqual(await changes(), []);
+  });
+
+  it("keeps endpoints when it is stopped, and knows them at the next start", async () => {
+    await start(system);
+    const before = await endpoints(system);
+    await system.run("systemctl", "stop", unit);
+    assert.deepEqual(await endpoints(system), before);
+    await configure(system, "[core]\naddr-flags=subflow,backup\n");
+    await start(system);
+    // What is somebody else's would not be changed.
+    for (const line of await endpoints(system)) assert.match(line, / backup /);
+  });
+
+  it("removes them with on-stop=remove", async () => {
+    await configure(system, "[core]\non-stop=remove\n");
+    await start(system);
+    assert.equal((await endpoints(system)).length, 2);
+    await system.run("systemctl", "stop", unit);
+    assert.deepEqual(await endpoints(system), []);
+  });
+
+  it("is restarted after a kill, and goes on where it was", async () => {
+    await start(system);
+    const [before, pid] = [await endpoints(system), await mainPid(system)];
+    await system.run("kill", "-KILL", pid);
+    await waitForRestart(system, pid);
+    assert.deepEqual(await endpoints(system), before);
+    assert.deepEqual(await changes(), []);
+  });
+
+  it("is restarted by the watchdog when it does nothing any more", async () => {
+    await dropIn(system, "WatchdogSec=4");
+    await start(system);
+    const [before, pid] = [await endpoints(system), await mainPid(system)];
+    await system.run("kill", "-STOP", pid);
+    await waitForRestart(system, pid);
+    assert.deepEqual(await endpoints(system), before);
+    const said = await system.run("journalctl", "--no-pager", "--output=cat", `--unit=${unit}`);
+    assert.match(said, /Watchdog timeout/);
+  });
+
+  it("is not found dead by the watchdog while it lives", async () => {
+    await dropIn(system, "WatchdogSec=1");
+    await start(system);
+    const started = process.hrtime.bigint();
+    const pid = await mainPid(system);
+    // Three times as long as the watchdog waits.
+    await waitFor("three seconds to pass", () => process.hrtime.bigint() - started > 3_000_000_000n);
+    assert.equal(await mainPid(system), pid);
+    assert.equal(await property(system, "NRestarts"), "0");
+  });
+
+  it("does not start with a configuration that is wrong, says so, and does not try again", async () => {
+    await configure(system, "[core]\npath-manager\n");
+    assert.notEqual((await system.outcome("systemctl", "start", unit)).code, 0);
+    await failedForGood(1);
+    await logged(system, /mptcpd\.conf:2: /);
+  });
+
+  it("does not try again where MPTCP is switched off, or with an option that is none", async () => {
+    await system.run("sysctl", "--quiet", "--write", "net.mptcp.enabled=0");
+    try {
+      assert.notEqual((await system.outcome("systemctl", "start", unit)).code, 0);
+      await failedForGood(1);
+      await logged(system, /net\.mptcp\.enabled=1/);
+    } finally {
+      await system.run("sysctl", "--quiet", "--write", "net.mptcp.enabled=1");
+    }
+    await dropIn(system, "ExecStart=", "ExecStart=/usr/libexec/mptcpd --nonsense");
+    assert.notEqual((await system.outcome("systemctl", "start", unit)).code, 0);
+    await failedForGood(64);
+  });
+
+  it("is never given up: restarts are fewer than the limit of starts", async () => {
+    const [burst, interval, pause] = await Promise.all(
+      ["StartLimitBurst", "StartLimitIntervalUSec", "RestartUSec"].map((name) => property(system, name)),
+    );
+    assert.ok(Number(burst) * seconds(pause) > seconds(interval), `${burst} in ${interval}, each ${pause}`);
+  });
+
+  it("logs into the journal, by the name of mptcpd and with priorities", async () => {
+    await start(system);
+    const said = await system.run(
+      ...["journalctl", "--no-pager", "--output=verbose", `_PID=${await mainPid(system)}`],
+    );
+    assert.match(said, /MESSAGE=ready/);
+    assert.match(said, /SYSLOG_IDENTIFIER=mptcpd/);
+    assert.match(said, /PRIORITY=5/);
+  });
+
+  /** Not in the pause before another try, which is the state "auto-restart". */
+  async function failedForGood(status: number): Promise<void> {
+    await waitFor("the unit to have failed", () => property(system, "SubState"), {
+      until: (state) => state === "failed",
+      deadlineMs: restartDeadlineMs,
+    });
+    assert.equal(await property(system, "NRestarts"), "0");
+    assert.equal(await property(system, "ExecMainStatus"), String(status));
+  }
+
+  /** The changes of endpoints that the present mptcpd has logged. */
+  async function changes(): Promise<readonly string[]> {
+    return (await journal(system)).filter((line) =>
+      /^endpoint .*: (added|deleted|removed|changed)/.test(line),
+    );
+  }
+});
+
+function seconds(span = ""): number {
+  return Number(/^(\d+)s$/.exec(span)?.[1]);
+}
