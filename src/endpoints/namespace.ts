@@ -2,9 +2,11 @@ import {
   closeSync,
   existsSync,
   fchmodSync,
+  fchownSync,
   ftruncateSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   statSync,
   writeSync,
@@ -26,7 +28,17 @@ export interface NamespaceIdentity {
 export function currentNamespace(): NamespaceIdentity {
   const cookie = networkNamespaceCookie();
   const key = cookie === undefined ? `inode-${statSync("/proc/self/ns/net").ino}` : String(cookie);
-  return { bootId: readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim(), key };
+  return { bootId: bootId(), key };
+}
+
+/**
+ * In a container (systemd-nspawn, LXC) /proc shows an id of the container's. A service that has a /proc of its own, as
+ * sandboxes have, sees the machine's instead: the unit gives it the one that all others see there.
+ */
+function bootId(): string {
+  const { MPTCPD_BOOT_ID: given } = process.env;
+  const id = given ?? readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  return id.replaceAll("-", "");
 }
 
 /** What a namespace has in the runtime directory: its ledger, its lock, its requests. */
@@ -41,10 +53,43 @@ export function namespaceFile(
   return join(directory, `netns-${namespace.key}.${suffix}`);
 }
 
+/**
+ * The runtime directory that mptcpd last used in a namespace: mptcp.service's, or that of an instance of
+ * mptcpd@.service, which has its own. mptcp.service's if there is none, or none that we may look into.
+ */
+export function runtimeDirectoryFor(namespace: NamespaceIdentity, root = "/run"): string {
+  const usual = join(root, "mptcpd");
+  const all = [
+    usual,
+    ...readdirSync(root).flatMap((name) => (name.startsWith("mptcpd@") ? join(root, name) : [])),
+  ];
+  const used = all.flatMap((directory) => {
+    const time = timeOf(namespaceFile(directory, namespace, "lock"));
+    return time === undefined ? [] : { directory, time };
+  });
+  return used.reduce((last, one) => (one.time > last.time ? one : last), { directory: usual, time: 0 })
+    .directory;
+}
+
+function timeOf(file: string): number | undefined {
+  try {
+    return statSync(file).mtimeMs;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Creates the directory that the files of namespaces lie in, if it is not there; its parent has to be. */
 export function prepareRuntimeDirectory(directory: string): void {
   if (!existsSync(directory)) mkdirSync(directory, { mode: 0o755 });
   if ((statSync(directory).mode & WORLD_WRITABLE) !== 0) throw new Error("everybody may write to it");
+}
+
+/** What root writes there is for mptcpd to use, which the unit runs as another user. */
+export function giveToOwnerOf(directory: string, fd: number): void {
+  if (process.geteuid?.() !== 0) return;
+  const { uid, gid } = statSync(directory);
+  if (uid !== 0) fchownSync(fd, uid, gid);
 }
 
 /** S_IWOTH of inode(7). */
@@ -63,6 +108,7 @@ export class NamespaceLock {
     // Whoever can open the file can hold the lock: nobody else may.
     const fd = openSync(file, "a+", 0o600);
     fchmodSync(fd, 0o600);
+    giveToOwnerOf(directory, fd);
     if (lockFile(fd)) return new NamespaceLock(fd);
     closeSync(fd);
     const holder = Number.parseInt(readFileSync(file, "utf8"), 10);

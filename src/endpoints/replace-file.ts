@@ -1,6 +1,6 @@
 import { closeSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { prepareRuntimeDirectory } from "./namespace.ts";
+import { giveToOwnerOf, prepareRuntimeDirectory } from "./namespace.ts";
 
 /** Replaces a file of the runtime directory as a whole: a reader sees the old text or the new, never a part. */
 export function replaceFile(file: string, text: string): void {
@@ -8,6 +8,7 @@ export function replaceFile(file: string, text: string): void {
   try {
     const fd = openNew(temporary);
     try {
+      giveToOwnerOf(dirname(file), fd);
       writeFileSync(fd, text);
     } finally {
       closeSync(fd);

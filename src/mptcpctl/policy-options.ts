@@ -1,7 +1,7 @@
 import type { Config } from "../config/config.ts";
 import { loadConfig } from "../config/load.ts";
 import { Ledger } from "../endpoints/ledger.ts";
-import { currentNamespace } from "../endpoints/namespace.ts";
+import { currentNamespace, runtimeDirectoryFor } from "../endpoints/namespace.ts";
 import { type StatedWish, WantedFile } from "../endpoints/wanted-file.ts";
 import { messageOf } from "../log/text.ts";
 import type { Network } from "../network/network.ts";
@@ -27,7 +27,7 @@ export function configOf({ config: file }: PolicyOptions, context: Context): Con
 export function runtimeDirectoryOf({ runtimeDir }: PolicyOptions): string {
   refuseEmpty("--runtime-dir", runtimeDir);
   const { RUNTIME_DIRECTORY: given = "" } = process.env;
-  return runtimeDir ?? (given.split(":")[0] || "/run/mptcpd");
+  return runtimeDir ?? (given.split(":")[0] || runtimeDirectoryFor(currentNamespace()));
 }
 
 /** As a variable of a script that was never set gives it. */

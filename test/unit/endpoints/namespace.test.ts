@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { NamespaceLock, prepareRuntimeDirectory } from "../../../src/endpoints/namespace.ts";
+import {
+  NamespaceLock,
+  prepareRuntimeDirectory,
+  runtimeDirectoryFor,
+} from "../../../src/endpoints/namespace.ts";
 
 const namespace = { bootId: "this boot", key: "1" };
 
@@ -48,5 +52,25 @@ describe("the runtime directory", () => {
     const directory = directoryOf(t);
     chmodSync(directory, 0o1777);
     assert.throws(() => prepareRuntimeDirectory(directory), /everybody may write/);
+  });
+
+  it("of a namespace is the one that was last used there: that of mptcp.service, or of an instance", (t) => {
+    const root = directoryOf(t);
+    const use = (name: string, key: string, time: number): void => {
+      mkdirSync(join(root, name), { recursive: true });
+      const lock = join(root, name, `netns-${key}.lock`);
+      writeFileSync(lock, "");
+      utimesSync(lock, time, time);
+    };
+    assert.equal(runtimeDirectoryFor(namespace, root), join(root, "mptcpd"), "none yet");
+    use("mptcpd", "1", 10);
+    use("mptcpd@blue", "2", 20);
+    mkdirSync(join(root, "mptcpd@empty"));
+    assert.equal(runtimeDirectoryFor(namespace, root), join(root, "mptcpd"));
+    assert.equal(runtimeDirectoryFor({ ...namespace, key: "2" }, root), join(root, "mptcpd@blue"));
+    use("mptcpd", "2", 10);
+    assert.equal(runtimeDirectoryFor({ ...namespace, key: "2" }, root), join(root, "mptcpd@blue"));
+    use("mptcpd", "2", 30);
+    assert.equal(runtimeDirectoryFor({ ...namespace, key: "2" }, root), join(root, "mptcpd"));
   });
 });
