@@ -165,6 +165,46 @@ describe("mptcp.service", { skip: await bootedSystemProblem() }, () => {
     assert.ok(Number(burst) * seconds(pause) > seconds(interval), `${burst} in ${interval}, each ${pause}`);
   });
 
+  it("takes over what `mptcpctl adopt` hands to it: before its first start, stopped, and running", async () => {
+    const adopt = async (id: string): Promise<void> => {
+      await system.run(
+        "ip",
+        "mptcp",
+        "endpoint",
+        "add",
+        "10.1.0.1",
+        "dev",
+        "up1",
+        "id",
+        id,
+        "subflow",
+        "backup",
+      );
+      await system.run("mptcpctl", "adopt", "10.1.0.1");
+    };
+    const isOurs = (id: string): Promise<unknown> =>
+      waitFor("the endpoint to be as the configuration has it", () => endpoints(system), {
+        until: (found) => found.includes(`10.1.0.1 id ${id} subflow dev up1`),
+      });
+    await system.run("rm", "--recursive", "--force", "/run/mptcpd", "/run/private/mptcpd");
+    await adopt("7");
+    await start(system);
+    await isOurs("7");
+    await system.run("systemctl", "stop", unit);
+    await system.run("ip", "mptcp", "endpoint", "flush");
+    // Root makes the lock anew, for another user to open.
+    await system.run("sh", "-c", "rm /run/mptcpd/*.lock");
+    await adopt("8");
+    await start(system);
+    await isOurs("8");
+    await system.run("ip", "mptcp", "endpoint", "add", "10.9.9.9", "dev", "up1", "id", "9", "subflow");
+    await system.run("mptcpctl", "adopt", "10.9.9.9");
+    await waitFor("mptcpd to delete what is its own and of no use", () => endpoints(system), {
+      until: (found) => !found.join().includes("10.9.9.9"),
+      deadlineMs: restartDeadlineMs,
+    });
+  });
+
   it("logs into the journal, by the name of mptcpd and with priorities", async () => {
     await start(system);
     const said = await system.run(
