@@ -83,7 +83,8 @@ export class Checkpoint {
   /** @returns false if it could not: perhaps somebody has cleaned up, and lines without a beginning are of no use */
   #append(): boolean {
     try {
-      const fd = openSync(this.#options.file, constants.O_WRONLY | constants.O_APPEND);
+      const { O_WRONLY, O_APPEND, O_NOFOLLOW } = constants;
+      const fd = openSync(this.#options.file, O_WRONLY | O_APPEND | O_NOFOLLOW);
       try {
         writeFileSync(fd, `${this.#pending.join("\n")}\n`);
       } finally {

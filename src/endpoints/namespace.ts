@@ -1,5 +1,6 @@
 import {
   closeSync,
+  constants,
   existsSync,
   fchmodSync,
   fchownSync,
@@ -105,8 +106,9 @@ export class NamespaceLock {
     namespace: NamespaceIdentity,
   ): NamespaceLock | { readonly holder?: number } {
     const file = namespaceFile(directory, namespace, "lock");
-    // Whoever can open the file can hold the lock: nobody else may.
-    const fd = openSync(file, "a+", 0o600);
+    // Whoever can open the file can hold the lock: nobody else may. The directory's owner may not send root elsewhere.
+    const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW } = constants;
+    const fd = openSync(file, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600);
     fchmodSync(fd, 0o600);
     giveToOwnerOf(directory, fd);
     if (lockFile(fd)) return new NamespaceLock(fd);

@@ -24,10 +24,25 @@ export function replaceFile(file: string, text: string): void {
 /** Somebody may clean up under /run: then the directory is made again. */
 function openNew(file: string): number {
   try {
-    return openSync(file, "w", 0o644);
+    return createNew(file);
   } catch (error) {
-    if (!(error instanceof Error) || !("code" in error) || error.code !== "ENOENT") throw error;
+    if (!isOfCode(error, "ENOENT")) throw error;
     prepareRuntimeDirectory(dirname(file));
-    return openSync(file, "w", 0o644);
+    return createNew(file);
   }
+}
+
+/** What is there already somebody left who was killed; or it is a link, laid by the directory's owner for root to follow. */
+function createNew(file: string): number {
+  try {
+    return openSync(file, "wx", 0o644);
+  } catch (error) {
+    if (!isOfCode(error, "EEXIST")) throw error;
+    rmSync(file);
+    return openSync(file, "wx", 0o644);
+  }
+}
+
+function isOfCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
 }

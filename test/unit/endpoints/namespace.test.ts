@@ -1,5 +1,16 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
@@ -8,6 +19,7 @@ import {
   prepareRuntimeDirectory,
   runtimeDirectoryFor,
 } from "../../../src/endpoints/namespace.ts";
+import { replaceFile } from "../../../src/endpoints/replace-file.ts";
 
 const namespace = { bootId: "this boot", key: "1" };
 
@@ -37,6 +49,22 @@ describe("the lock of a namespace", () => {
     assert.ok(lock instanceof NamespaceLock);
     assert.equal(statSync(file).mode & 0o777, 0o600);
     lock.release();
+  });
+});
+
+describe("links that the owner of the runtime directory has laid", () => {
+  it("lead nobody who locks or writes elsewhere", (t) => {
+    const directory = directoryOf(t);
+    const target = join(directory, "target");
+    writeFileSync(target, "as it was", { mode: 0o644 });
+    const ledger = join(directory, "netns-1.ledger");
+    for (const name of ["netns-1.lock", "netns-1.ledger", "netns-1.ledger.new"])
+      symlinkSync(target, join(directory, name));
+    assert.throws(() => NamespaceLock.acquire(directory, namespace), { code: "ELOOP" });
+    replaceFile(ledger, "new");
+    assert.deepEqual([readFileSync(target, "utf8"), readFileSync(ledger, "utf8")], ["as it was", "new"]);
+    assert.equal(statSync(target).mode & 0o777, 0o644);
+    assert.ok(!lstatSync(ledger).isSymbolicLink());
   });
 });
 
