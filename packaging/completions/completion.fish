@@ -14,9 +14,9 @@ function __@program@_values --argument-names value netns user plugins
         case 'plugins:*' 'module:*'
             string split , (string replace -r '^[a-z]*:' '' -- $value)
             string match -q 'module:*' -- $value; and return
-            set -l directories /usr/lib/mptcpd/plugins /usr/lib/mptcpd /usr/lib/*/mptcpd
-            test -n "$plugins"; and set directories $plugins
-            for file in $directories/*.js $directories/*.mjs $directories/*.ts
+            set -l directory /usr/lib/mptcpd/plugins
+            test -n "$plugins"; and set directory $plugins
+            for file in $directory/*.js $directory/*.mjs $directory/*.ts
                 set file (string replace -r '.*/' '' -- $file)
                 string match -qr '\.test\.|\.d\.ts$' -- $file
                 or string replace -r '\.[a-z]*$' '' -- $file

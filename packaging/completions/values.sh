@@ -9,11 +9,10 @@ __@program@_values() {
 	plugins:* | module:*)
 		printf '%s\n' "${1#*:}" | tr , '\n'
 		[[ $1 == module:* ]] && return
-		for directory in ${plugins:-/usr/lib/mptcpd/plugins /usr/lib/mptcpd /usr/lib/*/mptcpd}; do
-			for file in "$directory"/*.js "$directory"/*.mjs "$directory"/*.ts; do
-				file=${file##*/}
-				[[ $file == *'*'* || $file == *.test.* || $file == *.d.ts ]] || printf '%s\n' "${file%.*}"
-			done
+		directory=${plugins:-/usr/lib/mptcpd/plugins}
+		for file in "$directory"/*.js "$directory"/*.mjs "$directory"/*.ts; do
+			file=${file##*/}
+			[[ $file == *'*'* || $file == *.test.* || $file == *.d.ts ]] || printf '%s\n' "${file%.*}"
 		done
 		;;
 	interface) ip "${space[@]}" -o link show | sed -n 's/^[0-9]*: \([^:@]*\).*/\1/p' ;;

@@ -93,8 +93,9 @@ describe("examples of mptcpctl(8)", { skip: requires() }, () => {
     await lab.link({ a: [host, "eth2", "10.0.2.2/24"] });
     await host.run("mkdir", join(lab.directory, "run"));
     const shell = new Shell(lab, host);
-    const [add, change, limits, explain, adopt, [record, replay] = [], ...more] = examplesOf("mptcpctl.8");
-    assert.ok(add && change && limits && explain && adopt && record && replay && more.length === 0);
+    const [add, change, limits, explain, adopt, [record, replay] = [], [report] = [], ...more] =
+      examplesOf("mptcpctl.8");
+    assert.ok(add && change && limits && explain && adopt && record && replay && report && more.length === 0);
     const [given] = add;
     assert.ok(given);
     for (const step of [...add, ...change]) await shell.check(step);
@@ -112,6 +113,7 @@ describe("examples of mptcpctl(8)", { skip: requires() }, () => {
     recorder.signal("SIGINT");
     assert.deepEqual(await recorder.exited, { code: 0, signal: null });
     await shell.check(replay);
+    await shell.check(report);
   });
 });
 

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { defaultConfigFile } from "../../../src/config/config.ts";
 import { namespaceFiles } from "../../../src/endpoints/namespace.ts";
@@ -8,6 +10,7 @@ import { parseArguments } from "../../../src/mptcpd/arguments.ts";
 import * as exitCodes from "../../../src/mptcpd/exit.ts";
 import { type Option, options } from "../../../src/mptcpd/options.ts";
 import { signals } from "../../../src/mptcpd/signals.ts";
+import { checkout } from "../../lab/checkout.ts";
 import { namesOf, sectionOf, termsOf } from "./page.ts";
 
 const page = "mptcpd.8";
@@ -16,6 +19,8 @@ function termFor({ short, long, argument }: Option): string {
   if (argument === undefined) return short === undefined ? `--${long}` : `-${short}, --${long}`;
   return short === undefined ? `--${long}=${argument}` : `-${short} ${argument}, --${long}=${argument}`;
 }
+
+const packaged = (directory: string) => readdirSync(join(checkout, "packaging", directory));
 
 describe("mptcpd(8)", () => {
   it("has the program's options, and no others", () => {
@@ -35,7 +40,11 @@ describe("mptcpd(8)", () => {
     const command = parseArguments([], {});
     const directory = command.kind === "run" ? command.runtimeDir : assert.fail();
     const state = namespaceFiles.map((suffix) => `${directory}/netns-*.${suffix}`);
-    const actual = [defaultConfigFile, ...state, syslogSocket, journalSocket];
+    const instances = `${directory}@NAME/netns-*`;
+    const units = packaged("systemd").map((name) => `/usr/lib/systemd/system/${name}`);
+    const sysctls = packaged("sysctl.d").map((name) => `/usr/lib/sysctl.d/${name}`);
+    const sockets = [syslogSocket, journalSocket];
+    const actual = [defaultConfigFile, ...state, instances, ...units, ...sysctls, ...sockets];
     const documented = termsOf(page, "FILES").flatMap((term) => term.split(", "));
     assert.deepEqual(documented.toSorted(), actual.toSorted());
   });

@@ -19,7 +19,16 @@ describe("the manual", () => {
 
   for (const name of names)
     it(`has the usual sections in ${name}, in the usual order`, () => {
-      const usual = ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "COMMANDS", "SIGNALS", "EXIT STATUS"];
+      const usual = [
+        "NAME",
+        "SYNOPSIS",
+        "DESCRIPTION",
+        "OPTIONS",
+        "COMMANDS",
+        "SERVICE",
+        "SIGNALS",
+        "EXIT STATUS",
+      ];
       usual.push("ENVIRONMENT", "FILES", "EXAMPLES", "NOTES", "SEE ALSO");
       const titles = readPage(name).map(({ title }) => title);
       const found = usual.filter((title) => titles.includes(title));
