@@ -1,6 +1,6 @@
 // What is installed, as the .deb and the .rpm have it.
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, extname, join, relative } from "node:path";
 import { compressed, link, put, root, settle } from "./files.mjs";
@@ -56,12 +56,10 @@ export function stage(directory, { machine, kind, nodejs }) {
 }
 
 function copyAll(from, to) {
-  if (isMissing(from)) return;
   for (const name of readdirSync(join(root, from))) put(join(to, name), readFileSync(join(root, from, name)));
 }
 
 function putManual(directory) {
-  if (isMissing("tools/manual.mjs")) return;
   made("tools/manual.mjs", (pages) => {
     for (const name of readdirSync(pages))
       put(
@@ -72,7 +70,6 @@ function putManual(directory) {
 }
 
 function putCompletions(at, { zsh }) {
-  if (isMissing("tools/completions.mjs")) return;
   const directories = {
     bash: "usr/share/bash-completion/completions",
     zsh,
@@ -94,11 +91,4 @@ function made(tool, use) {
   } finally {
     rmSync(directory, { recursive: true });
   }
-}
-
-function isMissing(path) {
-  if (existsSync(join(root, path))) return false;
-  if (process.env.CI === "true") throw new Error(`${path} is missing`);
-  console.error(`package: without ${path}, which is not in this checkout`);
-  return true;
 }
