@@ -1,6 +1,6 @@
 // The SELinux module: packaging/selinux, compiled by checkmodule and semodule_package.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { root } from "./files.mjs";
@@ -14,6 +14,7 @@ export function putSelinuxModule(path) {
     const compiled = join(work, "mptcpd_node.mod");
     run("checkmodule", ["-M", "-m", "-o", compiled, `${source}.te`], "checkpolicy");
     run("semodule_package", ["-o", path, "-m", compiled, "-f", `${source}.fc`], "semodule-utils");
+    chmodSync(path, 0o644);
   } finally {
     rmSync(work, { recursive: true });
   }
