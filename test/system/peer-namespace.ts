@@ -56,7 +56,7 @@ export async function subflows(system: BootedSystem): Promise<readonly string[]>
     .sort();
 }
 
-/** As `subflows`, when there is one at each of these addresses. */
+/** Waits until there is one at each of these addresses. */
 export function subflowsAt(system: BootedSystem, ...addresses: readonly string[]): Promise<unknown> {
   return waitFor("the subflows to be there", () => subflows(system), {
     until: (found) => found.join() === addresses.join(),

@@ -79,8 +79,15 @@ export function logged(system: BootedSystem, pattern: RegExp, of = unit): Promis
 export async function waitForRestart(system: BootedSystem, before: string): Promise<void> {
   await waitFor(
     `${unit} to be active again`,
-    async () => ({ state: await property(system, "ActiveState"), pid: await mainPid(system) }),
-    { until: ({ state, pid }) => state === "active" && pid !== before, deadlineMs: restartDeadlineMs },
+    // Both at once: what is told one after the other need not have been true together.
+    async () => (await system.run("systemctl", "show", "--property=ActiveState,MainPID", unit)).split("\n"),
+    {
+      until: (said) =>
+        said.includes("ActiveState=active") &&
+        !said.includes(`MainPID=${before}`) &&
+        !said.includes("MainPID=0"),
+      deadlineMs: restartDeadlineMs,
+    },
   );
 }
 

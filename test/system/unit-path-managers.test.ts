@@ -50,7 +50,11 @@ describe("path managers under mptcp.service", { skip: await bootedSystemProblem(
     await installMptcpd(system);
     await addPeer(system);
   });
-  beforeEach(() => reset(system));
+  beforeEach(async () => {
+    // All that lie there are loaded.
+    await system.run("sh", "-c", `rm --force ${plugins}/*`);
+    await reset(system);
+  });
   afterEach(() => hangUp(system));
   after(() => system.close());
 
@@ -68,7 +72,6 @@ describe("path managers under mptcp.service", { skip: await bootedSystemProblem(
     const text = plugin("mine", 'connectionEstablished: (one: unknown) => pm.log.info("told of one")');
     await write(system, { [`${plugins}/mine.ts`]: text });
     await configure(system, "[core]\nload-plugins=mine\npath-manager=mine\n");
-    await usePlugins();
     await start(system);
     await connect(system, "system");
     await logged(system, /mine: told of one/);
@@ -98,13 +101,12 @@ describe("path managers under mptcp.service", { skip: await bootedSystemProblem(
   it("may not listen for joins, are told so, and may with a drop-in", async () => {
     await write(system, { [`${plugins}/announcing.js`]: announcing });
     await configure(system, "[core]\nload-plugins=announcing\npath-manager=announcing\n");
-    await usePlugins();
     await start(system);
     await connect(system, "peer");
     await logged(system, /announcing: listen on 10\.2\.0\.1 port 7777 .*EAFNOSUPPORT/);
     await hangUp(system);
 
-    await usePlugins("RestrictAddressFamilies=AF_INET AF_INET6");
+    await dropIn(system, "RestrictAddressFamilies=AF_INET AF_INET6");
     await system.run("systemctl", "restart", unit);
     await connect(system, "peer");
     await logged(system, /announcing: announced/);
@@ -125,10 +127,5 @@ describe("path managers under mptcp.service", { skip: await bootedSystemProblem(
   /** 0 kernel, 1 userspace. Newer kernels know it by a name as well. */
   async function kernelsPathManager(): Promise<string> {
     return (await system.run("sysctl", "--values", "net.mptcp.pm_type")).trim();
-  }
-
-  async function usePlugins(...more: readonly string[]): Promise<void> {
-    const command = `ExecStart=/usr/libexec/mptcpd --log=journal --plugin-dir=${plugins}`;
-    await dropIn(system, "ExecStart=", command, ...more);
   }
 });
