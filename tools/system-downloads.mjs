@@ -1,6 +1,6 @@
 // What tests need from Debian, which they cannot get from within their sandbox:
 //   trixie/      a system whose systemd knows SocketProtocol=mptcp (257 and newer), with a Go that knows MPTCP (1.21)
-//   packages/    the C mptcpize with its library, and the package that nginx's unit comes with
+//   packages/    the C mptcpd and mptcpize with their libraries, and the package that nginx's unit comes with
 // All of it in ~/.cache/mptcpd-tests; what is there is not downloaded again. Tests that lack theirs are skipped.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
@@ -44,7 +44,8 @@ function fetchPackages() {
   mkdirSync(directory, { recursive: true });
   // The version that is installed, which a test installs once more.
   const nginx = `nginx-common=${installedVersion("nginx-common")}`;
-  const missing = ["mptcpize", "libmptcpwrap0", nginx].filter((name) => !isThere(directory, name));
+  const upstream = ["mptcpd", "mptcpd-plugins", "libmptcpd3", "libell0", "mptcpize", "libmptcpwrap0"];
+  const missing = [...upstream, nginx].filter((name) => !isThere(directory, name));
   if (missing.length === 0) return;
   const options = ["-qq", "-o", "APT::Sandbox::User=root"];
   const download = () =>

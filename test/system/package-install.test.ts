@@ -1,0 +1,216 @@
+import assert from "node:assert/strict";
+import { copyFileSync } from "node:fs";
+import { basename } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { downloadedPackage, packageProblem } from "../lab/downloads.ts";
+import { debArchitecture, debFile, packagesProblem } from "../lab/packages.ts";
+import { SystemdLab, systemdProblem } from "../lab/systemd.ts";
+import { eventually, waitFor } from "../lab/wait.ts";
+import {
+  addUplink,
+  configFile,
+  configure,
+  endpointAddresses,
+  endpoints,
+  mainPid,
+  property,
+  unit,
+  waitForRestart,
+} from "./service.ts";
+import { protocolAt, text } from "./units.ts";
+
+/** The C programs, of Debian. */
+const upstream = ["libell0", "libmptcpd3", "mptcpd", "mptcpd-plugins", "mptcpize", "libmptcpwrap0"];
+const ours = debFile(debArchitecture);
+
+const apt = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "-o", "Dpkg::Use-Pty=0"];
+const skip =
+  packagesProblem() ||
+  (await systemdProblem(["apt-get", "dpkg", "nginx"])) ||
+  upstream.map(packageProblem).find(Boolean) ||
+  false;
+
+describe("the package of Debian", { skip, timeout: 240_000 }, () => {
+  describe("on a system without any", () => {
+    let lab: SystemdLab;
+    let asFound: ReadonlySet<string>;
+    before(async () => {
+      lab = await bootForPackages();
+      asFound = await everything(lab);
+    });
+    after(() => lab.close());
+
+    it("runs mptcpd as soon as apt has installed it, and enables it for the next boot", async () => {
+      await install(lab, ours);
+      assert.equal(await lab.run("systemctl", "is-enabled", unit), "enabled\n");
+      assert.equal(await property(lab, "ActiveState"), "active");
+      assert.match(await lab.run("systemctl", "status", unit), /Active: active \(running\)/);
+      assert.deepEqual(await endpointAddresses(lab), ["10.1.0.1", "10.2.0.1"]);
+      const run = await lab.run("readlink", `/proc/${await mainPid(lab)}/exe`);
+      assert.equal(run, "/usr/lib/mptcpd/node\n", "its own Node");
+    });
+
+    it("has a service that reloads, restarts, and comes back, with its endpoints", async () => {
+      await configure(lab, "[core]\naddr-flags=subflow,backup\n");
+      await lab.run("systemctl", "reload", unit);
+      await waitFor("the endpoints to be backups", () => endpoints(lab), {
+        until: (lines) => lines.every((line) => line.includes(" backup ")),
+      });
+      const kept = await endpoints(lab);
+      await lab.run("systemctl", "restart", unit);
+      assert.deepEqual(await endpoints(lab), kept);
+      const pid = await mainPid(lab);
+      await lab.run("kill", "-KILL", pid);
+      await waitForRestart(lab, pid);
+      await lab.run("systemctl", "stop", unit);
+      assert.deepEqual(await endpoints(lab), kept);
+      await lab.run("systemctl", "start", unit);
+    });
+
+    it("has a mptcpctl that explains, and a mptcpize that enables", async () => {
+      assert.match(await lab.run("mptcpctl", "explain"), /^10\.1\.0\.1 .* endpoint +usable$/m);
+      await lab.run("mptcpize", "enable", "--now", "nginx");
+      await lab.run("systemctl", "start", "nginx");
+      assert.equal(await protocolAt(lab, 80), "MPTCP");
+    });
+
+    it("keeps a changed configuration when it is installed again, and restarts mptcpd", async () => {
+      const pid = await mainPid(lab);
+      const [kept, config] = [await endpoints(lab), text(lab, configFile)];
+      await install(lab, ours, "--reinstall", "-o", "Dpkg::Options::=--force-confold");
+      assert.equal(text(lab, configFile), config);
+      assert.deepEqual(await endpoints(lab), kept);
+      assert.notEqual(await mainPid(lab), pid);
+      assert.equal(await property(lab, "ActiveState"), "active");
+    });
+
+    it("stays stopped and disabled over an upgrade, if an administrator wants it so", async () => {
+      await lab.run("systemctl", "disable", "--now", unit);
+      await install(lab, ours, "--reinstall", "-o", "Dpkg::Options::=--force-confold");
+      assert.equal((await lab.outcome("systemctl", "is-enabled", unit)).stdout, "disabled\n");
+      await lab.run("systemctl", "enable", "--now", unit);
+    });
+
+    it("stops mptcpd and gives services back their TCP when it is removed; the configuration stays", async () => {
+      await lab.run(...command("remove", "mptcpd"));
+      assert.equal((await lab.outcome("systemctl", "is-active", unit)).stdout, "inactive\n");
+      assert.match(text(lab, configFile), /backup/);
+      assert.equal((await endpoints(lab)).length, 2, "endpoints last");
+      await lab.run("systemctl", "restart", "nginx");
+      assert.equal(await protocolAt(lab, 80), "TCP");
+      await lab.run("systemctl", "stop", "nginx");
+    });
+
+    it("leaves nothing behind when it is purged: no file, user, unit or directory of the run", async () => {
+      await lab.run(...command("purge", "mptcpd"));
+      await eventually("all to be as before", async () => {
+        const now = await everything(lab);
+        assert.deepEqual(
+          {
+            more: [...now].filter((one) => !asFound.has(one)),
+            less: [...asFound].filter((one) => !now.has(one)),
+          },
+          { more: [], less: [] },
+        );
+      });
+    });
+  });
+
+  describe("on a system with Debian's mptcpd and mptcpize", () => {
+    let lab: SystemdLab;
+    before(async () => {
+      lab = await bootForPackages();
+      await install(lab, ...upstream.map(downloadedPackage));
+      const config = text(lab, configFile)
+        .replace(/^.*addr-flags=.*$/m, "addr-flags=subflow,fullmesh")
+        .replace(/^.*notify-flags=.*$/m, "notify-flags=existing,skip_link_local,skip_loopback");
+      await configure(lab, config);
+      await lab.run("systemctl", "restart", unit);
+      await lab.run("mptcpize", "enable", "nginx");
+      await lab.run("systemctl", "start", "nginx");
+      await waitFor("the C mptcpd to have made endpoints", () => endpoints(lab), {
+        until: ({ length }) => length === 2,
+      });
+    });
+    after(() => lab.close());
+
+    it("takes their place, with the configuration, the endpoints and the enabled services that it finds", async () => {
+      const found = await endpoints(lab);
+      const config = text(lab, configFile);
+      assert.equal(await protocolAt(lab, 80), "MPTCP");
+      await install(lab, ours, "-o", "Dpkg::Options::=--force-confold");
+
+      assert.equal(text(lab, configFile), config);
+      assert.equal(await lab.run("systemctl", "is-enabled", unit), "enabled\n");
+      assert.equal(await property(lab, "ActiveState"), "active");
+      assert.match(
+        await lab.run("readlink", `/proc/${await mainPid(lab)}/exe`),
+        /^\/usr\/lib\/mptcpd\/node$/m,
+      );
+      assert.deepEqual(await endpoints(lab), found);
+      const owners: { owner?: string; outcome: string }[] = JSON.parse(
+        await lab.run("mptcpctl", "-j", "explain"),
+      );
+      assert.equal(owners.filter(({ owner }) => owner === "mptcpd").length, 2, "they are adopted");
+      await lab.run("systemctl", "restart", "nginx");
+      assert.equal(await protocolAt(lab, 80), "MPTCP");
+      assert.doesNotMatch(await lab.run("journalctl", "-u", "nginx"), /cannot be preloaded/);
+    });
+
+    it("leaves of them only libraries that nobody needs any more", async () => {
+      const known = await lab.run("dpkg-query", "--list", ...upstream);
+      const left = upstream.filter((name) => new RegExp(`^ii +${name}[: ]`, "m").test(known));
+      assert.deepEqual(left, ["libell0", "libmptcpd3", "mptcpd"]);
+      assert.match(await lab.run("dpkg-query", "--show", "mptcpd"), /\t1\.0\.0/);
+    });
+
+    it("can be removed, and nginx goes on", async () => {
+      await lab.run(...command("purge", "mptcpd"));
+      await lab.run("systemctl", "restart", "nginx");
+      assert.equal(await protocolAt(lab, 80), "TCP");
+    });
+  });
+});
+
+async function bootForPackages(): Promise<SystemdLab> {
+  const lab = await SystemdLab.boot();
+  // Images of containers have it: no package may start its services there.
+  await lab.run("rm", "--force", "/usr/sbin/policy-rc.d");
+  await addUplink(lab, "up1", "10.1.0.1/24");
+  await addUplink(lab, "up2", "10.2.0.1/24");
+  return lab;
+}
+
+function command(...args: readonly string[]): [string, ...string[]] {
+  return ["env", "DEBIAN_FRONTEND=noninteractive", ...apt, "--yes", ...args];
+}
+
+async function install(lab: SystemdLab, ...args: readonly string[]): Promise<void> {
+  const files = args.filter((name) => name.endsWith(".deb"));
+  const inside = files.map((file) => `/root/${basename(file)}`);
+  for (const [index, file] of files.entries()) copyFileSync(file, lab.path(inside[index] ?? ""));
+  await lab.run(...command("install", ...args.filter((arg) => !files.includes(arg)), ...inside));
+}
+
+/** Files, users and units, without what other programs change by themselves. */
+async function everything(lab: SystemdLab): Promise<ReadonlySet<string>> {
+  const others = [
+    "/var/lib/dpkg",
+    "/var/lib/apt",
+    "/var/lib/nginx",
+    "/var/log",
+    "/var/cache",
+    "/run/systemd",
+  ];
+  const prune = others.flatMap((path) => ["-path", path, "-o"]).slice(0, -1);
+  const where = ["/etc", "/usr", "/var", "/run", "/opt", "/srv"];
+  const outputs = await Promise.all([
+    lab.run("find", ...where, "-xdev", "(", ...prune, ")", "-prune", "-o", "-print"),
+    lab.run("systemctl", "list-unit-files", "--no-pager", "--no-legend"),
+    lab.run("getent", "passwd"),
+    lab.run("getent", "group"),
+  ]);
+  // systemd makes the last one for the first service with a directory of its own, and keeps it.
+  const byOthers = /PackageKit|systemd-logind|^\/var\/lib\/systemd\/linger|^\/run\/private$/;
+  return new Set(outputs.flatMap((output) => output.split("\n").filter((line) => !byOthers.test(line))));
+}
