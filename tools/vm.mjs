@@ -17,8 +17,9 @@ const groups = [
   // Of path managers only what is about the kernel: the rest measures time, of which an emulated machine has little. 6.1
   // does not bind a subflow that is asked for to an interface, nor make it backup.
   { directory: "kernel", pattern: /^path-managers-subflows/, without: "6.1" },
+  { directory: "system", pattern: /^unit-(service|sandbox)/ },
 ];
-const isForSystemd = (file) => basename(file).startsWith("systemd");
+const isForSystemd = (file) => /^(systemd|unit)-/.test(basename(file));
 /** Links that the tests make; who asks for one in a namespace of its own need not load its driver. */
 const modules = [
   "veth",

@@ -7,13 +7,13 @@ export type WaitOptions<Value> = {
   deadlineMs?: number;
 };
 
-const { MPTCPD_TEST_SLOWNESS: slowness = "1" } = process.env;
+const { MPTCPD_TEST_SLOWNESS = "1" } = process.env;
 
-/**
- * How long a wait lasts that names no deadline: far longer than any of the awaited things takes. tools/vm.mjs says how
- * many times slower its machines are.
- */
-export const defaultDeadlineMs = 5000 * Number(slowness);
+/** How many times slower than others this machine is: tools/vm.mjs says it of its own. */
+export const slowness = Number(MPTCPD_TEST_SLOWNESS);
+
+/** How long a wait lasts that names no deadline: far longer than any of the awaited things takes. */
+export const defaultDeadlineMs = 5000 * slowness;
 
 const pollIntervalMs = 10;
 
