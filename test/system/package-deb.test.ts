@@ -97,6 +97,19 @@ function namesIn(directory: string): string[] {
   return readdirSync(directory).sort();
 }
 
+describe("the Node that packages bring", {
+  skip: packagesProblem() || requires({ root: true, tools: ["dpkg-deb"] }),
+}, () => {
+  it("runs, and is of the version that docs/packages.md tells", async (t) => {
+    const root = mkdtempSync(join(tmpdir(), "mptcpd-deb-"));
+    t.after(() => rmSync(root, { recursive: true }));
+    await run("dpkg-deb", ["--extract", debFile(debArchitecture), root]);
+    const told = await run(join(root, "usr/lib/mptcpd/node"), ["--version"]);
+    const docs = readFileSync(join(checkout, "docs/packages.md"), "utf8");
+    assert.ok(docs.includes(`| brings its own, ${told.trim().slice(1)} |`), told);
+  });
+});
+
 describe("lintian", { skip: packagesProblem() || requires({ root: true, tools: ["lintian"] }) }, () => {
   const flavours: readonly Flavour[] = ["node", "nodejs"];
   for (const flavour of flavours)
