@@ -44,6 +44,8 @@ function chosenKinds() {
 
 function stageOnly() {
   const machine = options.arch === undefined ? thisMachine : machineOf(options.arch);
+  if (machine === undefined)
+    throw new Error(`there are no packages for this machine: --arch ${names.join(" or ")}`);
   const kind = options.only === "rpm" ? "rpm" : "deb";
   stage(resolve(options.stage), { machine, kind, nodejs: options.nodejs });
 }
