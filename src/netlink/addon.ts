@@ -77,8 +77,10 @@ export function addon(): Addon {
 }
 
 function load(): Addon {
-  const path = findAddon();
-  if (path === undefined) throw new Error(`the native addon is missing: ${remedy()}`);
+  const { MPTCPD_ADDON: chosen } = process.env;
+  const path = chosen || findAddon();
+  if (path === undefined || (chosen && !existsSync(path)))
+    throw new Error(`the native addon is missing${path === undefined ? "" : ` (${path})`}: ${remedy()}`);
   // A native module comes without types: this line vouches for AddonExports.
   const exports: AddonExports = require(path);
   const { memory, slots, slotSize } = exports;
@@ -95,8 +97,6 @@ const npmPackage = `mptcpd-linux-${process.arch}`;
  * undefined if it is nowhere.
  */
 function findAddon(): string | undefined {
-  const { MPTCPD_ADDON: chosen } = process.env;
-  if (chosen) return chosen;
   const candidates = [join(import.meta.dirname, "addon.node")];
   for (
     let directory = import.meta.dirname;
