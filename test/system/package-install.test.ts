@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { copyFileSync } from "node:fs";
 import { basename } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { downloadedPackage, packageProblem } from "../lab/downloads.ts";
+import { downloadedPackage, newerSystem, newerSystemProblem, packageProblem } from "../lab/downloads.ts";
 import { debArchitecture, debFile, packagesProblem } from "../lab/packages.ts";
 import { SystemdLab, systemdProblem } from "../lab/systemd.ts";
 import { eventually, waitFor } from "../lab/wait.ts";
@@ -116,6 +116,32 @@ describe("the package of Debian", { skip, timeout: 240_000 }, () => {
     });
   });
 
+  describe("on a newer system, of which little is installed", { skip: newerSystemProblem }, () => {
+    let lab: SystemdLab;
+    before(async () => {
+      lab = await bootForPackages(newerSystem);
+    });
+    after(() => lab.close());
+
+    it("runs mptcpd, which reloads, restarts, and is in its sandbox", async () => {
+      copyFileSync(ours, lab.path("/root/ours.deb"));
+      await lab.run("dpkg", "--install", "/root/ours.deb");
+      assert.deepEqual(await endpointAddresses(lab), ["10.1.0.1", "10.2.0.1"]);
+      const pid = await mainPid(lab);
+      await configure(lab, "[core]\naddr-flags=subflow,backup\n");
+      await lab.run("systemctl", "reload", unit);
+      await waitFor("the endpoints to be backups", () => endpoints(lab), {
+        until: (lines) => lines.every((line) => line.includes(" backup ")),
+      });
+      assert.equal(await mainPid(lab), pid);
+      await lab.run("systemctl", "restart", unit);
+      assert.equal((await endpoints(lab)).length, 2);
+      const status = await lab.run("cat", `/proc/${await mainPid(lab)}/status`);
+      assert.match(status, /^CapEff:\s0000000000001000$/m);
+      await lab.run("dpkg", "--purge", "mptcpd");
+    });
+  });
+
   describe("on a system with Debian's mptcpd and mptcpize", () => {
     let lab: SystemdLab;
     before(async () => {
@@ -172,8 +198,8 @@ describe("the package of Debian", { skip, timeout: 240_000 }, () => {
   });
 });
 
-async function bootForPackages(): Promise<SystemdLab> {
-  const lab = await SystemdLab.boot();
+async function bootForPackages(lower?: string): Promise<SystemdLab> {
+  const lab = await SystemdLab.boot(undefined, lower === undefined ? {} : { lower });
   // Images of containers have it: no package may start its services there.
   await lab.run("rm", "--force", "/usr/sbin/policy-rc.d");
   await addUplink(lab, "up1", "10.1.0.1/24");
