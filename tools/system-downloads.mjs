@@ -1,6 +1,7 @@
 // What tests need from Debian, which they cannot get from within their sandbox:
 //   trixie/      a system whose systemd knows SocketProtocol=mptcp (257 and newer), with a Go that knows MPTCP (1.21)
 //   packages/    the C mptcpd and mptcpize with their libraries, and the package that nginx's unit comes with
+//   network-manager/    NetworkManager, and what it needs beyond what this machine has
 // All of it in ~/.cache/mptcpd-tests; what is there is not downloaded again. Tests that lack theirs are skipped.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
@@ -14,6 +15,7 @@ const mirror = "http://deb.debian.org/debian";
 export function fetchForSystemTests() {
   attempt("a system with a newer systemd and Go", fetchTree);
   attempt("packages of Debian", fetchPackages);
+  attempt("NetworkManager", fetchNetworkManager);
 }
 
 function attempt(what, fetch) {
@@ -47,9 +49,24 @@ function fetchPackages() {
   const upstream = ["mptcpd", "mptcpd-plugins", "libmptcpd3", "libell0", "mptcpize", "libmptcpwrap0"];
   const missing = [...upstream, nginx].filter((name) => !isThere(directory, name));
   if (missing.length === 0) return;
+  apt(["download", ...missing], directory);
+}
+
+/** They are unpacked in the booted system; nothing of this machine is changed. */
+function fetchNetworkManager() {
+  const directory = join(cache, "network-manager");
+  if (existsSync(directory)) return;
+  const unfinished = `${directory}.new`;
+  rmSync(unfinished, { recursive: true, force: true });
+  mkdirSync(join(unfinished, "partial"), { recursive: true });
+  const options = ["--no-install-recommends", "--download-only", "-o", `Dir::Cache::archives=${unfinished}`];
+  apt(["install", ...options, "network-manager"], unfinished);
+  renameSync(unfinished, directory);
+}
+
+function apt(args, directory) {
   const options = ["-qq", "-o", "APT::Sandbox::User=root"];
-  const download = () =>
-    execFileSync("apt-get", [...options, "download", ...missing], { cwd: directory, stdio: "pipe" });
+  const download = () => execFileSync("apt-get", [...options, ...args], { cwd: directory, stdio: "pipe" });
   try {
     download();
   } catch {

@@ -12,6 +12,10 @@ export const newerSystem = join(cache, "trixie");
 /** A Go whose programs obey GODEBUG=multipathtcp=1 (1.21 or newer). */
 export const newerGo = join(newerSystem, "usr/bin/go");
 
+/** A directory with the packages of NetworkManager, and of what it needs beyond what this machine has. */
+export const networkManager = join(cache, "network-manager");
+
+export const networkManagerProblem = problemWith(networkManager);
 export const newerSystemProblem = problemWith(newerSystem);
 export const newerGoProblem = problemWith(newerGo);
 
