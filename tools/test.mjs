@@ -27,7 +27,8 @@ const files = (chosen.length > 0 ? chosen : groups).flatMap(testFiles).filter(is
 if (files.length === 0) fail(`no test file has ${filters.join(" or ")} in its name`);
 // Only root can boot another system.
 if (isRoot() && files.some((file) => /\/system\/|real-programs/.test(file))) fetchForSystemTests();
-if (files.some((file) => basename(file).startsWith("package-"))) buildPackagesForTests();
+if (files.some((file) => /^(package-|docs-getting-started|docs-migrating)/.test(basename(file))))
+  buildPackagesForTests();
 
 const problem = sandboxProblem();
 for (const reason of [problem, mptcpProblem()])
