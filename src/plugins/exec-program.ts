@@ -8,10 +8,14 @@ const GRACE = 1000;
 /** Bytes that a program may leave unread, and characters of a line. */
 const MOST_UNREAD = 16 * 1024 * 1024;
 const LONGEST_LINE = 1024 * 1024;
+/** Milliseconds between two looks at its standard error, so that one that writes without end takes little of our time. */
+const COMPLAINT_PAUSE = 50;
+/** Commands at a time whose answer is not known yet. */
+const MOST_COMMANDS = 256;
 
 export interface ProgramEvents {
-  /** A line of its standard output. */
-  line(line: string): void;
+  /** A line of its standard output; settles when what it asks for is done. */
+  line(line: string): Promise<void>;
   /** A line of its standard error. */
   complaint(line: string): void;
   /** It has ended: "ended with status 1". Called once, after its last line. */
@@ -41,10 +45,19 @@ export class Program {
     });
     void this.ended.then(() => running.delete(this));
     const tooLong = (): void => this.#kill(`wrote a line of more than ${LONGEST_LINE} characters`);
-    const lines = new LineSplitter(LONGEST_LINE, (line) => events.line(line), tooLong);
+    const commands = new CommandQueue(events, () => child.stdout.resume());
+    const lines = new LineSplitter(LONGEST_LINE, (line) => commands.add(line), tooLong);
     const complaints = new LineSplitter(LONGEST_LINE, (line) => events.complaint(line), tooLong);
-    child.stdout.setEncoding("utf8").on("data", (text: string) => lines.push(text));
-    child.stderr.setEncoding("utf8").on("data", (text: string) => complaints.push(text));
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      child.stdout.pause();
+      lines.push(text);
+      commands.begin();
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      complaints.push(text);
+      child.stderr.pause();
+      setTimeout(() => child.stderr.resume(), COMPLAINT_PAUSE);
+    });
     // Whoever does not read any more is about to end.
     child.stdin.on("error", () => undefined);
     child.on("error", (error) => {
@@ -60,6 +73,7 @@ export class Program {
         child.stdout.destroy();
         child.stderr.destroy();
         lines.end();
+        commands.begin();
         complaints.end();
         events.end(how);
       };
@@ -84,6 +98,42 @@ export class Program {
   #kill(why: string): void {
     this.#why ??= why;
     this.#child.kill("SIGKILL");
+  }
+}
+
+/** Commands, a few at a time: a program that asks without end does not keep others waiting, and itself has to wait. */
+class CommandQueue {
+  readonly #events: ProgramEvents;
+  readonly #onEmpty: () => void;
+  #waiting: string[] = [];
+  #pending = 0;
+  #isBeginning = false;
+
+  constructor(events: ProgramEvents, onEmpty: () => void) {
+    this.#events = events;
+    this.#onEmpty = onEmpty;
+  }
+
+  add(line: string): void {
+    this.#waiting.push(line);
+  }
+
+  begin(): void {
+    const lines = this.#waiting.splice(0, MOST_COMMANDS - this.#pending);
+    for (const line of lines) void this.#carryOut(line);
+    if (this.#waiting.length === 0) this.#onEmpty();
+  }
+
+  async #carryOut(line: string): Promise<void> {
+    this.#pending++;
+    await this.#events.line(line);
+    this.#pending--;
+    if (this.#waiting.length === 0 || this.#isBeginning) return;
+    this.#isBeginning = true;
+    setImmediate(() => {
+      this.#isBeginning = false;
+      this.begin();
+    });
   }
 }
 

@@ -62,7 +62,7 @@ class ProgramKeeper implements Listener {
     const { log, name, options } = this.#pm;
     const begun = this.#pm.now();
     const program = new Program(this.#command, {
-      line: (line) => void this.#obey(program, line),
+      line: (line) => this.#obey(program, line),
       complaint: (line) => log.info(oneLine(line)),
       end: (how) => {
         this.#program = undefined;

@@ -5,7 +5,7 @@ import { systemClock } from "../endpoints/clock.ts";
 import { currentThread } from "../kernel/children.ts";
 import { MptcpPm } from "../kernel/mptcp-pm.ts";
 import { Sockets } from "../kernel/sockets.ts";
-import type { Fields, Level, Logger } from "../log/log.ts";
+import type { Logger } from "../log/log.ts";
 import { NetworkMonitor } from "../network/monitor.ts";
 import type { PolicyConfig } from "../policy/judged.ts";
 import type { PathManagerDefinition } from "./api.ts";
@@ -13,6 +13,7 @@ import { byPriority, chargeOf, DEFAULT_PATH_MANAGER } from "./charge.ts";
 import { describeError } from "./describe-error.ts";
 import { programsEnd } from "./exec-program.ts";
 import { loadPlugins } from "./load.ts";
+import { budgeted, printingTo } from "./log-budget.ts";
 import { viewNetwork } from "./network-view.ts";
 import type { HandlerWatch, LoadedPlugin } from "./plugin.ts";
 import {
@@ -40,7 +41,8 @@ export async function runPluginThread(
   builtIn: ReadonlyMap<string, PathManagerDefinition>,
 ): Promise<void> {
   const post = (message: FromWorker): void => port.postMessage(message);
-  const log = loggerTo(post, input.debug);
+  const log = budgeted((entry) => post({ kind: "log", ...entry }), systemClock, input);
+  printTo(log);
   const pulse = new Int32Array(input.pulse);
   Atomics.store(pulse, Pulse.thread, currentThread());
   setInterval(() => Atomics.add(pulse, Pulse.beats, 1), HEARTBEAT).unref();
@@ -162,18 +164,10 @@ class PluginThread {
   }
 }
 
-function loggerTo(post: (message: FromWorker) => void, debug: boolean): Logger {
-  const at =
-    (level: Level) =>
-    (message: string, fields: Fields = {}): void =>
-      post({ kind: "log", level, message, fields });
-  return {
-    debug: debug ? at("debug") : () => undefined,
-    info: at("info"),
-    notice: at("notice"),
-    warning: at("warning"),
-    error: at("error"),
-  };
+/** What plugins print goes the way of what they log: streams of a thread would pile it up for the daemon. */
+function printTo(log: Logger): void {
+  for (const stream of ["stdout", "stderr"])
+    Object.defineProperty(process, stream, { value: printingTo(log), configurable: true });
 }
 
 function watchIn(pulse: Int32Array, plugins: readonly LoadedPlugin[]): HandlerWatch {

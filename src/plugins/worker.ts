@@ -186,7 +186,7 @@ export class PluginWorker {
     else waiting(message);
   }
 
-  /** What plugins print, whose it may be. */
+  /** What Node itself prints; plugins' own words come as messages. */
   #logLines(stream: Readable): void {
     const log = (level: Level, message: string): void =>
       this.#events.message({ kind: "log", level, message, fields: {} });

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import type { Closer } from "../lab/lab.ts";
 import { type Machine, program } from "../lab/machine.ts";
 import { ManagedHost } from "../lab/managed-host.ts";
 import { PluginDirectory, plugin, withPlugins } from "../lab/plugin-directory.ts";
 import { requires } from "../lab/requires.ts";
+import { waitFor } from "../lab/wait.ts";
 
 const options = { skip: requires(), concurrency: 2 };
 
@@ -191,6 +193,51 @@ describe("what a plugin prints", options, () => {
       await machine.ip("addr add 10.0.0.2/24 dev eth0");
       await machine.has("10.0.0.1 eth0 subflow", "10.0.0.2 eth0 subflow");
       await machine.stop();
+    });
+});
+
+describe("what writes without end", options, () => {
+  const flood = (call: string) =>
+    plugin(
+      "one",
+      `newLocalAddress() {
+        const go = () => { for (const end = Date.now() + 90; Date.now() < end; ) ${call}; pm.after(1, go); };
+        pm.after(1, go);
+      }`,
+    );
+  const script = (text: string) => `#!/bin/sh\n${text}\n`;
+  const floods: readonly (readonly [string, string, string])[] = [
+    ["into the log", "one.js", flood('pm.log.info("x".repeat(1000))')],
+    ["to standard output", "one.js", flood('console.log("x".repeat(1000))')],
+    ["complaints of a program", "program", script("exec yes 1>&2")],
+    ["commands of a program", "program", script("exec 3<&0; cat <&3 >/dev/null & exec yes {}")],
+  ];
+  for (const [what, name, text] of floods)
+    it(`${what} holds up neither the endpoints nor the end, and takes little memory`, async (t) => {
+      const { machine, plugins } = await withPlugins(t, {});
+      const path = plugins.write(name, text, 0o755);
+      const section = name === "program" ? `[plugin one]\nexec=${path}` : "";
+      const daemon = await machine.start({ config: plugins.config("path-manager=one", section) });
+      for (let i = 2; i < 6; i++) {
+        const begin = performance.now();
+        await machine.ip(`addr add 10.0.0.${i}/24 dev eth0`);
+        await waitFor("an endpoint", () => machine.host.endpoints(), {
+          until: (endpoints) => endpoints.some(({ address }) => address === `10.0.0.${i}`),
+        });
+        assert.ok(performance.now() - begin < 1500, `after ${performance.now() - begin} ms`);
+      }
+      await daemon.waitForLine(
+        /^warning: .* lines \((info|warning)\) are left out: of more than 2000 in 10 s$/,
+        {
+          deadlineMs: 15_000,
+        },
+      );
+      const [, size] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${daemon.pid}/status`, "utf8")) ?? [];
+      assert.ok(Number(size) < 400 * 1024, `${size} KiB`);
+      assert.ok(!/blocked|started again/.test(daemon.output));
+      const stopping = performance.now();
+      await machine.stop();
+      assert.ok(performance.now() - stopping < 2000);
     });
 });
 
