@@ -61,16 +61,21 @@ class ProgramKeeper implements Listener {
   start(): void {
     const { log, name, options } = this.#pm;
     const begun = this.#pm.now();
+    const [path] = this.#command;
+    try {
+      // Each time: it may be another file by now.
+      requireTrusted(path);
+    } catch (error) {
+      this.#startAgain(`${path} is not started: ${messageOf(error)}; the next try is`);
+      return;
+    }
     const program = new Program(this.#command, {
       line: (line) => this.#obey(program, line),
       complaint: (line) => log.info(oneLine(line)),
       end: (how) => {
         this.#program = undefined;
-        if (this.#pm.signal.aborted) return;
         if (this.#pm.now() - begun > PROVEN) this.#wait = FIRST_RESTART;
-        log.error(`${this.#command[0]} ${how}; it is started again in ${this.#wait} ms`);
-        this.#pm.after(this.#wait, () => this.#restart());
-        this.#wait = Math.min(2 * this.#wait, LONGEST_RESTART);
+        this.#startAgain(`${path} ${how}; it is started again`);
       },
     });
     this.#program = program;
@@ -81,8 +86,16 @@ class ProgramKeeper implements Listener {
     this.#send({ event, ...detailsJson(event, details) });
   }
 
+  #startAgain(why: string): void {
+    if (this.#pm.signal.aborted) return;
+    this.#pm.log.error(`${why} in ${this.#wait} ms`);
+    this.#pm.after(this.#wait, () => this.#restart());
+    this.#wait = Math.min(2 * this.#wait, LONGEST_RESTART);
+  }
+
   #restart(): void {
     this.start();
+    if (this.#program === undefined) return;
     for (const change of compareNetworks(emptyView, this.#pm.network)) tellNetwork(this, change);
     for (const connection of this.#pm.connections)
       for (const change of historyOf(connection)) tellConnection(this, change);

@@ -1,4 +1,14 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+} from "node:fs";
+import { join } from "node:path";
 
 /** Code of a plugin that somebody else could have written. */
 export class UntrustedFileError extends Error {
@@ -22,11 +32,52 @@ export function readTrusted(path: string): Buffer {
   }
 }
 
-/** The same for a program, which the kernel opens for itself. */
+/**
+ * The same for a file that somebody else opens, by its path: a program, or what `require` reads. Whoever could put another
+ * file there meanwhile is kept out by a look at the directories on the way.
+ */
 export function requireTrusted(path: string): void {
+  const steps = stepsTo(path);
   const problem = distrust(statSync(path));
   if (problem !== undefined) throw new UntrustedFileError(`${path} ${problem}`);
+  for (const directory of steps) {
+    const status = statSync(directory);
+    const problem =
+      (status.mode & WORLD_WRITABLE) !== 0 && (status.mode & STICKY) === 0
+        ? "may be written by everybody: take that away with chmod o-w"
+        : distrustOwner(status.uid);
+    if (problem !== undefined) throw new UntrustedFileError(`${path}: the directory ${directory} ${problem}`);
+  }
 }
+
+/** All directories by which the kernel comes to a file, those in which links lie included. */
+function stepsTo(path: string): string[] {
+  const steps = ["/"];
+  let rest = path.split("/");
+  let here = "/";
+  for (let links = 0; rest.length > 0; ) {
+    const [name = "", ...more] = rest;
+    rest = more;
+    const next = join(here, name);
+    const status = lstatSync(next);
+    if (status.isSymbolicLink()) {
+      if (++links > MOST_LINKS) throw new Error(`${path} has too many symbolic links on its way`);
+      const target = readlinkSync(next);
+      if (target.startsWith("/")) here = "/";
+      rest = [...target.split("/"), ...rest];
+    } else {
+      here = next;
+      if (status.isDirectory()) steps.push(here);
+    }
+  }
+  return steps;
+}
+
+/** As many as path_resolution(7) allows. */
+const MOST_LINKS = 40;
+/** S_IWOTH and S_ISVTX of inode(7). In a sticky directory nobody can move what is another's. */
+const WORLD_WRITABLE = 0o002;
+const STICKY = 0o1000;
 
 function distrust(status: {
   isFile(): boolean;
@@ -34,10 +85,15 @@ function distrust(status: {
   readonly uid: number;
 }): string | undefined {
   if (!status.isFile()) return "is not a regular file";
-  if ((status.mode & 0o002) !== 0) return "may be written by everybody: take that away with chmod o-w";
+  if ((status.mode & WORLD_WRITABLE) !== 0)
+    return "may be written by everybody: take that away with chmod o-w";
+  return distrustOwner(status.uid);
+}
+
+function distrustOwner(uid: number): string | undefined {
   const us = process.geteuid?.();
-  if (status.uid === 0 || status.uid === us || isNobodyHere(status.uid)) return undefined;
-  return `belongs to user ${status.uid}: it has to be root's${us === 0 ? "" : " or our own"}, chown root`;
+  if (uid === 0 || uid === us || isNobodyHere(uid)) return undefined;
+  return `belongs to user ${uid}: it has to be root's${us === 0 ? "" : " or our own"}, chown root`;
 }
 
 /**

@@ -129,6 +129,29 @@ describe("a program that is a path manager", () => {
     assert.equal(script.bench.lines.length, 2);
   });
 
+  it("that somebody else could have written by now is not started again, until that is mended", async (t) => {
+    const script = new Script(t, "echo started >&2; read hello");
+    await script.bench.start();
+    await script.logged(/started/);
+    chmodSync(script.path, 0o777);
+    script.bench.change((network) => network.unplug("eth1"));
+    await script.logged(/again in 100 ms/);
+    await script.bench.settle(100);
+    assert.equal(
+      await script.logged(/is not started/),
+      `error: test: ${script.path} is not started: ${script.path} may be written by everybody: take that away with chmod o-w; the next try is in 200 ms`,
+    );
+    chmodSync(script.path, 0o755);
+    await script.bench.settle(200);
+    await waitFor(
+      "a second start",
+      () => script.bench.lines.filter((line) => line === "info: test: started"),
+      {
+        until: ({ length }) => length === 2,
+      },
+    );
+  });
+
   it("that writes a line without end is ended", async (t) => {
     const script = new Script(t, "head -c 1100000 /dev/zero | tr '\\0' x; exec sleep 60");
     await script.bench.start();
