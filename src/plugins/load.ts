@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Config } from "../config/config.ts";
@@ -12,6 +13,7 @@ import { OptionsError, readOptions } from "./options.ts";
 import type { LoadedPlugin } from "./plugin.ts";
 import { registerHooks } from "./register-hooks.ts";
 import { type PluginSource, unknownName, unusedSections } from "./sources.ts";
+import { requireTrusted } from "./trusted.ts";
 
 export interface LoadRequest {
   readonly sources: readonly PluginSource[];
@@ -44,7 +46,7 @@ export async function loadPlugins(request: LoadRequest): Promise<LoadResult> {
       const file = source.kind === "file" ? source.path : undefined;
       plugins.push({ definition, options: readOptions(definition, section), file });
     } catch (error) {
-      const lines = error instanceof OptionsError ? error.lines : [`plugin ${source.name}: ${told(error)}`];
+      const lines = error instanceof OptionsError ? error.lines : [`plugin ${source.name}: ${line(error)}`];
       const isRequired = source.kind !== "file" || source.required || error instanceof OptionsError;
       if (isRequired) errors.push(...lines);
       else warnings.push(...lines.map((line) => `${line}; it is not loaded`));
@@ -88,6 +90,7 @@ async function importModule(path: string): Promise<unknown> {
   try {
     return await import(`${pathToFileURL(path).href}${PLUGIN_MARK}`);
   } catch (error) {
+    if (typeof error === "object" && error !== null) told.add(error);
     throw new Error(describeLoadError(path, error));
   }
 }
@@ -102,11 +105,30 @@ function hookModules(): void {
     hooks,
     hookFiles.find((file) => existsSync(file)) ?? join(import.meta.dirname, "module-hooks.js"),
   );
+  lookAtWhatIsRequired();
+}
+
+/** What CommonJS loads, Node 20 does not show to the hooks. These are Node's loaders by extension, `.node` included. */
+function lookAtWhatIsRequired(): void {
+  const { extensions } = createRequire(import.meta.url);
+  for (const [extension, load] of Object.entries(extensions))
+    if (load !== undefined)
+      extensions[extension] = (module, path) => {
+        if (!hooks.isOwnFile(path)) requireTrusted(path);
+        load(module, path);
+      };
 }
 
 /** Beside this file, or one up (bundled programs, which share their parts); else where the tests' build has it. */
 const hookFiles = ["plugin-hooks.js", "../plugin-hooks.js"].map((file) => join(import.meta.dirname, file));
 
-function told(error: unknown): string {
+/** What a load has failed with; Node 20 rejects promises of its own with that as well. */
+const told = new WeakSet<object>();
+
+export function isToldAlready(error: unknown): boolean {
+  return typeof error === "object" && error !== null && told.has(error);
+}
+
+function line(error: unknown): string {
   return oneLine(messageOf(error));
 }

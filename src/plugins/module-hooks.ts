@@ -48,7 +48,7 @@ export function loaderBy(read: (path: string) => Buffer) {
   return <T>(url: string, context: unknown, next: (url: string, context: unknown) => T): T | Loaded => {
     if (!url.startsWith("file:")) return next(url, context);
     const path = fileURLToPath(url);
-    if (path.startsWith(`${ownDirectory}/`)) return next(url, context);
+    if (isOwnFile(path)) return next(url, context);
     const code = read(path);
     if (/\.m?ts$/.test(path))
       return { format: "module", source: strip(code.toString(), path), shortCircuit: true };
@@ -57,6 +57,11 @@ export function loaderBy(read: (path: string) => Buffer) {
       ? { format: "module", source: code, shortCircuit: true }
       : next(url, context);
   };
+}
+
+/** Whether a file is of this very program. */
+export function isOwnFile(path: string): boolean {
+  return path.startsWith(`${ownDirectory}/`);
 }
 
 /** Whether it is our own code that imports something: what is provided to plugins may be made of it. */

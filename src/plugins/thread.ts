@@ -12,7 +12,7 @@ import type { PathManagerDefinition } from "./api.ts";
 import { byPriority, chargeOf, DEFAULT_PATH_MANAGER } from "./charge.ts";
 import { describeError } from "./describe-error.ts";
 import { programsEnd } from "./exec-program.ts";
-import { loadPlugins } from "./load.ts";
+import { isToldAlready, loadPlugins } from "./load.ts";
 import { budgeted, printingTo } from "./log-budget.ts";
 import { viewNetwork } from "./network-view.ts";
 import type { HandlerWatch, LoadedPlugin } from "./plugin.ts";
@@ -49,6 +49,7 @@ export async function runPluginThread(
   let thread: PluginThread | undefined;
   // One that nobody looks after shall not take all path managers with it.
   process.on("unhandledRejection", (error) => {
+    if (isToldAlready(error)) return;
     if (thread === undefined) log.error(`a promise of a plugin failed: ${describeError(error)}`);
     else thread.strayRejection(error);
   });

@@ -82,6 +82,26 @@ describe("a plugin's file", options, () => {
     assert.match(lines.join(), /^mptcpd: plugin one: .*helper\.mjs may be written by everybody/);
   });
 
+  for (const [what, imports] of [
+    ["by require", `import "./beside/first.cjs"`],
+    [
+      "by a require of its own",
+      `import { createRequire } from "node:module"; createRequire(import.meta.url)("./beside/first.cjs")`,
+    ],
+    ["from a package", `import "package"`],
+  ] as const)
+    it(`that loads one ${what} which everybody may write to is refused, and does not run it`, async (t) => {
+      const { machine, plugins } = await withPlugins(t, {});
+      plugins.writeIn("beside", "first.cjs", `require("./second.cjs")`);
+      plugins.writeIn("node_modules/package", "index.js", `require("../../beside/second.cjs")`);
+      chmodSync(plugins.writeIn("beside", "second.cjs", `console.log("it ran")`), 0o666);
+      plugins.write("one.js", `${imports};\n${plugin("one", "")}`);
+      const { code, lines } = await check(machine, plugins.config("path-manager=one"));
+      assert.equal(code, 1);
+      assert.equal(lines.length, 1, lines.join("\n"));
+      assert.match(lines.join(), /^mptcpd: plugin one: \S+\/second\.cjs may be written by everybody/);
+    });
+
   const faulty: readonly (readonly [string, Readonly<Record<string, string>>, RegExp])[] = [
     [
       "whose syntax is wrong: the file and the line are named",
