@@ -11,6 +11,7 @@ import { builtIn, wantedByDefault } from "../path-managers/index.ts";
 import { chargeOf, DEFAULT_PATH_MANAGER } from "../plugins/charge.ts";
 import { type Charge, packPolicy } from "../plugins/protocol.ts";
 import { type PluginPlan, planPlugins, unknownName, unusedSections } from "../plugins/sources.ts";
+import { startWorker } from "../plugins/starting.ts";
 import { PluginSupervisor, type SupervisedInput } from "../plugins/supervisor.ts";
 import { PluginsRefusedError, PluginWorker } from "../plugins/worker.ts";
 import type { WantedEndpoints } from "../policy/wanted.ts";
@@ -163,14 +164,12 @@ export async function checkPlugins(config: Config): Promise<readonly string[]> {
   if (!needsThread) return warningsOf(setup);
   const { sources, known } = plan;
   const checkpoint = { file: "/dev/null", bootId: "" };
-  const input = { sources, known, settings, policy, checkpoint, faults: new Map(), debug: false };
+  const nothingYet = { stopped: [], faults: new Map(), debug: false };
+  const input = { sources, known, settings, policy, checkpoint, ...nothingYet, checkOnly: true };
   const ignored = { message: () => undefined, failed: () => undefined };
-  const worker = new PluginWorker({ ...input, checkOnly: true }, ignored);
-  try {
-    return [...warningsOf(setup), ...(await worker.prepare()).warnings];
-  } finally {
-    await worker.stop();
-  }
+  const { worker, prepared } = await startWorker(input, (input) => new PluginWorker(input, ignored));
+  await worker.stop();
+  return [...warningsOf(setup), ...prepared.warnings];
 }
 
 /** All that a thread of path managers depends on: another one is needed when any of it has changed. */

@@ -21,6 +21,10 @@ export interface LoadRequest {
   /** Names that could be loaded, for messages. */
   readonly known: readonly string[];
   readonly builtIn: ReadonlyMap<string, PathManagerDefinition>;
+  /** Names of plugins that are there, but are not loaded any more. */
+  readonly stopped: readonly string[];
+  /** Told before each source is loaded, by its place from 1, and 0 when all are. */
+  readonly onLoading: (place: number) => void;
 }
 
 export interface LoadResult {
@@ -32,11 +36,12 @@ export interface LoadResult {
 
 /** Loads plugins into this thread, and reads their options. */
 export async function loadPlugins(request: LoadRequest): Promise<LoadResult> {
-  const { sources, settings, known } = request;
+  const { sources, settings, known, stopped, onLoading } = request;
   const plugins: LoadedPlugin[] = [];
   const errors: string[] = [];
   const warnings: string[] = [];
-  for (const source of sources) {
+  for (const [index, source] of sources.entries()) {
+    onLoading(index + 1);
     try {
       const definition = await loadDefinition(source, request.builtIn);
       const { name } = definition;
@@ -52,7 +57,8 @@ export async function loadPlugins(request: LoadRequest): Promise<LoadResult> {
       else warnings.push(...lines.map((line) => `${line}; it is not loaded`));
     }
   }
-  const names = plugins.map(({ definition }) => definition.name);
+  onLoading(0);
+  const names = [...plugins.map(({ definition }) => definition.name), ...stopped];
   for (const name of settings.pathManagers) {
     const isThere = names.includes(name) || sources.some((source) => source.name === name);
     if (!isThere) errors.push(`path-manager: ${unknownName(name, known, settings.pluginDirectory)}`);
@@ -88,7 +94,7 @@ export async function loadDefinition(
 
 async function importModule(path: string): Promise<unknown> {
   try {
-    return await import(`${pathToFileURL(path).href}${PLUGIN_MARK}`);
+    return await within(LOAD_DEADLINE, path, import(`${pathToFileURL(path).href}${PLUGIN_MARK}`));
   } catch (error) {
     if (typeof error === "object" && error !== null) told.add(error);
     throw new Error(describeLoadError(path, error));
@@ -121,6 +127,22 @@ function lookAtWhatIsRequired(): void {
 
 /** Beside this file, or one up (bundled programs, which share their parts); else where the tests' build has it. */
 const hookFiles = ["plugin-hooks.js", "../plugin-hooks.js"].map((file) => join(import.meta.dirname, file));
+
+/** Milliseconds that a module may take. */
+const LOAD_DEADLINE = 10_000;
+
+async function within<T>(milliseconds: number, path: string, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const what = `${path} was not loaded in ${milliseconds / 1000} s: an await at its top level does not end`;
+    timer = setTimeout(() => reject(new Error(what)), milliseconds);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 /** What a load has failed with; Node 20 rejects promises of its own with that as well. */
 const told = new WeakSet<object>();

@@ -14,6 +14,8 @@ export interface WorkerInput {
   readonly sources: readonly PluginSource[];
   readonly settings: Pick<Config, "pathManagers" | "plugins" | "pluginDirectory" | "pluginFaults">;
   readonly known: readonly string[];
+  /** Names of plugins that are not among the sources any more, as they had too many faults. */
+  readonly stopped: readonly string[];
   readonly policy: PackedPolicy;
   readonly checkpoint: { readonly file: string; readonly bootId: string };
   /** Faults so far, by plugin. */
@@ -65,8 +67,11 @@ export interface Charge {
   readonly endpoints: string | undefined;
 }
 
-/** Places of the shared memory by which the daemon sees whether the thread is alive, what it is at, and who it is for the kernel. */
-export const Pulse = { beats: 0, plugin: 1, event: 2, thread: 3, length: 4 } as const;
+/**
+ * Places of the shared memory by which the daemon sees whether the thread is alive, what it is at (`loading`: which of the
+ * sources, from 1), and who it is for the kernel.
+ */
+export const Pulse = { beats: 0, plugin: 1, event: 2, thread: 3, loading: 4, length: 5 } as const;
 
 /** The events that `Pulse.event` counts, from 1. */
 export const pulseEvents: readonly (HandlerName | "setup" | "endpoints" | "timer")[] = [

@@ -1,9 +1,11 @@
 import type { Logger } from "../log/log.ts";
 import type { WantedEndpoints } from "../policy/wanted.ts";
 import { type Charge, type FromWorker, unpackWanted, type WorkerInput } from "./protocol.ts";
-import { PluginsRefusedError, PluginWorker, type WorkerFailure } from "./worker.ts";
+import type { PluginSource } from "./sources.ts";
+import { type Started, startWorker } from "./starting.ts";
+import { PluginsRefusedError, PluginWorker, type Prepared, type WorkerFailure } from "./worker.ts";
 
-export type SupervisedInput = Omit<WorkerInput, "pulse" | "faults">;
+export type SupervisedInput = Omit<WorkerInput, "pulse" | "faults" | "stopped">;
 
 export interface SupervisorOptions {
   readonly log: Logger;
@@ -26,30 +28,33 @@ const PROVEN = 60_000;
 export class PluginSupervisor {
   readonly #options: SupervisorOptions;
   #input: SupervisedInput;
-  #worker: PluginWorker;
+  #worker: PluginWorker | undefined;
+  /** The files of plugins, by their names. */
+  readonly #files = new Map<string, string>();
   /** Faults of plugins, over the lives of threads. */
   #faults = new Map<string, number>();
   #since = performance.now();
   #failures = 0;
   #replacement: NodeJS.Timeout | undefined;
+  /** Counts what replaces all, so that a replacement that was under way gives way. */
+  #epoch = 0;
   #isStopped = false;
 
   /** Resolves when the plugins are loaded. Throws PluginsRefusedError. */
   static async prepare(input: SupervisedInput, options: SupervisorOptions): Promise<PluginSupervisor> {
     const supervisor = new PluginSupervisor(input, options);
-    supervisor.#welcome(await supervisor.#worker.prepare());
+    await supervisor.#prepare();
     return supervisor;
   }
 
   private constructor(input: SupervisedInput, options: SupervisorOptions) {
     this.#options = options;
     this.#input = input;
-    this.#worker = this.#start(input);
   }
 
   /** Resolves when the path managers know all that there is. */
-  takeOver(): Promise<void> {
-    return this.#worker.takeOver();
+  async takeOver(): Promise<void> {
+    await this.#worker?.takeOver();
   }
 
   /**
@@ -60,35 +65,55 @@ export class PluginSupervisor {
   async replace(input: SupervisedInput, admit: () => void): Promise<void> {
     const faults = this.#faults;
     this.#faults = new Map();
-    const next = this.#start(input);
-    let prepared: Awaited<ReturnType<PluginWorker["prepare"]>>;
+    let started: Started<SupervisedInput>;
     try {
-      prepared = await next.prepare();
+      started = await startWorker(input, (input) => this.#start(input, []));
     } catch (error) {
       this.#faults = faults;
       throw error;
     }
     admit();
+    this.#epoch++;
     const last = this.#worker;
-    this.#worker = next;
-    this.#input = input;
+    this.#worker = started.worker;
+    this.#input = started.input;
+    this.#files.clear();
     this.#failures = 0;
     clearTimeout(this.#replacement);
-    const withoutGap = !last.hasFailed;
-    await last.stop();
-    this.#welcome(prepared);
-    await next.takeOver(withoutGap);
+    const withoutGap = last?.hasFailed === false;
+    await last?.stop();
+    this.#welcome(started.prepared);
+    await started.worker.takeOver(withoutGap);
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#replacement);
-    await this.#worker.stop();
+    await this.#worker?.stop();
   }
 
-  #start(input: SupervisedInput): PluginWorker {
+  /** Starts a thread that takes the place of the last one, without the files of plugins that are stopped. */
+  async #prepare(): Promise<void> {
+    const stopped = [...this.#files.keys()].filter((name) => this.#isStoppedPlugin(name));
+    const files = stopped.map((name) => this.#files.get(name));
+    const sources = this.#input.sources.filter(
+      (source) => source.kind !== "file" || !files.includes(source.path),
+    );
+    const epoch = this.#epoch;
+    const { prepared, input } = await startWorker({ ...this.#input, sources }, (input) => {
+      if (this.#isStopped || epoch !== this.#epoch)
+        throw new PluginsRefusedError(["others take their place"]);
+      this.#worker = this.#start(input, stopped);
+      return this.#worker;
+    });
+    if (this.#isStopped || epoch !== this.#epoch) return;
+    this.#input = input;
+    this.#welcome(prepared);
+  }
+
+  #start(input: SupervisedInput, stopped: readonly string[]): PluginWorker {
     const worker: PluginWorker = new PluginWorker(
-      { ...input, faults: this.#faults },
+      { ...input, stopped, faults: this.#faults },
       {
         message: (message) => this.#receive(worker, message),
         failed: (failure) => worker === this.#worker && this.#lost(failure),
@@ -97,8 +122,9 @@ export class PluginSupervisor {
     return worker;
   }
 
-  #welcome({ warnings, charge }: { readonly warnings: readonly string[]; readonly charge: Charge }): void {
+  #welcome({ plugins, warnings, charge }: Prepared): void {
     this.#since = performance.now();
+    for (const { name, file } of plugins) if (file !== undefined) this.#files.set(name, file);
     for (const warning of warnings) this.#options.log.warning(warning);
     this.#options.onCharge(charge);
   }
@@ -111,37 +137,61 @@ export class PluginSupervisor {
     else if (message.kind === "wanted") this.#options.onWanted(unpackWanted(message.wanted));
   }
 
-  #lost({ what, plugin }: WorkerFailure): void {
+  #lost({ what, plugin, loading }: WorkerFailure): void {
     if (this.#isStopped) return;
+    const hadProven = performance.now() - this.#since > PROVEN;
+    this.#replaceLater(what);
+    const guilty = plugin ?? this.#nameOf(loading);
+    if (guilty !== undefined) this.#blame(guilty, "");
+    // The built-in ones shall not be down for ever because of one that cannot be found out.
+    else if (!hadProven)
+      for (const name of this.#files.keys())
+        if (!this.#isStoppedPlugin(name)) this.#blame(name, ", as all from files: nobody knows whose it is");
+  }
+
+  #replaceLater(what: string): void {
     if (performance.now() - this.#since > PROVEN) this.#failures = 0;
     const wait = this.#failures === 0 ? 0 : Math.min(FIRST_WAIT * 2 ** (this.#failures - 1), LONGEST_WAIT);
     this.#failures++;
     const when = wait === 0 ? "is replaced" : `is replaced in ${wait / 1000} s`;
     this.#options.log.error(`the path managers' thread ${what}; it ${when}`);
-    if (plugin !== undefined) {
-      const { pluginFaults } = this.#input.settings;
-      const count = (this.#faults.get(plugin) ?? 0) + 1;
-      this.#faults.set(plugin, count);
-      const stopped = count >= pluginFaults ? "; it is stopped" : "";
-      this.#options.log.error(`${plugin}: fault ${count} of ${pluginFaults}${stopped}`);
-    }
     this.#replacement = setTimeout(() => void this.#revive(), wait);
   }
 
+  #blame(plugin: string, why: string): void {
+    const { pluginFaults } = this.#input.settings;
+    const count = (this.#faults.get(plugin) ?? 0) + 1;
+    this.#faults.set(plugin, count);
+    const stopped = this.#isStoppedPlugin(plugin) ? "; it is stopped" : "";
+    this.#options.log.error(`${plugin}: fault ${count} of ${pluginFaults}${why}${stopped}`);
+  }
+
+  #isStoppedPlugin(name: string): boolean {
+    return (this.#faults.get(name) ?? 0) >= this.#input.settings.pluginFaults;
+  }
+
+  #nameOf(source: PluginSource | undefined): string | undefined {
+    if (source?.kind !== "file") return source?.name;
+    return [...this.#files].find(([, file]) => file === source.path)?.[0] ?? source.name;
+  }
+
   async #revive(): Promise<void> {
-    const worker = this.#start(this.#input);
-    this.#worker = worker;
+    const epoch = this.#epoch;
+    const isOutdated = (): boolean => this.#isStopped || epoch !== this.#epoch;
     try {
-      const prepared = await worker.prepare();
-      if (this.#isStopped || worker !== this.#worker) return;
-      this.#welcome(prepared);
-      await worker.takeOver();
-      if (worker === this.#worker) this.#options.log.notice("the path managers are at work again");
+      await this.#prepare();
+      const worker = this.#worker;
+      if (isOutdated()) return;
+      await worker?.takeOver();
+      if (worker === this.#worker && worker?.hasFailed === false)
+        this.#options.log.notice("the path managers are at work again");
     } catch (error) {
-      if (worker !== this.#worker) return;
+      if (isOutdated()) return;
       if (!(error instanceof PluginsRefusedError)) throw error;
       for (const line of error.lines) this.#options.log.error(line);
-      this.#lost({ what: "could not be started", plugin: undefined });
+      const { failure } = error;
+      if (failure === undefined) this.#replaceLater("could not be started");
+      else this.#lost({ ...failure, what: "could not be started" });
     }
   }
 }

@@ -53,7 +53,10 @@ export async function runPluginThread(
     if (thread === undefined) log.error(`a promise of a plugin failed: ${describeError(error)}`);
     else thread.strayRejection(error);
   });
-  const { plugins, errors, warnings } = await loadPlugins({ ...input, builtIn });
+  const { plugins, errors, warnings } = await loadPlugins({
+    ...{ ...input, builtIn },
+    onLoading: (place) => void Atomics.store(pulse, Pulse.loading, place),
+  });
   if (errors.length > 0) return post({ kind: "refused", errors });
   const named = plugins.map(({ definition: { name }, file }) => ({ name, file }));
   if (input.checkOnly) {

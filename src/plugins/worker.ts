@@ -14,6 +14,7 @@ import {
   type ToWorker,
   type WorkerInput,
 } from "./protocol.ts";
+import type { PluginSource } from "./sources.ts";
 
 export interface WorkerEvents {
   /** A message other than those that the methods here wait for. */
@@ -27,6 +28,8 @@ export interface WorkerFailure {
   readonly what: string;
   /** Whose fault it was, as far as that can be told. */
   readonly plugin: string | undefined;
+  /** What it was loading. */
+  readonly loading: PluginSource | undefined;
 }
 
 export type Prepared = FromWorker & { readonly kind: "prepared" };
@@ -36,10 +39,13 @@ export class PluginsRefusedError extends Error {
   override readonly name = "PluginsRefusedError";
   readonly code = "EPLUGINS";
   readonly lines: readonly string[];
+  /** How the thread failed that should have loaded them; undefined: it said what is wrong. */
+  readonly failure: WorkerFailure | undefined;
 
-  constructor(lines: readonly string[]) {
+  constructor(lines: readonly string[], failure?: WorkerFailure) {
     super(lines.join("\n"));
     this.lines = lines;
+    this.failure = failure;
   }
 }
 
@@ -79,6 +85,7 @@ export class PluginWorker {
   /** It has ended, or has failed: perhaps it never ends. */
   readonly #over: Promise<void>;
   #resolveOver: () => void = () => undefined;
+  readonly #sources: readonly PluginSource[];
   #plugins: readonly NamedPlugin[] = [];
   #error: unknown;
   #failure: WorkerFailure | undefined;
@@ -93,6 +100,7 @@ export class PluginWorker {
     const memory = new SharedArrayBuffer(4 * Pulse.length);
     const workerData: WorkerInput = { ...input, pulse: memory };
     this.#events = events;
+    this.#sources = input.sources;
     this.#pulse = new Int32Array(memory);
     this.#worker = new Worker(threadFile(), {
       workerData,
@@ -131,11 +139,12 @@ export class PluginWorker {
       this.#isPrepared = true;
       return answer;
     }
-    const failure = this.#failure;
+    const failure = this.#failure ?? this.#failureAt(`was not ready in ${PREPARE_DEADLINE / 1000} s,`, "in");
+    const isAskedToStop = this.#isStopping && this.#failure === undefined;
     await this.stop();
     if (answer?.kind === "refused") throw new PluginsRefusedError(answer.errors);
-    const what = failure?.what ?? `was not ready in ${PREPARE_DEADLINE / 1000} s`;
-    throw new PluginsRefusedError([`the path managers' thread ${what}`]);
+    if (isAskedToStop) throw new PluginsRefusedError(["the path managers' thread was stopped"]);
+    throw new PluginsRefusedError([`the path managers' thread ${failure.what}`], failure);
   }
 
   /** Lets it go to work; resolves when it has told its path managers all that there is, takes too long, or is over. */
@@ -207,24 +216,31 @@ export class PluginWorker {
     this.#lastLook = now;
     const limit = this.#isPrepared ? BLOCKED : BLOCKED_LOADING;
     if (now - this.#lastBeat < limit) return;
-    const { plugin, place } = this.#whereabouts();
-    this.#fail({ what: `was blocked for ${limit / 1000} s${place && ` by ${place}`}`, plugin });
+    this.#fail(this.#failureAt(`was blocked for ${limit / 1000} s`, "by"));
   }
 
   #crash(status: number): WorkerFailure {
-    const { plugin, place } = this.#whereabouts();
     const why = this.#error === undefined ? `status ${status}` : describeError(this.#error);
+    const failure = this.#failureAt(`ended with ${why},`, "in");
     const guilty = this.#plugins.find(
       ({ file }) => file !== undefined && stackOf(this.#error).includes(file),
     );
-    return { what: `ended with ${why}${place && `, in ${place}`}`, plugin: plugin ?? guilty?.name };
+    return { ...failure, plugin: failure.plugin ?? guilty?.name };
   }
 
-  /** Whose code runs there at the moment, or ran last. */
-  #whereabouts(): { readonly plugin: string | undefined; readonly place: string } {
+  /** A failure, and whose code runs there at the moment, or ran last: "… by wifi-first (newSubflow)". */
+  #failureAt(what: string, preposition: string): WorkerFailure {
     const plugin = this.#plugins[Atomics.load(this.#pulse, Pulse.plugin) - 1]?.name;
     const event = pulseEvents[Atomics.load(this.#pulse, Pulse.event) - 1];
-    return { plugin, place: plugin === undefined ? "" : `${plugin} (${event})` };
+    const loading = this.#sources[Atomics.load(this.#pulse, Pulse.loading) - 1];
+    const where =
+      loading !== undefined
+        ? `${loading.kind === "file" ? loading.path : loading.name} (loading)`
+        : plugin && `${plugin} (${event})`;
+    return {
+      what: where === undefined ? what.replace(/,$/, "") : `${what} ${preposition} ${where}`,
+      ...{ plugin, loading },
+    };
   }
 
   #fail(failure: WorkerFailure): void {

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import type { Closer } from "../lab/lab.ts";
 import type { Machine } from "../lab/machine.ts";
 import { ManagedHost } from "../lab/managed-host.ts";
-import { check, type PluginDirectory, plugin, withPlugins } from "../lab/plugin-directory.ts";
+import { check, PluginDirectory, plugin, withPlugins } from "../lab/plugin-directory.ts";
 import { requires } from "../lab/requires.ts";
 import { waitFor } from "../lab/wait.ts";
 
@@ -100,6 +100,84 @@ describe("a thread of path managers that ends is replaced:", options, () => {
     });
 });
 
+describe("a file that nobody named, and that keeps the thread from loading,", options, () => {
+  const ways: readonly (readonly [string, string, RegExp])[] = [
+    [
+      "as it ends it",
+      "process.exit(3)",
+      /the path managers' thread ended with status 3, in \S+\/bad\.js \(loading\)/,
+    ],
+    [
+      "as it blocks it",
+      "while (true);",
+      /the path managers' thread was blocked for 10 s by \S+\/bad\.js \(loading\)/,
+    ],
+    [
+      "as it waits without end",
+      "await new Promise(() => {})",
+      /\S+\/bad\.js was not loaded in 10 s: an await at its top level does not end/,
+    ],
+    [
+      "soon after",
+      "setTimeout(() => process.exit(4))",
+      /the path managers' thread ended with status 4(, in \S+ \(loading\))?/,
+    ],
+  ];
+  for (const [what, code, message] of ways) {
+    const warning = new RegExp(`^warning: plugin (bad|good): .*${message.source}; it is not loaded$`);
+
+    it(`${what}, is left out with a warning that names it, and mptcpd starts`, async (t) => {
+      const { machine, plugins } = await withPlugins(t, { "good.js": plugin("good", "") });
+      plugins.write("bad.js", `${code};\n${plugin("bad", "")}`);
+      const config = plugins.config("path-manager=fullmesh");
+      const daemon = machine.launch({ config });
+      await daemon.waitForLine(/^notice: ready$/, { deadlineMs: 30_000 });
+      await daemon.waitForLine(warning);
+      await machine.has("10.0.0.1 eth0 subflow");
+      await machine.stop();
+    });
+
+    it(`${what}, is left out when it comes later`, async (t) => {
+      const { machine, plugins } = await withPlugins(t, { "good.js": plugin("good", "") });
+      const daemon = await machine.start({ config: plugins.config("path-manager=fullmesh") });
+      plugins.write("bad.js", `${code};\n${plugin("bad", "")}`);
+      process.kill(daemon.pid, "SIGHUP");
+      await daemon.waitForLine(warning, { deadlineMs: 30_000 });
+      await daemon.waitForLine(/^notice: configuration reloaded$/, patience);
+      await machine.stop();
+    });
+  }
+});
+
+describe("a thread that ends again and again, nobody knows by whose fault,", options, () => {
+  it("has those stopped that are from files, and a built-in path manager is at work", async (t) => {
+    const managed = await ManagedHost.create(t, "client");
+    const { machine } = managed;
+    const plugins = new PluginDirectory(machine.lab, {
+      "late.js": plugin("late", "newInterface() { setTimeout(() => process.exit(7), 20); }"),
+    });
+    const daemon = machine.launch({ config: plugins.config("path-manager=fullmesh\nplugin-faults=2") });
+    await daemon.waitForLine(
+      /^error: late: fault 1 of 2, as all from files: nobody knows whose it is$/,
+      patience,
+    );
+    await daemon.waitForLine(
+      /^error: late: fault 2 of 2, as all from files: nobody knows whose it is; it is stopped$/,
+      patience,
+    );
+    await daemon.waitForLine(/^notice: the path managers are at work again$/, {
+      from: daemon.lines.findIndex((line) => line.endsWith("it is stopped")),
+      ...patience,
+    });
+    const port = await managed.serverPeer.listen({ address: "0.0.0.0", port: 0 });
+    const socket = await managed.clientPeer.connect({ address: "10.0.1.1", port });
+    await waitFor("two subflows", () => managed.serverPeer.subflowsAt(socket.port), {
+      until: ({ length }) => length >= 2,
+    });
+    await machine.stop();
+  });
+});
+
 describe("a plugin that is caught in a system call does not hold up mptcpd's end:", options, () => {
   const catches: readonly (readonly [string, string])[] = [
     ["in wait4, for a program", 'execSync("sleep SECONDS; true")'],
@@ -136,7 +214,7 @@ describe("a plugin that is caught in a system call does not hold up mptcpd's end
         call,
       );
       const config = plugins.config("path-manager=one");
-      const message = "the path managers' thread was blocked for 10 s";
+      const message = `the path managers' thread was blocked for 10 s by ${plugins.path}/one.js (loading)`;
       const [start, checked] = await Promise.all([
         machine.runToEnd({ config, ...patience }),
         check(machine, config, patience),
