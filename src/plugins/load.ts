@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import type { Config } from "../config/config.ts";
 import { messageOf, oneLine } from "../log/text.ts";
 import { isPathManager, type PathManagerDefinition } from "./api.ts";
+import { describeError, guarded } from "./describe-error.ts";
 import { execPathManager } from "./exec.ts";
 import { describeLoadError } from "./load-error.ts";
 import { PLUGIN_MARK } from "./mark.ts";
@@ -97,7 +98,7 @@ async function importModule(path: string): Promise<unknown> {
     return await within(LOAD_DEADLINE, path, import(`${pathToFileURL(path).href}${PLUGIN_MARK}`));
   } catch (error) {
     if (typeof error === "object" && error !== null) told.add(error);
-    throw new Error(describeLoadError(path, error));
+    throw new Error(guarded(() => describeLoadError(path, error), `${path}: ${describeError(error)}`));
   }
 }
 

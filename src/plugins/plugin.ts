@@ -9,6 +9,7 @@ import type { PolicyConfig } from "../policy/judged.ts";
 import type { WantedEndpoint } from "../policy/wanted.ts";
 import type { Details, HandlerName, Handlers, PathManagerDefinition } from "./api.ts";
 import { Context } from "./context.ts";
+import { guarded, stackOf } from "./describe-error.ts";
 import type { Services } from "./services.ts";
 import { handlerNames } from "./telling.ts";
 import { askForEndpoints } from "./wishes.ts";
@@ -126,7 +127,7 @@ export class Plugin {
     watch.enter(this.name, event);
     try {
       const result = callback();
-      if (result instanceof Promise) result.catch((error) => this.blame(event, error));
+      if (isThenable(result)) Promise.resolve(result).catch((error) => this.blame(event, error));
       return result;
     } catch (error) {
       this.blame(event, error);
@@ -140,14 +141,14 @@ export class Plugin {
   /** Whether its code is where an error came from. */
   isBehind(error: unknown): boolean {
     const { file } = this.#options.loaded;
-    return file !== undefined && error instanceof Error && String(error.stack).includes(file);
+    return file !== undefined && stackOf(error).includes(file);
   }
 
   /** Takes note of an error that its code has caused: what commands reject with is no fault. */
   blame(event: string, error: unknown): void {
     if (this.stopped) return;
     // Commands fail for what happens in the world, which is no fault of who asks.
-    if (isRefusal(error)) this.log.warning(`${event}: ${messageOf(error)}`);
+    if (isRefusal(error)) this.log.warning(`${event}: ${guarded(() => messageOf(error), "")}`);
     else this.#options.onFault(this, event, error);
   }
 
@@ -169,7 +170,13 @@ function unknownEvents(handlers: object): string[] {
 }
 
 export function isRefusal(error: unknown): boolean {
-  return error instanceof ConnectionError || error instanceof NetlinkError || error instanceof SystemError;
+  const kinds = [ConnectionError, NetlinkError, SystemError];
+  return guarded(() => kinds.some((kind) => error instanceof kind), false);
+}
+
+/** Promises of other makes included. */
+function isThenable(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }
 
 /** Rejects if a promise does not settle within so many milliseconds. */

@@ -4,7 +4,7 @@ import type { Readable } from "node:stream";
 import { Worker } from "node:worker_threads";
 import { killChildrenOf } from "../kernel/children.ts";
 import type { Level } from "../log/log.ts";
-import { describeError } from "./describe-error.ts";
+import { describeError, stackOf } from "./describe-error.ts";
 import { LineSplitter } from "./line-splitter.ts";
 import {
   type FromWorker,
@@ -269,8 +269,4 @@ function isOfKind<Kind extends FromWorker["kind"]>(
   kind: Kind,
 ): message is FromWorker & { readonly kind: Kind } {
   return message.kind === kind;
-}
-
-function stackOf(error: unknown): string {
-  return error instanceof Error ? String(error.stack) : "";
 }

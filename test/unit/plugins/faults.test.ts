@@ -7,6 +7,20 @@ const boom = (): never => {
   throw new Error("boom");
 };
 
+const throwing = (error: unknown): never => {
+  throw error;
+};
+
+const unreadable = () =>
+  Object.defineProperties(new Error("boom"), { stack: { get: boom }, message: { get: boom } });
+
+const touchy = { get: boom, has: boom, getPrototypeOf: boom };
+
+/** As a library may have them. */
+function thenable(then: (resolve: () => void, reject: (error: unknown) => void) => unknown) {
+  return { then };
+}
+
 /** Fails at every connection. */
 const failing = (name = "failing") =>
   definePathManager({ name, setup: () => ({ connectionEstablished: boom }) });
@@ -36,6 +50,12 @@ describe("a fault", () => {
     ["throws in what is called again and again", (pm) => void pm.every(60, boom)],
     ["waits for no time at all", (pm) => pm.sleep(Number.NaN)],
     ["throws what is no error", () => Promise.reject({ toString: undefined })],
+    ["rejects as a promise of another make", () => thenable((_, reject) => reject(new Error("boom")))],
+    ["throws as a promise of another make", () => thenable(boom)],
+    ["throws an error that cannot be read", () => throwing(unreadable())],
+    ["rejects with an error that cannot be read", () => Promise.reject(unreadable())],
+    ["throws what throws at each touch", () => throwing(new Proxy(new Error("boom"), touchy))],
+    ["gives what throws at each touch", () => new Proxy({}, touchy)],
   ];
   for (const [what, handler] of ways)
     it(`is whatever ${what}`, async () => {
