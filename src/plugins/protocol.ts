@@ -69,9 +69,9 @@ export interface Charge {
 
 /**
  * Places of the shared memory by which the daemon sees whether the thread is alive, what it is at (`loading`: which of the
- * sources, from 1), and who it is for the kernel.
+ * sources, from 1), what memory it holds beside its objects (MiB), and who it is for the kernel.
  */
-export const Pulse = { beats: 0, plugin: 1, event: 2, thread: 3, loading: 4, length: 5 } as const;
+export const Pulse = { beats: 0, plugin: 1, event: 2, thread: 3, loading: 4, buffers: 5, length: 6 } as const;
 
 /** The events that `Pulse.event` counts, from 1. */
 export const pulseEvents: readonly (HandlerName | "setup" | "endpoints" | "timer")[] = [

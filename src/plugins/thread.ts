@@ -29,6 +29,7 @@ import {
 } from "./protocol.ts";
 import { PathManagerRuntime } from "./runtime.ts";
 
+const MIB = 1024 * 1024;
 /** Milliseconds. */
 const HEARTBEAT = 250;
 /** Bytes: half a second of events at 40,000 a second. */
@@ -45,7 +46,7 @@ export async function runPluginThread(
   printTo(log);
   const pulse = new Int32Array(input.pulse);
   Atomics.store(pulse, Pulse.thread, currentThread());
-  setInterval(() => Atomics.add(pulse, Pulse.beats, 1), HEARTBEAT).unref();
+  setInterval(() => beat(pulse), HEARTBEAT).unref();
   let thread: PluginThread | undefined;
   // One that nobody looks after shall not take all path managers with it.
   process.on("unhandledRejection", (error) => {
@@ -78,6 +79,11 @@ export async function runPluginThread(
     }
   });
   post({ kind: "prepared", plugins: named, warnings, charge: running.charge });
+}
+
+function beat(pulse: Int32Array): void {
+  Atomics.store(pulse, Pulse.buffers, Math.round(process.memoryUsage().external / MIB));
+  Atomics.add(pulse, Pulse.beats, 1);
 }
 
 interface ThreadParts {

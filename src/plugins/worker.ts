@@ -62,6 +62,9 @@ const STOP_DEADLINE = 2000;
 const END_DEADLINE = 1000;
 /** MiB of objects that outlive a collection: a plugin that leaks must not take the daemon with it. */
 const LARGEST_HEAP = 1024;
+/** MiB of what is no object, buffers for the most part, which Node sets no limit to. */
+const LARGEST_BUFFERS = 1024;
+const MIB = 1024 * 1024;
 /** Characters. */
 const LONGEST_LINE = 64 * 1024;
 
@@ -94,6 +97,8 @@ export class PluginWorker {
   #lastLook = performance.now();
   #lastBeat = performance.now();
   #beats = 0;
+  /** MiB that the process had when the thread last showed that it is alive. */
+  #memory = megabytes();
 
   /** Starts a thread. `prepare` waits for it. */
   constructor(input: Omit<WorkerInput, "pulse">, events: WorkerEvents) {
@@ -210,9 +215,12 @@ export class PluginWorker {
   #feelPulse(): void {
     const now = performance.now();
     const beats = Atomics.load(this.#pulse, Pulse.beats);
+    if (beats !== this.#beats) this.#memory = megabytes();
     // If this thread slept as well, the machine was suspended, or is overloaded: that says nothing.
     if (beats !== this.#beats || now - this.#lastLook > 2 * LOOK) this.#lastBeat = now;
     this.#beats = beats;
+    const buffers = Math.max(Atomics.load(this.#pulse, Pulse.buffers), megabytes() - this.#memory);
+    if (buffers > LARGEST_BUFFERS) this.#fail(this.#failureAt("holds buffers of more than 1 GiB,", "in"));
     this.#lastLook = now;
     const limit = this.#isPrepared ? BLOCKED : BLOCKED_LOADING;
     if (now - this.#lastBeat < limit) return;
@@ -258,6 +266,11 @@ export class PluginWorker {
 function threadFile(): string {
   const bundled = join(import.meta.dirname, "plugin-thread.js");
   return existsSync(bundled) ? bundled : join(import.meta.dirname, "../mptcpd/plugin-thread.js");
+}
+
+/** What this process has in memory, all threads together. */
+function megabytes(): number {
+  return process.memoryUsage.rss() / MIB;
 }
 
 function after(milliseconds: number): Promise<undefined> {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import type { Closer } from "../lab/lab.ts";
 import type { Machine } from "../lab/machine.ts";
@@ -95,6 +96,33 @@ describe("a thread of path managers that ends is replaced:", options, () => {
       await machine.daemon.waitForLine(/; it is replaced in 2 s$/, patience);
       await machine.ip("addr del 10.0.9.1/24 dev eth0");
       await machine.daemon.waitForLine(/^notice: the path managers are at work again$/, patience);
+      await machine.has("10.0.0.1 eth0 subflow");
+      await machine.stop();
+    });
+});
+
+describe("a thread of path managers that holds more and more in buffers", options, () => {
+  for (const [what, body] of [
+    ["bit by bit", "const all = []; pm.every(20, () => all.push(Buffer.alloc(40e6, 1)))"],
+    ["at one go", "for (const all = []; ; ) all.push(Buffer.alloc(40e6, 1))"],
+  ] as const)
+    it(`${what}, is replaced before that is too much, and the memory is free again`, async (t) => {
+      const { machine } = await withHandler(t, body);
+      const { daemon } = machine;
+      await trigger(machine);
+      await daemon.waitForLine(
+        /^error: the path managers' thread (holds buffers of more than 1 GiB(, in one \(\w+\))?|was blocked for 2 s by one \(newLocalAddress\)); it is replaced$/,
+        patience,
+      );
+      await machine.ip("addr del 10.0.9.1/24 dev eth0");
+      await daemon.waitForLine(/^error: one: fault 1 of 10/);
+      const status = () => readFileSync(`/proc/${daemon.pid}/status`, "utf8");
+      const sizeOf = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status())?.[1]);
+      assert.ok(sizeOf("VmHWM") < 3 * 1024 * 1024, `${sizeOf("VmHWM")} KiB`);
+      await waitFor("its memory to be free", () => sizeOf("VmRSS"), {
+        until: (size) => size < 400 * 1024,
+        deadlineMs: 20_000,
+      });
       await machine.has("10.0.0.1 eth0 subflow");
       await machine.stop();
     });
