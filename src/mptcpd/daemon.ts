@@ -61,7 +61,10 @@ export class Daemon {
       daemon = new Daemon(options, pm, namespace, takeLock(options.runtimeDirectory, namespace));
       await daemon.#loadPlugins(options, namespace);
       await daemon.#listen();
-      await daemon.#pathManagers?.takeOver();
+      const takenOver = daemon.#pathManagers?.takeOver();
+      // What is known by now need not wait for a path manager that takes its time to begin.
+      daemon.#reconciler.trigger();
+      await takenOver;
       daemon.#reconciler.trigger();
       await daemon.#reconciler.settled();
       return daemon;

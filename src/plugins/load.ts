@@ -12,6 +12,7 @@ import { PLUGIN_MARK } from "./mark.ts";
 import * as hooks from "./module-hooks.ts";
 import { OptionsError, readOptions } from "./options.ts";
 import type { LoadedPlugin } from "./plugin.ts";
+import { LOAD_DEADLINE } from "./protocol.ts";
 import { registerHooks } from "./register-hooks.ts";
 import { type PluginSource, unknownName, unusedSections } from "./sources.ts";
 import { requireTrusted } from "./trusted.ts";
@@ -128,9 +129,6 @@ function lookAtWhatIsRequired(): void {
 
 /** Beside this file, or one up (bundled programs, which share their parts); else where the tests' build has it. */
 const hookFiles = ["plugin-hooks.js", "../plugin-hooks.js"].map((file) => join(import.meta.dirname, file));
-
-/** Milliseconds that a module may take. */
-const LOAD_DEADLINE = 10_000;
 
 async function within<T>(milliseconds: number, path: string, promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;

@@ -9,6 +9,9 @@ import type { HandlerName } from "./api.ts";
 import type { PluginSource } from "./sources.ts";
 import { handlerNames } from "./telling.ts";
 
+/** Milliseconds that loading one file may take. */
+export const LOAD_DEADLINE = 10_000;
+
 /** What a thread of path managers begins with. */
 export interface WorkerInput {
   readonly sources: readonly PluginSource[];

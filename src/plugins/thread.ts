@@ -144,6 +144,8 @@ class PluginThread {
   }
 
   takeOver(withoutGap: boolean): Promise<void> {
+    // They depend on nobody's setup.
+    this.#tellWanted();
     return this.#runtime.takeOver(withoutGap);
   }
 

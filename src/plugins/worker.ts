@@ -8,6 +8,7 @@ import { describeError, stackOf } from "./describe-error.ts";
 import { LineSplitter } from "./line-splitter.ts";
 import {
   type FromWorker,
+  LOAD_DEADLINE,
   type NamedPlugin,
   Pulse,
   pulseEvents,
@@ -54,10 +55,11 @@ const LOOK = 500;
 const BLOCKED = 2000;
 /** The same while it loads: on a small or busy machine that holds up the thread for seconds. */
 const BLOCKED_LOADING = 10_000;
-/** Milliseconds that loading, and stopping, may take. */
+/** Milliseconds that it may take to be ready, beside the time for each file. */
 const PREPARE_DEADLINE = 30_000;
 /** The endpoints do not wait any longer for a thread that cannot get at the connections, and goes on trying. */
 const TAKE_OVER_DEADLINE = 5000;
+/** Milliseconds that stopping may take, and then ending. */
 const STOP_DEADLINE = 2000;
 const END_DEADLINE = 1000;
 /** MiB of objects that outlive a collection: a plugin that leaks must not take the daemon with it. */
@@ -133,18 +135,19 @@ export class PluginWorker {
 
   /** Resolves when all is loaded. Throws PluginsRefusedError; another error if the thread ends instead. */
   async prepare(): Promise<Prepared> {
+    const deadline = PREPARE_DEADLINE + this.#sources.length * LOAD_DEADLINE;
     const answer = await Promise.race([
       this.#next("prepared"),
       this.#next("refused"),
       this.#over.then(() => undefined),
-      after(PREPARE_DEADLINE),
+      after(deadline),
     ]);
     if (answer?.kind === "prepared") {
       this.#plugins = answer.plugins;
       this.#isPrepared = true;
       return answer;
     }
-    const failure = this.#failure ?? this.#failureAt(`was not ready in ${PREPARE_DEADLINE / 1000} s,`, "in");
+    const failure = this.#failure ?? this.#failureAt(`was not ready in ${deadline / 1000} s,`, "in");
     const isAskedToStop = this.#isStopping && this.#failure === undefined;
     await this.stop();
     if (answer?.kind === "refused") throw new PluginsRefusedError(answer.errors);

@@ -84,6 +84,31 @@ describe("a fault of a plugin is logged and counted:", options, () => {
   });
 });
 
+describe("a setup that does not end", options, () => {
+  const slow = `import { definePathManager } from "mptcpd";
+    export default definePathManager({ name: "slow", priority: -9, setup: () => new Promise(() => {}) });`;
+  const wired = `import { definePathManager } from "mptcpd";
+    export default definePathManager({
+      name: "wired",
+      endpoints: ({ addresses }) => addresses.map((address) => ({ address, flags: ["backup", "subflow"] })),
+    });`;
+  for (const [what, files, flags] of [
+    ["of mptcpd itself", { "slow.js": slow }, "subflow"],
+    ["of another path manager", { "slow.js": slow, "wired.js": wired }, "subflow,backup"],
+  ] as const)
+    it(`does not hold up the endpoints ${what}`, async (t) => {
+      const { machine, plugins } = await withPlugins(t, files);
+      const daemon = machine.launch({ config: plugins.config() });
+      await daemon.waitForLine(/^notice: net\.mptcp\.path_manager is userspace/, { deadlineMs: 15_000 });
+      await machine.has(`10.0.0.1 eth0 ${flags}`);
+      assert.ok(!daemon.lines.includes("notice: ready"));
+      await daemon.waitForLine(/^error: slow: setup failed: .* was not done in 10000 ms/, {
+        deadlineMs: 15_000,
+      });
+      await machine.stop();
+    });
+});
+
 describe("a plugin with too many faults", options, () => {
   it("is stopped, and the next takes over its connections", async (t) => {
     const managed = await ManagedHost.create(t, "client");

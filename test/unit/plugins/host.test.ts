@@ -27,6 +27,22 @@ describe("a host of several path managers", () => {
     assert.deepEqual(begun, ["first", "b", "a", "c", "late"]);
   });
 
+  it("lets none wait for what another one waits for at its beginning", async () => {
+    const begun: string[] = [];
+    const slow = (name: string) =>
+      definePathManager({
+        name,
+        async setup(pm) {
+          await pm.sleep(8000);
+          begun.push(name);
+          return {};
+        },
+      });
+    const bench = await new HostBench([slow("a"), slow("b")]).start(9000);
+    assert.deepEqual(begun, ["a", "b"]);
+    assert.deepEqual(bench.faults, []);
+  });
+
   it("tells all of the network, and who is in charge of connections", async () => {
     const [first, second] = [recorder({ name: "first" }), recorder({ name: "second" })];
     const bench = await new HostBench([first.definition, second.definition]).start();
