@@ -1,6 +1,6 @@
 import type { Clock, Timer } from "../endpoints/clock.ts";
 import type { CloseReason, Connection, ConnectionChange, Subflow } from "./connection.ts";
-import { ConnectionError } from "./errors.ts";
+import { ConnectionClosedError, ConnectionError } from "./errors.ts";
 
 /** Subflows that were asked for, until the kernel says what became of them; also those that nobody waits for any more. */
 export class SubflowRequests {
@@ -58,7 +58,7 @@ export class SubflowRequests {
         this.forget(
           connection,
           subflow,
-          new ConnectionError(what, "ECONNABORTED", "the connection was closed"),
+          new ConnectionClosedError(what, "ECONNABORTED", "the connection was closed"),
         );
     if (change.type !== "subflowClosed") return false;
     const pending = own.get(change.subflow);

@@ -11,7 +11,7 @@ export type {
   Subflow,
 } from "../connections/connection.ts";
 export { tokenText } from "../connections/connection.ts";
-export { ConnectionError } from "../connections/errors.ts";
+export { ConnectionError, isConnectionClosed } from "../connections/errors.ts";
 export type { Endpoint, EndpointFlag, Limits } from "../kernel/mptcp-pm.ts";
 export type { Fields, Logger } from "../log/log.ts";
 export { KernelError, NetlinkError } from "../netlink/errors.ts";
@@ -32,4 +32,5 @@ export {
   type WithdrawnAddress,
 } from "../plugins/api.ts";
 export type { LocalAddress, NetworkInterface, NetworkView } from "../plugins/network-view.ts";
+export { logRefusal } from "../plugins/refusal.ts";
 export * as option from "./option.ts";

@@ -1,6 +1,7 @@
 import {
   type Connection,
   definePathManager,
+  logRefusal,
   matchesGlob,
   type NetworkInterface,
   option,
@@ -35,9 +36,7 @@ export default definePathManager({
       if (!isManaged(connection) || connection.serverSide !== false) return;
       for (const [rank, uplink] of uplinks().entries())
         if (!connection.uses(uplink))
-          pm.createSubflow(connection, { from: uplink, backup: rank > 0 }).catch((error: Error) =>
-            pm.log.info(error.message),
-          );
+          pm.createSubflow(connection, { from: uplink, backup: rank > 0 }).catch(logRefusal(pm));
     }
 
     /** All subflows but those of the best interface that has one are backup. */
@@ -63,7 +62,7 @@ export default definePathManager({
       };
       const refused = (error: Error): void => {
         changing.delete(subflow);
-        pm.log.info(error.message);
+        logRefusal(pm)(error);
       };
       changing.add(subflow);
       pm.setBackup(connection, subflow, backup).then(done, refused);

@@ -1,4 +1,11 @@
-import { type Connection, definePathManager, type LocalAddress, option, type SocketAddress } from "mptcpd";
+import {
+  type Connection,
+  definePathManager,
+  type LocalAddress,
+  logRefusal,
+  option,
+  type SocketAddress,
+} from "mptcpd";
 import * as v from "valibot";
 
 /**
@@ -28,14 +35,14 @@ export default definePathManager({
 
     function connect(connection: Connection, from: LocalAddress, to: SocketAddress): void {
       const backup = from.flags.has("backup");
-      pm.createSubflow(connection, { from, to, backup }).catch((error: Error) => pm.log.info(error.message));
+      pm.createSubflow(connection, { from, to, backup }).catch(logRefusal(pm));
     }
 
     function announce(connection: Connection, address: LocalAddress): void {
       if (!isManaged(connection) || connection.serverSide !== true || !pm.options.announce) return;
       // The peer knows the first one.
       if (address.address === connection.local.address) return;
-      pm.announce(connection, { address }).catch((error: Error) => pm.log.info(error.message));
+      pm.announce(connection, { address }).catch(logRefusal(pm));
     }
 
     return {

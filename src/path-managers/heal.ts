@@ -2,6 +2,7 @@ import {
   type CloseReason,
   type Connection,
   definePathManager,
+  logRefusal,
   option,
   type PathManager,
   type Subflow,
@@ -100,7 +101,7 @@ class Healer {
         return this.#follow(connection, healed);
       } catch (error) {
         // Only by a refused command it comes out who manages a connection.
-        if (!isKernels(connection)) this.#pm.log.info(error instanceof Error ? error.message : String(error));
+        if (!isKernels(connection)) logRefusal(this.#pm)(error);
       }
     if (isKernels(connection)) await this.#renewEndpoint(local.address);
     if (connection.state === "established") this.#tryLater(connection, subflow);

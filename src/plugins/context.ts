@@ -1,11 +1,12 @@
 import type { Announcement } from "../connections/announcements.ts";
 import type { Connection, Subflow } from "../connections/connection.ts";
 import { tokenText } from "../connections/connection.ts";
-import { ConnectionError } from "../connections/errors.ts";
+import { ConnectionClosedError, ConnectionError } from "../connections/errors.ts";
 import type { ConnectionRecord, SubflowRecord } from "../connections/record.ts";
 import { usualTarget } from "../connections/subflows.ts";
 import { type EndpointFlag, endpointFlags } from "../kernel/mptcp-pm.ts";
 import type { Logger } from "../log/log.ts";
+import { KernelError } from "../netlink/errors.ts";
 import { canonicalIp, ipFamily } from "../netlink/ip.ts";
 import type {
   AnnounceAddressOptions,
@@ -78,47 +79,52 @@ export class Context implements PathManager {
 
   async createSubflow(connection: Connection, options: CreateSubflowOptions): Promise<Subflow> {
     const what = `create subflow of connection ${tokenText(connection.token)}`;
-    const record = this.#live(connection, what);
-    const { backup, to: given } = options;
-    const deadline = options.deadline === undefined ? undefined : checked(options.deadline);
-    const to = typeof given === "string" ? { address: given } : given;
-    const target = to && { ...to, address: canonical(to.address, what) };
-    const from = this.#source(record, options.from, target?.address, what);
-    const request = { from, to: target, backup, deadline, signal: this.signal };
-    return await this.#services.subflows.create(record, request);
+    return await this.#forLive(connection, what, (record) => {
+      const { backup, to: given } = options;
+      const deadline = options.deadline === undefined ? undefined : checked(options.deadline);
+      const to = typeof given === "string" ? { address: given } : given;
+      const target = to && { ...to, address: canonical(to.address, what) };
+      const from = this.#source(record, options.from, target?.address, what);
+      const request = { from, to: target, backup, deadline, signal: this.signal };
+      return this.#services.subflows.create(record, request);
+    });
   }
 
   async destroySubflow(connection: Connection, subflow: Subflow): Promise<void> {
     const what = `destroy subflow ${subflow.local.address} of connection ${tokenText(connection.token)}`;
-    const record = this.#live(connection, what);
-    await this.#services.subflows.destroy(record, this.#own(record, subflow, what));
+    await this.#forLive(connection, what, (record) =>
+      this.#services.subflows.destroy(record, this.#own(record, subflow, what)),
+    );
   }
 
   async setBackup(connection: Connection, subflow: Subflow, backup: boolean): Promise<void> {
     const what = `change subflow ${subflow.local.address} of connection ${tokenText(connection.token)}`;
-    const record = this.#live(connection, what);
-    await this.#services.subflows.setBackup(record, this.#own(record, subflow, what), backup);
+    await this.#forLive(connection, what, (record) =>
+      this.#services.subflows.setBackup(record, this.#own(record, subflow, what), backup),
+    );
   }
 
   async announce(connection: Connection, options: AnnounceAddressOptions): Promise<Announcement> {
     const { address: given, ...rest } = options;
     const { address, ifIndex } = this.#bound(given);
     const what = `announce ${address} to connection ${tokenText(connection.token)}`;
-    const record = this.#live(connection, what);
-    const request = { ...rest, ifIndex, address: canonical(address, what), signal: this.signal };
-    return await this.#services.announcements.announce(record, request);
+    return await this.#forLive(connection, what, (record) => {
+      const request = { ...rest, ifIndex, address: canonical(address, what), signal: this.signal };
+      return this.#services.announcements.announce(record, request);
+    });
   }
 
   async withdraw(connection: Connection, given: WithdrawnAddress): Promise<void> {
     const what = `withdraw an address from connection ${tokenText(connection.token)}`;
-    const record = this.#live(connection, what);
-    const target =
-      typeof given === "string"
-        ? { address: canonical(given, what) }
-        : "id" in given
-          ? { id: given.id }
-          : { address: given.address };
-    await this.#services.announcements.withdraw(record, target);
+    await this.#forLive(connection, what, (record) => {
+      const target =
+        typeof given === "string"
+          ? { address: canonical(given, what) }
+          : "id" in given
+            ? { id: given.id }
+            : { address: given.address };
+      return this.#services.announcements.withdraw(record, target);
+    });
   }
 
   now(): number {
@@ -172,12 +178,27 @@ export class Context implements PathManager {
     });
   }
 
+  /** Gives a command for a connection. */
+  async #forLive<T>(
+    connection: Connection,
+    what: string,
+    command: (record: ConnectionRecord) => Promise<T>,
+  ): Promise<T> {
+    const record = this.#live(connection, what);
+    const { state } = record;
+    try {
+      return await command(record);
+    } catch (error) {
+      throw isOfClosed(error, record, state) ? closed(what) : error;
+    }
+  }
+
   /** The table's own record of a connection. */
   #live(connection: Connection, what: string): ConnectionRecord {
     this.signal.throwIfAborted();
     const record = this.#services.table.get(connection.token);
     if (record !== undefined && record === connection) return record;
-    throw new ConnectionError(what, "ENOTCONN", "the connection is closed");
+    throw closed(what);
   }
 
   #own(connection: ConnectionRecord, subflow: Subflow, what: string): SubflowRecord {
@@ -212,6 +233,20 @@ export class Context implements PathManager {
     const kind = to === undefined ? "address that can be used" : `IPv${first} address`;
     throw new ConnectionError(what, "EADDRNOTAVAIL", `${given.name} has no ${kind}`);
   }
+}
+
+function closed(what: string): ConnectionClosedError {
+  return new ConnectionClosedError(what, "ENOTCONN", "the connection is closed");
+}
+
+/**
+ * Whether a command was refused as its connection has ended: the kernel knows that first. It tells by the token, or, of one
+ * that was established before, by the socket (net/mptcp/subflow.c, __mptcp_subflow_connect).
+ */
+function isOfClosed(error: unknown, { state }: Connection, before: Connection["state"]): boolean {
+  if (!(error instanceof KernelError)) return false;
+  if (state === "closed" || /invalid token/.test(error.reason)) return true;
+  return error.code === "ENOTCONN" && before === "established";
 }
 
 /** What setTimeout takes: it would call back at once where more is asked of it. */

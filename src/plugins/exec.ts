@@ -12,6 +12,7 @@ import { carryOut } from "./exec-commands.ts";
 import { Program } from "./exec-program.ts";
 import { detailsJson, networkJson } from "./json.ts";
 import { compareNetworks, emptyView } from "./network-changes.ts";
+import { levelOf } from "./refusal.ts";
 import { handlersOf, historyOf, type Listener, tellConnection, tellNetwork } from "./telling.ts";
 import { requireTrusted } from "./trusted.ts";
 
@@ -117,7 +118,8 @@ class ProgramKeeper implements Listener {
       const code = error instanceof Error && "code" in error ? error.code : "EINVAL";
       answer = { error: { code, message: messageOf(error) } };
       // Nobody may be waiting for an answer.
-      if (reply === null) this.#pm.log.warning(`${oneLine(line.slice(0, 200))}: ${messageOf(error)}`);
+      if (reply === null)
+        this.#pm.log[levelOf(error, "warning")](`${oneLine(line.slice(0, 200))}: ${messageOf(error)}`);
     }
     program.write(`${JSON.stringify({ reply, ...answer })}\n`);
   }

@@ -8,8 +8,9 @@ import { byPriority, chargeOf } from "./charge.ts";
 import { describeError } from "./describe-error.ts";
 import { compareNetworks, emptyView } from "./network-changes.ts";
 import type { NetworkView } from "./network-view.ts";
-import { type HandlerWatch, isRefusal, type LoadedPlugin, Plugin } from "./plugin.ts";
+import { type HandlerWatch, type LoadedPlugin, Plugin } from "./plugin.ts";
 import type { Charge } from "./protocol.ts";
+import { isRefusal, levelOf } from "./refusal.ts";
 import type { Services } from "./services.ts";
 import { historyOf, tellConnection, tellNetwork } from "./telling.ts";
 
@@ -102,7 +103,7 @@ export class PluginHost {
   strayRejection(error: unknown): void {
     const plugin = this.#plugins.find((one) => one.isBehind(error));
     if (plugin !== undefined) plugin.blame("a promise", error);
-    else if (isRefusal(error)) this.#options.services.log.warning(messageOf(error));
+    else if (isRefusal(error)) this.#options.services.log[levelOf(error, "warning")](messageOf(error));
     else this.#options.services.log.error(`a promise of a path manager failed: ${describeError(error)}`);
   }
 

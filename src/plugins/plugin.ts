@@ -1,15 +1,13 @@
 import { setMaxListeners } from "node:events";
-import { ConnectionError } from "../connections/errors.ts";
 import type { Logger } from "../log/log.ts";
 import { messageOf } from "../log/text.ts";
-import { SystemError } from "../netlink/addon.ts";
-import { NetlinkError } from "../netlink/errors.ts";
 import type { Network } from "../network/network.ts";
 import type { PolicyConfig } from "../policy/judged.ts";
 import type { WantedEndpoint } from "../policy/wanted.ts";
 import type { Details, HandlerName, Handlers, PathManagerDefinition } from "./api.ts";
 import { Context } from "./context.ts";
 import { guarded, stackOf } from "./describe-error.ts";
+import { isRefusal, levelOf } from "./refusal.ts";
 import type { Services } from "./services.ts";
 import { handlerNames } from "./telling.ts";
 import { askForEndpoints } from "./wishes.ts";
@@ -148,7 +146,8 @@ export class Plugin {
   blame(event: string, error: unknown): void {
     if (this.stopped) return;
     // Commands fail for what happens in the world, which is no fault of who asks.
-    if (isRefusal(error)) this.log.warning(`${event}: ${guarded(() => messageOf(error), "")}`);
+    if (isRefusal(error))
+      this.log[levelOf(error, "warning")](`${event}: ${guarded(() => messageOf(error), "")}`);
     else this.#options.onFault(this, event, error);
   }
 
@@ -167,11 +166,6 @@ function unknownEvents(handlers: object): string[] {
   return Object.entries(handlers).flatMap(([name, value]) =>
     typeof value === "function" && !known.includes(name) ? name : [],
   );
-}
-
-export function isRefusal(error: unknown): boolean {
-  const kinds = [ConnectionError, NetlinkError, SystemError];
-  return guarded(() => kinds.some((kind) => error instanceof kind), false);
 }
 
 /** Promises of other makes included. */

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Connection } from "../../../src/connections/connection.ts";
+import { ConnectionClosedError } from "../../../src/connections/errors.ts";
 import type { CreateSubflowOptions, PathManager } from "../../../src/plugins/api.ts";
+import { logRefusal } from "../../../src/plugins/refusal.ts";
 import type { SimulatedPeer } from "../../../src/simulation/peer.ts";
 import { HostBench, recorder } from "./fakes.ts";
 
@@ -132,6 +134,53 @@ describe("other commands", () => {
       pm.setBackup(connection, subflow, true),
     ])
       await assert.rejects(command, { code: "ENOTCONN", message: /the connection is closed/ });
+  });
+
+  it("say that the connection is closed, where the kernel knows it first, or it ends meanwhile", async () => {
+    const { bench, pm, peer, connection, order } = await scene();
+    const over = { name: "ConnectionClosedError", message: /: the connection (is|was) closed \(E/ };
+    const isOver = (code: string) => (error: unknown) =>
+      error instanceof ConnectionClosedError && error.code === code;
+    const asked = pm.createSubflow(connection, { from: "10.0.2.2" });
+    // The kernel has begun to connect.
+    await bench.settle(10);
+    peer.close();
+    const late = [
+      pm.createSubflow(connection, { from: "10.0.2.2" }),
+      pm.announce(connection, { address: "10.0.2.2" }),
+    ];
+    assert.equal(connection.state, "established", "its end is not told yet");
+    await order(
+      Promise.all([
+        assert.rejects(asked, over),
+        assert.rejects(asked, isOver("ECONNABORTED")),
+        ...late.map((command) => assert.rejects(command, isOver("ENOTCONN"))),
+      ]),
+    );
+  });
+
+  it("are no news in the log, if that is why they are refused", async () => {
+    const one = recorder({
+      handlers: {
+        connectionEstablished(connection) {
+          one.pm.announce(connection, { address: "10.0.2.2" }).catch(logRefusal(one.pm));
+          return one.pm.createSubflow(connection, { from: "10.0.2.2" });
+        },
+      },
+    });
+    const bench = await new HostBench([one.definition]).start();
+    bench.connect().close();
+    await bench.settle();
+    const refusals = bench.lines.filter((line) => line.includes("the connection is closed"));
+    assert.deepEqual(
+      refusals.map((line) => line.split(":")[0]),
+      ["debug", "debug"],
+    );
+    assert.equal(bench.lines.length, 2);
+    bench.kernel.answer = () => "refuse";
+    bench.connect();
+    await bench.settle();
+    assert.match(bench.lines[2] ?? "", /^warning: recorder: connectionEstablished: .*ECONNREFUSED/);
   });
 
   it("set a subflow to backup and back", async () => {
