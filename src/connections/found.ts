@@ -7,6 +7,7 @@ export interface FoundConnection {
   readonly token: number;
   readonly local: SocketAddress;
   readonly remote: SocketAddress;
+  readonly socketFamily: 4 | 6;
   readonly established: boolean;
   readonly serverSide: Known<boolean>;
   readonly subflows: readonly SubflowRecord[];
@@ -14,10 +15,11 @@ export interface FoundConnection {
 
 /** What sock_diag shows of connections that path managers have to do with. */
 export function foundConnections(outlines: readonly ConnectionOutline[]): FoundConnection[] {
-  return outlines.filter(isManaged).map(({ token, local, remote, subflows }) => ({
+  return outlines.filter(isManaged).map(({ token, local, remote, socketFamily, subflows }) => ({
     token,
     local,
     remote,
+    socketFamily,
     established: subflows.length === 0 || subflows.some(({ flags }) => flags.has("fullyEstablished")),
     serverSide: serverSideOf(subflows),
     subflows: subflows.filter(isThere).map(toRecord),

@@ -37,6 +37,9 @@ export class SubflowRecord implements Subflow {
 export const noSubflows: readonly SubflowRecord[] = [];
 export const noAddresses: readonly AnnouncedAddress[] = [];
 
+const ipv4Alone = [4] as const;
+const bothFamilies = [4, 6] as const;
+
 /** A connection as the table keeps it. There may be a hundred thousand: no member that is not needed. */
 export class ConnectionRecord implements Connection {
   readonly token: number;
@@ -45,6 +48,7 @@ export class ConnectionRecord implements Connection {
   state: Connection["state"] = "created";
   serverSide: Known<boolean> = "unknown";
   denyJoinId0: Known<boolean> = "unknown";
+  families: Connection["families"];
   pathManager: Connection["pathManager"] = "unknown";
   subflows: readonly SubflowRecord[] = noSubflows;
   announced: readonly AnnouncedAddress[] = noAddresses;
@@ -52,10 +56,16 @@ export class ConnectionRecord implements Connection {
   /** The last listing of sockets did not have it. */
   missed = false;
 
-  constructor(token: number, local: SocketAddress, remote: SocketAddress) {
+  constructor(token: number, local: SocketAddress, remote: SocketAddress, socketFamily: 4 | 6) {
     this.token = token;
+    this.families = socketFamily === 4 ? ipv4Alone : bothFamilies;
     this.local = local;
     this.remote = remote;
+  }
+
+  /** A subflow of this family was refused, though its two ends are of one. */
+  excludeFamily(family: 4 | 6): void {
+    this.families = this.families.filter((other) => other !== family);
   }
 
   uses(place: Place): boolean {

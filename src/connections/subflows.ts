@@ -1,6 +1,7 @@
 import type { Clock } from "../endpoints/clock.ts";
 import { endpointFlags, type MptcpPm } from "../kernel/mptcp-pm.ts";
 import type { Sockets } from "../kernel/sockets.ts";
+import { KernelError } from "../netlink/errors.ts";
 import { ipFamily, mapped, unmapped } from "../netlink/ip.ts";
 import type { Connection, ConnectionChange, SocketAddress, Subflow } from "./connection.ts";
 import { tokenText } from "./connection.ts";
@@ -129,6 +130,8 @@ export class Subflows {
         ...(localBackup && { flags: endpointFlags.of("backup") }),
       });
     } catch (error) {
+      const family = ipFamily(local.address);
+      if (isOfFamilies(error) && ipFamily(remote.address) === family) connection.excludeFamily(family);
       this.#requests.forget(connection, subflow, error);
       this.#table.abandon(connection, subflow);
       throw error;
@@ -169,6 +172,11 @@ export class Subflows {
   }
 }
 
+/** net/mptcp/pm.c, mptcp_pm_addr_families_match */
+function isOfFamilies(error: unknown): boolean {
+  return error instanceof KernelError && /families mismatch/.test(error.reason);
+}
+
 function creating(
   { token }: ConnectionRecord,
   from: { readonly address: string },
@@ -179,9 +187,10 @@ function creating(
 
 /** Where subflows go if nothing else is said; undefined: no address of that family is known of the peer. */
 export function usualTarget(
-  { remote, denyJoinId0, announced }: Connection,
+  { remote, denyJoinId0, announced, families }: Connection,
   family: 4 | 6,
 ): SocketAddress | undefined {
+  if (!families.includes(family)) return undefined;
   const fits = ({ address }: SocketAddress): boolean => ipFamily(address) === family;
   if (denyJoinId0 !== true && fits(remote)) return remote;
   const target = announced.find(fits);
@@ -189,13 +198,15 @@ export function usualTarget(
 }
 
 function targetOf(connection: ConnectionRecord, { from, to }: SubflowOptions): SocketAddress {
-  const { remote, denyJoinId0, token } = connection;
+  const { remote, denyJoinId0, token, families } = connection;
   // Events will tell of it without the ::ffff: that the kernel takes as well.
   if (to !== undefined) return { address: unmapped(to.address), port: to.port ?? remote.port };
   const family = ipFamily(unmapped(from.address));
   const target = usualTarget(connection, family);
   if (target !== undefined) return target;
   const what = `create subflow from ${from.address} of connection ${tokenText(token)}`;
+  if (!families.includes(family))
+    throw new ConnectionError(what, "EINVAL", `its socket takes no IPv${family} subflows`);
   const refused = denyJoinId0 === true ? "the peer takes no subflows to its first address, and " : "";
   const reason = `${refused}no IPv${family} address of the peer is known`;
   throw new ConnectionError(what, "EADDRNOTAVAIL", reason);

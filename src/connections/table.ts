@@ -149,8 +149,9 @@ export class ConnectionTable implements Iterable<ConnectionRecord> {
     if (event.event === "established") this.#confirm(connection);
   }
 
-  #adopt({ token, local, remote, established, serverSide, subflows }: FoundConnection, facts?: Facts): void {
-    const connection = new ConnectionRecord(token, local, remote);
+  #adopt(found: FoundConnection, facts?: Facts): void {
+    const { token, local, remote, socketFamily, established, serverSide, subflows } = found;
+    const connection = new ConnectionRecord(token, local, remote, socketFamily);
     connection.serverSide = serverSide === "unknown" ? (facts?.serverSide ?? "unknown") : serverSide;
     connection.denyJoinId0 = facts?.denyJoinId0 ?? "unknown";
     connection.announced = facts?.announced ?? noAddresses;

@@ -21,7 +21,7 @@ export type SubflowEvent = Extract<ConnectionEvent, { readonly localId: number }
 /** A connection that has just begun, and its initial subflow. */
 export function toldConnection(event: OpeningEvent): ConnectionRecord {
   const { local, remote } = endsOf(event);
-  const connection = new ConnectionRecord(event.token, local, remote);
+  const connection = new ConnectionRecord(event.token, local, remote, event.family === AF_INET6 ? 6 : 4);
   const mapped = isMapped(event.family, local);
   const initial = { local, remote, localId: 0, ifIndex: 0, initial: true, mapped } as const;
   connection.announcedIsComplete = true;

@@ -67,7 +67,7 @@ export function withConnection<T>(
 /** A connection of which nothing is known but its name. */
 function stranger(token: number): ConnectionRecord {
   const nowhere = { address: "0.0.0.0", port: 0 };
-  return new ConnectionRecord(token, nowhere, nowhere);
+  return new ConnectionRecord(token, nowhere, nowhere, 6);
 }
 
 /** A command is over before anybody could have forgotten. */

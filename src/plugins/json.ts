@@ -6,11 +6,11 @@ import type { Details, HandlerName } from "./api.ts";
 import type { LocalAddress, NetworkInterface, NetworkView } from "./network-view.ts";
 
 export function connectionJson(connection: Connection) {
-  const { token, state, local, remote, serverSide, denyJoinId0, pathManager } = connection;
+  const { token, state, local, remote, serverSide, denyJoinId0, families, pathManager } = connection;
   const { subflows, announced, announcedIsComplete } = connection;
   return {
     token: tokenText(token),
-    ...{ state, local, remote, serverSide, denyJoinId0, pathManager },
+    ...{ state, local, remote, serverSide, denyJoinId0, families, pathManager },
     subflows: subflows.map(subflowJson),
     announced,
     announcedIsComplete,

@@ -18,9 +18,11 @@ export interface SimulatedSubflow {
   remoteBackup: boolean;
 }
 
-/** A connection as the kernel knows it. Its socket is of the family of its addresses, unless subflows are mapped. */
+/** A connection as the kernel knows it. */
 export interface SimulatedConnection {
   readonly token: number;
+  /** 6 also for IPv4 over a dual-stack socket. */
+  readonly socketFamily: 4 | 6;
   readonly local: SocketAddress;
   readonly remote: SocketAddress;
   readonly serverSide: boolean;
@@ -47,8 +49,7 @@ export function peerIdOf({ remote, peerIds }: SimulatedConnection, address: stri
 
 /** What sock_diag shows of a connection. */
 export function outlineOf(connection: SimulatedConnection): ConnectionOutline {
-  const { token, local, remote, subflows, serverSide, established } = connection;
-  const socketFamily = ipFamily(local.address);
+  const { token, local, remote, socketFamily, subflows, serverSide, established } = connection;
   return {
     ...{ token, local, remote, socketFamily, state: "established", inode: token, fallback: false },
     subflows: subflows.map((subflow) => ({

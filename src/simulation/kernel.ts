@@ -95,11 +95,12 @@ export class SimulatedKernel {
   /** Begins a connection. */
   open(
     given: Pick<SimulatedConnection, "local" | "remote" | "serverSide" | "denyJoinId0"> &
-      Partial<Pick<SimulatedConnection, "pathManager">>,
+      Partial<Pick<SimulatedConnection, "pathManager" | "socketFamily">>,
   ): SimulatedConnection {
-    const { local, remote } = given;
+    const { local, remote, socketFamily = ipFamily(local.address) } = given;
     const connection: SimulatedConnection = {
       pathManager: this.pathManager,
+      socketFamily,
       ...given,
       token: this.#nextToken(),
       established: false,
@@ -107,6 +108,7 @@ export class SimulatedKernel {
         {
           ...{ local, remote, localId: 0, remoteId: 0, ifIndex: 0, initial: true },
           ...{ established: true, localBackup: false, remoteBackup: false },
+          mapped: socketFamily === 6 && ipFamily(local.address) === 4,
         },
       ],
       ids: new AddressList(),
@@ -142,10 +144,11 @@ export class SimulatedKernel {
   }
 
   tellOpening(event: "created" | "established", connection: SimulatedConnection): void {
-    const { token, local, remote, serverSide, denyJoinId0 } = connection;
+    const { token, local, remote, socketFamily, serverSide, denyJoinId0 } = connection;
     const flags = eventFlags.of(...(denyJoinId0 ? (["denyJoinId0"] as const) : []));
     const ends = endsOf(local, remote);
-    this.tell({ event, token, ...ends, family: familyOf(local.address), flags, serverSide, denyJoinId0 });
+    const family = socketFamily === 4 ? AF_INET : AF_INET6;
+    this.tell({ event, token, ...ends, family, flags, serverSide, denyJoinId0 });
   }
 
   tellSubflow(
@@ -188,8 +191,10 @@ export class SimulatedKernel {
       if (!isKnown) throw refusal(what, "EINVAL", "address with specified id not found");
       if (id !== 0) connection.ids.remove(id);
       connection.announced = connection.announced.filter((entry) => entry.id !== id);
+      // It is the peer that ends them.
       for (const subflow of connection.subflows)
-        if (subflow.localId === id) this.closeSubflow(connection, subflow);
+        if (subflow.localId === id && this.#network.stateOf(subflow.local.address) === "open")
+          this.closeSubflow(connection, subflow);
     });
   }
 
@@ -289,8 +294,7 @@ function enter(what: string, { ids }: SimulatedConnection, entry: ListedAddress)
 /** An IPv4 socket has IPv4 subflows only (net/mptcp/pm.c, mptcp_pm_addr_families_match). */
 function familiesMatch(connection: SimulatedConnection, local: LocalAddress, remote: LocalAddress): boolean {
   const family = ipFamily(local.address);
-  const isMapped = connection.subflows.some(({ mapped }) => mapped);
-  if (ipFamily(connection.local.address) === 4 && !isMapped && family === 6) return false;
+  if (connection.socketFamily === 4 && family === 6) return false;
   return family === ipFamily(remote.address);
 }
 

@@ -16,7 +16,7 @@ export interface SimulatedInterface {
 interface State {
   readonly index: number;
   readonly kind: string | undefined;
-  readonly defaultRoute: boolean;
+  defaultRoute: boolean;
   readonly addresses: Set<string>;
   carrier: boolean;
 }
@@ -54,6 +54,11 @@ export class SimulatedNetwork {
 
   setCarrier(name: string, carrier: boolean): void {
     this.#of(name).carrier = carrier;
+    this.#snapshot = undefined;
+  }
+
+  setDefaultRoute(name: string, defaultRoute: boolean): void {
+    this.#of(name).defaultRoute = defaultRoute;
     this.#snapshot = undefined;
   }
 

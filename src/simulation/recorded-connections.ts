@@ -101,7 +101,9 @@ export class RecordedConnections {
   #open(event: OpeningEvent): void {
     const { token, serverSide, denyJoinId0 } = event;
     const known = this.#kernel.connections.get(token);
-    const connection = known ?? this.#connectionOf(token, { ...endsOf(event), serverSide, denyJoinId0 });
+    const socketFamily = event.family === AF_INET6 ? 6 : 4;
+    const connection =
+      known ?? this.#connectionOf(token, { ...endsOf(event), socketFamily, serverSide, denyJoinId0 });
     if (event.event === "established") connection.established = true;
     if (known !== undefined) return;
     const initial = { ...plainSubflow, ...endsOf(event), mapped: isMapped(event), initial: true };
@@ -139,10 +141,11 @@ export class RecordedConnections {
     subflow.remoteBackup = backup;
   }
 
-  #adopt({ token, local, remote, established, serverSide, subflows }: FoundConnection): void {
+  #adopt(found: FoundConnection): void {
+    const { token, local, remote, socketFamily, established, serverSide, subflows } = found;
     const known = this.#kernel.connections.get(token);
     const side = { serverSide: serverSide === true, denyJoinId0: false };
-    const connection = known ?? this.#connectionOf(token, { local, remote, ...side });
+    const connection = known ?? this.#connectionOf(token, { local, remote, socketFamily, ...side });
     const before = connection.subflows;
     const listed = subflows
       .filter((subflow) => !this.#ended.get(token)?.has(keyOf(subflow)))
@@ -165,7 +168,7 @@ export class RecordedConnections {
 
   #connectionOf(
     token: number,
-    given: Pick<SimulatedConnection, "local" | "remote" | "serverSide" | "denyJoinId0">,
+    given: Pick<SimulatedConnection, "local" | "remote" | "socketFamily" | "serverSide" | "denyJoinId0">,
   ): SimulatedConnection {
     const { pathManager } = this.#kernel;
     const ids = this.#ids.of(token);

@@ -135,6 +135,8 @@ export class Simulation {
     readonly port?: number;
     readonly denyJoinId0?: boolean;
     readonly established?: boolean;
+    /** IPv4 by an IPv6 socket, which takes subflows of both families. */
+    readonly dualStack?: boolean;
     /** If not given: that of the simulation. */
     readonly pathManager?: "kernel" | "userspace";
   }): SimulatedPeer {
@@ -148,6 +150,7 @@ export class Simulation {
       ...(serverSide ? { local: server, remote: client } : { local: client, remote: server }),
       ...{ serverSide, denyJoinId0 },
       ...(given.pathManager && { pathManager: given.pathManager }),
+      ...(given.dualStack && { socketFamily: 6 }),
     });
     const peer = new SimulatedPeer(this.#kernel, connection);
     this.#kernel.tellOpening("created", connection);
@@ -185,6 +188,11 @@ export class Simulation {
 
   restore(name: string): void {
     this.#change(() => this.#network.setCarrier(name, true));
+  }
+
+  /** Gives an interface a default route, or takes it. */
+  setDefaultRoute(name: string, defaultRoute: boolean): void {
+    this.#change(() => this.#network.setDefaultRoute(name, defaultRoute));
   }
 
   addAddress(name: string, address: string): void {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { AF_INET6 } from "../../../src/kernel/rtnetlink.ts";
 import { KernelError } from "../../../src/netlink/errors.ts";
 import { announced, closed, ofSubflow } from "./builders.ts";
 import { CommandsWorld, nothingPending } from "./commands-world.ts";
@@ -91,10 +92,12 @@ describe("a subflow to nowhere in particular", () => {
   });
 
   it("goes to an address of its own family", async () => {
-    const world = new CommandsWorld();
+    const world = new CommandsWorld({ family: AF_INET6 });
     world.emit(announced(3, "10.1.0.2"), announced(4, "2001:db8::2", 443));
     assert.equal(await target(world, "2001:db8::1"), "[2001:db8::2]:443");
-    const ipv6 = new CommandsWorld({ localAddress: "2001:db8::1", remoteAddress: "2001:db8::2" });
+    const ipv6 = new CommandsWorld({
+      ...{ family: AF_INET6, localAddress: "2001:db8::1", remoteAddress: "2001:db8::2" },
+    });
     ipv6.emit(announced(3, "10.1.0.2", 81));
     assert.equal(await target(ipv6, "10.0.0.2"), "10.1.0.2:81");
   });
@@ -107,7 +110,7 @@ describe("a subflow to nowhere in particular", () => {
       assertNothingLeft(world);
     };
     await failing(
-      new CommandsWorld(),
+      new CommandsWorld({ family: AF_INET6 }),
       "2001:db8::1",
       "cannot create subflow from 2001:db8::1 of connection 00000001: no IPv6 address of the peer is known (EADDRNOTAVAIL)",
     );
@@ -116,6 +119,28 @@ describe("a subflow to nowhere in particular", () => {
       "10.0.0.2",
       "cannot create subflow from 10.0.0.2 of connection 00000001: the peer takes no subflows to its first address, and no IPv4 address of the peer is known (EADDRNOTAVAIL)",
     );
+  });
+
+  it("has to be of a family that the connection's socket takes, which is known or learned", async () => {
+    const ipv4 = new CommandsWorld();
+    assert.deepEqual(ipv4.connection.families, [4]);
+    ipv4.emit(announced(3, "2001:db8::2"));
+    await assert.rejects(ipv4.subflows.create(ipv4.connection, { from: { address: "2001:db8::1" } }), {
+      code: "EINVAL",
+      message:
+        "cannot create subflow from 2001:db8::1 of connection 00000001: its socket takes no IPv6 subflows (EINVAL)",
+    });
+    assert.deepEqual(ipv4.kernel.commands(), []);
+    const ipv6 = new CommandsWorld({
+      ...{ family: AF_INET6, localAddress: "2001:db8::1", remoteAddress: "2001:db8::2" },
+    });
+    assert.deepEqual(ipv6.connection.families, [4, 6]);
+    ipv6.emit(announced(3, "10.1.0.2"));
+    ipv6.kernel.beforeCommand = () => Promise.reject(refusal("create it", "families mismatch"));
+    await assert.rejects(ipv6.subflows.create(ipv6.connection, { from, to: { address: "2001:db8::2" } }));
+    assert.deepEqual(ipv6.connection.families, [4, 6], "of two families no socket takes one");
+    await assert.rejects(ipv6.subflows.create(ipv6.connection, { from }), /families mismatch/);
+    assert.deepEqual(ipv6.connection.families, [6], "it is for IPv6 only");
   });
 
   it("that has an address to go to and no port goes to the port of the initial one", async () => {

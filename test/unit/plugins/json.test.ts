@@ -33,7 +33,7 @@ const connectionShown = {
   ...{ token: "11010101", state: "established" },
   local: { address: "10.0.1.2", port: 49152 },
   remote: { address: "10.0.9.9", port: 443 },
-  ...{ serverSide: false, denyJoinId0: false, pathManager: "userspace" },
+  ...{ serverSide: false, denyJoinId0: false, families: [4], pathManager: "userspace" },
   subflows: [
     {
       local: { address: "10.0.1.2", port: 49152 },
