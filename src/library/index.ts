@@ -33,4 +33,5 @@ export {
 } from "../plugins/api.ts";
 export type { LocalAddress, NetworkInterface, NetworkView } from "../plugins/network-view.ts";
 export { logRefusal } from "../plugins/refusal.ts";
+export { keepSubflows, type SubflowsKept, type SubflowsWanted } from "./keep-subflows.ts";
 export * as option from "./option.ts";

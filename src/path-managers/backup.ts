@@ -1,6 +1,7 @@
 import {
   type Connection,
   definePathManager,
+  keepSubflows,
   logRefusal,
   matchesGlob,
   type NetworkInterface,
@@ -31,17 +32,8 @@ export default definePathManager({
     // Uplinks come by priority, and sorting keeps the order of equals.
     const uplinks = (): NetworkInterface[] => pm.network.uplinks.toSorted((a, b) => rankOf(a) - rankOf(b));
 
-    /** A subflow on each interface that has none. Not after each loss: whoever resets one would have it back at once. */
-    function connect(connection: Connection): void {
-      if (!isManaged(connection) || connection.serverSide !== false) return;
-      for (const [rank, uplink] of uplinks().entries())
-        if (!connection.uses(uplink))
-          pm.createSubflow(connection, { from: uplink, backup: rank > 0 }).catch(logRefusal(pm));
-    }
-
     /** All subflows but those of the best interface that has one are backup. */
     function arrange(connection: Connection): void {
-      if (!isManaged(connection)) return;
       const best = uplinks().find((uplink) =>
         connection.subflows.some((subflow) => carries(subflow, uplink)),
       );
@@ -68,31 +60,13 @@ export default definePathManager({
       pm.setBackup(connection, subflow, backup).then(done, refused);
     }
 
-    return {
-      connectionEstablished(connection) {
-        connect(connection);
-        arrange(connection);
-      },
-      newAddress: connect,
-      newSubflow: arrange,
-      subflowClosed: arrange,
-      newLocalAddress() {
-        for (const connection of pm.connections) {
-          connect(connection);
-          arrange(connection);
-        }
-      },
-      deleteLocalAddress() {
-        for (const connection of pm.connections) arrange(connection);
-      },
-    };
+    return keepSubflows(pm, {
+      // A subflow on each interface.
+      wanted: () => uplinks().map((from, rank) => ({ from, backup: rank > 0 })),
+      changed: arrange,
+    });
   },
 });
-
-/** Not a connection that the kernel's own path manager has: it takes no commands. */
-function isManaged({ state, pathManager }: Connection): boolean {
-  return state === "established" && pathManager !== "kernel";
-}
 
 /** Whether a subflow is established and leaves by an interface that works. */
 function carries({ state, local }: Subflow, { addresses }: NetworkInterface): boolean {

@@ -1,6 +1,8 @@
 import {
   type Connection,
+  type CreateSubflowOptions,
   definePathManager,
+  keepSubflows,
   type LocalAddress,
   logRefusal,
   option,
@@ -23,20 +25,13 @@ export default definePathManager({
     announce: v.optional(option.yesOrNo, "yes"),
   }),
   setup(pm) {
-    function mesh(connection: Connection): void {
-      if (!isManaged(connection) || connection.serverSide !== false) return;
-      // Each of our addresses gets a subflow before any gets two: the limit shall not leave a link without one.
-      for (const to of targetsOf(connection))
-        for (const from of pm.network.addresses) {
-          if (connection.subflows.length >= pm.options.subflows) return;
-          if (isOfOneFamily(from, to) && !isThere(connection, from, to)) connect(connection, from, to);
-        }
-    }
-
-    function connect(connection: Connection, from: LocalAddress, to: SocketAddress): void {
-      const backup = from.flags.has("backup");
-      pm.createSubflow(connection, { from, to, backup }).catch(logRefusal(pm));
-    }
+    /** Each of our addresses gets a subflow before any gets two: the limit shall not leave a link without one. */
+    const mesh = (connection: Connection): CreateSubflowOptions[] =>
+      targetsOf(connection).flatMap((to) =>
+        pm.network.addresses
+          .filter(({ family }) => family === familyOf(to) && connection.families.includes(family))
+          .map((from) => ({ from, to, backup: from.flags.has("backup") })),
+      );
 
     function announce(connection: Connection, address: LocalAddress): void {
       if (!isManaged(connection) || connection.serverSide !== true || !pm.options.announce) return;
@@ -45,17 +40,16 @@ export default definePathManager({
       pm.announce(connection, { address }).catch(logRefusal(pm));
     }
 
+    const kept = keepSubflows(pm, { wanted: mesh, most: pm.options.subflows });
     return {
+      ...kept,
       connectionEstablished(connection) {
-        mesh(connection);
+        kept.connectionEstablished(connection);
         for (const address of pm.network.addresses) announce(connection, address);
       },
-      newAddress: mesh,
-      newLocalAddress(address) {
-        for (const connection of pm.connections) {
-          mesh(connection);
-          announce(connection, address);
-        }
+      newLocalAddress(address, uplink) {
+        kept.newLocalAddress(address, uplink);
+        for (const connection of pm.connections) announce(connection, address);
       },
     };
   },
@@ -70,13 +64,6 @@ function targetsOf({ remote, denyJoinId0, announced }: Connection): SocketAddres
   return denyJoinId0 === true ? [...announced] : [remote, ...announced];
 }
 
-function isOfOneFamily(from: LocalAddress, to: SocketAddress): boolean {
-  return (from.family === 6) === to.address.includes(":");
-}
-
-function isThere({ subflows }: Connection, from: LocalAddress, to: SocketAddress): boolean {
-  return subflows.some(
-    ({ local, remote }) =>
-      local.address === from.address && remote.address === to.address && remote.port === to.port,
-  );
+function familyOf({ address }: SocketAddress): 4 | 6 {
+  return address.includes(":") ? 6 : 4;
 }

@@ -1,4 +1,11 @@
-import { type Connection, definePathManager, type NetworkInterface, type Subflow } from "mptcpd";
+import {
+  type Connection,
+  definePathManager,
+  keepSubflows,
+  logRefusal,
+  type NetworkInterface,
+  type Subflow,
+} from "mptcpd";
 
 /**
  * A single subflow on each interface. Who made the connection adds one from every other interface; who accepted it announces
@@ -8,52 +15,49 @@ export default definePathManager({
   name: "sspi",
   description: "a single subflow per interface",
   setup(pm) {
-    /** Those that are about to end do not count: else of two that come at once neither would stay. */
     const ending = new WeakSet<Subflow>();
 
-    const interfaceOf = (subflow: Subflow): NetworkInterface | undefined =>
-      pm.network.uplinks.find(
-        ({ index, addresses }) =>
-          index === subflow.ifIndex || addresses.some(({ address }) => address === subflow.local.address),
+    /** The established subflows of an interface, but for those that are about to end. Those of addresses that it had do not count. */
+    const subflowsOn = ({ addresses }: NetworkInterface, { subflows }: Connection): Subflow[] =>
+      subflows.filter(
+        (subflow) =>
+          subflow.state === "established" &&
+          !ending.has(subflow) &&
+          addresses.some(({ address }) => address === subflow.local.address),
       );
 
-    const isUnused = (connection: Connection, uplink: NetworkInterface): boolean =>
-      connection.state === "established" && connection.pathManager !== "kernel" && !connection.uses(uplink);
-
-    /** Uses an interface that has no subflow of the connection yet. */
-    async function use(connection: Connection, uplink: NetworkInterface): Promise<void> {
-      if (!isUnused(connection, uplink)) return;
-      if (connection.serverSide === false) await pm.createSubflow(connection, { from: uplink });
-      else if (connection.serverSide === true) {
-        const { addresses } = uplink;
-        const address = addresses.find((one) => isOfOneFamily(one, connection.local)) ?? addresses[0];
-        if (address !== undefined) await pm.announce(connection, { address });
-      }
+    /** All but the first on each interface. */
+    function endFurther(connection: Connection): void {
+      for (const uplink of pm.network.uplinks)
+        for (const subflow of subflowsOn(uplink, connection).slice(1)) {
+          ending.add(subflow);
+          pm.destroySubflow(connection, subflow).catch(logRefusal(pm));
+        }
     }
 
+    /** Tells the peer of an interface that has no subflow of the connection yet. */
+    async function announce(connection: Connection, uplink: NetworkInterface): Promise<void> {
+      const { state, serverSide, pathManager, local } = connection;
+      if (state !== "established" || serverSide !== true || pathManager === "kernel") return;
+      if (connection.uses(uplink)) return;
+      const { addresses } = uplink;
+      const address = addresses.find((one) => isOfOneFamily(one, local)) ?? addresses[0];
+      if (address !== undefined) await pm.announce(connection, { address });
+    }
+
+    const kept = keepSubflows(pm, {
+      wanted: () => pm.network.uplinks.map((from) => ({ from })),
+      changed: endFurther,
+    });
     return {
-      connectionEstablished: (connection) =>
-        Promise.all(pm.network.uplinks.map((uplink) => use(connection, uplink))),
-      async newAddress(connection, to) {
-        if (connection.serverSide !== false) return;
-        for (const from of pm.network.uplinks)
-          if (isUnused(connection, from) && from.addresses.some((one) => isOfOneFamily(one, to)))
-            await pm.createSubflow(connection, { from, to });
+      ...kept,
+      connectionEstablished(connection) {
+        kept.connectionEstablished(connection);
+        return Promise.all(pm.network.uplinks.map((uplink) => announce(connection, uplink)));
       },
-      newLocalAddress: (_, uplink) =>
-        Promise.all(Array.from(pm.connections, (connection) => use(connection, uplink))),
-      async newSubflow(connection, subflow) {
-        const uplink = interfaceOf(subflow);
-        const isSecond = connection.subflows.some(
-          (other) =>
-            other !== subflow &&
-            other.state === "established" &&
-            !ending.has(other) &&
-            interfaceOf(other) === uplink,
-        );
-        if (uplink === undefined || !isSecond) return;
-        ending.add(subflow);
-        await pm.destroySubflow(connection, subflow);
+      newLocalAddress(address, uplink) {
+        kept.newLocalAddress(address, uplink);
+        return Promise.all(Array.from(pm.connections, (connection) => announce(connection, uplink)));
       },
     };
   },

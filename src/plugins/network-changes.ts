@@ -15,7 +15,10 @@ export type NetworkChange =
       readonly interface: NetworkInterface;
     };
 
-export const emptyView: NetworkView = { interfaces: [], uplinks: [], addresses: [], defaultRoutes: [] };
+export const emptyView: NetworkView = {
+  ...{ interfaces: [], uplinks: [], addresses: [], defaultRoutes: [] },
+  assigned: new Set(),
+};
 
 export function compareNetworks(before: NetworkView, after: NetworkView): NetworkChange[] {
   if (before === after) return [];

@@ -1,3 +1,4 @@
+import type { Address } from "../kernel/addresses.ts";
 import type { Link, LinkFlag } from "../kernel/links.ts";
 import type { EndpointFlag } from "../kernel/mptcp-pm.ts";
 import type { Route } from "../kernel/routes.ts";
@@ -45,6 +46,8 @@ export interface NetworkView {
   readonly uplinks: readonly NetworkInterface[];
   /** Of all interfaces, best first. */
   readonly addresses: readonly LocalAddress[];
+  /** The text of every address of an interface that is up and has a carrier, also of those that are of no use here. */
+  readonly assigned: ReadonlySet<string>;
   /** Of every table; also the two halves (/1) that tunnels put in place of one. */
   readonly defaultRoutes: readonly Route[];
 }
@@ -68,6 +71,7 @@ export function viewNetwork(network: Network, config: PolicyConfig): NetworkView
       interfaces.filter((one) => one.index === index),
     ),
     addresses,
+    assigned: assignedIn(network),
     defaultRoutes: network.defaultRoutes,
   };
   views.set(network, { config, view });
@@ -77,6 +81,14 @@ export function viewNetwork(network: Network, config: PolicyConfig): NetworkView
 /** The kernel may hold an address several times on a link, with other prefix lengths. */
 function distinct(addresses: readonly JudgedAddress[]): JudgedAddress[] {
   return [...new Map(addresses.map((judged) => [placeOf(judged.address), judged])).values()];
+}
+
+function assignedIn({ links, addresses }: Network): Set<string> {
+  const works = ({ ifIndex }: Address): boolean => {
+    const link = links.get(ifIndex);
+    return link !== undefined && whyLinkDown(link) === undefined;
+  };
+  return new Set(addresses.filter(works).map(({ address }) => address));
 }
 
 function isOpen(link: Link): boolean {

@@ -55,9 +55,29 @@ describe("backup on the client side", () => {
     const { simulation, peer } = await connected();
     simulation.addAddress("eth0", "10.0.1.3");
     await simulation.settle();
+    simulation.answer = (from) => (from === "10.0.1.3" ? "refuse" : "accept");
     simulation.removeAddress("eth0", "10.0.1.2");
     await simulation.settle();
     assert.deepEqual(peer.subflows, [`${eth} backup`, wlan, `${wwan} backup`]);
+    simulation.answer = () => "accept";
+    simulation.addAddress("eth0", "10.0.1.4");
+    await simulation.advance(3000);
+    assert.deepEqual(peer.subflows, ["10.0.1.3 > 10.0.9.9", `${wlan} backup`, `${wwan} backup`]);
+  });
+
+  it("returns to the best interface also where its default route comes later than its address", async () => {
+    const simulation = await simulate(backup, {
+      interfaces: { eth0: { addresses: ["10.0.1.2"], defaultRoute: false }, wlan0: ["10.0.2.2"] },
+    });
+    const peer = simulation.connect({ from: "10.0.1.2", to: "10.0.9.9" });
+    await simulation.settle();
+    assert.deepEqual(peer.subflows, [`${eth} backup`, wlan]);
+    simulation.setDefaultRoute("eth0", true);
+    await simulation.settle();
+    assert.deepEqual(peer.subflows, [eth, `${wlan} backup`]);
+    simulation.setDefaultRoute("eth0", false);
+    await simulation.settle();
+    assert.deepEqual(peer.subflows, [`${eth} backup`, wlan]);
   });
 
   it("keeps up with interfaces that come and go faster than commands take effect", async () => {

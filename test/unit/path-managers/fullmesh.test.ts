@@ -70,7 +70,7 @@ describe("fullmesh on the client side", () => {
     ]);
   });
 
-  it("meshes an address that comes later, and ends nothing for one that goes", async () => {
+  it("meshes an address that comes later, and ends the subflows of one that is gone for good", async () => {
     const simulation = await simulate(fullmesh, { interfaces: { eth0: ["10.0.1.2"] } });
     const peer = simulation.connect(client);
     peer.announce(4, "10.0.9.10");
@@ -79,8 +79,40 @@ describe("fullmesh on the client side", () => {
     await simulation.settle();
     assert.deepEqual(peer.subflows, four);
     simulation.unplug("eth1");
-    await simulation.settle();
+    await simulation.advance(1900);
     assert.deepEqual(peer.subflows, four);
+    await simulation.advance(200);
+    assert.deepEqual(peer.subflows, four.slice(0, 2));
+  });
+
+  it("has its mesh wherever it roams to, within the limit", async () => {
+    const simulation = await simulate(fullmesh, { interfaces, options: { subflows: "2" } });
+    const peer = simulation.connect(client);
+    await simulation.settle();
+    for (let i = 3; i < 20; i++) {
+      simulation.removeAddress("eth1", `10.0.2.${i - 1}`);
+      simulation.addAddress("eth1", `10.0.2.${i}`);
+      await simulation.advance(700);
+      assert.ok(peer.subflows.includes(`10.0.2.${i} > 10.0.9.9`));
+    }
+    await simulation.advance(3000);
+    assert.deepEqual(peer.subflows, [first[0], "10.0.2.19 > 10.0.9.9"]);
+    assert.deepEqual(simulation.log, []);
+  });
+
+  it("asks for what the connection's socket takes", async () => {
+    const both = { eth0: ["10.0.1.2", "fd00:1::2"], eth1: ["10.0.2.2", "fd00:2::2"] };
+    const meshed = async (dualStack: boolean, subflows: string) => {
+      const simulation = await simulate(fullmesh, { interfaces: both, options: { subflows } });
+      const peer = simulation.connect({ ...client, dualStack });
+      peer.announce(4, "fd00:9::9");
+      peer.announce(5, "10.0.9.10");
+      await simulation.settle();
+      assert.deepEqual(simulation.log, []);
+      return peer.subflows;
+    };
+    assert.deepEqual(await meshed(false, "4"), four);
+    assert.deepEqual(await meshed(true, "8"), [...four, "fd00:1::2 > fd00:9::9", "fd00:2::2 > fd00:9::9"]);
   });
 
   it("makes backup subflows from addresses whose [path] section says so", async () => {
@@ -145,6 +177,21 @@ describe("fullmesh makes no more subflows than the option says", () => {
       ([address]) => connection?.subflows.filter(({ local }) => local.address === address).length,
     );
     assert.deepEqual(counts, [3, 3, 2]);
+  });
+
+  it("and what fails gives its place to what has none", async () => {
+    for (const answer of ["refuse", "silence"] as const) {
+      const simulation = await simulate(fullmesh, { interfaces, options: { subflows: "3" } });
+      simulation.answer = (_, to) => (to === "10.0.9.8" ? answer : "accept");
+      const peer = simulation.connect(client);
+      peer.announce(3, "10.0.9.8");
+      await simulation.settle();
+      peer.announce(4, "10.0.9.10");
+      await simulation.settle();
+      await simulation.advance(30_000);
+      assert.deepEqual(peer.subflows, [four[0], ...first]);
+      assert.ok(simulation.log.every(({ message }) => /to 10\.0\.9\.8 .*(REFUSED|TIMEDOUT)/.test(message)));
+    }
   });
 
   it("and takes the place of one that has ended", async () => {

@@ -54,7 +54,7 @@ describe("sspi on the client side", () => {
     const peer = simulation.connect({ from: "fd00:1::2", to: "fd00:9::9" });
     await simulation.settle();
     assert.deepEqual(peer.subflows, ["fd00:1::2 > fd00:9::9", "fd00:2::2 > fd00:9::9"]);
-    assert.match(lines(simulation).join(), /no IPv4 address of the peer is known/);
+    assert.deepEqual(lines(simulation), []);
     peer.announce(4, "10.0.9.9");
     await simulation.settle();
     assert.equal(peer.subflows[0], "10.0.3.2 > 10.0.9.9", "what cannot reach it yet waits for an address");
@@ -140,14 +140,31 @@ describe("sspi ends", () => {
     );
   });
 
-  it("also one on an interface whose first subflow goes from an address that is there no more", async () => {
-    const simulation = await simulate(sspi, { interfaces });
+  it("the one whose address is gone, and not the one that takes its place", async () => {
+    for (const isBefore of [true, false]) {
+      const simulation = await simulate(sspi, { interfaces: { eth0: ["10.0.1.2"], eth1: ["10.0.2.2"] } });
+      const peer = simulation.connect(client);
+      await simulation.settle();
+      const add = () => simulation.addAddress("eth1", "10.0.2.22");
+      if (isBefore) add();
+      simulation.removeAddress("eth1", "10.0.2.2");
+      if (!isBefore) add();
+      await simulation.advance(10_000);
+      assert.deepEqual(peer.subflows, [all[0], "10.0.2.22 > 10.0.9.9"]);
+      assert.deepEqual(lines(simulation), []);
+    }
+  });
+
+  it("it also where it was the only interface, as soon as the new address has a subflow", async () => {
+    const simulation = await simulate(sspi, { interfaces: { eth0: ["10.0.1.2"] } });
     const peer = simulation.connect(client);
     await simulation.settle();
-    simulation.removeAddress("eth1", "10.0.2.2");
-    peer.join({ from: "10.0.9.9", to: "10.0.2.3" });
+    simulation.removeAddress("eth0", "10.0.1.2");
+    await simulation.advance(10_000);
+    assert.deepEqual(peer.subflows, all.slice(0, 1));
+    simulation.addAddress("eth0", "10.0.1.22");
     await simulation.settle();
-    assert.deepEqual(peer.subflows, all);
+    assert.deepEqual(peer.subflows, ["10.0.1.22 > 10.0.9.9"]);
   });
 
   it("none for the sake of one that is only asked for", async () => {

@@ -1,0 +1,221 @@
+import type { Connection, SocketAddress, Subflow } from "../connections/connection.ts";
+import { usualTarget } from "../connections/subflows.ts";
+import { ipFamily } from "../netlink/ip.ts";
+import type { CreateSubflowOptions, Handlers, PathManager } from "../plugins/api.ts";
+import { logRefusal } from "../plugins/refusal.ts";
+
+export interface SubflowsWanted {
+  /**
+   * Which subflows a connection should have, the most important first. One that is there already does for a wish if it goes
+   * from the address, or from any address of the interface, and to the address and port, if the wish says one.
+   */
+  wanted(connection: Connection): Iterable<CreateSubflowOptions>;
+  /** How many a connection may have, the initial one included; those whose address is gone do not count. */
+  readonly most?: number;
+  /** Looks at each connection after whatever has changed: the connection itself, its subflows or the network. */
+  changed?(connection: Connection): void;
+}
+
+export type SubflowsKept = Required<
+  Pick<
+    Handlers,
+    | "connectionEstablished"
+    | "newAddress"
+    | "newSubflow"
+    | "subflowClosed"
+    | "newInterface"
+    | "updateInterface"
+    | "deleteInterface"
+    | "newLocalAddress"
+    | "deleteLocalAddress"
+  >
+>;
+
+/**
+ * Handlers that keep the subflows of connections that this host has made as they are wanted, by comparing what is wanted
+ * with what is there: when a connection is established, when its peer announces an address, and whenever the network has
+ * changed. Then each subflow that is missing is asked for, once: one that is lost or refused waits for the next occasion.
+ *
+ * A subflow whose address no working interface has any more is withdrawn, two seconds after that, and not before the connection
+ * has another one, established, from an address that is there: while it is the last, it may live on as TCP would.
+ */
+export function keepSubflows(pm: PathManager, plan: SubflowsWanted): SubflowsKept {
+  const keeper = new SubflowKeeper(pm, plan);
+  const networkChanged = (): void => keeper.networkChanged();
+  return {
+    connectionEstablished: (connection) => keeper.begin(connection),
+    newAddress: (connection) => keeper.compare(connection),
+    newSubflow: (connection) => keeper.look(connection),
+    subflowClosed: (connection) => keeper.look(connection),
+    newInterface: networkChanged,
+    updateInterface: networkChanged,
+    deleteInterface: networkChanged,
+    newLocalAddress: networkChanged,
+    deleteLocalAddress: networkChanged,
+  };
+}
+
+/** Milliseconds that a subflow outlives its address, as endpoints do if `removal-delay` is not set. */
+const REMOVAL_DELAY = 2000;
+
+class SubflowKeeper {
+  readonly #pm: PathManager;
+  readonly #plan: SubflowsWanted;
+  /** Those that this path manager was told of: others are another one's. */
+  readonly #own = new WeakSet<Connection>();
+  /** What there was no room for, or is being tried already. */
+  readonly #waiting = new WeakMap<Connection, CreateSubflowOptions[]>();
+  /** Addresses that connections use and no working interface has. */
+  readonly #gone = new Map<string, { isOver: boolean }>();
+  readonly #ending = new WeakSet<Subflow>();
+  #network: PathManager["network"] | undefined;
+
+  constructor(pm: PathManager, plan: SubflowsWanted) {
+    this.#pm = pm;
+    this.#plan = plan;
+  }
+
+  begin(connection: Connection): void {
+    this.#own.add(connection);
+    this.compare(connection);
+  }
+
+  networkChanged(): void {
+    const { network } = this.#pm;
+    // Each change of several that come at once is told, when all have taken place.
+    if (network === this.#network) return;
+    this.#network = network;
+    for (const address of this.#gone.keys()) if (network.assigned.has(address)) this.#gone.delete(address);
+    const connections = this.#all();
+    for (const connection of connections) this.compare(connection);
+    for (const address of this.#gone.keys())
+      if (!connections.some((connection) => connection.uses(address))) this.#gone.delete(address);
+  }
+
+  /** Asks for what is missing, and looks. */
+  compare(connection: Connection): void {
+    if (isManaged(connection) && connection.serverSide === false) {
+      const wishes = [...this.#plan.wanted(connection)];
+      this.#create(
+        connection,
+        wishes.filter((wish) => reaches(connection, wish)),
+      );
+    }
+    this.look(connection);
+  }
+
+  /** Ends what is of no use any more. */
+  look(connection: Connection): void {
+    if (!isManaged(connection)) return;
+    // The server could not make it again, should the address come back.
+    if (connection.serverSide === false) this.#endGone(connection);
+    this.#plan.changed?.(connection);
+  }
+
+  #create(connection: Connection, wishes: readonly CreateSubflowOptions[]): void {
+    const { most = Number.POSITIVE_INFINITY } = this.#plan;
+    const missing = wishes.filter((wish) => this.#those(connection, wish, "established").length === 0);
+    const waiting = missing.filter((wish) => {
+      // It was begun for an earlier occasion, and is begun again for this one should it fail.
+      if (this.#those(connection, wish, "connecting").length > 0) return true;
+      if (this.#count(connection) >= most) return true;
+      this.#pm.createSubflow(connection, wish).catch((error) => {
+        logRefusal(this.#pm)(error);
+        // The kernel may take its time to end it.
+        for (const subflow of this.#those(connection, wish, "connecting")) this.#ending.add(subflow);
+        this.#fill(connection);
+      });
+      return false;
+    });
+    if (waiting.length > 0) this.#waiting.set(connection, waiting);
+    else this.#waiting.delete(connection);
+  }
+
+  /** Gives the place of an attempt that has failed to what waits for one. */
+  #fill(connection: Connection): void {
+    const waiting = this.#waiting.get(connection);
+    if (waiting !== undefined && isManaged(connection)) this.#create(connection, waiting);
+  }
+
+  #endGone(connection: Connection): void {
+    const { assigned } = this.#pm.network;
+    const [gone, there] = [new Set<string>(), { isEstablished: false }];
+    for (const { local, state } of connection.subflows)
+      if (!assigned.has(local.address)) gone.add(local.address);
+      else if (state === "established") there.isEstablished = true;
+    for (const address of gone)
+      if (this.#isOver(address) && there.isEstablished)
+        this.#end(connection, address).catch(logRefusal(this.#pm));
+  }
+
+  /** Whether an address has been gone for long enough. */
+  #isOver(address: string): boolean {
+    const known = this.#gone.get(address);
+    if (known !== undefined) return known.isOver;
+    const absence = { isOver: false };
+    this.#gone.set(address, absence);
+    this.#pm.after(REMOVAL_DELAY, () => {
+      // It may have come back, and gone again.
+      absence.isOver = true;
+      for (const connection of this.#all()) if (connection.uses(address)) this.look(connection);
+    });
+    return false;
+  }
+
+  async #end(connection: Connection, address: string): Promise<void> {
+    const subflows = connection.subflows.filter(
+      (subflow) => subflow.local.address === address && !this.#ending.has(subflow),
+    );
+    if (subflows.length === 0) return;
+    for (const subflow of subflows) this.#ending.add(subflow);
+    // The peer hears of it by others: these can tell it nothing, nor hear from it that they are closed there.
+    await this.#pm.withdraw(connection, address);
+    const left = subflows.filter(({ state }) => state !== "closed");
+    await Promise.all(left.map((subflow) => this.#pm.destroySubflow(connection, subflow)));
+    // The peer may have had no room for what has come in the meantime.
+    this.compare(connection);
+  }
+
+  /** The subflows that do for a wish. */
+  #those(connection: Connection, wish: CreateSubflowOptions, state: Subflow["state"]): Subflow[] {
+    return connection.subflows.filter(
+      (subflow) =>
+        subflow.state === state && !this.#ending.has(subflow) && isMeant(subflow, wish, connection.remote),
+    );
+  }
+
+  /** Subflows that are there or asked for, but for those that cannot work. */
+  #count({ subflows }: Connection): number {
+    const { assigned } = this.#pm.network;
+    return subflows.filter((subflow) => assigned.has(subflow.local.address) && !this.#ending.has(subflow))
+      .length;
+  }
+
+  /** The path manager's own connections, as they are now: handlers may make them more or less. */
+  #all(): Connection[] {
+    return [...this.#pm.connections].filter((connection) => this.#own.has(connection));
+  }
+}
+
+/** Not a connection that the kernel's own path manager has: it takes no commands. */
+function isManaged({ state, pathManager }: Connection): boolean {
+  return state === "established" && pathManager !== "kernel";
+}
+
+function isMeant(subflow: Subflow, { from, to }: CreateSubflowOptions, first: SocketAddress): boolean {
+  if (!addressesOf(from).includes(subflow.local.address)) return false;
+  if (to === undefined) return true;
+  const { address, port = first.port } = typeof to === "string" ? { address: to } : to;
+  return subflow.remote.address === address && subflow.remote.port === port;
+}
+
+/** What goes nowhere yet waits for an address that the peer announces. */
+function reaches(connection: Connection, { from, to }: CreateSubflowOptions): boolean {
+  const families = addressesOf(from).map(ipFamily);
+  return to !== undefined || families.some((family) => usualTarget(connection, family) !== undefined);
+}
+
+function addressesOf(from: CreateSubflowOptions["from"]): string[] {
+  if (typeof from === "string") return [from];
+  return "address" in from ? [from.address] : from.addresses.map(({ address }) => address);
+}
