@@ -4,7 +4,6 @@ import { tokenText } from "../connections/connection.ts";
 import { ConnectionClosedError, ConnectionError } from "../connections/errors.ts";
 import type { ConnectionRecord, SubflowRecord } from "../connections/record.ts";
 import { usualTarget } from "../connections/subflows.ts";
-import { type EndpointFlag, endpointFlags } from "../kernel/mptcp-pm.ts";
 import type { Logger } from "../log/log.ts";
 import { KernelError } from "../netlink/errors.ts";
 import { canonicalIp, ipFamily } from "../netlink/ip.ts";
@@ -16,6 +15,15 @@ import type {
   PathManager,
   WithdrawnAddress,
 } from "./api.ts";
+import {
+  addressOf,
+  flagsOf,
+  requireBoolean,
+  requireId,
+  requireInterface,
+  requireLimit,
+  requirePort,
+} from "./arguments.ts";
 import type { LocalAddress, NetworkInterface, NetworkView } from "./network-view.ts";
 import type { Services } from "./services.ts";
 
@@ -57,18 +65,41 @@ export class Context implements PathManager {
     };
     this.limits = {
       get: async () => (await running()).getLimits(),
-      set: async (limits) => (await running()).setLimits(limits),
+      set: async ({ subflows, addAddrAccepted }) => {
+        for (const limit of [subflows, addAddrAccepted]) requireLimit("set limits", limit);
+        await (await running()).setLimits({ subflows, addAddrAccepted });
+      },
     };
     this.endpoints = {
       list: async () => (await running()).dumpEndpoints(),
-      get: async (id) => (await running()).getEndpoint(id),
-      add: async ({ address, flags = [], ...rest }) => {
-        const endpoint = { ...this.#bound(address), ...rest, flags: endpointFlags.of(...flags) };
+      get: async (id) => {
+        requireId("show endpoint", id);
+        return (await running()).getEndpoint(id);
+      },
+      add: async ({ address: given, flags: names = [], ...rest }) => {
+        const { address, ...bound } = this.#bound(given);
+        const what = `add endpoint ${address}`;
+        requireId(what, rest.id);
+        requirePort(what, rest.port);
+        requireInterface(what, rest.ifIndex);
+        const endpoint = {
+          address: addressOf(what, address),
+          ...bound,
+          ...rest,
+          flags: flagsOf(what, names),
+        };
         await (await running()).addEndpoint(endpoint);
       },
-      change: async (id, flags: readonly EndpointFlag[]) =>
-        (await running()).changeEndpoint({ id, flags: endpointFlags.of(...flags) }),
-      remove: async (id) => (await running()).deleteEndpoint({ id }),
+      change: async (id, names) => {
+        const what = `change endpoint id ${id}`;
+        requireId(what, id);
+        const flags = flagsOf(what, names);
+        await (await running()).changeEndpoint({ id, flags });
+      },
+      remove: async (id) => {
+        requireId("delete endpoint", id);
+        await (await running()).deleteEndpoint({ id });
+      },
       flush: async () => (await running()).flushEndpoints(),
     };
   }
@@ -83,7 +114,9 @@ export class Context implements PathManager {
       const { backup, to: given } = options;
       const deadline = options.deadline === undefined ? undefined : checked(options.deadline);
       const to = typeof given === "string" ? { address: given } : given;
-      const target = to && { ...to, address: canonical(to.address, what) };
+      requirePort(what, to?.port);
+      requireBoolean(what, "backup", backup);
+      const target = to && { ...to, address: addressOf(what, to.address) };
       const from = this.#source(record, options.from, target?.address, what);
       const request = { from, to: target, backup, deadline, signal: this.signal };
       return this.#services.subflows.create(record, request);
@@ -99,9 +132,12 @@ export class Context implements PathManager {
 
   async setBackup(connection: Connection, subflow: Subflow, backup: boolean): Promise<void> {
     const what = `change subflow ${subflow.local.address} of connection ${tokenText(connection.token)}`;
-    await this.#forLive(connection, what, (record) =>
-      this.#services.subflows.setBackup(record, this.#own(record, subflow, what), backup),
-    );
+    await this.#forLive(connection, what, (record) => {
+      const own = this.#own(record, subflow, what);
+      if (backup === undefined) throw new ConnectionError(what, "EINVAL", "whether it is backup is not said");
+      requireBoolean(what, "backup", backup);
+      return this.#services.subflows.setBackup(record, own, backup);
+    });
   }
 
   async announce(connection: Connection, options: AnnounceAddressOptions): Promise<Announcement> {
@@ -109,7 +145,9 @@ export class Context implements PathManager {
     const { address, ifIndex } = this.#bound(given);
     const what = `announce ${address} to connection ${tokenText(connection.token)}`;
     return await this.#forLive(connection, what, (record) => {
-      const request = { ...rest, ifIndex, address: canonical(address, what), signal: this.signal };
+      requirePort(what, rest.port);
+      requireBoolean(what, "listen", rest.listen);
+      const request = { ...rest, ifIndex, address: addressOf(what, address), signal: this.signal };
       return this.#services.announcements.announce(record, request);
     });
   }
@@ -118,11 +156,10 @@ export class Context implements PathManager {
     const what = `withdraw an address from connection ${tokenText(connection.token)}`;
     await this.#forLive(connection, what, (record) => {
       const target =
-        typeof given === "string"
-          ? { address: canonical(given, what) }
-          : "id" in given
-            ? { id: given.id }
-            : { address: given.address };
+        typeof given === "object" && "id" in given
+          ? { id: given.id }
+          : { address: addressOf(what, typeof given === "object" ? given.address : given) };
+      requireId(what, target.id);
       return this.#services.announcements.withdraw(record, target);
     });
   }
@@ -220,7 +257,7 @@ export class Context implements PathManager {
     to: string | undefined,
     what: string,
   ): { address: string; ifIndex?: number } {
-    if (typeof given === "string") return this.#bound(canonical(given, what));
+    if (typeof given !== "object") return this.#bound(addressOf(what, given));
     if ("address" in given) return this.#bound(given);
     const first = ipFamily(to ?? connection.remote.address);
     const inOrder = given.addresses.toSorted(
@@ -257,10 +294,4 @@ function checked(milliseconds: number): number {
   throw new RangeError(
     `${milliseconds} is no time to wait: allowed are 0 to ${LONGEST} milliseconds (24 days)`,
   );
-}
-
-function canonical(text: string, what: string): string {
-  const address = canonicalIp(text);
-  if (address !== undefined) return address;
-  throw new ConnectionError(what, "EINVAL", `"${text}" is no IP address`);
 }

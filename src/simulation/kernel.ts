@@ -27,7 +27,8 @@ type EventListener = Parameters<MptcpPm["events"]>[0];
 export const ROUND_TRIP = 20;
 
 /** How the peer of a subflow that is to be answers: it joins, it resets, or nothing comes back. */
-export type PeerAnswer = "accept" | "refuse" | "silence";
+export type PeerAnswer = (typeof answers)[number];
+const answers = ["accept", "refuse", "silence"] as const;
 
 /** The kernel's side of connections, with the rules of net/mptcp/pm_userspace.c and pm_kernel.c that path managers meet. */
 export class SimulatedKernel {
@@ -278,6 +279,8 @@ export class SimulatedKernel {
     if (!connection.subflows.includes(subflow)) return;
     const isCut = this.#network.stateOf(subflow.local.address) !== "open";
     const answer = isCut ? "silence" : this.answer(subflow.local, subflow.remote);
+    if (!answers.includes(answer))
+      throw new Error(`"${answer}" is no answer of a peer: allowed are ${answers.join(", ")}`);
     if (answer === "refuse") this.closeSubflow(connection, subflow, "ECONNREFUSED");
     if (answer !== "accept") return;
     subflow.established = true;

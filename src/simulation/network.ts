@@ -114,7 +114,8 @@ export class SimulatedNetwork {
   }
 }
 
-function checked(text: string): string {
+/** The one text of an address of a scene. */
+export function checked(text: string): string {
   const address = canonicalIp(text);
   if (address === undefined) throw new Error(`"${text}" is no IP address, such as 10.0.1.2 or fd00:1::2`);
   return address;

@@ -2,6 +2,7 @@ import type { MptcpEvent } from "../kernel/mptcp-pm.ts";
 import { ipFamily } from "../netlink/ip.ts";
 import { peerIdOf, type SimulatedConnection, type SimulatedSubflow } from "./connection.ts";
 import type { SimulatedKernel } from "./kernel.ts";
+import { checked } from "./network.ts";
 
 /** The other end of a simulated connection: does what peers do, and knows what reached it. */
 export class SimulatedPeer {
@@ -42,6 +43,9 @@ export class SimulatedPeer {
   /** Announces an address (ADD_ADDR); the port is that of the initial subflow, if none is given. */
   announce(id: number, address: string, port = this.#connection.remote.port): void {
     const { token } = this;
+    checked(address);
+    if (!isWithin(id, 0, 255)) throw new Error(`${id} is no address id: allowed are 0 to 255`);
+    if (!isWithin(port, 0, 65_535)) throw new Error(`${port} is no port: allowed are 0 to 65535`);
     this.#connection.peerIds.set(address, id);
     const family = ipFamily(address);
     const event = {
@@ -66,6 +70,7 @@ export class SimulatedPeer {
   /** Joins from an address of the peer's to one of this host's. */
   join({ from, to }: { readonly from: string; readonly to: string }): void {
     const { ids, local } = this.#connection;
+    for (const address of [from, to]) checked(address);
     // The kernel looks at the first address before its list (net/mptcp/pm.c, mptcp_pm_get_local_id).
     const localId = to === local.address ? 0 : ids.idOf(to);
     const remoteId = peerIdOf(this.#connection, from);
@@ -109,4 +114,8 @@ export class SimulatedPeer {
     if (found.length === 0) throw new Error(`the connection has no subflow from ${address}`);
     return found;
   }
+}
+
+function isWithin(number: number, least: number, most: number): boolean {
+  return Number.isInteger(number) && number >= least && number <= most;
 }

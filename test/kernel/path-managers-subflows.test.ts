@@ -49,6 +49,18 @@ for (const side of sides) {
           await managed.clientPeer.echo(socket);
         });
 
+        it("what is no port is refused with EINVAL, as in the simulation", async () => {
+          const { token } = await connect(managed, family);
+          for (const port of [70_000, 1.5]) {
+            const attempt = managed.puppet.with(
+              token,
+              (pm, connection, { from, to }) => pm.createSubflow(connection, { from, to }),
+              { from: ends.from, to: { address: ends.to, port } },
+            );
+            await assert.rejects(attempt, { code: "EINVAL", message: /is no port: allowed are 0 to 65535/ });
+          }
+        });
+
         it("createSubflow is told as a new subflow, too", async () => {
           const { token, target } = await connect(managed, family);
           const made = await managed.puppet.with(

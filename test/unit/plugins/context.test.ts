@@ -186,6 +186,49 @@ describe("other commands", () => {
     assert.match(bench.lines[2] ?? "", /^warning: recorder: connectionEstablished: .*ECONNREFUSED/);
   });
 
+  it("refuse numbers, addresses and flags that are none, before anybody is asked", async () => {
+    const { pm, connection, order } = await scene();
+    const from = "10.0.2.2";
+    const { endpoints, limits } = pm;
+    // What JavaScript may give.
+    const wrong = JSON.parse(
+      '{ "flags": ["backups"], "id": "x", "backup": "no", "limits": { "subflows": 1 } }',
+    );
+    for (const [command, message] of [
+      ...[70_000, -1, 1.5].map(
+        (port) =>
+          [
+            () => pm.createSubflow(connection, { from, to: { address: "10.0.9.9", port } }),
+            `cannot create subflow of connection 11010101: ${port} is no port: allowed are 0 to 65535 (EINVAL)`,
+          ] as const,
+      ),
+      [() => pm.createSubflow(connection, { from, backup: wrong.backup }), /backup "no" is neither true nor/],
+      [() => pm.createSubflow(connection, wrong.limits), /undefined is no IP address/],
+      [
+        () => pm.announce(connection, { address: from, port: 99_999 }),
+        /: 99999 is no port: allowed are 0 to/,
+      ],
+      [() => pm.withdraw(connection, { id: 256 }), /: 256 is no address id: allowed are 0 to 255/],
+      [() => pm.setBackup(connection, connection.subflows[0] ?? assert.fail(), wrong.nothing), /is not said/],
+      [() => endpoints.add({ address: "bad" }), 'cannot add endpoint bad: "bad" is no IP address (EINVAL)'],
+      [() => endpoints.add({ address: from, port: 65_536 }), /: 65536 is no port/],
+      [() => endpoints.add({ address: from, id: 300 }), /: 300 is no address id/],
+      [() => endpoints.add({ address: from, ifIndex: -1 }), /: -1 is no interface index/],
+      [
+        () => endpoints.add({ address: from, flags: wrong.flags }),
+        /: "backups" is no flag: allowed are signal, /,
+      ],
+      [() => endpoints.change(1, wrong.flags), /change endpoint id 1: "backups" is no flag/],
+      [() => endpoints.remove(wrong.id), /delete endpoint: "x" is no address id/],
+      [() => endpoints.get(-1), /show endpoint: -1 is no address id/],
+      [() => limits.set({ subflows: 0.5, addAddrAccepted: 0 }), /set limits: 0.5 is no limit/],
+      [() => limits.set(wrong.limits), /set limits: both subflows and addAddrAccepted have to be given/],
+    ] as const)
+      await assert.rejects(order<unknown>(command()), { code: "EINVAL", name: "ConnectionError", message });
+    assert.equal(connection.subflows.length, 1);
+    assert.deepEqual(await endpoints.list(), []);
+  });
+
   it("set a subflow to backup and back", async () => {
     const { pm, peer, connection, order } = await scene();
     const subflow = await order(pm.createSubflow(connection, { from: "10.0.2.2", backup: true }));

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import fullmesh from "../../../src/path-managers/fullmesh.ts";
 import { definePathManager, type Handlers, type PathManager } from "../../../src/plugins/api.ts";
 import { simulate } from "../../../src/simulation/simulation.ts";
 import { adding, interfaces, oneConnection, witness } from "./witness.ts";
@@ -41,7 +42,24 @@ describe("a simulated host", () => {
     assert.throws(() => simulation.addAddress("eth0", "10.0.1"), /"10.0.1" is no IP address/);
     assert.throws(() => simulation.removeAddress("eth0", "10.0.2.2"), /eth0 has no address 10.0.2.2/);
     assert.throws(() => oneConnection(simulation).breakSubflows("10.0.7.7"), /no subflow from 10.0.7.7/);
+    const peer = oneConnection(simulation);
+    assert.throws(
+      () => peer.announce(300, "10.0.9.9"),
+      /^Error: 300 is no address id: allowed are 0 to 255$/,
+    );
+    assert.throws(() => peer.announce(3, "x"), /"x" is no IP address/);
+    assert.throws(() => peer.announce(3, "10.0.9.9", 1.5), /^Error: 1.5 is no port: allowed are 0 to 65535$/);
+    assert.throws(() => peer.join({ from: "x", to: "10.0.1.2" }), /"x" is no IP address/);
     await assert.rejects(simulation.start(), /runs already/);
+  });
+
+  it("has peers that answer in one of three ways", async () => {
+    const simulation = await simulate(fullmesh, { interfaces });
+    simulation.answer = () => JSON.parse('"bogus"');
+    oneConnection(simulation);
+    await assert.rejects(simulation.settle(), {
+      message: '"bogus" is no answer of a peer: allowed are accept, refuse, silence',
+    });
   });
 });
 
