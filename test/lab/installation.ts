@@ -1,4 +1,4 @@
-import { chmodSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { BootedSystem } from "./booted-system.ts";
 import { checkout } from "./checkout.ts";
@@ -15,6 +15,8 @@ export async function installMptcpd(system: BootedSystem): Promise<void> {
     });
   copy("dist", `${home}/dist`);
   mkdirSync(system.path(`${home}/plugins`), { recursive: true });
+  // A virtual machine is the same for all files of tests.
+  rmSync(system.path(`${home}/node`), { force: true });
   symlinkSync(system.node, system.path(`${home}/node`));
   for (const [name, starter] of [
     ["mptcpd", "/usr/libexec/mptcpd"],

@@ -24,6 +24,8 @@ export async function addUplink(
 ): Promise<void> {
   const there = namespace === undefined ? [] : ["-netns", namespace];
   const run = (...args: readonly string[]) => system.run("ip", ...there, ...args);
+  // In a virtual machine it may be there, of the tests before.
+  await system.outcome("ip", ...there, "link", "delete", device);
   await run("link", "add", device, "type", "veth", "peer", "name", `${device}-far`);
   for (const end of [device, `${device}-far`]) await run("link", "set", end, "addrgenmode", "none", "up");
   await run("address", "add", address, "dev", device);

@@ -103,7 +103,7 @@ describe("path managers under mptcp.service", { skip: await bootedSystemProblem(
     await configure(system, "[core]\nload-plugins=announcing\npath-manager=announcing\n");
     await start(system);
     await connect(system, "peer");
-    await logged(system, /announcing: listen on 10\.2\.0\.1 port 7777 .*EAFNOSUPPORT/);
+    await logged(system, /announcing: cannot listen on 10\.2\.0\.1 port 7777 .*EAFNOSUPPORT/);
     await hangUp(system);
 
     await dropIn(system, "RestrictAddressFamilies=AF_INET AF_INET6");
