@@ -117,7 +117,8 @@ export class PluginHost {
     const count = (this.#faults.get(plugin.name) ?? 0) + 1;
     this.#faults.set(plugin.name, count);
     onFault?.(plugin.name, count);
-    plugin.log.error(`${event} failed: ${describeError(error)}; fault ${count} of ${mostFaults}`);
+    const most = Number.isFinite(mostFaults) ? ` of ${mostFaults}` : "";
+    plugin.log.error(`${event} failed: ${describeError(error)}; fault ${count}${most}`);
     if (count < mostFaults || plugin.stopped) return;
     plugin.stop("too many faults");
     plugin.log.error("stopped after too many faults");

@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { type Closer, Lab } from "../lab/lab.ts";
 import { ctl, program, refuses, words } from "../lab/mptcpctl.ts";
 import { requires } from "../lab/requires.ts";
-import { within } from "../lab/wait.ts";
+import { defaultDeadlineMs, within } from "../lab/wait.ts";
 
 describe("mptcpctl replay", { skip: requires() }, () => {
   const header = '{"recording":"mptcpd","version":1,"time":"2026-11-25T19:00:00.000Z","kernel":"6.18"}\n';
@@ -75,8 +75,22 @@ describe("mptcpctl replay", { skip: requires() }, () => {
       export default definePathManager({ name: "faulty", setup(pm) { pm.every(100, () => { throw new Error("oops"); }); } });`;
     const child = host.spawn(program, words(`replay ${file} --plugin ${write("faulty.mjs", faulty)}`));
     assert.deepEqual(await within("its end", child.exited), { code: 1, signal: null });
-    assert.match(child.lines[0] ?? "", /^\[ {4}0\.100\] error: faulty: timer failed: Error: oops /);
+    assert.match(
+      child.lines[0] ?? "",
+      /^\[ {4}0\.100\] error: faulty: timer failed: Error: oops .*; fault 1$/,
+    );
     assert.equal(child.lines.at(-1), "mptcpctl: faulty failed 2 times, as its log says");
+  });
+
+  it("does not wait for ever for a module that does, and says so", async (t) => {
+    const { host, write, file } = await world(t);
+    const module = write("endless.mjs", "await new Promise(() => undefined);\n");
+    const child = host.spawn(program, words(`replay ${file} --plugin ${module}`));
+    const ended = await within("its end", child.exited, 4 * defaultDeadlineMs);
+    assert.deepEqual(ended, { code: 1, signal: null });
+    assert.deepEqual(child.lines, [
+      `mptcpctl: cannot load ${module}: it was not done in 10 s: what it awaits at its top level may never come`,
+    ]);
   });
 
   it("gives a path manager the same classes as the program has", async (t) => {
