@@ -114,15 +114,17 @@ class SubflowKeeper {
 
   #create(connection: Connection, wishes: readonly CreateSubflowOptions[]): void {
     const { most = Number.POSITIVE_INFINITY } = this.#plan;
-    const missing = wishes.filter((wish) => this.#those(connection, wish, "established").length === 0);
+    const missing = wishes.filter((wish) => !this.#has(connection, wish, "established"));
     const waiting = missing.filter((wish) => {
       // It was begun for an earlier occasion, and is begun again for this one should it fail.
-      if (this.#those(connection, wish, "connecting").length > 0) return true;
+      if (this.#has(connection, wish, "connecting")) return true;
       if (this.#count(connection) >= most) return true;
       this.#pm.createSubflow(connection, wish).catch((error) => {
         logRefusal(this.#pm)(error);
         // The kernel may take its time to end it.
-        for (const subflow of this.#those(connection, wish, "connecting")) this.#ending.add(subflow);
+        for (const subflow of connection.subflows)
+          if (subflow.state === "connecting" && isMeant(subflow, wish, connection.remote))
+            this.#ending.add(subflow);
         this.#fill(connection);
       });
       return false;
@@ -139,6 +141,7 @@ class SubflowKeeper {
 
   #endGone(connection: Connection): void {
     const { assigned } = this.#pm.network;
+    if (connection.subflows.every(({ local }) => assigned.has(local.address))) return;
     const [gone, there] = [new Set<string>(), { isEstablished: false }];
     for (const { local, state } of connection.subflows)
       if (!assigned.has(local.address)) gone.add(local.address);
@@ -176,11 +179,10 @@ class SubflowKeeper {
     this.compare(connection);
   }
 
-  /** The subflows that do for a wish. */
-  #those(connection: Connection, wish: CreateSubflowOptions, state: Subflow["state"]): Subflow[] {
-    return connection.subflows.filter(
-      (subflow) =>
-        subflow.state === state && !this.#ending.has(subflow) && isMeant(subflow, wish, connection.remote),
+  /** Whether a subflow in such a state does for a wish. */
+  #has({ subflows, remote }: Connection, wish: CreateSubflowOptions, state: Subflow["state"]): boolean {
+    return subflows.some(
+      (subflow) => subflow.state === state && isMeant(subflow, wish, remote) && !this.#ending.has(subflow),
     );
   }
 
@@ -203,7 +205,7 @@ function isManaged({ state, pathManager }: Connection): boolean {
 }
 
 function isMeant(subflow: Subflow, { from, to }: CreateSubflowOptions, first: SocketAddress): boolean {
-  if (!addressesOf(from).includes(subflow.local.address)) return false;
+  if (!isFrom(from, subflow.local.address)) return false;
   if (to === undefined) return true;
   const { address, port = first.port } = typeof to === "string" ? { address: to } : to;
   return subflow.remote.address === address && subflow.remote.port === port;
@@ -211,8 +213,13 @@ function isMeant(subflow: Subflow, { from, to }: CreateSubflowOptions, first: So
 
 /** What goes nowhere yet waits for an address that the peer announces. */
 function reaches(connection: Connection, { from, to }: CreateSubflowOptions): boolean {
-  const families = addressesOf(from).map(ipFamily);
-  return to !== undefined || families.some((family) => usualTarget(connection, family) !== undefined);
+  if (to !== undefined) return true;
+  return addressesOf(from).some((address) => usualTarget(connection, ipFamily(address)) !== undefined);
+}
+
+function isFrom(from: CreateSubflowOptions["from"], address: string): boolean {
+  if (typeof from === "string") return from === address;
+  return "address" in from ? from.address === address : from.addresses.some((one) => one.address === address);
 }
 
 function addressesOf(from: CreateSubflowOptions["from"]): string[] {
