@@ -4,7 +4,6 @@ import { tokenText } from "../connections/connection.ts";
 import { Sockets } from "../kernel/sockets.ts";
 import { mptcpConnect } from "../kernel/streams.ts";
 import { messageOf } from "../log/text.ts";
-import { SystemError } from "../netlink/addon.ts";
 import { echoPort } from "./echo.ts";
 
 /**
@@ -19,7 +18,7 @@ export async function connect([address = "10.0.1.1", ...more]: readonly string[]
     socket.write("x");
     await once(socket, "data");
   } catch (error) {
-    return fail(error instanceof SystemError ? `cannot ${error.message}` : messageOf(error), 1);
+    return fail(messageOf(error), 1);
   }
   console.log(await describe(socket));
   let isTold = false;
