@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { ConfigError } from "../config/error.ts";
 import { describeEndpoint } from "../endpoints/plan.ts";
 import { exitNow, sendDatagram } from "../kernel/system.ts";
@@ -26,7 +27,19 @@ async function main(): Promise<void> {
     case "run":
       if (request.check) await check(request);
       else if (request.plan) await printPlan(request);
-      else await new Service(request).run();
+      else {
+        nameProcess();
+        await new Service(request).run();
+      }
+  }
+}
+
+/** For ps(1) and pidof(8), which would know it as "node" or "MainThread". Node's own way would cut off the arguments. */
+function nameProcess(): void {
+  try {
+    writeFileSync("/proc/self/comm", "mptcpd");
+  } catch {
+    // Where /proc is missing nobody looks.
   }
 }
 

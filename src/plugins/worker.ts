@@ -223,7 +223,7 @@ export class PluginWorker {
     if (beats !== this.#beats || now - this.#lastLook > 2 * LOOK) this.#lastBeat = now;
     this.#beats = beats;
     const buffers = Math.max(Atomics.load(this.#pulse, Pulse.buffers), megabytes() - this.#memory);
-    if (buffers > LARGEST_BUFFERS) this.#fail(this.#failureAt("holds buffers of more than 1 GiB,", "in"));
+    if (buffers > LARGEST_BUFFERS) this.#fail(this.#failureAt("takes more than 1 GiB of memory,", "in"));
     this.#lastLook = now;
     const limit = this.#isPrepared ? BLOCKED : BLOCKED_LOADING;
     if (now - this.#lastBeat < limit) return;

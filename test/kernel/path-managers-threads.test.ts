@@ -82,7 +82,7 @@ describe("a thread of path managers that ends is replaced:", options, () => {
     [
       "as it takes too much memory",
       "for (const all = []; ; ) all.push(new Array(100_000).fill(0.5))",
-      /^error: the path managers' thread (ended with Error: .*memory limit.*, in|was blocked for 2 s by) one \(newLocalAddress\); it is replaced$/,
+      /^error: the path managers' thread (ended with Error: .*memory limit.*, in|takes more than 1 GiB of memory, in|was blocked for 2 s by) one \(newLocalAddress\); it is replaced$/,
     ],
   ];
   for (const [what, body, message] of ends)
@@ -111,7 +111,7 @@ describe("a thread of path managers that holds more and more in buffers", option
       const { daemon } = machine;
       await trigger(machine);
       await daemon.waitForLine(
-        /^error: the path managers' thread (holds buffers of more than 1 GiB(, in one \(\w+\))?|was blocked for 2 s by one \(newLocalAddress\)); it is replaced$/,
+        /^error: the path managers' thread (takes more than 1 GiB of memory(, in one \(\w+\))?|was blocked for 2 s by one \(newLocalAddress\)); it is replaced$/,
         patience,
       );
       await machine.ip("addr del 10.0.9.1/24 dev eth0");

@@ -9,6 +9,7 @@ import {
   endpoints,
   inNamespace,
   logged,
+  mainPid,
   property,
   reset,
   unit,
@@ -49,13 +50,17 @@ describe("mptcpd@.service", { skip: await bootedSystemProblem() }, () => {
     assert.deepEqual(await endpoints(system), []);
   });
 
-  it("runs beside others, each with a directory of its own", async () => {
+  it("runs beside others, each as a user of its own and with a directory of its own", async () => {
     await system.run("systemctl", "start", unit, blue, green);
     assert.deepEqual(await endpointAddresses(system), ["10.1.0.1"]);
     assert.deepEqual(await endpointAddresses(system, "blue"), ["10.3.0.1"]);
     assert.deepEqual(await endpointAddresses(system, "green"), ["10.4.0.1"]);
     for (const name of ["mptcpd", "mptcpd@blue", "mptcpd@green"])
       assert.ok(existsSync(system.path(`/run/private/${name}`)), name);
+    const users = new Set<string>();
+    for (const each of [unit, blue, green])
+      users.add(await system.run("stat", "--format=%u", `/proc/${await mainPid(system, each)}`));
+    assert.equal(users.size, 3, [...users].join());
     await system.run("systemctl", "stop", green);
     assert.deepEqual(await endpointAddresses(system, "green"), ["10.4.0.1"], "they stay");
     assert.equal(await property(system, "ActiveState", blue), "active");

@@ -10,6 +10,7 @@ import {
   endpoints,
   logged,
   mainPid,
+  property,
   reset,
   start,
   unit,
@@ -85,6 +86,18 @@ describe("path managers under mptcp.service", { skip: await bootedSystemProblem(
     await start(system);
     await connect(system, "system");
     await subflowsAt(system, "10.1.0.1", "10.2.0.1");
+  });
+
+  it("leave nothing behind that does not want to end, and do not hold up the stop", async () => {
+    const stubborn = "#!/bin/sh\n(trap '' TERM; echo stubborn >&2; sleep 1000) &\nexec cat >/dev/null\n";
+    await write(system, { [`${plugins}/stubborn`]: stubborn });
+    await system.run("chmod", "755", `${plugins}/stubborn`);
+    await configure(system, `[core]\nload-plugins=stubborn\n[plugin stubborn]\nexec=${plugins}/stubborn\n`);
+    await start(system);
+    await logged(system, /stubborn: stubborn/);
+    await system.run("systemctl", "stop", unit);
+    // Otherwise "timeout".
+    assert.equal(await property(system, "Result"), "success");
   });
 
   it("of the kernel are joined at the port of an endpoint", async () => {

@@ -44,7 +44,7 @@ describe("the sandbox of mptcp.service", { skip: await bootedSystemProblem(["per
 
   it("is the same for all network namespaces", () => {
     const own =
-      /^(#|$)|^(Description|AssertPathExists|RuntimeDirectory|NetworkNamespacePath|BindReadOnlyPaths)=/;
+      /^(#|$)|^(Description|AssertPathExists|User|RuntimeDirectory|NetworkNamespacePath|BindReadOnlyPaths)=/;
     const [one, many] = ["mptcp.service", "mptcpd@.service"].map((name) =>
       readFileSync(join(checkout, "packaging/systemd", name), "utf8")
         .split("\n")
@@ -133,6 +133,15 @@ describe("the sandbox of mptcp.service", { skip: await bootedSystemProblem(["per
       assert.notEqual(code, 0, what);
       assert.match(stderr, /^Address family not supported by protocol$/m, what);
     }
+  });
+
+  it("leaves no io_uring, by which sockets would be made past the filter of their families", async () => {
+    // io_uring_setup(2), for one entry: it writes what it made of 120 bytes.
+    const script = `perl -e 'my $parameters = "\\0" x 120; syscall(425, 1, $parameters) >= 0 or die "$!\\n"'`;
+    await system.run("sh", "-c", script);
+    const { code, stderr } = await inside.run(script);
+    assert.notEqual(code, 0);
+    assert.match(stderr, /^Operation not permitted$/m);
   });
 
   it("lets nothing signal the processes of others, or see them", async () => {

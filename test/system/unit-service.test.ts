@@ -39,6 +39,7 @@ describe("mptcp.service", { skip: await bootedSystemProblem() }, () => {
     assert.match(stdout, /Active: active \(running\)/);
     assert.equal(await property(system, "Type"), "notify");
     assert.equal(await property(system, "WatchdogUSec"), "30s");
+    assert.equal(await system.run("cat", `/proc/${await mainPid(system)}/comm`), "mptcpd\n");
   });
 
   it("is found faultless by systemd", async () => {
