@@ -1,5 +1,6 @@
-import { closeSync, constants, openSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, constants, openSync, writeFileSync } from "node:fs";
 import * as v from "valibot";
+import { readStateFile } from "../endpoints/read-state-file.ts";
 import { replaceFile } from "../endpoints/replace-file.ts";
 import { messageOf } from "../log/text.ts";
 import type { AnnouncedAddress, Connection, ConnectionChange } from "./connection.ts";
@@ -17,6 +18,8 @@ export interface CheckpointOptions {
 
 const VERSION = 1;
 const LINES_BEFORE_REWRITE = 10_000;
+/** 100,000 connections whose peers have announced two IPv6 addresses each take 21 MB, when it has just been written. */
+const LARGEST_FILE = 64 * 1024 * 1024;
 
 /**
  * Remembers what the kernel tells of a connection only once, for the time after a restart. A line for each fact, appended
@@ -41,11 +44,12 @@ export class Checkpoint {
     const { file, bootId, warn } = this.#options;
     this.#facts = new Map();
     try {
-      const [header = "", ...lines] = readFileSync(file, "utf8").split("\n");
+      const text = readStateFile(file, LARGEST_FILE);
+      if (text === undefined) return;
+      const [header = "", ...lines] = text.split("\n");
       if (!v.is(headerSchema(bootId), parse(header))) return;
       for (const line of lines) apply(this.#facts, parse(line));
     } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === "ENOENT") return;
       warn(`${file} cannot be used: ${messageOf(error)}`);
     }
   }
@@ -83,8 +87,8 @@ export class Checkpoint {
   /** @returns false if it could not: perhaps somebody has cleaned up, and lines without a beginning are of no use */
   #append(): boolean {
     try {
-      const { O_WRONLY, O_APPEND, O_NOFOLLOW } = constants;
-      const fd = openSync(this.#options.file, O_WRONLY | O_APPEND | O_NOFOLLOW);
+      const { O_WRONLY, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = constants;
+      const fd = openSync(this.#options.file, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK);
       try {
         writeFileSync(fd, `${this.#pending.join("\n")}\n`);
       } finally {
@@ -102,10 +106,13 @@ export class Checkpoint {
     for (const connection of connections) lines.push(...linesOf(connection));
     this.#lines = lines.length;
     this.#pending = [];
+    const text = `${lines.join("\n")}\n`;
     try {
-      replaceFile(file, `${lines.join("\n")}\n`);
+      replaceFile(file, text);
       this.#failed = false;
-      this.#rewriteAt = Math.max(LINES_BEFORE_REWRITE, 4 * lines.length);
+      // Anew before nobody reads it any more, but not for every line.
+      const room = Math.max((0.8 * LARGEST_FILE) / Buffer.byteLength(text), 1.25);
+      this.#rewriteAt = Math.max(LINES_BEFORE_REWRITE, Math.floor(Math.min(4, room) * lines.length));
     } catch (error) {
       if (!this.#failed) warn(`${messageOf(error)}; a restart will not know all of its connections`);
       this.#failed = true;

@@ -1,7 +1,8 @@
-import { readFileSync } from "node:fs";
 import * as v from "valibot";
 import type { Endpoint } from "../kernel/mptcp-pm.ts";
 import { endpointFlags } from "../kernel/mptcp-pm.ts";
+import { cut, messageOf, oneLine } from "../log/text.ts";
+import { readStateFile } from "./read-state-file.ts";
 import { replaceFile } from "./replace-file.ts";
 
 const flags = v.pipe(
@@ -46,12 +47,13 @@ export function readJson<Schema extends v.GenericSchema>(
   file: string,
   schema: Schema,
 ): v.InferOutput<Schema> | undefined {
-  let text: string;
+  const text = readStateFile(file);
+  if (text === undefined) return undefined;
   try {
-    text = readFileSync(file, "utf8");
+    // A file full of faults has a message for each.
+    return v.parse(schema, JSON.parse(text), { abortEarly: true });
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw error;
+    // It quotes the file.
+    throw new Error(cut(oneLine(messageOf(error)), 200), { cause: error });
   }
-  return v.parse(schema, JSON.parse(text));
 }

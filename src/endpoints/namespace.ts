@@ -4,6 +4,7 @@ import {
   existsSync,
   fchmodSync,
   fchownSync,
+  fstatSync,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -14,6 +15,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { lockFile, networkNamespaceCookie } from "../kernel/system.ts";
+import { readStateFile, StateFileError } from "./read-state-file.ts";
 
 /** Which network namespace this process is in; a boot later its numbers mean nothing. */
 export interface NamespaceIdentity {
@@ -96,6 +98,12 @@ export function giveToOwnerOf(directory: string, fd: number): void {
 /** S_IWOTH of inode(7). */
 const WORLD_WRITABLE = 0o002;
 
+/** The pid that the holder of a lock has written into its file. */
+export function lockHolder(file: string): number | undefined {
+  const holder = Number.parseInt(readStateFile(file) ?? "", 10);
+  return Number.isNaN(holder) ? undefined : holder;
+}
+
 /** The right to change a namespace's ledger. The kernel gives it back when the process ends, however it ends. */
 export class NamespaceLock {
   readonly #fd: number;
@@ -109,12 +117,18 @@ export class NamespaceLock {
     // Whoever can open the file can hold the lock: nobody else may. The directory's owner may not send root elsewhere.
     const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW } = constants;
     const fd = openSync(file, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600);
-    fchmodSync(fd, 0o600);
-    giveToOwnerOf(directory, fd);
-    if (lockFile(fd)) return new NamespaceLock(fd);
+    try {
+      if (!fstatSync(fd).isFile()) throw new StateFileError(`${file} is no regular file`);
+      fchmodSync(fd, 0o600);
+      giveToOwnerOf(directory, fd);
+      if (lockFile(fd)) return new NamespaceLock(fd);
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
     closeSync(fd);
-    const holder = Number.parseInt(readFileSync(file, "utf8"), 10);
-    return Number.isNaN(holder) ? {} : { holder };
+    const holder = lockHolder(file);
+    return holder === undefined ? {} : { holder };
   }
 
   private constructor(fd: number) {

@@ -1,13 +1,15 @@
 import { rmSync } from "node:fs";
 import * as v from "valibot";
 import { endpointFlags } from "../kernel/mptcp-pm.ts";
+import { oneLine } from "../log/text.ts";
 import type { WantedEndpoints } from "../policy/wanted.ts";
 import { readJson, writeJson } from "./ledger-file.ts";
 import { type NamespaceIdentity, namespaceFile } from "./namespace.ts";
 
 const wantedSchema = v.object({
   bootId: v.string(),
-  by: v.string(),
+  // It is shown to people.
+  by: v.pipe(v.string(), v.transform(oneLine)),
   endpoints: v.optional(
     v.array(
       v.object({

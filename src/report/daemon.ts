@@ -1,5 +1,5 @@
 /** mptcpd itself: its version, whether it runs, its configuration, and what it has written down. */
-import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { table } from "../cli/table.ts";
 import { defaultConfigFile } from "../config/config.ts";
@@ -7,10 +7,10 @@ import { ConfigError } from "../config/error.ts";
 import { readConfigFile } from "../config/file.ts";
 import { parseConfig } from "../config/load.ts";
 import { Ledger } from "../endpoints/ledger.ts";
-import { currentNamespace, namespaceFile } from "../endpoints/namespace.ts";
+import { currentNamespace, lockHolder, namespaceFile } from "../endpoints/namespace.ts";
 import { type StatedWish, WantedFile } from "../endpoints/wanted-file.ts";
 import { Processes } from "../kernel/processes.ts";
-import { messageOf } from "../log/text.ts";
+import { escapeControls, messageOf } from "../log/text.ts";
 import { builtIn } from "../path-managers/index.ts";
 import { version } from "../version.ts";
 import { configurationText, showConfiguration, withoutQuotes } from "./configuration.ts";
@@ -44,10 +44,10 @@ export function processesSection(runtimeDirectory: string): Section {
       const rows = processes.map(({ pid, name, role, started, cgroup, sameNetworkNamespace: same }) => [
         ...[
           String(pid),
-          name,
+          escapeControls(name),
           started,
           same === undefined ? "?" : same ? "yes" : "no",
-          cgroup || "-",
+          escapeControls(cgroup) || "-",
           role ?? "",
         ],
       ]);
@@ -66,10 +66,9 @@ export function processesSection(runtimeDirectory: string): Section {
 }
 
 function holderOf(lock: string): { readonly holder?: number; readonly notes: readonly string[] } {
-  if (!existsSync(lock)) return { notes: [] };
   try {
-    const holder = Number.parseInt(readFileSync(lock, "utf8"), 10);
-    return { notes: [], ...(!Number.isNaN(holder) && { holder }) };
+    const holder = lockHolder(lock);
+    return { notes: [], ...(holder !== undefined && { holder }) };
   } catch (error) {
     return { notes: [`which process mptcpd is cannot be told: ${messageOf(error)}`] };
   }
@@ -140,7 +139,7 @@ export function stateSection(directory: string): Section {
         String(uid),
         String(size),
         modified,
-        name,
+        escapeControls(name),
       ]);
       const lines = Object.entries(facts).map(
         ([name, value]) => `${name}: ${JSON.stringify(value) ?? "-"}\n`,

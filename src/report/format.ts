@@ -1,4 +1,5 @@
 /** A whole report as text for people, or as one JSON object. */
+import { escapeControls } from "../log/text.ts";
 import type { AddressMask, AddressMode } from "./addresses.ts";
 import { hidingRule } from "./configuration.ts";
 import type { Secrets } from "./secrets.ts";
@@ -31,7 +32,7 @@ export function reportText(head: ReportHead, sections: readonly Gathered[], mask
     notes.length === 0 ? "Nothing is missing.\n" : `What is missing, incomplete or amiss:\n${notes.join("")}`,
     ...parts,
   ].join("");
-  return masks.addresses.applyToTable(text);
+  return withoutControls(masks.addresses.applyToTable(text));
 }
 
 /** `pretty`: over many lines. */
@@ -50,7 +51,12 @@ export function reportJson(
   };
   const plain = JSON.stringify(report, replaceBigints, pretty ? 4 : undefined);
   // Strings of JSON hold addresses as any text does; no mask adds what JSON would have to escape.
-  return `${masks.addresses.apply(plain)}\n`;
+  return `${withoutControls(masks.addresses.apply(plain))}\n`;
+}
+
+/** Nothing in it steers the terminal that shows it. An escape of JSON's is right in both forms. */
+function withoutControls(report: string): string {
+  return report.replace(/[^\n\t]+/g, escapeControls);
 }
 
 /** What could not be read and why, and what the commands warned of. */

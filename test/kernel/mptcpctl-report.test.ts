@@ -160,6 +160,37 @@ describe("mptcpctl report", { skip: requires() }, () => {
     );
   });
 
+  it("is of one shape, whatever the owner of the runtime directory has put there", async (t) => {
+    const lab = await Lab.create(t);
+    const host = await hostWithTwoInterfaces(lab, "one");
+    await host.ip("mptcp endpoint add 10.0.2.2 dev eth2 subflow");
+    const daemon = startDaemon(lab, host);
+    await eventually("its ledger", async () =>
+      assert.ok(readdirSync(daemon.runtimeDirectory).some((name) => name.endsWith(".ledger.json"))),
+    );
+    const own = readdirSync(daemon.runtimeDirectory).find((name) => name.endsWith(".ledger.json")) ?? "";
+    await daemon.stop();
+    const directory = lab.freshPath("hostile");
+    mkdirSync(directory);
+    const clock = "\u009b2Jclock\u202e\n\n=== endpoints: forged ===\nforged \u001b[2J";
+    writeFileSync(join(directory, clock), "");
+    for (const suffix of ["ledger.json", "wanted", "lock", "adopt.json"])
+      await host.run("mkfifo", join(directory, own.replace("ledger.json", suffix)));
+    const line = `--runtime-dir=${directory}`;
+    const text = await within("its end", report(host, line));
+    assert.doesNotMatch(text, /[^\P{Cc}\n]|\u202e|^forged|^=== endpoints: forged/mu);
+    assert.match(section(text, "state"), / \\u009b2Jclock\\u202e\\u000a/);
+    assert.match(section(text, "endpoints"), /^10\.0\.2\.2 id 1/);
+    assert.equal(notesIn(text).filter((note) => /is no regular file/.test(note)).length, 5, text);
+    const json = await within("its end", report(host, `-j ${line}`));
+    assert.doesNotMatch(json, /[^\P{Cc}\n]|\u202e/u);
+    assert.ok(JSON.stringify(JSON.parse(json).sections.state).includes(JSON.stringify(clock)));
+    await within("its end", outcome(host.run(program, "explain", line)));
+    const { code, stderr } = await within("its end", outcome(host.run(program, "adopt", "--all", line)));
+    assert.equal(code, 1);
+    assert.match(stderr, /^mptcpctl: .*\.lock is no regular file\n$/m);
+  });
+
   it("has no secrets, wherever they are", async (t) => {
     const lab = await Lab.create(t);
     const host = await lab.host("one");

@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { Checkpoint } from "../../../src/connections/checkpoint.ts";
+import { collectAdoptions } from "../../../src/endpoints/adoption.ts";
+import { Ledger } from "../../../src/endpoints/ledger.ts";
+import { lockHolder, NamespaceLock } from "../../../src/endpoints/namespace.ts";
+import { readStateFile } from "../../../src/endpoints/read-state-file.ts";
+import { WantedFile } from "../../../src/endpoints/wanted-file.ts";
+
+const namespace = { bootId: "this boot", key: "1" };
+
+function directoryOf(test: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), "mptcpd-test-"));
+  test.after(() => rmSync(directory, { recursive: true }));
+  return directory;
+}
+
+describe("a file of the runtime directory", () => {
+  it("is read as a whole, if there is one", (t) => {
+    const file = join(directoryOf(t), "file");
+    assert.equal(readStateFile(file), undefined);
+    writeFileSync(file, "€\n".repeat(100_000));
+    assert.equal(readStateFile(file), "€\n".repeat(100_000));
+  });
+
+  it("is refused if none of ours is of its kind or size", async (t) => {
+    const directory = directoryOf(t);
+    const path = (name: string) => join(directory, name);
+    execFileSync("mkfifo", [path("fifo")]);
+    symlinkSync("/dev/zero", path("link"));
+    symlinkSync("/nowhere", path("dangling"));
+    mkdirSync(path("directory"));
+    writeFileSync(path("large"), "");
+    truncateSync(path("large"), 600 * 1024 * 1024);
+    const server = createServer().listen(path("socket"));
+    await new Promise((resolve) => server.once("listening", resolve));
+    const open = readdirSync("/proc/self/fd").length;
+    const words = {
+      ...{ fifo: "is no regular file", directory: "is no regular file", socket: "is no regular file" },
+      ...{ link: "is a symbolic link", dangling: "is a symbolic link", large: "is larger than 16 MiB" },
+    };
+    for (const [name, message] of Object.entries(words))
+      assert.throws(() => readStateFile(path(name)), { message: `${path(name)} ${message}` });
+    assert.equal(readdirSync("/proc/self/fd").length, open, "file descriptors");
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  it("keeps none of its readers waiting", (t) => {
+    const directory = directoryOf(t);
+    for (const name of ["ledger.json", "wanted", "connections", "lock", "adopt.json"])
+      execFileSync("mkfifo", [join(directory, `netns-1.${name}`)]);
+    const warnings: string[] = [];
+    const warn = (message: string) => void warnings.push(message);
+    const ledger = new Ledger({ directory, namespace, warn });
+    assert.deepEqual(ledger.endpoints, []);
+    const file = join(directory, "netns-1.connections");
+    const checkpoint = new Checkpoint({ file, bootId: "this boot", connections: new Set(), warn });
+    checkpoint.load();
+    assert.deepEqual(
+      warnings.map((warning) => /is no regular file/.test(warning)),
+      [true, true],
+    );
+    const refused = { message: /is no regular file$/ };
+    assert.throws(() => new WantedFile(directory, namespace).read(), refused);
+    assert.throws(() => lockHolder(join(directory, "netns-1.lock")), refused);
+    assert.throws(() => NamespaceLock.acquire(directory, namespace), refused);
+    assert.throws(() => collectAdoptions(directory, namespace), refused);
+  });
+
+  it("is not quoted as it is", (t) => {
+    const directory = directoryOf(t);
+    writeFileSync(join(directory, "netns-1.ledger.json"), '\u001b[2J\n=== "');
+    writeFileSync(
+      join(directory, "netns-1.wanted"),
+      JSON.stringify({ bootId: "this boot", by: "\u001b[2J\nx" }),
+    );
+    const warnings: string[] = [];
+    new Ledger({ directory, namespace, warn: (message) => void warnings.push(message) });
+    assert.equal(warnings.length, 1);
+    for (const text of [...warnings, new WantedFile(directory, namespace).read()?.by ?? ""])
+      assert.match(text, /^[^\p{Cc}]+$/u);
+  });
+});
