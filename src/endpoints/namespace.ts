@@ -58,7 +58,8 @@ export function namespaceFile(
 
 /**
  * The runtime directory that mptcpd last used in a namespace: mptcp.service's, or that of an instance of
- * mptcpd@.service, which has its own. mptcp.service's if there is none, or none that we may look into.
+ * mptcpd@.service, which has its own. mptcp.service's if there is none. One that we may not look into may be it, and
+ * whoever reads there will hear that they may not.
  */
 export function runtimeDirectoryFor(namespace: NamespaceIdentity, root = "/run"): string {
   const usual = join(root, "mptcpd");
@@ -77,8 +78,9 @@ export function runtimeDirectoryFor(namespace: NamespaceIdentity, root = "/run")
 function timeOf(file: string): number | undefined {
   try {
     return statSync(file).mtimeMs;
-  } catch {
-    return undefined;
+  } catch (error) {
+    const denied = error instanceof Error && "code" in error && error.code === "EACCES";
+    return denied ? Number.POSITIVE_INFINITY : undefined;
   }
 }
 

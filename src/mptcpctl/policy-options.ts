@@ -1,7 +1,8 @@
+import { accessSync, constants } from "node:fs";
 import type { Config } from "../config/config.ts";
 import { loadConfig } from "../config/load.ts";
 import { Ledger } from "../endpoints/ledger.ts";
-import { currentNamespace, runtimeDirectoryFor } from "../endpoints/namespace.ts";
+import { currentNamespace, namespaceFile, runtimeDirectoryFor } from "../endpoints/namespace.ts";
 import { type StatedWish, WantedFile } from "../endpoints/wanted-file.ts";
 import { messageOf } from "../log/text.ts";
 import type { Network } from "../network/network.ts";
@@ -10,7 +11,7 @@ import { DEFAULT_PATH_MANAGER } from "../plugins/charge.ts";
 import { planPlugins } from "../plugins/sources.ts";
 import type { WantedEndpoints } from "../policy/wanted.ts";
 import type { Context } from "./context.ts";
-import { UsageError } from "./exit.ts";
+import { CommandError, codeOf, UsageError } from "./exit.ts";
 
 /** Where mptcpd's file and directory are, when they are not where it looks by itself. */
 export type PolicyOptions = { readonly config?: string; readonly runtimeDir?: string };
@@ -61,12 +62,21 @@ function statedWish(options: PolicyOptions, context: Context): StatedWish | unde
   }
 }
 
-/** What mptcpd has recorded as its own, to be looked at only. */
+/**
+ * What mptcpd has recorded as its own, to be looked at only. Throws where this user may not: mptcpd's endpoints would
+ * pass for somebody else's.
+ */
 export function ledgerOf(options: PolicyOptions, context: Context): Ledger {
-  return new Ledger({
-    directory: runtimeDirectoryOf(options),
-    namespace: currentNamespace(),
-    warn: (message) => context.warn(message),
-    readOnly: true,
-  });
+  const directory = runtimeDirectoryOf(options);
+  const namespace = currentNamespace();
+  try {
+    accessSync(namespaceFile(directory, namespace, "ledger.json"), constants.R_OK);
+  } catch (error) {
+    if (codeOf(error) === "EACCES")
+      throw new CommandError(
+        "EACCES",
+        `cannot tell which endpoints are mptcpd's: ${directory} may not be read (permission denied)`,
+      );
+  }
+  return new Ledger({ directory, namespace, warn: (message) => context.warn(message), readOnly: true });
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { startDaemon } from "../lab/daemon.ts";
 import type { Host } from "../lab/host.ts";
@@ -89,6 +89,27 @@ describe("mptcpctl explain", { skip: requires() }, () => {
     await within("its end", child.exited);
     assert.match(child.output, /^mptcpctl: no mptcpd says what its path managers want: /m);
     assert.match(child.output, /^10\.0\.1\.2 +eth1 +- +endpoint /m);
+  });
+
+  it("says nothing to whom mptcpd's records are closed", { skip: requires({ root: true }) }, async (t) => {
+    const lab = await Lab.create(t);
+    const host = await hostWithTwoInterfaces(lab, "one");
+    const daemon = startDaemon(lab, host);
+    await eventually("its endpoints", async () => assert.equal((await host.endpoints()).length, 4));
+    const asNobody = ["--reuid=65534", "--regid=65534", "--clear-groups", program];
+    const explain = (directory: string, ...more: string[]) =>
+      outcome(host.run("setpriv", ...asNobody, "explain", ...more, "--runtime-dir", directory));
+    const directory = daemon.runtimeDirectory;
+    const readable = await explain(directory);
+    assert.match(readable.stdout, /^10\.0\.1\.2 +eth1 +\d subflow +endpoint +usable$/m);
+    chmodSync(directory, 0o700);
+    const stderr = `mptcpctl: cannot tell which endpoints are mptcpd's: ${directory} may not be read (permission denied); run it as root\n`;
+    for (const more of [[], ["-j"], ["10.0.1.2"]])
+      assert.deepEqual(await explain(directory, ...more), { code: 1, stdout: "", stderr });
+    const empty = lab.freshPath("empty");
+    mkdirSync(empty, { mode: 0o755 });
+    assert.match((await explain(empty)).stdout, /which somebody else made$/m, "nothing is recorded there");
+    await daemon.stop();
   });
 
   it("says what makes every endpoint useless", async (t) => {

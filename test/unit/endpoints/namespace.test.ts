@@ -20,6 +20,7 @@ import {
   runtimeDirectoryFor,
 } from "../../../src/endpoints/namespace.ts";
 import { replaceFile } from "../../../src/endpoints/replace-file.ts";
+import { requires } from "../../lab/requires.ts";
 
 const namespace = { bootId: "this boot", key: "1" };
 
@@ -100,5 +101,23 @@ describe("the runtime directory", () => {
     assert.equal(runtimeDirectoryFor({ ...namespace, key: "2" }, root), join(root, "mptcpd@blue"));
     use("mptcpd", "2", 30);
     assert.equal(runtimeDirectoryFor({ ...namespace, key: "2" }, root), join(root, "mptcpd"));
+  });
+
+  it("of a namespace may be one that this user may not look into", {
+    skip: requires({ root: true }),
+  }, (t) => {
+    const root = directoryOf(t);
+    chmodSync(root, 0o755);
+    for (const [name, mode] of [
+      ["mptcpd", 0o755],
+      ["mptcpd@blue", 0o700],
+    ] as const)
+      mkdirSync(join(root, name), { mode });
+    writeFileSync(join(root, "mptcpd", "netns-1.lock"), "");
+    assert.equal(runtimeDirectoryFor(namespace, root), join(root, "mptcpd"));
+    process.seteuid?.(65534);
+    t.after(() => process.seteuid?.(0));
+    assert.equal(runtimeDirectoryFor(namespace, root), join(root, "mptcpd@blue"));
+    process.seteuid?.(0);
   });
 });
