@@ -26,9 +26,11 @@ export class Secrets {
   }
 }
 
-/** Whether a key promises a secret as its value: "password", "api-key", "client_secret"… */
+/** Whether a key promises a secret as its value: "password", "api-key", "pin_code"; not "ping" or "hotplug". */
 export function isSecretKey(key: string): boolean {
-  return /pass|pwd|secret|key|token|auth|cred|cookie|psk|priv|cert|pin\b|user|login|seed|salt/i.test(key);
+  return /pass|pwd|secret|key|token|auth|cred|cookie|psk|priv|cert|pin(?!g)|otp(?!l)|puk|user|login|seed|salt/i.test(
+    key,
+  );
 }
 
 /** A value that cannot be much of a secret: numbers, yes and no, addresses and networks, and lists of those. */
@@ -41,29 +43,42 @@ export function isPlain(value: string): boolean {
 
 const plainWord = /^(-?\d{0,8}(\.\d{1,6})?|yes|no|true|false|on|off)$/i;
 
+/** What stands before a secret in free text; \b keeps "monkey" and "spin". Bounded, for long lines. */
+const secretWord =
+  "[\\w-]{0,40}(?:pass(?:word|wd|phrase|code)?|pwd|secret|(?:api|private|access|preshared|shared)[ _-]?key|psk|credentials?)" +
+  "|\\b(?:[\\w-]{0,40}[_-])?(?:pin|otp|puk)(?:[_-]?(?:code|\\d))?";
+const secretKey = `${secretWord}|\\b(?:[\\w-]{0,40}[_-])?key`;
+/** Behind a key. In a text that is quoted itself there are backslashes. */
+const equals = `\\\\?["']?[ \\t]*[=:][ \\t]*`;
+const quoted = `"(?:[^"\\\\]|\\\\.)*"|'[^']*'`;
+/** A secret that is not quoted may have blanks. */
+const restOfLine = `(?:${quoted})(?!\\w)|\\S.*`;
+/** In a sentence: "password hunter2", not "password file". */
+const oddWord = `${quoted}|[^\\s"'<>=:]*[\\d!@#$%^&*+~][^\\s"'<>]*`;
+
 const patterns: readonly (readonly [RegExp, string])[] = [
   [/-----BEGIN [^-]*-----.*?(-----END [^-]*-----|$)/g, hidden],
   // https://user:password@host
-  [/(\b[a-z][a-z\d+.-]*:\/\/)[^\s/@]*@/gi, `$1${hidden}@`],
+  [/(\b[a-z][a-z\d+.-]*:\/\/)[^\s/]*@/gi, `$1${hidden}@`],
+  // With a slash in the password; what follows a colon may also be a port.
+  [/(\b[a-z][a-z\d+.-]*:\/\/)[^\s/:@]*:(?!\d+\/)[^\s/@]*\/\S*@/gi, `$1${hidden}@`],
   // The query of an address may hold anything.
   [/(\b[a-z][a-z\d+.-]*:\/\/[^\s?"'<>]*\?)[^\s"'<>]+/gi, `$1${hidden}`],
   [/\b((?:proxy-)?authorization|(?:set-)?cookie)(["']?\s*[:=]).*/gi, `$1$2 ${hidden}`],
   [/\b(bearer|basic)\s+[\w.~+/=-]{8,}/gi, `$1 ${hidden}`],
-  // "password=x", "api_key": "x", --secret x
-  [
-    /([\w-]*(?:pass(?:word|wd|phrase|code)?|pwd|secret|api[_-]?key|(?:private|access|preshared|shared)[_-]?key|psk|credentials?))(["']?\s*[=:]\s*|["']?\s+is\s+)("[^"]*"|'[^']*'|\S+)/gi,
-    `$1$2${hidden}`,
-  ],
+  // "password=x", "api_key": "x", the password is x
+  [new RegExp(`(${secretKey})(${equals}|["']?[ \\t]+is[ \\t]+)(?:${restOfLine})`, "gi"), `$1$2${hidden}`],
+  [new RegExp(`(${secretWord})([ \\t]+)(?:${oddWord})`, "gi"), `$1$2${hidden}`],
+  // --secret x
   [
     /(--[\w-]*(?:pass(?:word|wd|phrase)?|secret|token|key|auth)[\w-]*)[\s=]+("[^"]*"|'[^']*'|\S+)/gi,
     `$1 ${hidden}`,
   ],
-  // "key=x"; "token=x", but for those of MPTCP connections, which are eight hexadecimal digits.
-  [/\b(key|pin)(["']?\s*[=:]\s*)("[^"]*"|'[^']*'|\S+)/gi, `$1$2${hidden}`],
-  [
-    /(token["']?\s*[=:]\s*|token\s+)(?!["']?[\da-f]{1,8}\b)("[^"]*"|'[^']*'|[^\s"']*\d[^\s"']*)/gi,
-    `$1${hidden}`,
-  ],
+  // "token=x", but for those of MPTCP connections, which are eight hexadecimal digits.
+  [new RegExp(`(token${equals})(?!["']?[\\da-f]{1,8}\\b)(?:${restOfLine})`, "gi"), `$1${hidden}`],
+  [new RegExp(`(token[ \\t]+)(?!["']?[\\da-f]{1,8}\\b)(?:${oddWord})`, "gi"), `$1${hidden}`],
+  // Ids of AWS keys.
+  [/\b(?:AKIA|ASIA)[\dA-Z]{16}\b/g, hidden],
   // Keys in base64 and tokens: long, with letters of both cases and digits; and digests.
   [/(?<![\w/+-])(?=[\w+/-]*[a-z])(?=[\w+/-]*[A-Z])(?=[\w+/-]*\d)[\w+-][\w+/-]{19,}={0,2}/g, hidden],
   [/\b[\da-f]{32,}\b/gi, hidden],

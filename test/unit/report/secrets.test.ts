@@ -18,7 +18,7 @@ describe("a configuration in a report", () => {
 
   it("shows of other keys what is no secret, and hides the rest", () => {
     const lines = [
-      ...["delay=5", "ratio=0.5", "wanted=yes", "peers=10.0.0.1,fd00::/8", "empty="],
+      ...["delay=5", "ratio=0.5", "wanted=yes", "peers=10.0.0.1,fd00::/8", "empty=", "ping=3", "hotplug=1"],
       ...[
         "url=https://me@example.org",
         "name=hunter2",
@@ -26,11 +26,15 @@ describe("a configuration in a report", () => {
         "api-key=12345",
         "password=yes",
         "pin=1234",
+        ...["pin_code=1234", "pincode=1234", "otp=123456", "totp-seed=9", "sim-pin=12", "puk=12345678"],
       ],
     ];
     const expected = [
-      ...lines.slice(0, 5),
-      ...["url", "name", "hex", "api-key", "password", "pin"].map((key) => `${key}=${hidden}`),
+      ...lines.slice(0, 7),
+      ...lines
+        .slice(7)
+        .map((line) => line.split("=")[0])
+        .map((key) => `${key}=${hidden}`),
     ];
     for (const section of ["plugin mine", "other", "plugin mine too"])
       assert.equal(
@@ -78,7 +82,22 @@ describe("free text in a report", () => {
 
   it("has nothing that looks like one", () => {
     const lines: readonly (readonly [string, string])[] = [
-      ["password=hunter2 next", `password=${hidden} next`],
+      ["password=hunter2", `password=${hidden}`],
+      ["a passphrase=correct horse battery", `a passphrase=${hidden}`],
+      ["the passphrase is correct horse battery", `the passphrase is ${hidden}`],
+      ['password="correct horse" next', `password=${hidden} next`],
+      ['{"password":"hun\\"ter2","x":1}', `{"password":${hidden},"x":1}`],
+      ["login with password hunter2222 failed", `login with password ${hidden} failed`],
+      ["password='it's a horse'", `password=${hidden}`],
+      ['sent "{\\"password\\": \\"correct horse\\"}"', `sent "{\\"password\\": ${hidden}`],
+      ["secret 'correct horse' taken", `secret ${hidden} taken`],
+      ["token=abcdefgh ijk", `token=${hidden}`],
+      ["pin_code=1234", `pin_code=${hidden}`],
+      ["pincode: 1234", `pincode: ${hidden}`],
+      ["otp 123456", `otp ${hidden}`],
+      ["GET postgres://bob:p@ss@host/db", `GET postgres://${hidden}@host/db`],
+      ["GET postgres://bob:p/s@s@host/db", `GET postgres://${hidden}@host/db`],
+      ["got AKIAIOSFODNN7EXAMPLE.", `got ${hidden}.`],
       ['"db_password": "hunter2"', `"db_password": ${hidden}`],
       ["the password is hunter2", `the password is ${hidden}`],
       ["--auth-token hunter2", `--auth-token ${hidden}`],
@@ -103,6 +122,9 @@ describe("free text in a report", () => {
       "connection 84e50ebe: token=84e50ebe remid=0",
       "warning: /etc/mptcpd/mptcpd.conf:4: prority is not a key of [path x]; did you mean priority?",
       "CPUUsageNSec=18446744073709551615",
+      "the password file was read; ping=3, hotplug: 1, mapping: 4",
+      "GET http://192.0.2.1:8080/a@b",
+      'unknown key "prority2"',
       "cannot load /usr/lib/x86_64-linux-gnu/mptcpd/wifi-first.js: no default export",
     ];
     for (const line of lines) assert.equal(new Secrets().apply(line), line);
