@@ -64,6 +64,24 @@ describe("the file of the checkpoint", () => {
     );
     assert.equal(replaced.filter(Boolean).length, 0);
   });
+
+  it("is written anew before it is larger than what is read", (t) => {
+    const world = CheckpointWorld.begun(t);
+    const address = "x".repeat(4000);
+    const addresses = [1, 2, 3, 4, 5, 6, 7].map((id) => ({ id, address, port: 80 }));
+    const facts: Facts = {
+      ...{ serverSide: true, denyJoinId0: false, announced: addresses, announcedIsComplete: true },
+    };
+    for (let token = 1; token <= 1300; token++) world.table.reconcile(found({ token }), () => facts);
+    world.checkpoint.begin();
+    let largest = 0;
+    for (let round = 0; round < 100; round++) {
+      world.apply(...Array.from({ length: 100 }, (_, port) => announced(9, address, 1 + port)));
+      largest = Math.max(largest, statSync(world.file).size);
+    }
+    assert.ok(largest > 40e6 && largest < 64 * 1024 * 1024, `${largest} bytes`);
+    assert.equal(world.facts()?.announced.length, 8);
+  });
 });
 
 describe("when the file of the checkpoint is not as it was left", () => {
