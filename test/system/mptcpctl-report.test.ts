@@ -42,7 +42,7 @@ describe("mptcpctl report, of a service of systemd", { skip: await systemdProble
       /^\d+ .* yes .*\/system\.slice\/mptcp\.service +the mptcpd of this network namespace$/m,
     );
     assert.match(stdout, /^\d{4}-\d\d-\d\dT\S+Z <\d> .*ready/m);
-    assert.match(stdout, /^\S+ <\d> my password=<hidden> goes into the log$/m);
+    assert.match(stdout, /^\S+ <\d> my password=<hidden>$/m);
     assert.match(stdout, /^exec=\/bin\/cat <hidden>$/m);
     assert.match(stdout, /^web\.service +\S+ +as written +\/etc\/systemd\/system\/web\.service\.d\//m);
     assert.doesNotMatch(stdout, /secret-\d/);
