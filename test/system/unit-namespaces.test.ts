@@ -98,6 +98,15 @@ describe("mptcpd@.service", { skip: await bootedSystemProblem() }, () => {
     assert.match(explained, /^10\.3\.0\.1 +up1 +1 subflow +endpoint +usable$/m);
   });
 
+  it("is explained to root alone, who alone may look into the runtime directory", async () => {
+    await system.run("systemctl", "start", blue);
+    const asNobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    const command = [...asNobody, "mptcpctl", "explain"];
+    const { code, stdout, stderr } = await system.outcome("ip", "netns", "exec", "blue", ...command);
+    assert.deepEqual([code, stdout], [1, ""]);
+    assert.match(stderr, /^mptcpctl: cannot tell which endpoints are mptcpd's: .*; run it as root\n$/);
+  });
+
   async function kernelsPathManager(namespace?: string): Promise<string> {
     const [command = "", ...args] = [...inNamespace(namespace), "sysctl", "--values", "net.mptcp.pm_type"];
     return (await system.run(command, ...args)).trim();
