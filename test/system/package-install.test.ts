@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { copyFileSync } from "node:fs";
+import { copyFileSync, existsSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { downloadedPackage, newerSystem, newerSystemProblem, packageProblem } from "../lab/downloads.ts";
@@ -196,7 +196,62 @@ describe("the package of Debian", { skip, timeout: 240_000 }, () => {
       assert.equal(await protocolAt(lab, 80), "TCP");
     });
   });
+
+  describe("installed over Debian's mptcpd, at the second attempt,", () => {
+    it("adopts endpoints if that ran; the ones without flags are made anew, and the log says so", async (t) => {
+      const lab = await bootWithUpstream("running");
+      t.after(() => lab.close());
+      await installInTwoAttempts(lab);
+      await waitFor("10.1.0.1 to be mptcpd's", () => ownerOf(lab, "10.1.0.1"), {
+        until: (owner) => owner === "mptcpd",
+      });
+      await waitFor("its endpoint to have the flag", () => endpoints(lab), {
+        until: (lines) => lines.some((line) => line.startsWith("10.1.0.1 id 9 subflow dev up1")),
+      });
+      const log = await lab.run("journalctl", "--unit", unit);
+      assert.match(log, /deleted, flags none become subflow; this breaks its subflows/);
+    });
+
+    it("leaves all endpoints whose they are if that did not run", async (t) => {
+      const lab = await bootWithUpstream("stopped");
+      t.after(() => lab.close());
+      await installInTwoAttempts(lab);
+      assert.notEqual(await ownerOf(lab, "10.1.0.1"), "mptcpd");
+      assert.ok((await endpoints(lab)).some((line) => /^10\.1\.0\.1 id 9 dev up1/.test(line)));
+    });
+  });
 });
+
+/** Debian's mptcpd with the file that it comes with, which sets no flags, and an endpoint of a kind that it makes. */
+async function bootWithUpstream(state: "running" | "stopped"): Promise<SystemdLab> {
+  const lab = await bootForPackages();
+  await install(lab, "--no-install-recommends", ...upstream.slice(0, 4).map(downloadedPackage));
+  if (state === "stopped") await lab.run("systemctl", "stop", unit);
+  await lab.run("ip", "mptcp", "endpoint", "flush");
+  await lab.run("ip", "mptcp", "endpoint", "add", "10.1.0.1", "id", "9", "dev", "up1");
+  return lab;
+}
+
+/** With a postinst that fails when it has restarted the service, and is run again. */
+async function installInTwoAttempts(lab: SystemdLab): Promise<void> {
+  copyFileSync(ours, lab.path("/root/ours.deb"));
+  await lab.run("dpkg", "--unpack", "--force-confold", "/root/ours.deb");
+  const postinst = "/var/lib/dpkg/info/mptcpd.postinst";
+  const whole = text(lab, postinst);
+  const failing = whole.replace(/^# Debian's mptcpd, in C,/m, "exit 1\n$&");
+  assert.notEqual(failing, whole);
+  writeFileSync(lab.path(postinst), failing);
+  assert.notEqual((await lab.outcome("dpkg", "--configure", "--force-confold", "mptcpd")).code, 0);
+  assert.equal(await property(lab, "ActiveState"), "active");
+  writeFileSync(lab.path(postinst), whole);
+  await lab.run("dpkg", "--configure", "mptcpd");
+  assert.equal(existsSync(lab.path("/run/mptcpd.adopt")), false);
+}
+
+async function ownerOf(lab: SystemdLab, wanted: string): Promise<string | undefined> {
+  const rows: { address: string; owner?: string }[] = JSON.parse(await lab.run("mptcpctl", "-j", "explain"));
+  return rows.find(({ address }) => address === wanted)?.owner;
+}
 
 async function bootForPackages(lower?: string): Promise<SystemdLab> {
   const lab = await SystemdLab.boot(undefined, lower === undefined ? {} : { lower });

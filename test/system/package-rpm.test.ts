@@ -138,6 +138,17 @@ describe("the .rpm", { skip: problem }, () => {
     assert.equal(await rpm("-qa", "mptcpd*"), `mptcpd-${version}-1.${rpmArchitecture}\n`);
   });
 
+  it("leaves endpoints whose they are if the C mptcpd did not run", async () => {
+    await rpm("-e", "mptcpd");
+    await lab.run("ip", "mptcp", "endpoint", "flush");
+    await put("-i", upstreamFile("mptcpd"));
+    await lab.run("ip", "mptcp", "endpoint", "add", "10.1.0.1", "id", "1", "dev", "up1");
+    await put("-U", copyOf(rpmFile(rpmArchitecture)));
+    assert.equal(await state("is-active"), "inactive");
+    assert.match(await lab.run("mptcpctl", "explain"), /^10\.1\.0\.1 .*somebody else made$/m);
+    assert.match(await endpoints(), /^10\.1\.0\.1 id 1 dev up1/m);
+  });
+
   /** Where packages, services and programs leave things. */
   async function filesOfOurs(): Promise<string[]> {
     const places = ["/etc", "/run", "/usr", "/var/lib"];

@@ -55,7 +55,7 @@ function debianChangelog(debVersion) {
 function putControl(tree, values) {
   const control = readPackaging("control").replace(/@(\w+)@/g, (_, name) => values[name]);
   put(join(tree, "DEBIAN/control"), control);
-  for (const name of ["postinst", "prerm", "postrm"])
+  for (const name of ["preinst", "postinst", "prerm", "postrm"])
     put(join(tree, "DEBIAN", name), readPackaging(name), 0o755);
   const files = walk(tree).filter((name) => isFile(join(tree, name)) && !name.startsWith("DEBIAN/"));
   put(
