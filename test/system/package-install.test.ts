@@ -222,6 +222,24 @@ describe("the package of Debian", { skip, timeout: 240_000 }, () => {
   });
 });
 
+describe("Debian's mptcpd and mptcpize, installed over the package", { skip, timeout: 120_000 }, () => {
+  it("find no unit that names files that have gone", async (t) => {
+    const lab = await bootForPackages();
+    t.after(() => lab.close());
+    await install(lab, ours);
+    await lab.run("mptcpize", "enable", "nginx");
+    const dropIn = "/etc/systemd/system/nginx.service.d/50-mptcpize.conf";
+    assert.ok(existsSync(lab.path(dropIn)));
+    await install(lab, ours, "--reinstall");
+    assert.ok(existsSync(lab.path(dropIn)), "upgrades to versions of ours keep it");
+
+    await install(lab, "--allow-downgrades", ...upstream.map(downloadedPackage));
+    assert.equal(existsSync(lab.path(dropIn)), false);
+    await lab.run("systemctl", "start", "nginx");
+    assert.equal(await protocolAt(lab, 80), "TCP");
+  });
+});
+
 /** Debian's mptcpd with the file that it comes with, which sets no flags, and an endpoint of a kind that it makes. */
 async function bootWithUpstream(state: "running" | "stopped"): Promise<SystemdLab> {
   const lab = await bootForPackages();

@@ -149,6 +149,16 @@ describe("the .rpm", { skip: problem }, () => {
     assert.match(await endpoints(), /^10\.1\.0\.1 id 1 dev up1/m);
   });
 
+  it("takes MPTCP from units before the C mptcpd comes back, and not before another version of itself", async () => {
+    await lab.run("mptcpize", "enable", "probe");
+    const dropIn = "/etc/systemd/system/probe.service.d/50-mptcpize.conf";
+    await put("-U", copyOf(rpmFile(rpmArchitecture, "nodejs")));
+    assert.ok(isThere(dropIn));
+    await rpm("--nodeps", "-U", "--oldpackage", upstreamFile("mptcpd"));
+    assert.match(await rpm("-q", "mptcpd"), /^mptcpd-0\.12-4/);
+    assert.equal(isThere(dropIn), false);
+  });
+
   /** Where packages, services and programs leave things. */
   async function filesOfOurs(): Promise<string[]> {
     const places = ["/etc", "/run", "/usr", "/var/lib"];
