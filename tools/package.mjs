@@ -7,7 +7,7 @@
 //   npm run package -- --stage DIRECTORY only what would be installed; as on Debian, and with --only rpm as on Fedora
 // docs/packages.md says what they are like.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -28,6 +28,7 @@ const builders = {
 const options = readOptions();
 const kinds = chosenKinds();
 try {
+  if (options.stage !== undefined) demandEmpty(options.stage);
   // New files whenever anything has changed: the bundles are the same for all machines.
   execFileSync(process.execPath, [join(root, "tools/build.mjs"), "--programs-only"], { stdio: "inherit" });
   if (options.stage !== undefined) stageOnly();
@@ -40,6 +41,14 @@ try {
 function chosenKinds() {
   if (options.only !== undefined) return [options.only];
   return Object.keys(builders).filter((kind) => kind !== "npm" || !options.nodejs);
+}
+
+/** A directory that is there may be anything, such as a root of somebody's. */
+function demandEmpty(directory) {
+  if (existsSync(directory) && readdirSync(directory).length > 0)
+    throw new Error(
+      `--stage=${directory}: the directory is not empty; name one that is, or that is not there`,
+    );
 }
 
 function stageOnly() {

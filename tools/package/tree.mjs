@@ -19,11 +19,10 @@ const places = {
 };
 
 /**
- * Writes the tree into a directory, which is emptied first.
+ * Writes the tree into a directory, which is empty or not there.
  * @param options { machine, kind: "deb" or "rpm", nodejs: whether the distribution's Node is used }
  */
 export function stage(directory, { machine, kind, nodejs }) {
-  rmSync(directory, { recursive: true, force: true });
   const at = (path) => join(directory, path);
   const node = nodejs ? "/usr/bin/node" : `${privateDirectory}/node`;
   const bundles = `${privateDirectory}/dist`;
