@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -44,6 +52,12 @@ for (const flavour of ["node", "nodejs"] as const)
       it("has the files where users look for them", () => {
         const found = Object.keys(promised).map((path) => [path, lstatSync(join(root, path)).mode & 0o777]);
         assert.deepEqual(Object.fromEntries(found), promised);
+      });
+
+      it("has mptcpd in the PATH of root", () => {
+        const path = join(root, "usr/sbin/mptcpd");
+        assert.equal(readlinkSync(path), "../libexec/mptcpd");
+        assert.equal(realpathSync(path), realpathSync(join(root, "usr/libexec/mptcpd")));
       });
 
       it("has all units and settings of the kernel that the sources have", () => {

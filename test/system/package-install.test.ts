@@ -50,6 +50,12 @@ describe("the package of Debian", { skip, timeout: 240_000 }, () => {
       assert.equal(run, "/usr/lib/mptcpd/node\n", "its own Node");
     });
 
+    it("runs the examples of mptcpd(8) as they are written", async () => {
+      const checked = await lab.run("sh", "-c", `mptcpd --config=${configFile} --check 2>&1`);
+      assert.equal(checked, "the configuration is valid\n");
+      assert.match(await lab.run("mptcpd", "--plan"), /^limits: subflows \d/m);
+    });
+
     it("has a service that reloads, restarts, and comes back, with its endpoints", async () => {
       await configure(lab, "[core]\naddr-flags=subflow,backup\n");
       await lab.run("systemctl", "reload", unit);

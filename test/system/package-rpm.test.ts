@@ -89,6 +89,7 @@ describe("the .rpm", { skip: problem }, () => {
     await lab.run("systemctl", "enable", "--now", "mptcp.service");
     await becomesEndpoint();
     assert.equal(await lab.run("mptcpctl", "--version"), `${version}\n`);
+    assert.equal(await lab.run("mptcpd", "--version"), `mptcpd ${version}\n`);
   });
 
   it("is whole, for rpm itself", async () => {

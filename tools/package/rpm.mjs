@@ -64,7 +64,7 @@ function rpmbuild(spec, machine, work) {
 
 /** Directories that other packages have, too. */
 const shared = [
-  /^(?:etc|usr|usr\/(?:bin|lib|lib64|libexec|share))$/,
+  /^(?:etc|usr|usr\/(?:bin|lib|lib64|libexec|sbin|share))$/,
   /^usr\/lib\/(?:systemd|sysctl\.d)(?:\/|$)/,
   /^usr\/share\/(?:doc|licenses|man|selinux|bash-completion|zsh|fish)(?:\/(?!mptcpd$).*)?$/,
 ];

@@ -38,6 +38,8 @@ export function stage(directory, { machine, kind, nodejs }) {
   });
   if (!nodejs) putNode(at(node), machine);
   putStarter("mptcpd", at("usr/libexec/mptcpd"), { node, directory: bundles });
+  // libexec is in nobody's PATH.
+  link(at("usr/sbin/mptcpd"), "../libexec/mptcpd");
   putStarter("mptcpctl", at("usr/bin/mptcpctl"), { node, directory: bundles });
   // Units that the C mptcpize has changed name its library, and go on working.
   const upstream = at(`${places[kind].libraries(machine)}/mptcpize/libmptcpwrap.so.0.0.1`);
