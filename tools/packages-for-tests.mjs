@@ -9,7 +9,10 @@ const output = join(root, "out/tests");
 // Says how they were built, for who wants to build them again.
 const stamp = join(output, "environment.json");
 const environment = { MPTCPD_PACKAGE_COMPRESSION: "1", SOURCE_DATE_EPOCH: String(sourceDate) };
-const sources = ["bin", "man", "native", "packaging", "src", "tools", "package.json", "package-lock.json"];
+const sources = [
+  ...["bin", "docs", "man", "native", "packaging", "src", "tools"],
+  ...["CHANGELOG.md", "LICENSE", "README.md", "package.json", "package-lock.json"],
+];
 
 /** Says why where it cannot. */
 export function buildPackagesForTests() {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  existsSync,
   lstatSync,
   mkdtempSync,
   readdirSync,
@@ -9,7 +10,7 @@ import {
   rmSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { checkout } from "../lab/checkout.ts";
 import { debArchitecture, debFile, type Flavour, packagesProblem, version } from "../lab/packages.ts";
@@ -58,6 +59,23 @@ for (const flavour of ["node", "nodejs"] as const)
         const path = join(root, "usr/sbin/mptcpd");
         assert.equal(readlinkSync(path), "../libexec/mptcpd");
         assert.equal(realpathSync(path), realpathSync(join(root, "usr/libexec/mptcpd")));
+      });
+
+      it("has the pages of docs/, whose links lead to others, and the one that the unit names", () => {
+        const doc = join(root, "usr/share/doc/mptcpd");
+        assert.deepEqual(namesIn(join(doc, "docs")), namesIn(join(checkout, "docs")));
+        const pages = readdirSync(doc, { recursive: true, encoding: "utf8" }).filter((name) =>
+          name.endsWith(".md"),
+        );
+        assert.ok(pages.includes("README.md") && pages.includes("CHANGELOG.md"));
+        for (const page of pages)
+          for (const [, target = ""] of readFileSync(join(doc, page), "utf8").matchAll(
+            /\]\((?!https?:)([^)\s#]+)/g,
+          ))
+            assert.ok(existsSync(join(doc, dirname(page), target)), `${page}: ${target}`);
+        const service = readFileSync(join(root, "usr/lib/systemd/system/mptcp.service"), "utf8");
+        const [named = ""] = /\/usr\/share\/doc\/\S+/.exec(service) ?? [];
+        assert.ok(lstatSync(join(root, named)).isFile(), named);
       });
 
       it("has all units and settings of the kernel that the sources have", () => {

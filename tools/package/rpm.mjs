@@ -14,7 +14,6 @@ export function buildRpm({ machine, nodejs, output, work }) {
   stage(tree, { machine, kind: "rpm", nodejs });
   put(join(tree, "usr/share/licenses/mptcpd/LICENSE"), licenses());
   if (!nodejs) put(join(tree, "usr/share/licenses/mptcpd/LICENSE.nodejs"), licenseOfNode());
-  put(join(tree, "usr/share/doc/mptcpd/CHANGELOG.md"), readFileSync(join(root, "CHANGELOG.md")));
   putSelinuxModule(join(tree, "usr/share/selinux/packages/targeted/mptcpd_node.pp"));
   settle(tree);
   const values = {
@@ -66,7 +65,7 @@ function rpmbuild(spec, machine, work) {
 const shared = [
   /^(?:etc|usr|usr\/(?:bin|lib|lib64|libexec|sbin|share))$/,
   /^usr\/lib\/(?:systemd|sysctl\.d)(?:\/|$)/,
-  /^usr\/share\/(?:doc|licenses|man|selinux|bash-completion|zsh|fish)(?:\/(?!mptcpd$).*)?$/,
+  /^usr\/share\/(?:doc|licenses|man|selinux|bash-completion|zsh|fish)(?:\/(?!mptcpd(?:\/|$)).*)?$/,
 ];
 
 /** Lines of %files. */

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:
 import { tmpdir } from "node:os";
 import { dirname, extname, join, relative } from "node:path";
 import { compressed, link, put, root, settle } from "./files.mjs";
+import { putPages } from "./pages.mjs";
 import { putBundles, putNative, putNode, putStarter } from "./programs.mjs";
 
 /** Everything of ours that is nobody else's business. */
@@ -51,6 +52,7 @@ export function stage(directory, { machine, kind, nodejs }) {
   put(at("etc/mptcpd/mptcpd.conf"), readFileSync(join(root, "packaging/mptcpd.conf")));
   copyAll("packaging/systemd", at("usr/lib/systemd/system"));
   copyAll("packaging/sysctl.d", at("usr/lib/sysctl.d"));
+  putPages(at("usr/share/doc/mptcpd"));
   putManual(at("usr/share/man"));
   putCompletions(at, places[kind]);
   settle(directory);
