@@ -1,17 +1,17 @@
 // Makes the manual pages from man/*.scd, with scdoc(1):
 //   node tools/manual.mjs DIRECTORY      writes mptcpd.8, mptcpd.conf.5 … into it
-// The same sources give the same bytes: the date of the pages is SOURCE_DATE_EPOCH, else that of the last commit.
-import { execFileSync, spawnSync } from "node:child_process";
+// The same sources give the same bytes: the date of the pages is that of all files in packages.
+import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
+import { root, sourceDate } from "./package/files.mjs";
 
-const root = dirname(import.meta.dirname);
 const [directory, ...more] = process.argv.slice(2);
 if (directory === undefined || directory === "" || directory.startsWith("-") || more.length > 0)
   fail("usage: node tools/manual.mjs DIRECTORY", 64);
 
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-const environment = { ...process.env, SOURCE_DATE_EPOCH: process.env.SOURCE_DATE_EPOCH || dateOfSources() };
+const environment = { ...process.env, SOURCE_DATE_EPOCH: String(sourceDate) };
 
 mkdirSync(directory, { recursive: true });
 for (const file of readdirSync(join(root, "man")).sort()) {
@@ -49,16 +49,6 @@ function tidy(roff) {
     kept.push(line);
   }
   return kept.join("\n").replace(/^\.TH "([^"]*)"/m, (_, title) => `.TH "${title.toUpperCase()}"`);
-}
-
-function dateOfSources() {
-  const options = { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] };
-  try {
-    return execFileSync("git", ["log", "-1", "--format=%ct"], options).trim();
-  } catch {
-    // Not a checkout: a day that is the same every time.
-    return "0";
-  }
 }
 
 function fail(message, code = 1) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -87,6 +87,19 @@ describe("tools/manual.mjs", { skip: requires({ tools: ["scdoc", "mandoc", "man"
   it("takes the date from SOURCE_DATE_EPOCH", () => {
     make(made("dated"), { SOURCE_DATE_EPOCH: "1000000000" });
     assert.match(readFileSync(join(made("dated"), "mptcpd.8"), "utf8"), /^\.TH "MPTCPD" "8" "2001-09-09"/m);
+  });
+
+  it("has the date of packages where there is no commit", () => {
+    const copy = made("copy");
+    for (const name of ["man", "tools", "package.json"])
+      cpSync(join(checkout, name), join(copy, name), { recursive: true });
+    const env = { ...process.env, SOURCE_DATE_EPOCH: "" };
+    execFileSync(process.execPath, [join(copy, "tools/manual.mjs"), made("undated")], { env });
+    const packages = 'import("./tools/package/files.mjs").then((files) => console.log(files.sourceDate))';
+    const told = execFileSync(process.execPath, ["--eval", packages], { cwd: copy, env, encoding: "utf8" });
+    const day = new Date(Number(told) * 1000).toISOString().slice(0, 10);
+    const page = readFileSync(join(made("undated"), "mptcpd.8"), "utf8");
+    assert.equal(/^\.TH "MPTCPD" "8" "([\d-]+)"/m.exec(page)?.[1], day);
   });
 
   it("says how it is called", () => {
