@@ -6,17 +6,16 @@
 //   npm run package -- --output DIRECTORY
 //   npm run package -- --stage DIRECTORY only what would be installed; as on Debian, and with --only rpm as on Fedora
 // docs/packages.md says what they are like.
-import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { buildDeb } from "./package/deb.mjs";
-import { root } from "./package/files.mjs";
 import { machineOf, names, thisMachine } from "./package/machines.mjs";
 import { buildNpm, buildNpmNative } from "./package/npm.mjs";
 import { buildRpm } from "./package/rpm.mjs";
 import { stage } from "./package/tree.mjs";
+import { root, setUp } from "./setup.mjs";
 
 // What makes a package for a kind of machine, and what makes one for all.
 const builders = {
@@ -30,7 +29,7 @@ const kinds = chosenKinds();
 try {
   if (options.stage !== undefined) demandEmpty(options.stage);
   // New files whenever anything has changed: the bundles are the same for all machines.
-  execFileSync(process.execPath, [join(root, "tools/build.mjs"), "--programs-only"], { stdio: "inherit" });
+  setUp({ buildOptions: ["--programs-only"] });
   if (options.stage !== undefined) stageOnly();
   else buildAll();
 } catch (error) {
