@@ -92,7 +92,7 @@ async function read(file: string): Promise<Recording> {
 
 async function load({ plugin: wanted, option = [] }: ReplayCommandOptions): Promise<LoadedPlugin> {
   if (wanted === undefined) throw new UsageError("replay: --plugin NAME or --plugin PATH is missing");
-  const definition = await inTime(loadDefinition(sourceOf(wanted), builtIn)).catch((error: unknown) => {
+  const definition = await loadDefinition(sourceOf(wanted), builtIn).catch((error: unknown) => {
     throw new CommandError("EPLUGINS", `cannot load ${wanted}: ${messageOf(error)}`);
   });
   const entries = option.map((text, line) => {
@@ -107,23 +107,6 @@ async function load({ plugin: wanted, option = [] }: ReplayCommandOptions): Prom
   } catch (error) {
     if (!(error instanceof OptionsError)) throw error;
     throw new UsageError(`replay: ${error.lines.map((line) => withOption(line, option)).join("; ")}`);
-  }
-}
-
-/** Milliseconds that a module may take to load, as in mptcpd. */
-const LOADING = 10_000;
-
-/** A module that waits for ever would end the program in silence, if nothing else is left to wait for. */
-async function inTime<T>(loading: Promise<T>): Promise<T> {
-  const ending = new AbortController();
-  const late = delay(LOADING, undefined, { signal: ending.signal }).then(() => {
-    throw new Error(`it was not done in ${LOADING / 1000} s: what it awaits at its top level may never come`);
-  });
-  late.catch(() => undefined);
-  try {
-    return await Promise.race([loading, late]);
-  } finally {
-    ending.abort();
   }
 }
 

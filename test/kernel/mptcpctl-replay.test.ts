@@ -89,7 +89,7 @@ describe("mptcpctl replay", { skip: requires() }, () => {
     const ended = await within("its end", child.exited, 4 * defaultDeadlineMs);
     assert.deepEqual(ended, { code: 1, signal: null });
     assert.deepEqual(child.lines, [
-      `mptcpctl: cannot load ${module}: it was not done in 10 s: what it awaits at its top level may never come`,
+      `mptcpctl: cannot load ${module}: ${module} was not loaded in 10 s: an await at its top level does not end`,
     ]);
   });
 

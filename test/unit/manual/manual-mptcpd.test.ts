@@ -44,7 +44,8 @@ describe("mptcpd(8)", () => {
     const units = packaged("systemd").map((name) => `/usr/lib/systemd/system/${name}`);
     const sysctls = packaged("sysctl.d").map((name) => `/usr/lib/sysctl.d/${name}`);
     const sockets = [syslogSocket, journalSocket];
-    const actual = [defaultConfigFile, ...state, instances, ...units, ...sysctls, ...sockets];
+    const programs = ["/usr/libexec/mptcpd", "/usr/sbin/mptcpd"];
+    const actual = [defaultConfigFile, ...programs, ...state, instances, ...units, ...sysctls, ...sockets];
     const documented = termsOf(page, "FILES").flatMap((term) => term.split(", "));
     assert.deepEqual(documented.toSorted(), actual.toSorted());
   });
