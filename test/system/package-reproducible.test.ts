@@ -21,7 +21,12 @@ describe("packages that are built a second time", {
   before(async () => {
     for (const name of readdirSync(checkout))
       if (!made.includes(name))
-        cpSync(join(checkout, name), join(copy, name), { recursive: true, verbatimSymlinks: true });
+        cpSync(join(checkout, name), join(copy, name), {
+          recursive: true,
+          verbatimSymlinks: true,
+          // Or its npm packages would look out of date, and be installed anew.
+          preserveTimestamps: true,
+        });
     // A link would show in what the bundler makes.
     mkdirSync(modules);
     await run("mount", ["--bind", join(checkout, "node_modules"), modules]);
