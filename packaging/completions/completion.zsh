@@ -2,31 +2,7 @@
 # Completion of @program@ in zsh(1). Made by tools/completions.mjs from the program's own tables.
 # Rows are PLACE|KIND|NAME|VALUE|HELP: src/completions/row.ts.
 
-@values@
-
-# Sets name and value of the row of a kind that has a name, or begins with it if $3 is not empty.
-__@program@_find() {
-	local row
-	for row in "${rows[@]}"; do
-		[[ $row == "$place|$1|$2|"* || $row == "*|$1|$2|"* || ( -n $3 && $row == "$place|$1|$2"* ) ]] || continue
-		row=${row#*\|*\|}
-		name=${row%%\|*}
-		row=${row#*\|}
-		value=${row%%\|*}
-		return 0
-	done
-	value=
-	return 1
-}
-
-# Remembers what other values depend on.
-__@program@_note() {
-	case $1 in
-	-n | --netns) netns=$2 ;;
-	--plugin-dir) plugins=$2 ;;
-	--user) user=--user ;;
-	esac
-}
+@shared@
 
 __@program@_offer() {
 	local -a items present

@@ -35,7 +35,7 @@ function fill(
 ): string {
   const table = shells[shell].table(rows.map(rowText));
   return sourceOf(`completion.${shell}`)
-    .replace("@values@\n", () => sourceOf("values.sh"))
+    .replace("@shared@\n", () => sourceOf("shared.sh"))
     .replace("@table@", () => table)
     .replaceAll("@program@", program);
 }
