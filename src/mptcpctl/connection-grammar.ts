@@ -28,7 +28,7 @@ export function readConnectionsWords(words: readonly string[]): ConnectionSelect
 /** An end of a subflow. */
 type End = { readonly address: string; readonly port: number };
 
-export type SubflowEnds = { readonly token: number; readonly local: End; readonly remote: End };
+type SubflowEnds = { readonly token: number; readonly local: End; readonly remote: End };
 
 export type CreateRequest = {
   readonly token: number;

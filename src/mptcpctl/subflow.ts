@@ -1,15 +1,9 @@
 /** `mptcpctl subflow …`: subflows of connections under a userspace path manager. */
 import { tokenText } from "../connections/connection.ts";
-import type { ConnectionRecord, SubflowRecord } from "../connections/record.ts";
+import { findSubflow } from "../connections/find-subflow.ts";
 import { endpointFlags } from "../kernel/mptcp-pm.ts";
-import { unmapped } from "../netlink/ip.ts";
 import { withConnection } from "./connection-desk.ts";
-import {
-  readChangeWords,
-  readCreateWords,
-  readDestroyWords,
-  type SubflowEnds,
-} from "./connection-grammar.ts";
+import { readChangeWords, readCreateWords, readDestroyWords } from "./connection-grammar.ts";
 import type { Context } from "./context.ts";
 import { UsageError } from "./exit.ts";
 import { indexOf, namesOf } from "./interfaces.ts";
@@ -56,7 +50,7 @@ async function create(words: readonly string[], options: CreateOptions, context:
 async function destroy(words: readonly string[], context: Context): Promise<void> {
   const ends = readDestroyWords(words);
   await withConnection(ends.token, context, async ({ pm, connection, subflows }) => {
-    const subflow = find(connection, ends);
+    const subflow = findSubflow(connection.subflows, ends.local, ends.remote);
     // What is not there the kernel refuses, in its own words.
     await (subflow === undefined ? pm.destroySubflow(ends) : subflows.destroy(connection, subflow));
   });
@@ -65,23 +59,12 @@ async function destroy(words: readonly string[], context: Context): Promise<void
 async function change(words: readonly string[], context: Context): Promise<void> {
   const { backup, ...ends } = readChangeWords(words);
   await withConnection(ends.token, context, async ({ pm, connection, subflows }) => {
-    const subflow = find(connection, ends);
+    const subflow = findSubflow(connection.subflows, ends.local, ends.remote);
     const flags = endpointFlags.of(...(backup ? (["backup"] as const) : []));
     await (subflow === undefined
       ? pm.setSubflowFlags({ ...ends, flags })
       : subflows.setBackup(connection, subflow, backup));
   });
-}
-
-/** The kernel knows a subflow of a dual-stack socket by other addresses than people do; its record does, too. */
-function find({ subflows }: ConnectionRecord, { local, remote }: SubflowEnds): SubflowRecord | undefined {
-  return subflows.find(
-    (subflow) =>
-      subflow.local.address === unmapped(local.address) &&
-      subflow.local.port === local.port &&
-      subflow.remote.address === unmapped(remote.address) &&
-      subflow.remote.port === remote.port,
-  );
 }
 
 /** In milliseconds. */

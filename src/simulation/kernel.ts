@@ -1,4 +1,5 @@
 import { type SocketAddress, tokenText } from "../connections/connection.ts";
+import { findSubflow } from "../connections/find-subflow.ts";
 import {
   type Endpoint,
   type EndpointFlag,
@@ -14,7 +15,7 @@ import type { ConnectionOutline } from "../kernel/sockets.ts";
 import type { Bits } from "../netlink/bits.ts";
 import type { Subscription } from "../netlink/connection.ts";
 import { errnoOf, KernelError } from "../netlink/errors.ts";
-import { ipFamily, unmapped } from "../netlink/ip.ts";
+import { ipFamily } from "../netlink/ip.ts";
 import { AddressList, type ListedAddress } from "./address-list.ts";
 import type { VirtualClock } from "./clock.ts";
 import { outlineOf, peerIdOf, type SimulatedConnection, type SimulatedSubflow } from "./connection.ts";
@@ -228,7 +229,7 @@ export class SimulatedKernel {
   destroySubflow({ token, local, remote }: SubflowKey): Promise<void> {
     const what = `destroy subflow ${local.address} to ${remote.address} of connection`;
     return this.#obey(what, token, (connection, what) => {
-      const subflow = findSubflow(connection, local, remote);
+      const subflow = findSubflow(connection.subflows, local, remote);
       if (subflow === undefined) throw refusal(what, "ESRCH", "subflow not found");
       connection.ids.forget(local.address);
       this.closeSubflow(connection, subflow, subflow.established ? undefined : "ECONNRESET");
@@ -239,7 +240,7 @@ export class SimulatedKernel {
     const { token, local, remote, flags } = given;
     const what = `set flags of subflow ${local.address} to ${remote.address} of connection`;
     return this.#obey(what, token, (connection, what) => {
-      const subflow = findSubflow(connection, local, remote);
+      const subflow = findSubflow(connection.subflows, local, remote);
       // It does not say ESRCH here (net/mptcp/pm.c, mptcp_pm_mp_prio_send_ack).
       if (subflow === undefined) throw refusal(what, "EINVAL", "no such subflow");
       subflow.localBackup = flags.has("backup");
@@ -299,20 +300,6 @@ function familiesMatch(connection: SimulatedConnection, local: LocalAddress, rem
   const family = ipFamily(local.address);
   if (connection.socketFamily === 4 && family === 6) return false;
   return family === ipFamily(remote.address);
-}
-
-function findSubflow(
-  { subflows }: SimulatedConnection,
-  local: LocalAddress,
-  remote: LocalAddress,
-): SimulatedSubflow | undefined {
-  return subflows.find(
-    (subflow) =>
-      subflow.local.address === unmapped(local.address) &&
-      subflow.local.port === local.port &&
-      subflow.remote.address === unmapped(remote.address) &&
-      subflow.remote.port === remote.port,
-  );
 }
 
 function endsOf(local: SocketAddress, remote: SocketAddress) {
