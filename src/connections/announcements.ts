@@ -1,3 +1,4 @@
+import type { Clock } from "../endpoints/clock.ts";
 import type { MptcpPm } from "../kernel/mptcp-pm.ts";
 import { KernelError } from "../netlink/errors.ts";
 import { unmapped } from "../netlink/ip.ts";
@@ -27,17 +28,28 @@ export interface AnnounceOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/**
+ * Milliseconds between two REMOVE_ADDR of a connection. Linux drops one that comes before it has dealt with the one before,
+ * and keeps the subflows from that address for ever (net/mptcp/pm.c, mptcp_pm_rm_addr_received). Nothing is sent again, and
+ * a path that varies its delay brings together what was sent apart.
+ */
+const SPACING = 200;
+
 /** Announces addresses of this host to peers (ADD_ADDR), and withdraws them (REMOVE_ADDR). */
 export class Announcements {
   readonly #kernel: AnnouncingKernel;
   readonly #ids: IdBook;
   readonly #listeners: Listeners;
+  readonly #clock: Clock;
   readonly #open = new Map<Connection, Map<number, OpenListener>>();
+  /** When the last of a connection's REMOVE_ADDR was sent, or will have been. */
+  readonly #sent = new WeakMap<Connection, Promise<number>>();
 
-  constructor(kernel: AnnouncingKernel, ids: IdBook, listeners: Listeners) {
+  constructor(kernel: AnnouncingKernel, ids: IdBook, listeners: Listeners, clock: Clock) {
     this.#kernel = kernel;
     this.#ids = ids;
     this.#listeners = listeners;
+    this.#clock = clock;
   }
 
   /** Throws KernelError, SystemError where it cannot listen, ConnectionError where all ids are taken. */
@@ -89,7 +101,7 @@ export class Announcements {
 
   async #withdrawId(connection: ConnectionRecord, id: number): Promise<void> {
     const ids = this.#ids.of(connection);
-    await this.#remove(connection, id);
+    await this.#inTurn(connection, () => this.#remove(connection, id));
     const entry = ids.addressOf(id);
     if (entry !== undefined) ids.release(entry.address, entry.port);
     this.#drop(connection, id);
@@ -98,6 +110,23 @@ export class Announcements {
   noticed(change: ConnectionChange): void {
     if (change.type !== "connectionClosed") return;
     for (const id of this.#open.get(change.connection)?.keys() ?? []) this.#drop(change.connection, id);
+  }
+
+  /** Not before the time of the last one is over; one that was refused takes none. */
+  async #inTurn(connection: Connection, remove: () => Promise<void>): Promise<void> {
+    const before = this.#sent.get(connection) ?? Promise.resolve(Number.NEGATIVE_INFINITY);
+    const removing = before.then((at) => this.#until(at + SPACING)).then(remove);
+    const sent = removing.then(
+      () => this.#clock.now(),
+      () => before,
+    );
+    this.#sent.set(connection, sent);
+    await removing;
+  }
+
+  async #until(due: number): Promise<void> {
+    const left = due - this.#clock.now();
+    if (left > 0) await new Promise<void>((resolve) => this.#clock.schedule(left, resolve));
   }
 
   async #remove(connection: ConnectionRecord, id: number): Promise<void> {

@@ -44,7 +44,7 @@ export function withConnection<T>(
       const { table } = tracker;
       const ids = new IdBook(pm);
       const subflows = new Subflows({ kernel: pm, sockets, table, ids, clock: systemClock });
-      const announcements = new Announcements(pm, ids, new Listeners());
+      const announcements = new Announcements(pm, ids, new Listeners(), systemClock);
       listeners.push((change) => {
         announcements.noticed(change);
         subflows.noticed(change);

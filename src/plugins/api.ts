@@ -132,7 +132,10 @@ export interface PathManager<Options = unknown> {
   setBackup(connection: Connection, subflow: Subflow, backup: boolean): Promise<void>;
   /** Tells the peer of an address of this host (ADD_ADDR). EADDRINUSE: `listen`, but a program listens there already. */
   announce(connection: Connection, options: AnnounceAddressOptions): Promise<Announcement>;
-  /** Takes an address back (REMOVE_ADDR), with every port that it has, which ends its subflows. ENOENT: it was not announced. */
+  /**
+   * Takes an address back (REMOVE_ADDR), with every port that it has, which ends its subflows. A second one of
+   * the connection waits for up to 200 ms, as peers drop what comes too early. ENOENT: it was not announced.
+   */
   withdraw(connection: Connection, address: WithdrawnAddress): Promise<void>;
 
   /** The kernel's endpoints, as `ip mptcp endpoint`. What is added here stays out of mptcpd's hands. */

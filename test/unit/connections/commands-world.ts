@@ -82,6 +82,7 @@ export class CommandsWorld {
     this.kernel,
     this.ids,
     new Listeners((address, port) => this.#listen(address, port)),
+    this.clock,
   );
   readonly connection: ConnectionRecord;
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import { ofSubflow } from "./builders.ts";
 import { CommandsWorld } from "./commands-world.ts";
 import { refusal } from "./fake-path-manager.ts";
@@ -30,6 +31,40 @@ describe("withdrawing an address", () => {
       assert.deepEqual(world.kernel.commands(), ["remove 1"]);
       assert.deepEqual([world.listening, find()], [[], undefined]);
     }
+  });
+
+  it("takes its time after another one of the connection's: the peer drops what comes while it is busy with that", async () => {
+    const { world, withdraw } = await announced();
+    const other = world.open({ token: 2 });
+    const pass = (milliseconds: number) => {
+      world.clock.advance(milliseconds);
+      return turn();
+    };
+    for (const more of ["10.0.0.3", "10.0.0.4"])
+      await world.announcements.announce(world.connection, { address: more });
+    await world.announcements.announce(other, { address: "10.0.0.9", id: 9 });
+    world.kernel.commands();
+    const all = ["10.0.0.2", "10.0.0.3", "10.0.0.4"].map((one) => withdraw({ address: one }));
+    await world.announcements.withdraw(other, { id: 9 });
+    assert.deepEqual(world.kernel.commands(), ["remove 1", "remove 9"]);
+    for (const id of [2, 3]) {
+      await pass(199);
+      assert.deepEqual(world.kernel.commands(), []);
+      await pass(1);
+      assert.deepEqual(world.kernel.commands(), [`remove ${id}`]);
+    }
+    await Promise.all(all);
+    assert.equal(world.clock.waiting, 0);
+  });
+
+  it("waits for nothing after one that was refused, or that is long past", async () => {
+    const { world, withdraw } = await announced();
+    await assert.rejects(withdraw({ id: 9 }), /not found/);
+    await withdraw({ address });
+    await world.announcements.announce(world.connection, { address });
+    world.clock.advance(200);
+    await withdraw({ address });
+    assert.equal(world.clock.waiting, 0);
   });
 
   it("fails where it was not announced and no subflow goes from it", async () => {
