@@ -6,15 +6,17 @@ import { Machine } from "../lab/machine.ts";
 import { Peer } from "../lab/peer.ts";
 import { requires } from "../lab/requires.ts";
 import { twoPaths } from "../lab/two-paths.ts";
-import { defaultDeadlineMs, waitFor } from "../lab/wait.ts";
+import { defaultDeadlineMs, slowness, waitFor } from "../lab/wait.ts";
 
 const connections = 1000;
 /** Of two addresses here and two there. */
 const mesh = 4;
 const whole = connections * mesh;
 /** Milliseconds that mptcpd has, from its start to a whole mesh. */
-const wanted = (2000 * defaultDeadlineMs) / 5000;
-const patience = { deadlineMs: 4 * defaultDeadlineMs };
+const wanted = 2000 * slowness;
+/** How often that is measured at most. */
+const rounds = 3;
+const patience = { deadlineMs: 2 * defaultDeadlineMs };
 
 const config = `[core]
 path-manager=fullmesh
@@ -31,21 +33,28 @@ describe(`${connections} connections with the path manager fullmesh at both ends
     const { client, connect } = await meshed(t);
     await connect(connections);
     await subflows(client.host, whole);
-    await client.daemon.kill();
-    await client.host.run("sh", "-c", "ss -K src 10.0.2.2 >/dev/null");
-    await subflows(client.host, whole / 2);
-    await wholeInTime(t, client, client);
+    await wholeInTime(t, client, client, async () => {
+      await client.daemon.kill();
+      await client.host.run("sh", "-c", "ss -K src 10.0.2.2 >/dev/null");
+      await subflows(client.host, whole / 2);
+      return whole;
+    });
   });
 
   it("have it within 2 s after the server's was killed, and came back, also those made meanwhile", async (t) => {
     const { client, server, connect } = await meshed(t);
-    await connect(connections / 2);
-    await subflows(client.host, whole / 2);
-    await server.daemon.kill();
-    await connect(connections / 2);
-    // Those have their initial subflow, and one from the other interface.
-    await subflows(client.host, whole / 2 + connections);
-    await wholeInTime(t, server, client);
+    const half = connections / 2;
+    await connect(half);
+    await subflows(client.host, half * mesh);
+    let made = half;
+    await wholeInTime(t, server, client, async () => {
+      await server.daemon.kill();
+      await connect(half);
+      // Those have their initial subflow, and one from the other interface.
+      await subflows(client.host, made * mesh + half * 2);
+      made += half;
+      return made * mesh;
+    });
   });
 
   it("have it when the client's was killed while they were made, once the server has announced its addresses again", async (t) => {
@@ -86,16 +95,28 @@ async function meshed(t: Closer): Promise<Meshed> {
   return { client, server, connect };
 }
 
-/** Starts the mptcpd that was killed, and measures. */
-async function wholeInTime(t: TestContext, killed: Machine, client: Machine): Promise<void> {
-  const start = performance.now();
-  const daemon = killed.launch({ config });
-  await subflows(client.host, whole);
-  const took = performance.now() - start;
-  t.diagnostic(`whole ${took.toFixed(0)} ms after the start of mptcpd`);
-  assert.ok(took < wanted, `it took ${took} ms`);
-  await daemon.waitForLine(/^notice: ready$/);
-  assert.deepEqual(daemon.lines, ["notice: ready"]);
+/**
+ * Has subflows lost, which also ends the mptcpd and gives the number of those that should be there, and measures how long they
+ * take to come after its start. What else runs on the machine may make that longer: the shortest of some rounds counts.
+ */
+async function wholeInTime(
+  t: TestContext,
+  killed: Machine,
+  client: Machine,
+  lose: () => Promise<number>,
+): Promise<void> {
+  const times: number[] = [];
+  while (times.length < rounds && !times.some((time) => time < wanted)) {
+    const all = await lose();
+    const start = performance.now();
+    const daemon = killed.launch({ config });
+    await subflows(client.host, all);
+    times.push(Math.round(performance.now() - start));
+    await daemon.waitForLine(/^notice: ready$/);
+    assert.deepEqual(daemon.lines, ["notice: ready"]);
+  }
+  t.diagnostic(`whole so many milliseconds after the start of mptcpd: ${times}`);
+  assert.ok(Math.min(...times) < wanted, `it took ${times} ms`);
 }
 
 async function count(host: Host): Promise<number> {

@@ -13,7 +13,7 @@ const { MPTCPD_TEST_SLOWNESS = "1" } = process.env;
 export const slowness = Number(MPTCPD_TEST_SLOWNESS);
 
 /** How long a wait lasts that names no deadline: far longer than any of the awaited things takes. */
-export const defaultDeadlineMs = 5000 * slowness;
+export const defaultDeadlineMs = 10_000 * slowness;
 
 const pollIntervalMs = 10;
 
