@@ -8,7 +8,7 @@ import { removalDiff, withoutUpstreamLines } from "./upstream.ts";
 
 export type Repair = {
   readonly path: string;
-  readonly text: string;
+  readonly content: Uint8Array;
   /** What changes, as a unified diff. */
   readonly diff: string;
   /** Whose file it is, by the package manager; undefined if nobody's. */
@@ -18,20 +18,22 @@ export type Repair = {
 /** Undefined if the unit file has nothing of the C mptcpize's. */
 export async function planRepair({ fragment }: Unit, run: RunCommand): Promise<Repair | undefined> {
   if (fragment === undefined) return undefined;
-  const before = readFileSync(fragment, "utf8");
-  const text = withoutUpstreamLines(before);
-  if (text === undefined) return undefined;
+  // A character for each byte: what else is in the file, such as a comment in another encoding, stays as it is.
+  const before = readFileSync(fragment, "latin1");
+  const after = withoutUpstreamLines(before);
+  if (after === undefined) return undefined;
+  const content = Buffer.from(after, "latin1");
   return {
     path: fragment,
-    text,
-    diff: removalDiff(fragment, before, text),
+    content,
+    diff: removalDiff(fragment, Buffer.from(before, "latin1").toString(), content.toString()),
     package: await packageOf(fragment, run),
   };
 }
 
-export async function repair({ path, text }: Repair, systemctl: Systemctl): Promise<void> {
+export async function repair({ path, content }: Repair, systemctl: Systemctl): Promise<void> {
   try {
-    writeFileAtomically(path, text);
+    writeFileAtomically(path, content);
   } catch (error) {
     throw new Refusal(`${path} cannot be written (${reasonOf(error)})`, { cause: error });
   }

@@ -13,10 +13,10 @@ import {
 import { basename, dirname, join } from "node:path";
 
 /**
- * Readers see the old text or the new one, whatever happens. A file that is there keeps its mode and owner, and stays
+ * Readers see the old content or the new one, whatever happens. A file that is there keeps its mode and owner, and stays
  * where symbolic links say that it is. One writer at a time: what another that was killed has left is replaced.
  */
-export function writeFileAtomically(path: string, text: string, mode = 0o644): void {
+export function writeFileAtomically(path: string, content: string | Uint8Array, mode = 0o644): void {
   const existing = statSync(path, { throwIfNoEntry: false });
   const target = existing === undefined ? path : realpathSync(path);
   const temporary = temporaryOf(target);
@@ -25,7 +25,7 @@ export function writeFileAtomically(path: string, text: string, mode = 0o644): v
   const fd = openSync(temporary, "wx", 0o600);
   try {
     try {
-      writeFileSync(fd, text);
+      writeFileSync(fd, content);
       if (existing !== undefined) fchownSync(fd, existing.uid, existing.gid);
       fchmodSync(fd, existing === undefined ? mode : existing.mode & 0o7777);
       fsyncSync(fd);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, readFileSync } from "node:fs";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { planRepair, repair } from "../../../src/services/repair.ts";
 import { findUnitInAnyState } from "../../../src/services/unit.ts";
@@ -33,6 +33,16 @@ describe("repairing what the C mptcpize did to a unit file", () => {
     await repair(plan, systemd.systemctl);
     assert.equal(systemd.tree()["lib/web.service"], `100640 ${before}`);
     assert.deepEqual(systemd.commands, ["daemon-reload"]);
+  });
+
+  it("keeps every other byte of a file that is not in UTF-8", async (t) => {
+    const systemd = new FakeSystemd(t);
+    const path = systemd.put("lib/web.service", enabled);
+    writeFileSync(path, Buffer.from(`# gr\xfc\xdfe\n${enabled}`, "latin1"));
+    const plan = await planRepair(await findUnitInAnyState("web", systemd.systemctl), asking({}));
+    assert.ok(plan);
+    await repair(plan, systemd.systemctl);
+    assert.deepEqual(readFileSync(path), Buffer.from(`# gr\xfc\xdfe\n${before}`, "latin1"));
   });
 
   it("finds nothing in the files of others, and none where there is no unit", async (t) => {
