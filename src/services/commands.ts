@@ -8,7 +8,7 @@ import { Refusal } from "./refusal.ts";
 export type Command = {
   /** Absolute. */
   readonly path: string;
-  /** By "+" or "!": User= does not apply to it. */
+  /** By "+" or "!": it starts as root whatever User= says. "!!" does nothing since Linux 4.3 (systemd.service(5)). */
   readonly privileged: boolean;
 };
 
@@ -41,7 +41,7 @@ function shownCommand(line: string): Command {
   return { path, privileged: flags.split(" ").some((flag) => privilegedFlags.has(flag)) };
 }
 
-const privilegedFlags = new Set(["privileged", "no-setuid", "ambient"]);
+const privilegedFlags = new Set(["privileged", "no-setuid"]);
 
 function writtenCommand(unit: string, line: string): Command {
   const { path, prefixes } = parseExecLine(line);
@@ -49,7 +49,7 @@ function writtenCommand(unit: string, line: string): Command {
     throw new Refusal(
       `${unit}: while it is enabled, systemd does not tell what ${path} stands for: disable it first`,
     );
-  return { path, privileged: /[+!]/.test(prefixes) };
+  return { path, privileged: /\+|(?<!!)!(?!!)/.test(prefixes) };
 }
 
 /** Relative paths are looked up in ExecSearchPath=, or in what was compiled into systemd (systemd.service(5)). */

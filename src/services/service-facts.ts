@@ -27,7 +27,7 @@ export type ServiceFacts = {
   readonly execStart: readonly string[];
   /** One for each command of them; none is looked at for the BPF way, which reaches every program. */
   readonly programs: readonly Program[];
-  /** Whether the service starts with root's rights. */
+  /** Whether all commands start with root's rights. */
   readonly asRoot: boolean;
   readonly systemdVersion: number;
 };
@@ -78,7 +78,8 @@ export async function gatherServiceFacts(
     const inspection = await launcher.inspect({ ...common, program, ...(asUser && { identity }) });
     programs.push({ path, inspection });
   }
-  const asRoot = !sources.user && (identity === undefined || identity.uid === 0);
+  const byUnit = identity === undefined || identity.uid === 0;
+  const asRoot = !sources.user && (byUnit || commands.every(({ privileged }) => privileged));
   const systemdVersion = await systemctl.version();
   return { unit, files, environment, properties, execStart, programs, asRoot, systemdVersion };
 }

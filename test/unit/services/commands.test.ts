@@ -37,15 +37,20 @@ describe("the commands of a unit", () => {
     const flags = ["no-setuid", "ambient", "ignore-failure no-env-expand"];
     const properties = shown(flags.map((flag) => `{ path=/a ; argv[]=a ; flags=${flag} ; ${tail}`));
     const privileged = commandsOf("web.service", [], properties, false).map((command) => command.privileged);
-    assert.deepEqual(privileged, [true, true, false]);
+    assert.deepEqual(privileged, [true, false, false]);
   });
 
   it("are those of the unit's files where systemd shows ours in their place", () => {
     const properties = shown([`{ path=/usr/bin/mptcpize ; argv[]=mptcpize run ; flags= ; ${tail}`]);
-    assert.deepEqual(commandsOf("web.service", ["-/bin/a b", "+/bin/c"], properties, true), [
-      { path: "/bin/a", privileged: false },
-      { path: "/bin/c", privileged: true },
-    ]);
+    assert.deepEqual(
+      commandsOf("web.service", ["-/bin/a b", "+/bin/c", "-!/bin/d", "!!/bin/e"], properties, true),
+      [
+        { path: "/bin/a", privileged: false },
+        { path: "/bin/c", privileged: true },
+        { path: "/bin/d", privileged: true },
+        { path: "/bin/e", privileged: false },
+      ],
+    );
     assert.throws(
       () => commandsOf("web.service", ["/opt/%p/a"], properties, true),
       refusal("web.service", "/opt/%p/a", "disable it first"),

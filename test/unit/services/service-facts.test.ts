@@ -79,7 +79,10 @@ describe("the facts about a service", () => {
     const { asked, facts } = await gather(systemd);
     assert.deepEqual([asked[0]?.program, asked[0]?.identity], ["/srv/usr/sbin/web", undefined]);
     assert.equal(facts.programs[0]?.path, "/usr/sbin/web");
-    assert.equal(facts.asRoot, false);
+    assert.equal(facts.asRoot, true);
+    systemd.put("lib/web.service", "[Service]\nUser=www\nExecStart=/usr/sbin/web\n");
+    systemd.shown["web.service"] = {};
+    assert.equal((await gather(systemd)).facts.asRoot, false);
   });
 
   it("need no program for the BPF way", async (t) => {
