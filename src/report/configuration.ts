@@ -52,7 +52,9 @@ export function configurationText(sections: readonly ShownSection[]): string {
 }
 
 function shownValue({ key, value }: IniEntry, known: readonly string[], secrets: Secrets): string {
-  if (known.includes(key) || value === "") return value;
+  // What is meant as a comment stands in the value: comments have lines of their own.
+  if (known.includes(key)) return value.replace(/(?<=[ \t])#.*$/, (remark) => secrets.hide(remark));
+  if (value === "") return value;
   if (key === "exec") {
     const [program = "", ...rest] = value.split(/[ \t]+/);
     if (!/^"?\/[^=]*$/.test(program)) return secrets.hide(value);

@@ -45,16 +45,21 @@ const plainWord = /^(-?\d{0,8}(\.\d{1,6})?|yes|no|true|false|on|off)$/i;
 
 /** What stands before a secret in free text; \b keeps "monkey" and "spin". Bounded, for long lines. */
 const secretWord =
-  "[\\w-]{0,40}(?:pass(?:word|wd|phrase|code)?|pwd|secret|(?:api|private|access|preshared|shared)[ _-]?key|psk|credentials?)" +
+  "[\\w-]{0,40}(?:pass(?:word|wd|phrase|code)?|pwd|secret|(?:api|private|access|preshared|shared|account|signing)[ _-]?key|psk|credentials?)" +
   "|\\b(?:[\\w-]{0,40}[_-])?(?:pin|otp|puk)(?:[_-]?(?:code|\\d))?";
-const secretKey = `${secretWord}|\\b(?:[\\w-]{0,40}[_-])?key`;
+const secretKey = `${secretWord}|\\b(?:[\\w-]{0,40}[_-])?(?:key|auth|pw|sig)`;
 /** Behind a key. In a text that is quoted itself there are backslashes. */
 const equals = `\\\\?["']?[ \\t]*[=:][ \\t]*`;
+const is = `["']?[ \\t]+is[ \\t]+`;
+/** "password for the Wi-Fi: x" */
+const forWhat = `[ \\t]+(?:for|of|to)(?:[ \\t]+[^\\s=:]+){1,3}${equals}`;
 const quoted = `"(?:[^"\\\\]|\\\\.)*"|'[^']*'`;
 /** A secret that is not quoted may have blanks. */
 const restOfLine = `(?:${quoted})(?!\\w)|\\S.*`;
 /** In a sentence: "password hunter2", not "password file". */
 const oddWord = `${quoted}|[^\\s"'<>=:]*[\\d!@#$%^&*+~][^\\s"'<>]*`;
+/** That of an MPTCP connection, which has eight hexadecimal digits, is none; those of chat bots begin "123:". */
+const connectionToken = `["']?[\\da-f]{1,8}(?!:?[\\w/+=@-])`;
 
 const patterns: readonly (readonly [RegExp, string])[] = [
   [/-----BEGIN [^-]*-----.*?(-----END [^-]*-----|$)/g, hidden],
@@ -66,17 +71,18 @@ const patterns: readonly (readonly [RegExp, string])[] = [
   [/(\b[a-z][a-z\d+.-]*:\/\/[^\s?"'<>]*\?)[^\s"'<>]+/gi, `$1${hidden}`],
   [/\b((?:proxy-)?authorization|(?:set-)?cookie)(["']?\s*[:=]).*/gi, `$1$2 ${hidden}`],
   [/\b(bearer|basic)\s+[\w.~+/=-]{8,}/gi, `$1 ${hidden}`],
-  // "password=x", "api_key": "x", the password is x
-  [new RegExp(`(${secretKey})(${equals}|["']?[ \\t]+is[ \\t]+)(?:${restOfLine})`, "gi"), `$1$2${hidden}`],
+  // "password=x", "api_key": "x", the password is x, password for y: x
+  [new RegExp(`(${secretKey})(${equals}|${is})(?:${restOfLine})`, "gi"), `$1$2${hidden}`],
+  [new RegExp(`(${secretWord})(${forWhat})(?:${restOfLine})`, "gi"), `$1$2${hidden}`],
   [new RegExp(`(${secretWord})([ \\t]+)(?:${oddWord})`, "gi"), `$1$2${hidden}`],
   // --secret x
   [
     /(--[\w-]*(?:pass(?:word|wd|phrase)?|secret|token|key|auth)[\w-]*)[\s=]+("[^"]*"|'[^']*'|\S+)/gi,
     `$1 ${hidden}`,
   ],
-  // "token=x", but for those of MPTCP connections, which are eight hexadecimal digits.
-  [new RegExp(`(token${equals})(?!["']?[\\da-f]{1,8}\\b)(?:${restOfLine})`, "gi"), `$1${hidden}`],
-  [new RegExp(`(token[ \\t]+)(?!["']?[\\da-f]{1,8}\\b)(?:${oddWord})`, "gi"), `$1${hidden}`],
+  // "token=x"
+  [new RegExp(`(token(?:${equals}|${is}))(?!${connectionToken})(?:${restOfLine})`, "gi"), `$1${hidden}`],
+  [new RegExp(`(token[ \\t]+)(?!${connectionToken})(?:${oddWord})`, "gi"), `$1${hidden}`],
   // Ids of AWS keys.
   [/\b(?:AKIA|ASIA)[\dA-Z]{16}\b/g, hidden],
   // Keys in base64 and tokens: long, with letters of both cases and digits; and digests.

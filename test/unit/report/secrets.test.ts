@@ -57,6 +57,7 @@ describe("a configuration in a report", () => {
     const { text, unreadableLines } = show("# password=hunter2\n[core]\nlog=null\nhunter2\n");
     assert.equal(text, "[core]\nlog=null\n");
     assert.deepEqual(unreadableLines, [4]);
+    assert.equal(show("[core]\nplugin-dir=/opt/x # hunter2\n").text, `[core]\nplugin-dir=/opt/x ${hidden}\n`);
   });
 
   it("is not quoted in what mptcpd says of it", () => {
@@ -100,6 +101,11 @@ describe("free text in a report", () => {
       ["got AKIAIOSFODNN7EXAMPLE.", `got ${hidden}.`],
       ['"db_password": "hunter2"', `"db_password": ${hidden}`],
       ["the password is hunter2", `the password is ${hidden}`],
+      ["the password for the Wi-Fi: correct horse", `the password for the Wi-Fi: ${hidden}`],
+      ["the bot's token is 123:horse", `the bot's token is ${hidden}`],
+      ["AccountKey=horse==;Suffix=x", `AccountKey=${hidden}`],
+      ["auth=hunter2", `auth=${hidden}`],
+      ["pw: hunter2", `pw: ${hidden}`],
       ["--auth-token hunter2", `--auth-token ${hidden}`],
       ["GET https://me:hunter2@example.org/x", `GET https://${hidden}@example.org/x`],
       ["GET https://example.org/x?key=hunter2", `GET https://example.org/x?${hidden}`],
@@ -124,6 +130,7 @@ describe("free text in a report", () => {
       "CPUUsageNSec=18446744073709551615",
       "the password file was read; ping=3, hotplug: 1, mapping: 4",
       "GET http://192.0.2.1:8080/a@b",
+      "the token is 84e50ebe, for the key to eth1 is known",
       'unknown key "prority2"',
       "cannot load /usr/lib/x86_64-linux-gnu/mptcpd/wifi-first.js: no default export",
     ];
