@@ -4,15 +4,23 @@
 
 static const char blanks[] = " \t";
 
+/* The length of the option by which env(1) splits the rest of its argument: "-S", "-vS", "-iS", the long form; or 0. */
+static size_t split_option(const char *argument, bool *clears_environment) {
+	static const char whole[] = "--split-string=";
+	if (strncmp(argument, whole, strlen(whole)) == 0) return strlen(whole);
+	if (argument[0] != '-') return 0;
+	size_t letters = strspn(argument + 1, "iv");
+	if (argument[1 + letters] != 'S') return 0;
+	*clears_environment = memchr(argument + 1, 'i', letters) != NULL;
+	return letters + 2;
+}
+
 /*
  * What env(1) makes of its one argument: the name of a program, or after -S (--split-string) words: options,
  * assignments, then that name. Quotes are left to env: a name in quotes is not found, and env itself is looked at.
  */
 static void parse_env_argument(char *argument, struct interpreter *interpreter) {
-	static const char *const splits[] = {"-S", "-vS", "--split-string="};
-	size_t skipped = 0;
-	for (size_t i = 0; i < sizeof splits / sizeof *splits && !skipped; i++)
-		if (strncmp(argument, splits[i], strlen(splits[i])) == 0) skipped = strlen(splits[i]);
+	size_t skipped = split_option(argument, &interpreter->clears_environment);
 	if (!skipped) {
 		strcpy(interpreter->name, argument);
 		return;

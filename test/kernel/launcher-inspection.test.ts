@@ -154,8 +154,8 @@ describe("the way that mptcpize run picks", { skip }, () => {
     });
 
     it("and the one that needs no variables where env(1) drops them", (t) => {
-      for (const option of ["-i", "-", "--ignore-environment"]) {
-        const said = lookAt(t, `#!/usr/bin/env -S ${option} PATH=/bin sh\n`);
+      for (const option of ["-S -i", "-S -", "-S --ignore-environment", "-iS", "-viS"]) {
+        const said = lookAt(t, `#!/usr/bin/env ${option} PATH=/bin sh\n`);
         assert.deepEqual(said.get("way"), ["seccomp"], option);
         assert.match(said.get("why")?.[0] ?? "", /^script of .*\/sh, .*drops all variables$/);
       }
