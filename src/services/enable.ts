@@ -62,7 +62,7 @@ export async function enable(
 ): Promise<Enabled> {
   const { systemctl, directories } = sources;
   const unit = await findFreshUnit(given, options, systemctl);
-  if (options.runtime) refuseIfHidden(unit.name, directories);
+  if (options.runtime) refuseIfHidden(unit, directories);
   const directory = options.runtime ? directories.runtime : directories.persistent;
   const path = dropInPath(directory, unit.name);
   refuseUnwritable(path);
@@ -86,13 +86,16 @@ async function findFreshUnit(given: string, { dryRun }: EnableOptions, systemctl
   return findUnit(given, systemctl);
 }
 
-/** Of two drop-ins of one name, systemd takes the one in /etc. */
-function refuseIfHidden(unit: string, { persistent }: DropInDirectories): void {
-  const path = dropInPath(persistent, unit);
-  if (readDropIn(path) !== undefined)
-    throw new Refusal(
-      `${unit} is enabled for good already, by ${path}: \`mptcpize disable ${unit}\` comes first`,
-    );
+/** Of two drop-ins of one name, systemd takes the one in /etc, even if that is the template's. */
+function refuseIfHidden({ name, templateName }: LoadedUnit, { persistent }: DropInDirectories): void {
+  for (const unit of [name, templateName]) {
+    if (unit === undefined) continue;
+    const path = dropInPath(persistent, unit);
+    if (readDropIn(path) !== undefined)
+      throw new Refusal(
+        `${name} is enabled for good already, by ${path}: \`mptcpize disable ${unit}\` comes first`,
+      );
+  }
 }
 
 async function planFor(

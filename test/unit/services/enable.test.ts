@@ -216,6 +216,12 @@ describe("enable", () => {
     await enableIn(systemd);
     assert.equal(systemd.tree()["run/web.service.d"], undefined, "the one for good takes its place");
     await assert.rejects(enableIn(systemd, "web", { runtime: true }), refusal(join(systemd.root, dropIn)));
+    systemd.put("lib/web@.service", plain);
+    await enableIn(systemd, "web@");
+    await assert.rejects(
+      enableIn(systemd, "web@a", { runtime: true }),
+      refusal("web@a.service is enabled for good already", "mptcpize disable web@.service"),
+    );
   });
 
   it("changes nothing for --dry-run", async (t) => {
