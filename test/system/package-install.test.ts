@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { copyFileSync, existsSync, writeFileSync } from "node:fs";
-import { basename } from "node:path";
+import { appendFileSync, copyFileSync, existsSync, writeFileSync } from "node:fs";
+import { basename, dirname } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { downloadedPackage, newerSystem, newerSystemProblem, packageProblem } from "../lab/downloads.ts";
 import { debArchitecture, debFile, packagesProblem } from "../lab/packages.ts";
@@ -17,7 +17,7 @@ import {
   unit,
   waitForRestart,
 } from "./service.ts";
-import { protocolAt, text } from "./units.ts";
+import { protocolAt, text, write } from "./units.ts";
 
 /** The C programs, of Debian. */
 const upstream = ["libell0", "libmptcpd3", "mptcpd", "mptcpd-plugins", "mptcpize", "libmptcpwrap0"];
@@ -98,7 +98,28 @@ describe("the package of Debian", { skip, timeout: 240_000 }, () => {
     });
 
     it("stops mptcpd and gives services back their TCP when it is removed; the configuration stays", async () => {
+      const edited = "/etc/systemd/system/edited.service.d/50-mptcpize.conf";
+      await write(lab, {
+        "/etc/systemd/system/edited.service": "[Service]\nExecStart=/bin/sleep infinity\n",
+        "/etc/systemd/system/-dash.service": "[Service]\nExecStart=/bin/sleep infinity\n",
+      });
+      await lab.run("mptcpize", "enable", "--how=seccomp", "--", "edited", "-dash");
+      appendFileSync(lab.path(edited), "# mine\n");
+
       await lab.run(...command("remove", "mptcpd"));
+      assert.equal(existsSync(lab.path("/etc/systemd/system/-dash.service.d")), false);
+      await lab.run("systemctl", "start", "edited");
+      assert.match(text(lab, `${edited}.saved`), /# mine/, "what somebody has edited is kept");
+      await lab.run("systemctl", "stop", "edited");
+      await lab.run(
+        "rm",
+        "-r",
+        dirname(edited),
+        "/etc/systemd/system/edited.service",
+        "--",
+        "/etc/systemd/system/-dash.service",
+      );
+      await lab.run("systemctl", "daemon-reload");
       assert.equal((await lab.outcome("systemctl", "is-active", unit)).stdout, "inactive\n");
       assert.match(text(lab, configFile), /backup/);
       assert.equal((await endpoints(lab)).length, 2, "endpoints last");
