@@ -28,3 +28,14 @@ describe("npm run package -- --stage DIRECTORY", () => {
     assert.equal(readFileSync(join(directory, "mine"), "utf8"), "precious");
   });
 });
+
+describe("a tool that packages are made with", () => {
+  it("is named where it is missing, with the package that has it", () => {
+    const script = `import { runTool } from "${checkout}/tools/package/tool.mjs"; runTool("no-such-tool", [], "some-tools")`;
+    const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", script], {
+      encoding: "utf8",
+    });
+    assert.equal(status, 1);
+    assert.match(stderr, /Error: no-such-tool was not found: install it \(Debian: apt install some-tools\)/);
+  });
+});

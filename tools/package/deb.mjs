@@ -1,11 +1,11 @@
 // The package of Debian and Ubuntu, made by dpkg-deb.
-import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { licenseOfNode, licenses, oldestNode, version } from "./documents.mjs";
 import { elfFiles, needsOf } from "./elf.mjs";
 import { compressed, compression, isFile, put, root, settle, sizeOf, sourceDate, walk } from "./files.mjs";
+import { runTool } from "./tool.mjs";
 import { stage } from "./tree.mjs";
 
 const maintainer = "mptcpd maintainers <maintainers@users.noreply.r-seed-924abf50.example>";
@@ -31,7 +31,8 @@ export function buildDeb({ machine, nodejs, output, work }) {
   const path = join(output, `mptcpd_${debVersion}_${machine.deb}.deb`);
   // What is older than 1.21.18 does not know zstd.
   const options = ["--root-owner-group", "--uniform-compression", "-Zxz", `-z${compression(6)}`];
-  run("dpkg-deb", [...options, "--build", tree, path], { SOURCE_DATE_EPOCH: String(sourceDate) });
+  const env = { ...process.env, SOURCE_DATE_EPOCH: String(sourceDate) };
+  runTool("dpkg-deb", [...options, "--build", tree, path], "dpkg", { env });
   return { path, installed };
 }
 
@@ -128,11 +129,4 @@ function isOlder(one, other) {
 
 function fail(message) {
   throw new Error(message);
-}
-
-function run(command, args, variables) {
-  execFileSync(command, args, {
-    stdio: ["ignore", "ignore", "inherit"],
-    env: { ...process.env, ...variables },
-  });
 }

@@ -1,8 +1,8 @@
 // What programs need of the system, from their ELF headers.
-import { execFileSync } from "node:child_process";
 import { closeSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { isFile, walk } from "./files.mjs";
+import { runTool } from "./tool.mjs";
 
 /** The ELF files of a directory, as paths below it. */
 export function elfFiles(directory) {
@@ -21,7 +21,7 @@ function isElf(path) {
 export function needsOf(paths) {
   const needs = new Map();
   for (const path of paths) {
-    const text = execFileSync("readelf", ["--wide", "--dynamic", "--version-info", path], {
+    const text = runTool("readelf", ["--wide", "--dynamic", "--version-info", path], "binutils", {
       encoding: "utf8",
       env: { ...process.env, LC_ALL: "C" },
     });

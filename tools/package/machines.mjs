@@ -27,5 +27,7 @@ export function compilerFor(machine) {
 }
 
 export function stripFor(machine) {
-  return machine === thisMachine ? "strip" : `${machine.triplet}-strip`;
+  if (machine === thisMachine) return { program: "strip", debianPackage: "binutils" };
+  const { triplet } = machine;
+  return { program: `${triplet}-strip`, debianPackage: `binutils-${triplet.replace("_", "-")}` };
 }

@@ -1,11 +1,11 @@
 // What runs: the bundles, their starters, the parts in C, and Node.
-import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { compileNative, natives } from "../natives.mjs";
 import { isFile, put, root, walk } from "./files.mjs";
 import { compilerFor, stripFor } from "./machines.mjs";
 import { nodeRuntime } from "./node-runtime.mjs";
+import { runTool } from "./tool.mjs";
 
 /** What distributions demand of programs, and no path of this machine. */
 const hardening = [
@@ -74,10 +74,6 @@ function replace(script, what, by) {
 }
 
 function strip(path, machine) {
-  const program = stripFor(machine);
-  try {
-    execFileSync(program, ["--strip-unneeded", "--remove-section=.comment", path]);
-  } catch (error) {
-    throw error.code === "ENOENT" ? new Error(`${program} was not found: install binutils`) : error;
-  }
+  const { program, debianPackage } = stripFor(machine);
+  runTool(program, ["--strip-unneeded", "--remove-section=.comment", path], debianPackage);
 }

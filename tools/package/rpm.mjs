@@ -1,10 +1,10 @@
 // The package of Fedora, RHEL and their kin, made by rpmbuild.
-import { execFileSync } from "node:child_process";
 import { copyFileSync, lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { licenseOfNode, licenses, oldestNode, version } from "./documents.mjs";
 import { compression, put, root, settle, sizeOf, sourceDate, walk } from "./files.mjs";
 import { putSelinuxModule } from "./selinux.mjs";
+import { runTool } from "./tool.mjs";
 import { stage } from "./tree.mjs";
 
 /** Writes the package into a directory, with `work` for what lies between; its path and the bytes that it installs. */
@@ -53,11 +53,9 @@ function rpmbuild(spec, machine, work) {
   const env = { ...process.env, SOURCE_DATE_EPOCH: String(sourceDate) };
   const args = ["-bb", "--quiet", `--target=${machine.rpm}-linux`, ...defines, spec];
   try {
-    execFileSync("rpmbuild", args, { stdio: ["ignore", "ignore", "pipe"], env });
+    runTool("rpmbuild", args, "rpm", { stdio: ["ignore", "ignore", "pipe"], env });
   } catch (error) {
-    if (error.code === "ENOENT")
-      throw new Error("rpmbuild was not found: install rpm (Debian: apt install rpm)");
-    throw new Error(`rpmbuild failed:\n${error.stderr}`);
+    throw error.stderr === undefined ? error : new Error(`rpmbuild failed:\n${error.stderr}`);
   }
 }
 

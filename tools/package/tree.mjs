@@ -1,5 +1,5 @@
 // What is installed, as the .deb and the .rpm have it.
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, extname, join, relative } from "node:path";
@@ -89,7 +89,11 @@ function putCompletions(at, { zsh }) {
 function made(tool, use) {
   const directory = mkdtempSync(join(tmpdir(), "mptcpd-package-"));
   try {
-    execFileSync(process.execPath, [join(root, tool), directory], { stdio: ["ignore", "ignore", "inherit"] });
+    const { status } = spawnSync(process.execPath, [join(root, tool), directory], {
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    // It has said why.
+    if (status !== 0) throw new Error(`${tool} failed`);
     use(directory);
   } finally {
     rmSync(directory, { recursive: true });
