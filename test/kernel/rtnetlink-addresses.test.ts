@@ -4,7 +4,7 @@ import { type Address, decodeAddressEvent, dumpAddresses } from "../../src/kerne
 import { groups } from "../../src/kernel/rtnetlink.ts";
 import { requires } from "../lab/requires.ts";
 import { ipJson, listen, objects, sorted, useRtnetlink } from "../lab/rtnetlink.ts";
-import { waitFor } from "../lab/wait.ts";
+import { eventually, waitFor } from "../lab/wait.ts";
 
 describe("rtnetlink: addresses", { skip: requires() }, () => {
   const rtnetlink = useRtnetlink();
@@ -21,36 +21,38 @@ describe("rtnetlink: addresses", { skip: requires() }, () => {
       "addr add 2001:db8::1/64 dev v0 nodad preferred_lft 0",
       "addr add ::ffff:10.0.0.9/128 dev v0 nodad",
     );
-    const { items } = await dumpAddresses(rtnetlink.connection);
-    const expected = (await ipJson(rtnetlink.here, "addr show")).flatMap((link) =>
-      objects(link.get("addr_info")).map((address) => ({
-        ifIndex: link.get("ifindex"),
-        family: address.get("family") === "inet" ? 4 : 6,
-        local: address.get("local"),
-        peer: address.get("address"),
-        prefixLength: address.get("prefixlen"),
-        scope: scopes.get(String(address.get("scope"))),
-        ...lifetimes(Number(address.get("valid_life_time")), Number(address.get("preferred_life_time"))),
-        secondary: address.get("secondary") === true,
-        deprecated: address.get("deprecated") === true,
-        noPrefixRoute: address.get("noprefixroute") === true,
-      })),
-    );
-    const shown = items.map((address) => ({
-      ifIndex: address.ifIndex,
-      family: address.family,
-      local: address.address,
-      peer: address.peer,
-      prefixLength: address.prefixLength,
-      scope: address.scope,
-      ...lifetimes(address.validLifetime, address.preferredLifetime),
-      secondary: address.family === 4 && address.flags.has("temporary"),
-      deprecated: address.flags.has("deprecated"),
-      noPrefixRoute: address.flags.has("noPrefixRoute"),
-    }));
-    assert.deepEqual(sorted(shown), sorted(expected));
-    assert.equal(items.find(({ address }) => address === "10.9.0.1")?.peer, "10.9.0.2");
-    assert.ok(items.some(({ address }) => address === "::ffff:10.0.0.9"));
+    await eventually("the same list at two looks", async () => {
+      const { items } = await dumpAddresses(rtnetlink.connection);
+      const expected = (await ipJson(rtnetlink.here, "addr show")).flatMap((link) =>
+        objects(link.get("addr_info")).map((address) => ({
+          ifIndex: link.get("ifindex"),
+          family: address.get("family") === "inet" ? 4 : 6,
+          local: address.get("local"),
+          peer: address.get("address"),
+          prefixLength: address.get("prefixlen"),
+          scope: scopes.get(String(address.get("scope"))),
+          ...lifetimes(Number(address.get("valid_life_time")), Number(address.get("preferred_life_time"))),
+          secondary: address.get("secondary") === true,
+          deprecated: address.get("deprecated") === true,
+          noPrefixRoute: address.get("noprefixroute") === true,
+        })),
+      );
+      const shown = items.map((address) => ({
+        ifIndex: address.ifIndex,
+        family: address.family,
+        local: address.address,
+        peer: address.peer,
+        prefixLength: address.prefixLength,
+        scope: address.scope,
+        ...lifetimes(address.validLifetime, address.preferredLifetime),
+        secondary: address.family === 4 && address.flags.has("temporary"),
+        deprecated: address.flags.has("deprecated"),
+        noPrefixRoute: address.flags.has("noPrefixRoute"),
+      }));
+      assert.deepEqual(sorted(shown), sorted(expected));
+      assert.equal(items.find(({ address }) => address === "10.9.0.1")?.peer, "10.9.0.2");
+      assert.ok(items.some(({ address }) => address === "::ffff:10.0.0.9"));
+    });
   });
 
   it("are listed by family and by interface", async () => {

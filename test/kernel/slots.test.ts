@@ -3,8 +3,9 @@ import { describe, it } from "node:test";
 import { findCapacity } from "../lab/capacity.ts";
 import type { Host } from "../lab/host.ts";
 import type { Closer } from "../lab/lab.ts";
-import { atOnce, Machine, type MachineOptions } from "../lab/machine.ts";
+import { atOnce, hourly, Machine, type MachineOptions } from "../lab/machine.ts";
 import { requires } from "../lab/requires.ts";
+import { eventually } from "../lab/wait.ts";
 
 const notice = /^notice: this kernel holds (\d+) endpoints; addresses beyond them wait for a free slot$/;
 
@@ -141,10 +142,10 @@ describe("more addresses than the kernel has slots for", { skip: requires(), con
   });
 
   it("keeps a held endpoint's slot until its delay is over", async (t) => {
-    const config = "[core]\nremoval-delay=0.5\n";
-    const { machine, addresses } = await hostWith(t, capacity + 1, { config });
+    const { machine, addresses } = await hostWith(t, capacity + 1, { config: hourly });
     await machine.hasEndpointsAt(addresses.slice(0, capacity));
     await machine.nothingHappens(() => machine.ip(`addr del ${addresses[0]}/32 dev eth0`));
+    await machine.reload("[core]\nremoval-delay=0.1\n");
     await machine.hasEndpointsAt(addresses.slice(1));
   });
 });
@@ -174,6 +175,11 @@ async function hostWith(
   await machine.host.ipBatch(
     [...devices].flatMap((device, i) => interfaceWithCarrier(`${device}`, `peer${i}`)),
   );
+  // What has no carrier yet is not ranked with the others.
+  await eventually("carriers", async () => {
+    const links = await machine.ip("-br link show up");
+    assert.equal(links.match(/ UP /g)?.length, 2 * devices.size, links);
+  });
   await machine.host.ipBatch(places.map(addressLine));
   await before(machine.host);
   await machine.start(options);

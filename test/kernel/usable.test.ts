@@ -24,7 +24,9 @@ describe("which addresses are endpoints", { skip: requires(), concurrency: 4 }, 
     const machine = await Machine.create(t, { eth0: ["10.0.1.2/24"] });
     await machine.start();
     await machine.hasEndpointsAt(["10.0.1.2"]);
-    assert.match(await machine.ip("addr show dev eth0"), /fe80::/);
+    await machine.eventually("a link-local address", async () =>
+      assert.match(await machine.ip("addr show dev eth0"), /fe80::/),
+    );
     await machine.nothingHappens(() =>
       machine.host.ipBatch([
         "addr add 192.0.2.1/32 dev lo",

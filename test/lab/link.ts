@@ -23,6 +23,16 @@ export type Cable = {
   restore(): Promise<void>;
 };
 
+/**
+ * Until the kernel has told of a new interface's carrier, which it does at its leisure (net/core/link_watch.c), and has
+ * made its IPv6 addresses usable, unless those have to be looked for at other hosts first.
+ */
+async function waitForCarrier(host: Host, device: string, { dad }: { dad: boolean }): Promise<void> {
+  await waitFor(`${device} to be up`, () => host.ip(`addr show dev ${device}`), {
+    until: (text) => text.includes(" state UP ") && (dad || !text.includes(" tentative")),
+  });
+}
+
 /** After a cut: the kernel may take a second to say that a carrier is gone (net/core/link_watch.c). */
 export async function waitForCarrierLoss(host: Host, device: string): Promise<void> {
   await waitFor(`${device} to lose its carrier`, async () =>
@@ -55,6 +65,11 @@ export class CableRoom {
       ...plugs.map((plug) => `link set ${plug} up`),
     ]);
     await Promise.all(ends.map((end) => configure(end, dad, rate)));
+    await Promise.all([
+      ...ends.map(([host, device]) => waitForCarrier(host, device, { dad })),
+      // A bridge forwards nothing from a port whose carrier it was not told of yet.
+      ...plugs.map((plug) => waitForCarrier(this.#room, plug, { dad: true })),
+    ]);
     const setPlugs = async (state: string) => {
       await this.#room.ipBatch(plugs.map((plug) => `link set ${plug} ${state}`));
     };

@@ -44,12 +44,14 @@ export function useRtnetlink(): Rtnetlink {
       return get().connection;
     },
     async setUp(...lines) {
-      await get().here.ipBatch([
-        "link add v0 type veth peer name v1",
-        "link set v0 up",
-        "link set v1 up",
-        ...lines,
-      ]);
+      const { here } = get();
+      await here.ipBatch(["link add v0 type veth peer name v1", "link set v0 up", "link set v1 up"]);
+      // What the kernel does by itself when it tells of the carrier shall not mix with what the test does.
+      for (const device of ["v0", "v1"])
+        await waitFor(`${device} to be up`, () => here.ip(`addr show dev ${device}`), {
+          until: (text) => text.includes(" state UP ") && text.includes(" fe80:"),
+        });
+      if (lines.length > 0) await here.ipBatch(lines);
     },
   };
 }
