@@ -159,6 +159,15 @@ describe("the lab", { skip: requires() }, () => {
     await lab.close();
   });
 
+  it("ends what a process has left behind with its output open", async () => {
+    const lab = await Lab.create();
+    const host = await lab.host("client");
+    const child = host.spawn("sh", ["-c", "sleep 1000 & echo $!"]);
+    const [pid] = await child.waitForLine(/^\d+$/);
+    await lab.close();
+    await eventually("its end", () => assert.equal(existsSync(`/proc/${pid}`), false));
+  });
+
   it("works in a network that is not the machine's", () => {
     const interfaces = readFileSync("/proc/net/dev", "utf8")
       .split("\n")

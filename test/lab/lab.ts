@@ -6,6 +6,7 @@ import { type Cable, type CableEnds, CableRoom } from "./link.ts";
 import type { LabProcess } from "./process.ts";
 import { run } from "./process.ts";
 import { labDirectory } from "./requires.ts";
+import { within } from "./wait.ts";
 
 /** What a lab needs of node:test's context: a way to be closed at the test's end. */
 export type Closer = { after(callback: () => Promise<void>): void };
@@ -80,13 +81,16 @@ export class Lab {
 
   /** Kills what runs and deletes what is there. Idempotent. */
   async close(): Promise<void> {
-    const killed = [...this.#processes].map((child) => child.kill());
-    await Promise.allSettled(killed);
-    await this.#leaveHere();
+    const killed = Promise.allSettled([...this.#processes].map((child) => child.kill()));
     const hosts = [...this.#hosts.values()];
     this.#hosts.clear();
+    // What they have started may hold their output open.
+    await within("the end of processes", killed, 2000).catch(() => killAllIn(hosts));
+    await killed;
+    await this.#leaveHere();
     await Promise.all(hosts.map((host) => run("ip", ["netns", "delete", host.namespace])));
-    rmSync(this.directory, { recursive: true, force: true });
+    // What is being killed may still write a file.
+    rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 });
   }
 
   async #leaveHere(): Promise<void> {
@@ -98,5 +102,19 @@ export class Lab {
     await here.ipBatch([...made.map((name) => `link delete ${name}`), "mptcp endpoint flush"]);
     await here.ip("addr flush dev lo scope global");
     await run("ip", ["netns", "delete", here.namespace]);
+  }
+}
+
+/** Kills every process that is in one of these hosts. */
+async function killAllIn(hosts: readonly Host[]): Promise<void> {
+  for (const { namespace } of hosts) {
+    const pids = (await run("ip", ["netns", "pids", namespace])).split("\n").filter((pid) => pid !== "");
+    for (const pid of pids) {
+      try {
+        process.kill(Number(pid), "SIGKILL");
+      } catch {
+        // It has ended.
+      }
+    }
   }
 }
