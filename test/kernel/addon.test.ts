@@ -93,20 +93,27 @@ describe("NetlinkSocket in a changing network", { skip: requires() }, () => {
 
   it("does not block the event loop while the kernel works off a message", async (t) => {
     const socket = openSocket(t);
-    // Deleting an interface waits for RCU grace periods within sendto(2).
-    ip("link", "add", "addon0", "type", "veth", "peer", "name", "addon1");
-    const start = performance.now();
-    const sent = socket.send(deleteLink("addon0"));
-    const call = performance.now() - start;
-    let turns = 0;
-    const counting = setInterval(() => turns++);
-    await sent;
-    clearInterval(counting);
-    const whole = performance.now() - start;
-    assert.ok(whole > 2, `the kernel took ${whole} ms only: nothing was tested`);
-    assert.ok(call < whole / 2, `send took ${call} ms of ${whole} ms`);
-    assert.ok(turns > 0, "the event loop stood still");
-    assert.throws(() => ip("link", "show", "addon0"), /addon0/);
+    const observe = async () => {
+      // Deleting an interface waits for RCU grace periods within sendto(2).
+      ip("link", "add", "addon0", "type", "veth", "peer", "name", "addon1");
+      const start = performance.now();
+      const sent = socket.send(deleteLink("addon0"));
+      const call = performance.now() - start;
+      let turns = 0;
+      const counting = setInterval(() => turns++);
+      await sent;
+      clearInterval(counting);
+      const whole = performance.now() - start;
+      assert.throws(() => ip("link", "show", "addon0"), /addon0/);
+      return { whole, call, turns };
+    };
+    // On a busy machine it may stand still for other reasons, but not each time.
+    const seen = [];
+    const isFree = ({ whole, call, turns }: Awaited<ReturnType<typeof observe>>) =>
+      whole > 2 && call < whole / 2 && turns > 0;
+    do seen.push(await observe());
+    while (!seen.some(isFree) && seen.length < 20);
+    assert.ok(seen.some(isFree), JSON.stringify(seen));
   });
 });
 

@@ -23,7 +23,7 @@ describe("completions of what the kernel has", { skip: requires() }, () => {
     ({ client, server } = await twoPaths(lab));
     await client.ip("mptcp endpoint add 10.0.2.2 dev eth2 subflow id 5");
     await client.ip("mptcp endpoint add fd00:2::2 dev eth2 subflow id 7");
-    await startTraffic({ from: client, to: server, address: "10.0.1.1" });
+    await startTraffic({ from: client, to: server, address: "10.0.1.1", rate: 100_000 });
     const [connection] = await waitFor("a connection", () => shownConnections(client), {
       until: (found) => found.length === 1,
     });

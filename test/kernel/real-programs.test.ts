@@ -11,7 +11,6 @@ import { run } from "../lab/process.ts";
 import { requires } from "../lab/requires.ts";
 import { twoPaths } from "../lab/two-paths.ts";
 import { waitFor } from "../lab/wait.ts";
-import { inHost } from "./in-host.ts";
 
 const address = "10.0.0.1";
 const port = 8000;
@@ -111,14 +110,11 @@ describe("mptcpize run, with programs as they are", { skip: requires({ root: tru
     const { client, server } = await twoPaths(await Lab.create(t), { rate: `${megabits}mbit` });
     await client.ip("mptcp endpoint add 10.0.2.2 dev eth2 subflow");
     await withServer(server, 5201, ["iperf3", "-s"], async () => {
-      const report = runMptcpized(client, ...words("iperf3 -c 10.0.1.1 -t 4 -J"));
-      await waitFor("a connection that sends by two subflows", () => bytesBySubflow(client), {
-        until: (found) =>
-          found.some((bytes) => bytes.length === 2 && bytes.every((count) => count > 100_000)),
-      });
-      assert.ok(received(JSON.parse(await report)) > 1.5 * megabits * 1e6);
+      const report = await runMptcpized(client, ...words("iperf3 -c 10.0.1.1 -t 5 -J"));
+      // Of both together when nothing else runs on the machine; of one it is never more than that.
+      assert.ok(received(JSON.parse(report)) > 1.1 * megabits * 1e6, report);
     });
-    assert.ok((await client.bytesSent("eth2")) > 1e6);
+    for (const device of ["eth1", "eth2"]) assert.ok((await client.bytesSent(device)) > 1e6, device);
   });
 });
 
@@ -158,16 +154,6 @@ async function sshd(directory: string): Promise<Command> {
   // It starts itself again for each connection, and insists on an absolute path for that.
   const path = (await run("sh", ["-c", "command -v sshd"])).trim();
   return [path, "-D", "-e", "-f", join(directory, "sshd_config")];
-}
-
-/** For each connection, how many bytes each of its subflows has brought to the other end. */
-async function bytesBySubflow(host: Host): Promise<number[][]> {
-  const body = `const sockets = Sockets.open();
-    say((await sockets.dumpConnections()).map(({ subflows }) => subflows.map(({ bytes }) => bytes.acked)));
-    sockets.close();`;
-  const found = await inHost(host, { Sockets: "kernel/sockets" }, body);
-  assert.ok(Array.isArray(found));
-  return found;
 }
 
 /** Bits per second, of iperf3's report. */
