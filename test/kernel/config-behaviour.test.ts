@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { findCapacity } from "../lab/capacity.ts";
-import { atOnce, Machine } from "../lab/machine.ts";
+import { atOnce, hourly, Machine } from "../lab/machine.ts";
 import { requires } from "../lab/requires.ts";
 import { eventually } from "../lab/wait.ts";
 
@@ -288,12 +288,15 @@ describe("what mptcpd.conf says is what happens", options, () => {
 
   it("removal-delay: an endpoint outlives its address by that, and lives on if it comes back", async (t) => {
     const machine = await Machine.create(t, { eth0: ["10.0.0.1/24", "10.0.1.1/24"] });
-    await machine.start({ config: "[core]\nremoval-delay=0.5\n" });
+    await machine.start({ config: hourly });
     await machine.ip("addr del 10.0.1.1/24 dev eth0");
     await machine.keeps(eth0, "10.0.1.1 eth0 subflow");
     await machine.ip("addr add 10.0.1.1/24 dev eth0");
     await machine.ip("addr del 10.0.0.1/24 dev eth0");
+    await machine.keeps(eth0, "10.0.1.1 eth0 subflow");
+    await machine.reload("[core]\nremoval-delay=0.5\n");
     await machine.has("10.0.1.1 eth0 subflow");
+    assert.equal(machine.history("10.0.1.1").length, 1, machine.daemon.output);
   });
 });
 

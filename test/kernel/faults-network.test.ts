@@ -54,12 +54,20 @@ describe("faults of the C mptcpd that this one does not have: following the netw
     const { path, receiver } = await listenForNotifications(machine.lab, machine.host);
     // The watchdog is fed each millisecond.
     await machine.start({ env: { NOTIFY_SOCKET: path, WATCHDOG_USEC: "2000" } });
-    await machine.ip("addr flush dev eth0");
-    await machine.daemon.waitForLine(/deleted/);
-    const before = receiver.lines.length;
-    await machine.has();
-    const meals = receiver.lines.length - before;
-    assert.ok(meals > 20, `the watchdog was fed ${meals} times while 7 endpoints were deleted`);
+    const addresses = repeat(8, (i) => `addr add 10.0.0.${i + 1}/24 dev eth0`);
+    let most = 0;
+    // One that stands still is fed between two deletions at best; on a busy machine one that does not may be as hungry.
+    for (let round = 0; round < 10 && most <= 20; round++) {
+      await machine.host.ipBatch(addresses.slice(round === 0 ? addresses.length : 0));
+      await machine.hasEndpointsAt(repeat(8, (i) => `10.0.0.${i + 1}`));
+      const from = machine.daemon.lines.length;
+      await machine.ip("addr flush dev eth0");
+      await machine.daemon.waitForLine(/deleted/, { from });
+      const before = receiver.lines.length;
+      await machine.has();
+      most = Math.max(most, receiver.lines.length - before);
+    }
+    assert.ok(most > 20, `the watchdog was fed ${most} times while 7 endpoints were deleted`);
   });
 
   describe("F5: an address assigned before there is a carrier becomes an endpoint when there is one", () => {
@@ -149,10 +157,12 @@ describe("faults of the C mptcpd that this one does not have: following the netw
       const lab = await Lab.create(t);
       const host = await lab.host("client");
       await lab.link({ a: [host, "eth0"], dad: true });
+      // Long enough to be seen on a busy machine.
+      await host.sysctl("net/ipv6/conf/eth0/dad_transmits", 3);
       const machine = new Machine(lab, host);
       await machine.start();
       await machine.ip("addr add 2001:db8::1/64 dev eth0");
-      assert.deepEqual(await machine.show(), []);
+      await machine.keeps();
       assert.match(await machine.ip("addr show dev eth0"), /2001:db8::1.* tentative/);
       await machine.has("2001:db8::1 eth0 subflow");
       assert.doesNotMatch(await machine.ip("addr show dev eth0"), /2001:db8::1.* tentative/);
@@ -175,8 +185,9 @@ describe("faults of the C mptcpd that this one does not have: following the netw
     it("a deprecated IPv6 address, from the start or from when it becomes so", async (t) => {
       const machine = await Machine.create(t, { eth0: ["2001:db8::1/64 preferred_lft 0"] });
       await machine.start();
-      await machine.ip("addr add 2001:db8::2/64 dev eth0 valid_lft 1000 preferred_lft 1");
+      await machine.ip("addr add 2001:db8::2/64 dev eth0 valid_lft 1000 preferred_lft 1000");
       await machine.has("2001:db8::2 eth0 subflow");
+      await machine.ip("addr change 2001:db8::2/64 dev eth0 valid_lft 1000 preferred_lft 1");
       await machine.has();
     });
 
@@ -193,7 +204,9 @@ describe("faults of the C mptcpd that this one does not have: following the netw
 
     it("a link-local address", async (t) => {
       const machine = await Machine.create(t, { eth0: ["169.254.3.3/16", "10.0.0.1/24"] });
-      assert.match(await machine.ip("addr show dev eth0"), /fe80::/);
+      await eventually("a link-local address", async () =>
+        assert.match(await machine.ip("addr show dev eth0"), /fe80::/),
+      );
       await machine.start();
       await machine.keeps("10.0.0.1 eth0 subflow");
     });

@@ -124,12 +124,16 @@ describe("faults of the C mptcpd that this one does not have: as a service, besi
     it("switched off while it runs: it warns, and says when all is well again", async (t) => {
       const machine = await Machine.create(t);
       await machine.start();
-      await machine.host.sysctl("net.mptcp.enabled", 0);
-      await machine.says(/^warning: net\.mptcp\.enabled was switched off/, () => machine.reload());
+      await machine.says(/^warning: net\.mptcp\.enabled was switched off/, async () => {
+        await machine.host.sysctl("net.mptcp.enabled", 0);
+        await machine.reload();
+      });
       await machine.ip("addr add 10.0.0.2/24 dev eth0");
       await machine.has("10.0.0.1 eth0 subflow", "10.0.0.2 eth0 subflow");
-      await machine.host.sysctl("net.mptcp.enabled", 1);
-      await machine.says(/^notice: net\.mptcp\.enabled is on again/, () => machine.reload());
+      await machine.says(/^notice: net\.mptcp\.enabled is on again/, async () => {
+        await machine.host.sysctl("net.mptcp.enabled", 1);
+        await machine.reload();
+      });
     });
   });
 
@@ -147,9 +151,9 @@ describe("faults of the C mptcpd that this one does not have: as a service, besi
     const machine = await Machine.create(t);
     const daemon = machine.launch();
     let changes = 0;
-    for (; !daemon.lines.includes("notice: ready") || changes % 2 === 0; changes++)
+    // Some at least, also where it was ready before this process had its turn.
+    for (; changes < 5 || !daemon.lines.includes("notice: ready") || changes % 2 === 0; changes++)
       await machine.ip(`addr ${changes % 2 === 0 ? "add" : "del"} 10.0.0.2/24 dev eth0`);
-    assert.ok(changes > 2, `${changes} changes before it was ready`);
     await machine.has("10.0.0.1 eth0 subflow", "10.0.0.2 eth0 subflow");
   });
 
@@ -194,8 +198,10 @@ describe("faults of the C mptcpd that this one does not have: as a service, besi
       await machine.host.sysctl("net.mptcp.pm_type", 1);
       await machine.start({ config: "[core]\nremoval-delay=0\nkernel-path-manager=keep" });
       await machine.daemon.waitForLine(/^warning: net\.mptcp\.path_manager is userspace/);
-      await machine.host.sysctl("net.mptcp.pm_type", 0);
-      await machine.says(/^notice: net\.mptcp\.path_manager is kernel/, () => machine.reload());
+      await machine.says(/^notice: net\.mptcp\.path_manager is kernel/, async () => {
+        await machine.host.sysctl("net.mptcp.pm_type", 0);
+        await machine.reload();
+      });
       await machine.stop();
       assert.equal(await machine.host.sysctl("net.mptcp.pm_type"), "0");
     });
@@ -205,8 +211,7 @@ describe("faults of the C mptcpd that this one does not have: as a service, besi
     const machine = await Machine.create(t);
     const { path, receiver } = await listenForNotifications(machine.lab, machine.host);
     await machine.start({ env: { NOTIFY_SOCKET: path, WATCHDOG_USEC: "20000" } });
-    for (const _ of [1, 2, 3])
-      await receiver.waitForLine(/^WATCHDOG=1$/, { from: receiver.lines.length, deadlineMs: 1000 });
+    for (const _ of [1, 2, 3]) await receiver.waitForLine(/^WATCHDOG=1$/, { from: receiver.lines.length });
   });
 });
 
