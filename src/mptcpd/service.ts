@@ -39,7 +39,8 @@ export class Service {
     this.#keepWatchdog();
     this.#notifier.ready();
     this.#log.notice("ready");
-    if (this.#reloadAsked) await this.#reload();
+    if (this.#reloadAsked) this.#reloadInTurn();
+    await this.#reloading;
     await stopped;
     this.#notifier.stopping();
     const status = await this.#stop(daemon);
@@ -64,10 +65,7 @@ export class Service {
 
   /** From the first moment, since others know our pid as soon as we hold the lock. Resolves at SIGTERM or SIGINT. */
   #listenToSignals(): Promise<void> {
-    process.on(signals.reload, () => {
-      // One after the other: each has the file as it is at its turn.
-      this.#reloading = this.#reloading.then(() => this.#reload());
-    });
+    process.on(signals.reload, () => this.#reloadInTurn());
     // Also so that Node does not open a debugger's port.
     process.on(signals.resync, () => this.#daemon?.resync());
     process.on(signals.ignore, () => undefined);
@@ -92,6 +90,11 @@ export class Service {
       if (isThreadCaught()) exitNow(EXIT_FAILURE);
       return undefined;
     }
+  }
+
+  /** One after the other: each has the file as it is at its turn. */
+  #reloadInTurn(): void {
+    this.#reloading = this.#reloading.then(() => this.#reload());
   }
 
   /** A file that is wrong is refused as a whole: the old configuration stays in force. */

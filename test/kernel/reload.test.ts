@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { rmSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { first, second, twoAddresses } from "../lab/examples.ts";
 import { atOnce, Machine } from "../lab/machine.ts";
+import { PluginDirectory, plugin } from "../lab/plugin-directory.ts";
 import { requires } from "../lab/requires.ts";
 
 const options = { skip: requires(), concurrency: 4 };
@@ -48,6 +49,38 @@ describe("SIGHUP", options, () => {
     await machine.has(first, second);
     await machine.reload(`${atOnce}addr-flags=signal\n`);
     await machine.has("10.0.0.1 eth0 signal", "10.0.0.2 eth0 signal");
+  });
+
+  it("waits for the one before, also for one that came while it started", async (t) => {
+    const machine = await Machine.create(t);
+    const plugins = new PluginDirectory(machine.lab);
+    const [begun, goOn] = [machine.lab.freshPath("begun"), machine.lab.freshPath("go-on")];
+    const loadSlowly = (round: number) =>
+      plugins.write(
+        "slow.mjs",
+        `import { existsSync, writeFileSync } from "node:fs";
+         writeFileSync("${begun}${round}", "");
+         while (!existsSync("${goOn}${round}")) await new Promise((resolve) => setTimeout(resolve, 10));
+         ${plugin("slow", "")}`,
+      );
+    const begins = (round: number) =>
+      machine.eventually("the plugin to be loaded", () => assert.ok(existsSync(`${begun}${round}`)));
+    loadSlowly(1);
+    const daemon = machine.launch({ config: plugins.config("path-manager=slow") });
+    await begins(1);
+    daemon.signal("SIGHUP");
+    await machine.host.run("true");
+    loadSlowly(2);
+    writeFileSync(`${goOn}1`, "");
+    await begins(2);
+    writeFileSync(daemon.configFile, `${atOnce}addr-flags=signal\n`);
+    daemon.signal("SIGHUP");
+    await machine.host.run("true");
+    writeFileSync(`${goOn}2`, "");
+    await machine.eventually("two reloads", () =>
+      assert.equal(daemon.lines.filter((line) => line === "notice: configuration reloaded").length, 2),
+    );
+    assert.deepEqual(await machine.show(), ["10.0.0.1 eth0 signal"]);
   });
 
   it("a file that is gone is refused too", async (t) => {
