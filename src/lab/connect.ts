@@ -20,13 +20,15 @@ export async function connect([address = "10.0.1.1", ...more]: readonly string[]
   } catch (error) {
     return fail(messageOf(error), 1);
   }
-  console.log(await describe(socket));
+  const description = await describe(socket);
   let isTold = false;
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.on(signal, () => {
       isTold = true;
       socket.end();
     });
+  // Whoever has read this may send a signal.
+  console.log(description);
   let reason = "the server has closed the connection";
   socket.on("error", (error) => {
     reason = error.message;

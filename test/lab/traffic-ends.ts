@@ -59,10 +59,11 @@ function receive(options: ReceiveOptions): void {
 }
 
 async function send(options: SendOptions): Promise<void> {
-  const socket = new Socket({ fd: await mptcpConnect(options) });
-  console.log(`connected from ${socket.localAddress} port ${socket.localPort}`);
+  // Before the other end knows of the connection: whoever hears of it there may end this one.
   const stop = new AbortController();
   process.once("SIGTERM", () => stop.abort());
+  const socket = new Socket({ fd: await mptcpConnect(options) });
+  console.log(`connected from ${socket.localAddress} port ${socket.localPort}`);
   const hash = createHash("sha256");
   let bytes = 0;
   const hashed = async function* (): AsyncGenerator<Buffer> {
