@@ -30,6 +30,8 @@ finish() {
 	# Who would read that a process was killed may have gone.
 	trap '' PIPE
 	kill "$tether" 2>/dev/null || true
+	# The first job may not be in the cgroup yet. If it has ended, its number may be another process's: the shell knows.
+	kill -KILL %1 2>/dev/null || true
 	echo 1 >"$cgroup/cgroup.kill"
 	wait
 	until remove "$cgroup"; do sleep 0.01; done
@@ -40,12 +42,13 @@ finish() {
 remove_left_over() {
 	local old
 	for old in $(find "$cgroups" -maxdepth 1 -name 'mptcpd-lab-*' -mmin +1); do
-		if grep --quiet '^populated 0' "$old/cgroup.events"; then remove "$old"; fi
+		if grep --quiet --no-messages '^populated 0' "$old/cgroup.events"; then remove "$old" || true; fi
 	done
 }
 
+# Another boot may take the cgroup of an ended system for one that was left over, and remove it at the same time.
 remove() {
-	find "$1" -depth -type d -exec rmdir {} + 2>/dev/null
+	find "$1" -depth -type d -exec rmdir {} + 2>/dev/null || [ ! -e "$1" ]
 }
 
 in_cgroup() {

@@ -93,10 +93,10 @@ export class SystemdLab implements BootedSystem {
   /** Files stay, but for those in /run and /tmp. */
   async reboot(): Promise<void> {
     const before = this.#init;
-    await this.run("systemctl", "reboot");
-    await waitFor("the end before the reboot", () => !descendants(this.#keeper.pid).includes(before), {
-      deadlineMs: bootDeadlineMs,
-    });
+    // It may be killed with all the others before it has ended; whether it did its work is seen by what follows.
+    const { stderr } = await this.outcome("systemctl", "reboot");
+    const isGone = () => !descendants(this.#keeper.pid).includes(before);
+    await waitFor(`the end before the reboot ${stderr}`, isGone, { deadlineMs: bootDeadlineMs });
     await this.#booted();
   }
 
