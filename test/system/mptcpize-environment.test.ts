@@ -7,6 +7,9 @@ import { dropIn, environmentOf, mptcpize, refuses, unitTrees, write } from "./un
 const library = "/opt/mptcpd/dist/libmptcpwrap.so";
 const own = "libm.so.6";
 
+// Type=exec: started means that /proc shows the program, with its environment.
+const sleeping = "Type=exec\nExecStart=/bin/sleep infinity\n";
+
 /** What systemd gives to every service. */
 const everywhere = ["LANG", "PATH"];
 
@@ -37,8 +40,7 @@ describe("mptcpize enable, and the environment of a unit", { skip: await systemd
   for (const { about, unit, files, environment } of serviceExamples)
     it(`keeps what a unit says with ${about}, and adds to LD_PRELOAD and GODEBUG`, async () => {
       const path = `/etc/systemd/system/${exampleUnit}`;
-      const sleeping = "[Service]\nExecStart=/bin/sleep infinity\n";
-      await write(lab, { ...files, [path]: unit, [`${path}.d/10-sleeping.conf`]: sleeping });
+      await write(lab, { ...files, [path]: unit, [`${path}.d/10-sleeping.conf`]: `[Service]\n${sleeping}` });
       const { before, enabled } = await threeTimes(exampleUnit);
       const own = Object.fromEntries([...before].filter(([name]) => !everywhere.includes(name)));
       assert.deepEqual(own, environment);
@@ -54,8 +56,7 @@ describe("mptcpize enable, and the environment of a unit", { skip: await systemd
       "[Service]",
       `Environment=LD_PRELOAD=/nowhere.so`,
       "EnvironmentFile=/etc/default/preloading",
-      "ExecStart=/bin/sleep infinity",
-      "",
+      sleeping,
     ];
     await write(lab, {
       "/etc/systemd/system/preloading.service": unit.join("\n"),
@@ -71,7 +72,7 @@ describe("mptcpize enable, and the environment of a unit", { skip: await systemd
   });
 
   it("takes the manager's LD_PRELOAD where the unit passes it on", async () => {
-    const lines = ["[Service]", "PassEnvironment=LD_PRELOAD", "ExecStart=/bin/sleep infinity", ""];
+    const lines = ["[Service]", "PassEnvironment=LD_PRELOAD", sleeping];
     await write(lab, { "/etc/systemd/system/passing.service": lines.join("\n") });
     await lab.run("systemctl", "set-environment", `LD_PRELOAD=${own}`);
     const { before, enabled } = await threeTimes("passing.service");
@@ -96,8 +97,7 @@ describe("mptcpize enable, and the environment of a unit", { skip: await systemd
 
   it("follows the unit when it is enabled again", async () => {
     const path = "/etc/systemd/system/changing.service";
-    const unit = (value: string) =>
-      `[Service]\nEnvironment=LD_PRELOAD=${value}\nExecStart=/bin/sleep infinity\n`;
+    const unit = (value: string) => `[Service]\nEnvironment=LD_PRELOAD=${value}\n${sleeping}`;
     await write(lab, { [path]: unit(own) });
     await mptcpize(lab, "enable", "changing");
     const once = await unitTrees(lab);

@@ -26,7 +26,9 @@ describe("mptcpize --user", { skip: (await systemdProblem(["useradd", "runuser"]
 
   it("is for a user's own units, and for no others", async () => {
     const directory = "/home/alice/.config/systemd/user";
-    await write(lab, { [`${directory}/own.service`]: "[Service]\nExecStart=/bin/sleep infinity\n" });
+    // Type=exec: started means that /proc shows the program, with its environment.
+    const unit = "[Service]\nType=exec\nExecStart=/bin/sleep infinity\n";
+    await write(lab, { [`${directory}/own.service`]: unit });
     await lab.run("chown", "--recursive", "alice:", "/home/alice");
     const trees = await unitTrees(lab);
     const files = () => lab.run("find", directory, "-type", "f");
