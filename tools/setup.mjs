@@ -47,8 +47,10 @@ function requireTools() {
   console.log(`installing ${missing.join(" ")}`);
   const install = ["install", "--yes", "--no-install-recommends", ...missing];
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  // Others, such as a machine's own updates, may be at it.
+  const options = ["-qq", "-o", "DPkg::Lock::Timeout=300"];
   const apt = (args) =>
-    spawnSync("apt-get", ["-qq", ...args], { env, stdio: ["ignore", "ignore", "inherit"] });
+    spawnSync("apt-get", [...options, ...args], { env, stdio: ["ignore", "ignore", "inherit"] });
   if (apt(install).status !== 0 && (apt(["update"]).status !== 0 || apt(install).status !== 0)) {
     fail(`apt-get failed; what is missing: ${advice}`);
   }

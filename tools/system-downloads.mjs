@@ -18,12 +18,22 @@ export function fetchForSystemTests() {
   attempt("NetworkManager", fetchNetworkManager);
 }
 
-function attempt(what, fetch) {
+/** Mirrors fail now and then; who is not the CI can do without them. */
+const pausesSeconds = process.env.CI === "true" ? [5, 20] : [];
+
+function attempt(what, fetch, pauses = pausesSeconds) {
   try {
     fetch();
   } catch (error) {
     const cause = (error.stderr?.toString() || error.message).trim().split("\n").at(-1);
-    console.log(`cannot get ${what} (${cause}); tests that need it are skipped`);
+    const [pause, ...more] = pauses;
+    if (pause === undefined) {
+      console.log(`cannot get ${what} (${cause}); tests that need it are skipped`);
+      return;
+    }
+    console.log(`cannot get ${what} yet (${cause})`);
+    execFileSync("sleep", [`${pause}`]);
+    attempt(what, fetch, more);
   }
 }
 
@@ -65,7 +75,7 @@ function fetchNetworkManager() {
 }
 
 function apt(args, directory) {
-  const options = ["-qq", "-o", "APT::Sandbox::User=root"];
+  const options = ["-qq", "-o", "APT::Sandbox::User=root", "-o", "DPkg::Lock::Timeout=300"];
   const download = () => execFileSync("apt-get", [...options, ...args], { cwd: directory, stdio: "pipe" });
   try {
     download();
