@@ -128,7 +128,8 @@ describe("mptcpize enable, for services", { skip: await systemdProblem() }, () =
       const { stderr } = await mptcpize(lab, "enable", unit);
       assert.match(stderr, new RegExp(`gets from ${kind}-activated\\.socket stay as they are`));
       await lab.run("bash", "-c", `: </dev/tcp/127.0.0.1/${port}`);
-      await eventually("the start", async () => assert.notEqual(await mainPid(unit), "0"));
+      const state = () => lab.outcome("systemctl", "is-active", unit);
+      await eventually("the start", async () => assert.equal((await state()).stdout, "active\n"));
       assert.equal(await protocolAt(lab, port), "TCP", "systemd's own socket");
       await lab.run("systemctl", "reload", unit);
       await eventually("its own socket", async () => assert.equal(await protocolAt(lab, port + 1), "MPTCP"));
@@ -152,7 +153,7 @@ describe("mptcpize enable, for services", { skip: await systemdProblem() }, () =
     await writeService("new-go.service", [
       `ExecStart=${program} --serve=127.0.0.1:4910 --watch=forever`,
       "ExecStartPost=/bin/bash -c 'until : </dev/tcp/127.0.0.1/4910; do :; done'",
-      "TimeoutStartSec=10",
+      "TimeoutStartSec=60",
     ]);
     await thereAndBack("new-go.service", 4910);
   });
