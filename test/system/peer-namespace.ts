@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { BootedSystem } from "../lab/booted-system.ts";
 import { waitFor } from "../lab/wait.ts";
+import { waitForCarrier } from "./service.ts";
 
 const namespace = "peer";
 
@@ -21,6 +22,7 @@ export async function addPeer(system: BootedSystem): Promise<void> {
       await system.run("ip", ...there, "address", "add", address, "dev", device);
       await system.run("ip", ...there, "link", "set", device, "up");
     }
+    await waitForCarrier(system, `up${n}`);
   }
   const limits = ["mptcp", "limits", "set", "subflows", "8", "add_addr_accepted", "8"];
   await system.run("ip", "-netns", namespace, ...limits);

@@ -7,8 +7,8 @@ import { write } from "./units.ts";
 export const unit = "mptcp.service";
 export const configFile = "/etc/mptcpd/mptcpd.conf";
 
-/** Longer than a restart waits (RestartSec=). */
-export const restartDeadlineMs = 2 * defaultDeadlineMs;
+/** Far longer than a watchdog waits in these tests, a restart (RestartSec=) and a start take together. */
+export const restartDeadlineMs = 3 * defaultDeadlineMs;
 
 /** In a network namespace, or in that of the system. */
 export function inNamespace(name: string | undefined): readonly string[] {
@@ -29,6 +29,19 @@ export async function addUplink(
   await run("link", "add", device, "type", "veth", "peer", "name", `${device}-far`);
   for (const end of [device, `${device}-far`]) await run("link", "set", end, "addrgenmode", "none", "up");
   await run("address", "add", address, "dev", device);
+  await waitForCarrier(system, device, namespace);
+}
+
+/** It is the kernel's own worker that says of a link that it has one, when it comes to it (net/core/link_watch.c). */
+export async function waitForCarrier(
+  system: BootedSystem,
+  device: string,
+  namespace?: string,
+): Promise<void> {
+  const [command = "ip", ...args] = [...inNamespace(namespace), "ip", "link", "show", "dev", device];
+  await waitFor(`${device} to have a carrier`, () => system.run(command, ...args), {
+    until: (shown) => shown.includes(" state UP "),
+  });
 }
 
 export async function configure(system: BootedSystem, text: string): Promise<void> {
@@ -66,6 +79,8 @@ export async function journal(system: BootedSystem, of = unit): Promise<readonly
 }
 
 async function lines(system: BootedSystem, ...matches: readonly string[]): Promise<readonly string[]> {
+  // What is on its way to the journal is not in it yet.
+  await system.run("journalctl", "--sync");
   const text = await system.run("journalctl", "--output=cat", "--no-pager", ...matches);
   return text.split("\n").filter((line) => line !== "");
 }
