@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { SystemdLab, systemdProblem } from "../lab/systemd.ts";
+import { logged } from "./service.ts";
 import { mptcpize, write } from "./units.ts";
 
 const unit = `[Service]
@@ -23,6 +24,7 @@ describe("mptcpctl report, of a service of systemd", { skip: await systemdProble
       "/etc/mptcpd/mptcpd.conf": config,
     });
     await lab.run("systemctl", "start", "mptcp.service");
+    await logged(lab, /^ready$/);
   });
   after(() => lab.close());
 
