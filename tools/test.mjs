@@ -40,7 +40,7 @@ async function runTests(wrap) {
   try {
     const skips = join(scratch, "skips");
     const options = [
-      ...["--enable-source-maps", "--test", "--test-concurrency=1", "--test-timeout=300000"],
+      ...["--enable-source-maps", "--test", "--test-concurrency=1", "--test-timeout=600000"],
       ...["--test-reporter=spec", "--test-reporter-destination=stdout"],
       ...["--test-reporter=./tools/skips.mjs", `--test-reporter-destination=${skips}`],
     ];

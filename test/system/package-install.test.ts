@@ -31,7 +31,7 @@ const skip =
   upstream.map(packageProblem).find(Boolean) ||
   false;
 
-describe("the package of Debian", { skip, timeout: 240_000 }, () => {
+describe("the package of Debian", { skip }, () => {
   describe("on a system without any", () => {
     let lab: SystemdLab;
     let asFound: ReadonlySet<string>;
@@ -249,7 +249,7 @@ describe("the package of Debian", { skip, timeout: 240_000 }, () => {
   });
 });
 
-describe("Debian's mptcpd and mptcpize, installed over the package", { skip, timeout: 120_000 }, () => {
+describe("Debian's mptcpd and mptcpize, installed over the package", { skip }, () => {
   it("find no unit that names files that have gone", async (t) => {
     const lab = await bootForPackages();
     t.after(() => lab.close());
