@@ -49,7 +49,7 @@ describe("mptcpctl subflow", { skip: requires() }, () => {
       // It waits until it is there, so nobody else has to.
       assert.equal((await subflowOf(client, other))?.state, "established");
       const atServer = () => subflowOf(server, other);
-      assert.equal((await atServer())?.remoteId, 1);
+      await waitFor("the peer to have it", async () => (await atServer())?.remoteId === 1);
 
       const backup = (value: boolean) => ({ until: (found?: ShownSubflow) => found?.remoteBackup === value });
       assert.equal(await ctl(client, `subflow change token ${clients} ${ends} backup`), "");
@@ -110,8 +110,8 @@ describe("mptcpctl subflow", { skip: requires() }, () => {
       },
       ...{ state: "established", localBackup: true, remoteBackup: false },
     });
-    const seen = await subflowOf(server, "10.0.2.2");
-    assert.deepEqual([seen?.remoteId, seen?.remoteBackup], [42, true]);
+    const seen = await waitFor("the peer to have it", () => subflowOf(server, "10.0.2.2"));
+    assert.deepEqual([seen.remoteId, seen.remoteBackup], [42, true]);
     const again = await ctl(client, `subflow create token ${clients} 10.0.2.2 to 10.0.1.1`);
     assert.match(again, / id 42 established\n$/, "an address keeps its id");
     assert.equal(

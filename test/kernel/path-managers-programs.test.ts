@@ -65,7 +65,8 @@ describe("a program that is a path manager gives commands:", { skip: requires(pu
       const { subflows } = await managed.serverPeer.connectionAt(socketPort);
       return subflows.find((one) => one.remote.port === local.port)?.flags.includes("backupRemote");
     };
-    assert.equal(await isBackup(), true);
+    // The peer hears the end of the handshake last.
+    await eventually("the peer has it", async () => assert.equal(await isBackup(), true));
     assert.deepEqual(
       Object(await program.command("setBackup", { token, local, remote, backup: false })).result,
       null,

@@ -45,10 +45,12 @@ for (const side of sides) {
           (pm, connection, from) => pm.createSubflow(connection, { from }),
           family.client[1],
         );
-        assert.deepEqual(await managed.serverPeer.subflowsAt(socket.port), [
-          `${family.server[0]} > ${family.client[0]}`,
-          `${family.server[0]} > ${family.client[1]}`,
-        ]);
+        await eventually("the server has it, too", async () =>
+          assert.deepEqual(await managed.serverPeer.subflowsAt(socket.port), [
+            `${family.server[0]} > ${family.client[0]}`,
+            `${family.server[0]} > ${family.client[1]}`,
+          ]),
+        );
       });
 
     it("are told with all that the checkpoint of a killed one knows", async (t) => {
