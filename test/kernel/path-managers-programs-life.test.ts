@@ -77,15 +77,16 @@ describe("a program that is a path manager", options, () => {
         .trimEnd()
         .split("\n")
         .map((line) => String(JSON.parse(line).event));
-    await waitFor("the connection", () => events().includes("connectionEstablished"));
-    const before = events();
+    // The last line may be there by half.
+    const before = await waitFor("the connection", events, {
+      until: (all) => all.includes("connectionEstablished"),
+    });
     const [pid] = await processesOf(machine, told);
     process.kill(Number(pid), "SIGKILL");
     await machine.daemon.waitForLine(/was ended by SIGKILL; it is started again in 100 ms$/);
-    await waitFor("all of it again", () => events().slice(before.length), {
-      until: (again) => again.includes("connectionEstablished"),
+    const again = await waitFor("all of it again", () => events().slice(before.length), {
+      until: (all) => all.includes("connectionEstablished"),
     });
-    const again = events().slice(before.length);
     assert.deepEqual(again.toSorted(), before.filter((event) => !event.startsWith("listener")).toSorted());
   });
 
@@ -104,8 +105,9 @@ describe("a program that is a path manager", options, () => {
   it("has the time to end in good order when mptcpd stops", async (t) => {
     const { machine, file } = await withProgram(
       t,
-      `trap 'sleep 0.3; echo done >FILE; exit' TERM; while read -r line; do :; done; sleep 5 & wait`,
+      `trap 'sleep 0.1; echo done >FILE; exit' TERM; echo begun >&2; while read -r line; do :; done; sleep 5 & wait`,
     );
+    await machine.daemon.waitForLine(/^info: program: begun$/);
     await machine.stop();
     assert.equal(readFileSync(file, "utf8"), "done\n");
   });
