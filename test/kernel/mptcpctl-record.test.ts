@@ -107,7 +107,9 @@ describe("mptcpctl record", { skip: requires() }, () => {
     const eth2 = [...last.network.links.values()].find(({ name }) => name === "eth2");
     assert.equal(eth2?.flags.has("lowerUp"), false);
 
-    const commands = (await ctl(client, `replay ${file} --plugin fullmesh`)).trimEnd().split("\n");
+    const replayed = await ctl(client, `replay ${file} --plugin fullmesh`);
+    // It would withdraw the address of eth2 two seconds later; the recording may be as long as that.
+    const commands = replayed.split("\n").filter((line) => line.includes("subflow create"));
     const create = (token: string | undefined, { port }: { port: number }) =>
       new RegExp(
         `^\\[ +\\d+\\.\\d{3}\\] subflow create token ${token} 10\\.0\\.2\\.2 id 1 dev eth2 to 10\\.0\\.1\\.1 port ${port}$`,
@@ -117,7 +119,7 @@ describe("mptcpctl record", { skip: requires() }, () => {
     assert.match(commands[1] ?? "", create(newer, traffic));
     const objects = (await ctl(client, `-j replay ${file} --plugin fullmesh`)).trimEnd().split("\n");
     assert.deepEqual(
-      objects.map((line) => JSON.parse(line).token),
+      objects.slice(0, 2).map((line) => JSON.parse(line).token),
       [older, newer],
     );
     // Nothing of it happens on this host: it takes no privilege, nor a kernel with these connections.
@@ -132,7 +134,7 @@ describe("mptcpctl record", { skip: requires() }, () => {
       "--plugin",
       "fullmesh",
     );
-    assert.equal(text.trimEnd(), commands.join("\n"));
+    assert.equal(text, replayed);
   });
 
   it("leaves a file that can be used when it is killed in the midst of a storm", async (t) => {
@@ -160,6 +162,8 @@ describe("mptcpctl record", { skip: requires() }, () => {
     const file = lab.freshPath("recording");
     const recorder = await record(host, file);
     await storm(host, 1000);
+    // The last sockets end by themselves, after the process that had them.
+    await waitFor("all ends", () => readFileSync(file, "utf8").split('"event":"closed"').length === 2001);
     await recorder.stop();
     const events = eventsIn(await read(file));
     const count = (name: string) => events.filter((event) => event.startsWith(name)).length;
