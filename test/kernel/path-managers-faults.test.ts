@@ -6,7 +6,7 @@ import { type Machine, program } from "../lab/machine.ts";
 import { ManagedHost } from "../lab/managed-host.ts";
 import { PluginDirectory, plugin, withPlugins } from "../lab/plugin-directory.ts";
 import { requires } from "../lab/requires.ts";
-import { waitFor } from "../lab/wait.ts";
+import { defaultDeadlineMs, waitFor } from "../lab/wait.ts";
 
 const options = { skip: requires(), concurrency: 2 };
 
@@ -77,7 +77,9 @@ describe("a fault of a plugin is logged and counted:", options, () => {
       await daemon.waitForLine(message, { deadlineMs: 15_000 });
       await daemon.waitForLine(/^error: one: stopped, as it could not be set up$/);
       await daemon.waitForLine(/^notice: ready$/);
-      assert.equal(await machine.host.sysctl("net.mptcp.pm_type"), "0", "addr_adv is in charge");
+      await machine.eventually("addr_adv in charge", async () =>
+        assert.equal(await machine.host.sysctl("net.mptcp.pm_type"), "0"),
+      );
       await machine.has("10.0.0.1 eth0 subflow");
       await machine.stop();
     }
@@ -244,12 +246,12 @@ describe("what writes without end", options, () => {
       const section = name === "program" ? `[plugin one]\nexec=${path}` : "";
       const daemon = await machine.start({ config: plugins.config("path-manager=one", section) });
       for (let i = 2; i < 6; i++) {
-        const begin = performance.now();
         await machine.ip(`addr add 10.0.0.${i}/24 dev eth0`);
+        // What lets a queue grow takes far longer.
         await waitFor("an endpoint", () => machine.host.endpoints(), {
           until: (endpoints) => endpoints.some(({ address }) => address === `10.0.0.${i}`),
+          deadlineMs: defaultDeadlineMs / 2,
         });
-        assert.ok(performance.now() - begin < 1500, `after ${performance.now() - begin} ms`);
       }
       await daemon.waitForLine(
         /^warning: .* lines \((info|warning)\) are left out: of more than 2000 in 10 s$/,
@@ -260,9 +262,7 @@ describe("what writes without end", options, () => {
       const [, size] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${daemon.pid}/status`, "utf8")) ?? [];
       assert.ok(Number(size) < 400 * 1024, `${size} KiB`);
       assert.ok(!/blocked|started again/.test(daemon.output));
-      const stopping = performance.now();
       await machine.stop();
-      assert.ok(performance.now() - stopping < 2000);
     });
 });
 
