@@ -167,8 +167,12 @@ for (const side of sides) {
       assert.deepEqual([address.interface, one.name, address.ifIndex], ["eth7", "eth7", one.index]);
 
       await machine.ip("route add default via 10.0.7.1 dev eth7 metric 700");
-      const [routed, before] = await puppet.told("updateInterface", ([{ name }]) => name === "eth7");
-      assert.deepEqual([routed.hasDefaultRoute, before.hasDefaultRoute], [true, false]);
+      // Its flags may change by themselves.
+      const [, before] = await puppet.told(
+        "updateInterface",
+        ([{ name, hasDefaultRoute }]) => name === "eth7" && hasDefaultRoute,
+      );
+      assert.equal(before.hasDefaultRoute, false);
 
       await machine.ip("addr add 10.0.7.8/24 dev eth7");
       await puppet.told("newLocalAddress", ([local]) => local.address === "10.0.7.8");
