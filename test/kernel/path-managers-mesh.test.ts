@@ -59,15 +59,15 @@ describe(`${connections} connections with the path manager fullmesh at both ends
 
   it("have it when the client's was killed while they were made, once the server has announced its addresses again", async (t) => {
     const { client, server, connect } = await meshed(t);
-    const connected = connect(connections);
+    const begun = connect(connections / 2);
     await waitFor("some subflows", () => count(client.host), {
-      until: (now) => now > whole / 4,
+      until: (now) => now > whole / 8,
       ...patience,
     });
     await client.daemon.kill();
-    assert.ok((await count(client.host)) < whole, "it was killed too late");
+    const others = connect(connections / 2);
     await client.start({ config });
-    await connected;
+    await Promise.all([begun, others]);
     // What the killed one was told and had not read yet is lost: the kernel has acknowledged it.
     await waitFor("all that is known", () => count(client.host), {
       until: (now) => now >= 2 * connections,
@@ -113,7 +113,9 @@ async function wholeInTime(
     await subflows(client.host, all);
     times.push(Math.round(performance.now() - start));
     await daemon.waitForLine(/^notice: ready$/);
-    assert.deepEqual(daemon.lines, ["notice: ready"]);
+    // On a machine that stands still for a moment a handler takes its time.
+    const said = daemon.lines.filter((line) => !/^warning: .* took \d+ ms, in which no other/.test(line));
+    assert.deepEqual(said, ["notice: ready"]);
   }
   t.diagnostic(`whole so many milliseconds after the start of mptcpd: ${times}`);
   assert.ok(Math.min(...times) < wanted, `it took ${times} ms`);
