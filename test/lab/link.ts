@@ -77,16 +77,6 @@ export class CableRoom {
   }
 }
 
-/**
- * Kernel threads look at the carrier, and give up on the duplicate detection that nobody wants: until they had their turn no
- * connection goes from an IPv6 address.
- */
-async function waitUntilReady(host: Host, device: string): Promise<void> {
-  await waitFor(`${device} to be ready`, () => host.ip(`addr show dev ${device}`), {
-    until: (text) => text.includes("state UP") && !text.includes("tentative"),
-  });
-}
-
 /** No spanning tree, no snooping: a port forwards from the moment it is up. */
 function bridge(name: string, ports: readonly string[]): string[] {
   return [
@@ -107,7 +97,6 @@ async function configure(
     `link set ${device} up`,
     ...addresses.map((address) => `addr add ${address} dev ${device}`),
   ]);
-  if (!dad) await waitUntilReady(host, device);
   // No qdisc rate in iproute2's ip: tbf holds 50 ms of queue, enough to fill a path and little enough to stay lively.
   if (rate !== undefined) {
     await host.run(
