@@ -5,6 +5,7 @@ import { installMptcpd } from "../lab/installation.ts";
 import { slowness, waitFor } from "../lab/wait.ts";
 import {
   addUplink,
+  configFile,
   configure,
   dropIn,
   endpointAddresses,
@@ -144,6 +145,22 @@ describe("mptcp.service", { skip: await bootedSystemProblem() }, () => {
     assert.notEqual((await system.outcome("systemctl", "start", unit)).code, 0);
     await failedForGood(1);
     await logged(system, /mptcpd\.conf:2: /);
+  });
+
+  it("reads a configuration that is kept from others by a group, as docs/service.md has it", async (t) => {
+    t.after(() => system.outcome("groupdel", "mptcpd-conf"));
+    t.after(() => system.run("chown", "root:root", configFile));
+    t.after(() => system.run("chmod", "644", configFile));
+    await configure(system, "[core]\naddr-flags=subflow,backup\n");
+    await system.run("groupadd", "--system", "mptcpd-conf");
+    await system.run("chgrp", "mptcpd-conf", configFile);
+    await system.run("chmod", "640", configFile);
+    assert.notEqual((await system.outcome("systemctl", "start", unit)).code, 0);
+    await logged(system, /mptcpd\.conf: cannot be read: permission denied/);
+    await dropIn(system, "SupplementaryGroups=mptcpd-conf");
+    await start(system);
+    await system.run("systemctl", "reload", unit);
+    assert.ok((await endpoints(system)).every((line) => line.includes(" backup ")));
   });
 
   it("does not try again where MPTCP is switched off, or with an option that is none", async () => {
