@@ -27,42 +27,41 @@ export function processesSection(runtimeDirectory: string): Section {
     title: "mptcpd, and other programs that have to do with endpoints; names and numbers alone",
     gather() {
       const namespace = currentNamespace();
-      const lock = namespaceFile(runtimeDirectory, namespace, "lock");
-      const { holder, notes } = holderOf(lock);
-      const here = statSync("/proc/self/ns/net").ino;
-      const processes = new Processes()
-        .list()
-        .filter(({ name, pid, cgroup }) => related.includes(name) || pid === holder || ofUnit.test(cgroup))
-        .map(({ pid, name, startedAt, cgroup, networkNamespace }) => ({
-          pid,
-          name,
-          role: pid === holder ? "the mptcpd of this network namespace" : undefined,
-          started: new Date(startedAt).toISOString(),
-          cgroup,
-          sameNetworkNamespace: networkNamespace === undefined ? undefined : networkNamespace === here,
-        }));
-      const rows = processes.map(({ pid, name, role, started, cgroup, sameNetworkNamespace: same }) => [
-        ...[
-          String(pid),
-          escapeControls(name),
-          started,
-          same === undefined ? "?" : same ? "yes" : "no",
-          escapeControls(cgroup) || "-",
-          role ?? "",
-        ],
-      ]);
+      const { holder, notes } = holderOf(namespaceFile(runtimeDirectory, namespace, "lock"));
       const head = { version, networkNamespace: namespace.key, runtimeDirectory };
+      const processes = relatedProcesses(holder);
       return {
-        text:
-          table(Object.entries(head)) +
-          (rows.length === 0
-            ? "None of them runs.\n"
-            : table([["PID", "NAME", "STARTED", "IN THIS NAMESPACE", "CGROUP", ""], ...rows])),
+        text: table(Object.entries(head)) + processTable(processes),
         data: { ...head, processes },
         notes,
       };
     },
   };
+}
+
+/** @param holder the process that has the lock of this network namespace */
+function relatedProcesses(holder: number | undefined) {
+  const here = statSync("/proc/self/ns/net").ino;
+  return new Processes()
+    .list()
+    .filter(({ name, pid, cgroup }) => related.includes(name) || pid === holder || ofUnit.test(cgroup))
+    .map(({ pid, name, startedAt, cgroup, networkNamespace }) => ({
+      pid,
+      name,
+      role: pid === holder ? "the mptcpd of this network namespace" : undefined,
+      started: new Date(startedAt).toISOString(),
+      cgroup,
+      sameNetworkNamespace: networkNamespace === undefined ? undefined : networkNamespace === here,
+    }));
+}
+
+function processTable(processes: ReturnType<typeof relatedProcesses>): string {
+  if (processes.length === 0) return "None of them runs.\n";
+  const rows = processes.map(({ pid, name, role = "", started, cgroup, sameNetworkNamespace: same }) => {
+    const isHere = same === undefined ? "?" : same ? "yes" : "no";
+    return [String(pid), escapeControls(name), started, isHere, escapeControls(cgroup) || "-", role];
+  });
+  return table([["PID", "NAME", "STARTED", "IN THIS NAMESPACE", "CGROUP", ""], ...rows]);
 }
 
 function holderOf(lock: string): { readonly holder?: number; readonly notes: readonly string[] } {
@@ -87,9 +86,10 @@ export function configurationSection(file: string | undefined, secrets: Secrets)
       }
       const { sections, unreadableLines } = showConfiguration(bytes, builtIn, secrets);
       const faults = faultsOf(bytes, path);
+      const said = faults.map((fault) => `mptcpd says: ${fault}\n`);
       const lines = unreadableLines.map((line) => `line ${line} is left out: it cannot be read`);
       return {
-        text: configurationText(sections) + ["", ...faults].join("\nmptcpd says: ").replace(/(.)$/, "$1\n"),
+        text: [configurationText(sections), ...(said.length === 0 ? [] : ["\n", ...said])].join(""),
         data: { file: path, sections, faults },
         notes: lines,
       };
