@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -37,6 +37,15 @@ describe("the packages of npm", { skip: packagesProblem() || requires({ tools: [
       const manifest = JSON.parse(readFileSync(at(`node_modules/${name}/package.json`), "utf8"));
       assert.equal(manifest.scripts, undefined);
     }
+  });
+
+  it("have the pages that README.md leads to", () => {
+    for (const name of ["mptcpd", native]) {
+      const page = readFileSync(at(`node_modules/${name}/README.md`), "utf8");
+      for (const [, target = ""] of page.matchAll(/\]\((?!https?:)([^)\s#]+)/g))
+        assert.ok(existsSync(at(`node_modules/${name}/${target}`)), target);
+    }
+    assert.ok(existsSync(at("node_modules/mptcpd/docs/path-managers.md")));
   });
 
   it("give mptcpd, mptcpctl and mptcpize", async () => {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { licenses, manifest, version } from "./documents.mjs";
 import { put, root, settle, sizeOf } from "./files.mjs";
 import { machineOf, names } from "./machines.mjs";
+import { putPages } from "./pages.mjs";
 import { putBundles, putNative } from "./programs.mjs";
 
 /** Writes the package that all machines have into a directory; its path and the bytes that it installs. */
@@ -14,6 +15,7 @@ export function buildNpm({ output, work }) {
   putBundles(join(directory, "dist"), (name) => name !== launched);
   for (const name of ["mptcpd", "mptcpctl"]) putScript(directory, name, join(root, "bin", name));
   putScript(directory, "mptcpize", join(root, "packaging/npm/mptcpize"));
+  putPages(directory);
   const { devDependencies, dependencies, scripts, private: _, ...published } = manifest;
   const natives = names.map((name) => [nativeName(machineOf(name)), version]);
   return pack(directory, output, {
@@ -33,10 +35,13 @@ export function buildNpmNative({ machine, output, work }) {
   putNative("mptcpize", join(directory, "mptcpize"), machine);
   // The launcher has it and the library beside it.
   putBundles(directory, (name) => name === launched);
+  const name = nativeName(machine);
+  const description = `The native parts of mptcpd for ${machine.node}`;
+  put(join(directory, "README.md"), `# ${name}\n\n${description}, which the package \`mptcpd\` asks for.\n`);
   return pack(directory, output, {
-    name: nativeName(machine),
+    name,
     version,
-    description: `The native parts of mptcpd for ${machine.node}`,
+    description,
     license: manifest.license,
     type: "module",
     os: ["linux"],
@@ -58,7 +63,6 @@ function putScript(directory, name, source) {
 
 function pack(directory, output, content) {
   put(join(directory, "package.json"), `${JSON.stringify(content, null, 2)}\n`);
-  put(join(directory, "README.md"), readFileSync(join(root, "README.md")));
   put(join(directory, "LICENSE"), licenses());
   settle(directory);
   const options = ["--json", "--ignore-scripts", "--pack-destination", output];

@@ -1,4 +1,4 @@
-// The pages of README.md and docs/, for /usr/share/doc.
+// The pages of README.md and docs/, for /usr/share/doc and the package of npm.
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { isFile, put, root, walk } from "./files.mjs";
