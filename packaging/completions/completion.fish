@@ -33,7 +33,8 @@ function __@program@_values --argument-names value netns user plugins
             ip $space mptcp endpoint show | string replace -rf '.* id (\d+) .*' '$1'
         case token
             test -n "$netns"; and set space -N $netns
-            ss $space -M -n -i -H | string replace -rf '.*token:([0-9a-f]+).*' '$1' | sort -u
+            # With the eight digits that mptcpctl writes: ss leaves out zeros in front.
+            ss $space -M -n -i -H | string replace -rf '.*token:([0-9a-f]+).*' '0000000$1' | string sub -s -8 | sort -u
         case unit
             set -l manager
             test -n "$user"; and set manager $user

@@ -51,7 +51,9 @@ __@program@_values() {
 	endpoint-id) ip "${space[@]}" mptcp endpoint show | sed -n 's/.* id \([0-9]*\).*/\1/p' ;;
 	token)
 		[[ -n $netns ]] && space=(-N "$netns")
-		ss "${space[@]}" -M -n -i -H | sed -n 's/.*token:\([0-9a-f]*\).*/\1/p' | sort -u
+		# With the eight digits that mptcpctl writes: ss leaves out zeros in front.
+		ss "${space[@]}" -M -n -i -H |
+			sed -n '/token:/{s/.*token:\([0-9a-f]*\).*/0000000\1/;s/.*\(.\{8\}\)$/\1/p;}' | sort -u
 		;;
 	unit)
 		{
