@@ -5,9 +5,9 @@ import { describe, it, type TestContext } from "node:test";
 import { checkout } from "../lab/checkout.ts";
 import { type Exit, LabProcess } from "../lab/process.ts";
 import { requires } from "../lab/requires.ts";
-import { eventually, within } from "../lab/wait.ts";
+import { defaultDeadlineMs, eventually, within } from "../lab/wait.ts";
 
-const patience = { deadlineMs: 15_000 };
+const patience = { deadlineMs: 3 * defaultDeadlineMs };
 
 describe("npm run lab", { skip: requires(), concurrency: 3 }, () => {
   it("runs a command as the client, and exits with its status", async (t) => {
@@ -42,7 +42,7 @@ describe("npm run lab", { skip: requires(), concurrency: 3 }, () => {
     const lab = start(t, { env: { SHELL: "/bin/sh" } });
     await lab.waitForLine(/^You are on a client with two uplinks/, patience);
     lab.stdin.write("server ip -br addr show dev eth1; exit 3\n");
-    assert.equal((await within("its end", lab.exited, 15_000)).code, 3);
+    assert.equal((await within("its end", lab.exited, patience.deadlineMs)).code, 3);
     assert.equal(lab.lines.length, 4, lab.output);
     assert.match(lab.lines.at(-1) ?? "", /^eth1@\S+ +UP +10\.0\.1\.1\/24/);
   });
@@ -150,7 +150,7 @@ async function ended(
   ...command: readonly string[]
 ): Promise<{ lines: readonly string[]; exit: Exit }> {
   const lab = start(t, {}, ...command);
-  const exit = await within("its end", lab.exited, 30_000);
+  const exit = await within("its end", lab.exited, patience.deadlineMs);
   return { lines: lab.lines, exit };
 }
 

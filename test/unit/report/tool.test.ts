@@ -20,6 +20,6 @@ describe("a tool that a report asks", () => {
     await assert.rejects(askTool("false", []), { message: "false failed: exit code 1" });
     const started = performance.now();
     await assert.rejects(askTool("sleep", ["30"], 100), { message: "sleep did not end within 0.1 s" });
-    assert.ok(performance.now() - started < 5_000);
+    assert.ok(performance.now() - started < 20_000);
   });
 });
