@@ -1,9 +1,11 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { decodeAddressEvent } from "../kernel/addresses.ts";
 import { decodeLinkEvent } from "../kernel/links.ts";
 import { routeFilter } from "../kernel/route-filter.ts";
 import { groups, openRtnetlink } from "../kernel/rtnetlink.ts";
 import type { Logger } from "../log/log.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
+import { NetlinkError } from "../netlink/errors.ts";
 import type { OpenTransport } from "../netlink/transport.ts";
 import type { NetlinkMessage } from "../netlink/wire.ts";
 import type { NetworkEvent } from "./model.ts";
@@ -25,6 +27,8 @@ export interface NetworkMonitorOptions {
  */
 const LONGEST_NOTIFIED_PREFIX = 8;
 const RETRY = 100;
+/** Of the first reading: on a busy machine the kernel may take longer to answer than a request waits. */
+const FIRST_ATTEMPTS = 5;
 /** Notifications are not trusted for ever. */
 const PERIOD = 30_000;
 
@@ -48,7 +52,7 @@ export class NetworkMonitor {
   /** Begins to listen and reads the network once; rejects if that fails. */
   static async start(options: NetworkMonitorOptions): Promise<NetworkMonitor> {
     const monitor = new NetworkMonitor(options);
-    const first = monitor.#readEverything();
+    const first = monitor.#readFirst();
     // Readings never overlap: what is wanted meanwhile is read after it.
     monitor.#reading = first.then(
       () => monitor.#read(),
@@ -135,6 +139,19 @@ export class NetworkMonitor {
     if (this.#closed) return;
     if (this.#pending !== "everything") this.#pending = what;
     this.#reading ??= this.#read();
+  }
+
+  async #readFirst(): Promise<void> {
+    for (let attempt = 1; ; attempt++)
+      try {
+        return await this.#readEverything();
+      } catch (error) {
+        const isFinal = !(error instanceof NetlinkError && error.retryable) || attempt === FIRST_ATTEMPTS;
+        if (isFinal || this.#closed) throw error;
+        this.#options.log.warning(`${error.message}; trying again`);
+        // Unlike later ones it is waited for: the timer keeps the process.
+        await delay(RETRY);
+      }
   }
 
   async #read(): Promise<void> {

@@ -157,6 +157,33 @@ describe("the network monitor", () => {
     await waitFor("the address", () => seen(state) === truth(fake));
   });
 
+  it("starts although the kernel is busy at first", async (t) => {
+    const fake = withLink();
+    fake.addAddress("10.0.0.1", 2);
+    let refusals = 2;
+    fake.onAddressDump = () => {
+      if (refusals-- > 0) throw Object.assign(new Error("busy"), { code: "EAGAIN" });
+    };
+    const state = await watch(fake, t);
+    assert.equal(seen(state), truth(fake));
+    assert.deepEqual(
+      state.log.map(({ level, message }) => [level, /busy; trying again$/.test(message)]),
+      [
+        ["warning", true],
+        ["warning", true],
+      ],
+    );
+  });
+
+  it("does not start where the kernel stays busy, and leaves nothing open", async () => {
+    const fake = withLink();
+    fake.onAddressDump = () => {
+      throw Object.assign(new Error("busy"), { code: "EAGAIN" });
+    };
+    await assert.rejects(watch(fake), { code: "EAGAIN" });
+    assert.equal(fake.kernel.socketCount, 0);
+  });
+
   it("leaves nothing open when it cannot start", async () => {
     const fake = withLink();
     fake.onAddressDump = () => {
