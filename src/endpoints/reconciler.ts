@@ -26,6 +26,8 @@ export interface ReconcilerOptions {
   readonly clock: Clock;
   /** Called before each full reading of the kernel, so at least every 30 s. */
   readonly beforeReading?: () => void;
+  /** Milliseconds between two deletions, if not the usual ones. */
+  readonly deletionSpacing?: number;
   /** Told what each run has decided. */
   readonly onDecisions?: (decisions: readonly Decision[]) => void;
 }
@@ -40,6 +42,11 @@ export interface Preview {
 /** Milliseconds between full readings of the kernel, and the longest wait after a failure. */
 const PERIOD = 30_000;
 const FIRST_RETRY = 100;
+/**
+ * Milliseconds between two deletions. The kernel sends a REMOVE_ADDR for each, and that of a peer drops one that comes before it
+ * has dealt with the one before: it keeps those subflows for ever (net/mptcp/pm.c, mptcp_pm_rm_addr_received).
+ */
+const DELETION_SPACING = 200;
 
 /**
  * Makes the kernel's endpoints those that the policy wants: whenever `trigger` says that something changed, after
@@ -53,7 +60,9 @@ export class Reconciler {
   readonly #table: EndpointTable;
   readonly #limits: LimitKeeper;
   readonly #holds: Holds;
-  readonly #timers = new Map<"period" | "retry" | "hold", Timer>();
+  readonly #timers = new Map<"period" | "retry" | "hold" | "deletion", Timer>();
+  /** When the next deletion may be. */
+  #deletionDue = Number.NEGATIVE_INFINITY;
   #stale = true;
   #dirty = false;
   #stopped = false;
@@ -108,7 +117,10 @@ export class Reconciler {
     if (!remove) return;
     await this.#read();
     for (const { endpoint, ours } of this.#table.current()) {
-      if (ours) await this.#table.execute({ kind: "delete", endpoint, reason: "stopping" });
+      if (!ours) continue;
+      const wait = this.#untilDeletion();
+      if (wait > 0) await new Promise<void>((resolve) => this.#options.clock.schedule(wait, resolve));
+      await this.#execute({ kind: "delete", endpoint, reason: "stopping" });
     }
     await this.#limits.restore();
   }
@@ -138,7 +150,12 @@ export class Reconciler {
     // Limits go out before the first step, since the kernel heeds them when it adds; their answer is not waited for.
     const limited = this.#limits.apply(desiredEndpoints(decisions)).catch((error) => errors.push(error));
     for (const step of steps) {
-      const expected = await this.#table.execute(step).catch((error) => errors.push(error) > 0);
+      const wait = step.kind === "delete" ? this.#untilDeletion() : 0;
+      if (wait > 0) {
+        this.#schedule("deletion", wait, () => this.trigger());
+        break;
+      }
+      const expected = await this.#execute(step).catch((error) => errors.push(error) > 0);
       if (!expected) this.#dirty = true;
       if (this.#dirty) break;
     }
@@ -147,6 +164,21 @@ export class Reconciler {
     if (this.#dirty) return;
     const expiry = this.#holds.nextExpiry(this.#options.config().removalDelay);
     if (expiry !== undefined) this.#schedule("hold", expiry, () => this.trigger());
+  }
+
+  async #execute(step: Step): Promise<boolean> {
+    const expected = await this.#table.execute(step);
+    if (step.kind === "delete" && expected) {
+      const { clock, deletionSpacing = DELETION_SPACING } = this.#options;
+      this.#deletionDue = clock.now() + deletionSpacing;
+      // What this makes room for comes before the next one, which has to wait.
+      this.#dirty = true;
+    }
+    return expected;
+  }
+
+  #untilDeletion(): number {
+    return Math.max(Math.ceil(this.#deletionDue - this.#options.clock.now()), 0);
   }
 
   async #read(): Promise<void> {
@@ -186,7 +218,11 @@ export class Reconciler {
     this.#schedule("retry", wait, () => this.trigger());
   }
 
-  #schedule(name: "period" | "retry" | "hold", milliseconds: number, callback: () => void): void {
+  #schedule(
+    name: "period" | "retry" | "hold" | "deletion",
+    milliseconds: number,
+    callback: () => void,
+  ): void {
     if (this.#stopped) return;
     this.#timers.get(name)?.cancel();
     this.#timers.set(name, this.#options.clock.schedule(milliseconds, callback));

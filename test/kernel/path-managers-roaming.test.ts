@@ -71,15 +71,16 @@ describe("connections of a host whose network changes", { skip: requires(), conc
     await isAlive();
   });
 
-  it("leave nothing behind at the server when many addresses go at once: fullmesh", async (t) => {
-    const { client, has, isAlive } = await connected(t, "path-manager=fullmesh");
-    const more = ["10.0.2.3", "10.0.2.4", "10.0.2.5", "10.0.2.6"];
-    await client.ipBatch(more.map((address) => `addr add ${address}/24 dev eth2`));
-    await has(...["10.0.1.2", "10.0.2.2", ...more].map((address) => `${address} > 10.0.1.1`));
-    await client.ip("addr flush dev eth2");
-    await has("10.0.1.2 > 10.0.1.1");
-    await isAlive();
-  });
+  for (const name of ["fullmesh", "addr_adv"])
+    it(`leave nothing behind at the server when many addresses go at once: ${name}`, async (t) => {
+      const { client, has, isAlive } = await connected(t, `path-manager=${name}`);
+      const more = ["10.0.2.3", "10.0.2.4", "10.0.2.5", "10.0.2.6"];
+      await client.ipBatch(more.map((address) => `addr add ${address}/24 dev eth2`));
+      await has(...["10.0.1.2", "10.0.2.2", ...more].map((address) => `${address} > 10.0.1.1`));
+      await client.ip("addr flush dev eth2");
+      await has("10.0.1.2 > 10.0.1.1");
+      await isAlive();
+    });
 
   it("keep the last subflow though its address is gone, and go on when it is back", async (t) => {
     const { client, machine, has, isAlive } = await connected(t, "path-manager=fullmesh");

@@ -146,6 +146,8 @@ export class World {
   readonly directory = mkdtempSync(join(tmpdir(), "mptcpd-test-"));
   network: Network = networkOf({});
   config: Config = { ...defaultConfig, paths: [], removalDelay: 0 };
+  /** Most tests have no peers that need time. */
+  deletionSpacing = 0;
   reconciler: Reconciler;
 
   constructor(test: TestContext) {
@@ -174,6 +176,7 @@ export class World {
         debug: false,
       }),
       clock: this.clock,
+      deletionSpacing: this.deletionSpacing,
     });
     return this.reconciler;
   }

@@ -57,6 +57,39 @@ describe("the reconciler", () => {
     assert.match(world.said("info"), /flags subflow become signal; this breaks its subflows/);
   });
 
+  it("deletes one after another, so that peers deal with each, and lets additions pass", async (t) => {
+    const world = new World(t);
+    world.deletionSpacing = 200;
+    world.startReconciler();
+    const addresses = ["10.0.1.1", "10.0.1.2", "10.0.1.3"];
+    await world.become({ eth0, eth1: { addresses } });
+    world.commands();
+    await world.become({ eth0 });
+    assert.deepEqual(world.commands(), ["delete 2"]);
+    await world.become({ eth0, eth2: { addresses: ["10.0.2.1"] } });
+    assert.deepEqual(world.commands(), ["add 10.0.2.1"]);
+    for (const id of [3, 4]) {
+      await world.advance(199);
+      assert.deepEqual(world.commands(), []);
+      await world.advance(1);
+      assert.deepEqual(world.commands(), [`delete ${id}`]);
+    }
+    await world.advance(1000);
+    assert.deepEqual(world.commands(), []);
+  });
+
+  it("makes room for an addition with the first deletion, not the last", async (t) => {
+    const world = new World(t);
+    world.deletionSpacing = 200;
+    world.startReconciler();
+    world.kernel.capacity = 3;
+    await world.become({ eth0, eth1: { addresses: ["10.0.1.1", "10.0.1.2"] } });
+    world.commands();
+    await world.become({ eth0, eth2: { addresses: ["10.0.2.1"] } });
+    const refused = "add 10.0.2.1";
+    assert.deepEqual(world.commands(), [refused, "delete 2", "add 10.0.2.1"]);
+  });
+
   it("runs once more for whatever changed during a run", async (t) => {
     const world = new World(t);
     world.kernel.beforeCommand = (command) => {
