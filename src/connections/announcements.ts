@@ -8,6 +8,7 @@ import { ConnectionError } from "./errors.ts";
 import type { IdBook } from "./id-book.ts";
 import type { Listeners, OpenListener } from "./listeners.ts";
 import type { ConnectionRecord } from "./record.ts";
+import type { Subflows } from "./subflows.ts";
 
 export type AnnouncingKernel = Pick<MptcpPm, "announce" | "remove">;
 
@@ -29,9 +30,10 @@ export interface AnnounceOptions {
 }
 
 /**
- * Milliseconds between two REMOVE_ADDR of a connection. Linux drops one that comes before it has dealt with the one before,
- * and keeps the subflows from that address for ever (net/mptcp/pm.c, mptcp_pm_rm_addr_received). Nothing is sent again, and
- * a path that varies its delay brings together what was sent apart.
+ * Milliseconds from what was last said of a connection's addresses to a REMOVE_ADDR. Linux drops one that comes before it
+ * has dealt with the one before, and keeps the subflows from that address for ever (net/mptcp/pm.c,
+ * mptcp_pm_rm_addr_received); one that comes right after an ADD_ADDR it deals with first, and then joins what is no more
+ * (mptcp_pm_worker). Nothing is sent again, and a path that varies its delay brings together what was sent apart.
  */
 const SPACING = 200;
 
@@ -40,16 +42,26 @@ export class Announcements {
   readonly #kernel: AnnouncingKernel;
   readonly #ids: IdBook;
   readonly #listeners: Listeners;
+  readonly #subflows: Pick<Subflows, "destroy">;
   readonly #clock: Clock;
   readonly #open = new Map<Connection, Map<number, OpenListener>>();
-  /** When the last of a connection's REMOVE_ADDR was sent, or will have been. */
+  /** When the last ADD_ADDR of a connection was sent. */
+  readonly #announced = new WeakMap<Connection, number>();
+  /** When the last of its REMOVE_ADDR was sent, or will have been. */
   readonly #sent = new WeakMap<Connection, Promise<number>>();
 
-  constructor(kernel: AnnouncingKernel, ids: IdBook, listeners: Listeners, clock: Clock) {
-    this.#kernel = kernel;
-    this.#ids = ids;
-    this.#listeners = listeners;
-    this.#clock = clock;
+  constructor(parts: {
+    readonly kernel: AnnouncingKernel;
+    readonly ids: IdBook;
+    readonly listeners: Listeners;
+    readonly subflows: Pick<Subflows, "destroy">;
+    readonly clock: Clock;
+  }) {
+    this.#kernel = parts.kernel;
+    this.#ids = parts.ids;
+    this.#listeners = parts.listeners;
+    this.#subflows = parts.subflows;
+    this.#clock = parts.clock;
   }
 
   /** Throws KernelError, SystemError where it cannot listen, ConnectionError where all ids are taken. */
@@ -64,14 +76,7 @@ export class Announcements {
     const port = options.port === undefined ? 0 : (listener?.port ?? options.port);
     try {
       return await this.#ids.use(connection, { address, port, id: options.id }, what, async (id) => {
-        const bound = ifIndex === undefined ? {} : { ifIndex };
-        await this.#kernel.announce({
-          token: connection.token,
-          address,
-          id,
-          ...(port && { port }),
-          ...bound,
-        });
+        await this.#add(connection, { address, id, port, ifIndex });
         this.#ids.of(connection).announce(address, port);
         if (listener !== undefined) this.#keep(connection, id, listener, signal);
         return { address, port, id };
@@ -82,7 +87,7 @@ export class Announcements {
     }
   }
 
-  /** The kernel closes the subflows of that address as well. Without a port, with whatever ports it has. ENOENT: it has no id. */
+  /** Ends the subflows from that address as well. Without a port, with whatever ports it has. ENOENT: it has no id. */
   async withdraw(
     connection: ConnectionRecord,
     target: { readonly id: number } | { readonly address: string; readonly port?: number | undefined },
@@ -102,6 +107,7 @@ export class Announcements {
   async #withdrawId(connection: ConnectionRecord, id: number): Promise<void> {
     const ids = this.#ids.of(connection);
     await this.#inTurn(connection, () => this.#remove(connection, id));
+    await this.#endSubflows(connection, id);
     const entry = ids.addressOf(id);
     if (entry !== undefined) ids.release(entry.address, entry.port);
     this.#drop(connection, id);
@@ -115,13 +121,20 @@ export class Announcements {
   /** Not before the time of the last one is over; one that was refused takes none. */
   async #inTurn(connection: Connection, remove: () => Promise<void>): Promise<void> {
     const before = this.#sent.get(connection) ?? Promise.resolve(Number.NEGATIVE_INFINITY);
-    const removing = before.then((at) => this.#until(at + SPACING)).then(remove);
+    const removing = before
+      .then((at) => this.#until(at + SPACING))
+      .then(() => this.#afterAnnouncement(connection))
+      .then(remove);
     const sent = removing.then(
       () => this.#clock.now(),
       () => before,
     );
     this.#sent.set(connection, sent);
     await removing;
+  }
+
+  async #afterAnnouncement(connection: Connection): Promise<void> {
+    await this.#until((this.#announced.get(connection) ?? Number.NEGATIVE_INFINITY) + SPACING);
   }
 
   async #until(due: number): Promise<void> {
@@ -140,10 +153,35 @@ export class Announcements {
       if (!isLost || known === undefined || id === 0) throw error;
       // Whoever closes one of several subflows of an address takes it off the kernel's list, and only what is on that
       // list can be withdrawn (net/mptcp/pm_userspace.c, mptcp_userspace_pm_delete_local_addr).
-      const { address, port } = known;
-      await this.#kernel.announce({ token, address, id, ...(port && { port }) });
+      await this.#add(connection, known);
+      await this.#afterAnnouncement(connection);
       await this.#kernel.remove({ token, id });
     }
+  }
+
+  async #add(
+    connection: ConnectionRecord,
+    { address, id, port, ifIndex }: Announcement & { readonly ifIndex?: number | undefined },
+  ): Promise<void> {
+    const { token } = connection;
+    await this.#kernel.announce({
+      ...{ token, address, id },
+      ...(port && { port }),
+      ...(ifIndex !== undefined && { ifIndex }),
+    });
+    this.#announced.set(connection, this.#clock.now());
+  }
+
+  /**
+   * Linux peers end them, too, if they are there and the REMOVE_ADDR gets to them; but that is the task of who sends it
+   * (RFC 8684, 3.4.2), and nobody else's while they are connecting.
+   */
+  async #endSubflows(connection: ConnectionRecord, id: number): Promise<void> {
+    const own = connection.subflows.filter(({ localId }) => localId === id);
+    // What the kernel refuses is over already.
+    await Promise.all(
+      own.map((subflow) => this.#subflows.destroy(connection, subflow).catch(() => undefined)),
+    );
   }
 
   #keep(

@@ -42,9 +42,9 @@ export function withConnection<T>(
         onListener: () => undefined,
       });
       const { table } = tracker;
-      const ids = new IdBook(pm);
-      const subflows = new Subflows({ kernel: pm, sockets, table, ids, clock: systemClock });
-      const announcements = new Announcements(pm, ids, new Listeners(), systemClock);
+      const parts = { kernel: pm, ids: new IdBook(pm), clock: systemClock };
+      const subflows = new Subflows({ ...parts, sockets, table });
+      const announcements = new Announcements({ ...parts, listeners: new Listeners(), subflows });
       listeners.push((change) => {
         announcements.noticed(change);
         subflows.noticed(change);

@@ -133,8 +133,8 @@ export interface PathManager<Options = unknown> {
   /** Tells the peer of an address of this host (ADD_ADDR). EADDRINUSE: `listen`, but a program listens there already. */
   announce(connection: Connection, options: AnnounceAddressOptions): Promise<Announcement>;
   /**
-   * Takes an address back (REMOVE_ADDR), with every port that it has, which ends its subflows. A second one of
-   * the connection waits for up to 200 ms, as peers drop what comes too early. ENOENT: it was not announced.
+   * Takes an address back (REMOVE_ADDR), with every port that it has, and ends its subflows. It may wait for up to 200 ms
+   * after the last that was announced or withdrawn, as peers drop what comes too early. ENOENT: it was not announced.
    */
   withdraw(connection: Connection, address: WithdrawnAddress): Promise<void>;
 

@@ -45,7 +45,8 @@ export class PathManagerRuntime {
     const kernel = watchForGone(options.kernel, () => this.#tracker.resync());
     const ids = new IdBook(kernel);
     const subflows = new Subflows({ kernel, sockets, table, ids, clock });
-    const announcements = new Announcements(kernel, ids, new Listeners(listen), clock);
+    const listeners = new Listeners(listen);
+    const announcements = new Announcements({ kernel, ids, listeners, subflows, clock });
     const services = { log, clock, network, table, subflows, announcements, kernel: endpoints };
     this.host = new PluginHost({ ...options, services });
   }

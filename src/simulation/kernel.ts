@@ -193,10 +193,8 @@ export class SimulatedKernel {
       if (!isKnown) throw refusal(what, "EINVAL", "address with specified id not found");
       if (id !== 0) connection.ids.remove(id);
       connection.announced = connection.announced.filter((entry) => entry.id !== id);
-      // It is the peer that ends them.
-      for (const subflow of connection.subflows)
-        if (subflow.localId === id && this.#network.stateOf(subflow.local.address) === "open")
-          this.closeSubflow(connection, subflow);
+      const left = connection.subflows.filter(({ localId }) => localId === id);
+      this.#schedule(ROUND_TRIP, () => this.#endByPeer(connection, left));
     });
   }
 
@@ -274,6 +272,13 @@ export class SimulatedKernel {
         }
       }),
     );
+  }
+
+  /** Of an address that was withdrawn, if we have not done so before. */
+  #endByPeer(connection: SimulatedConnection, subflows: readonly SimulatedSubflow[]): void {
+    for (const subflow of subflows)
+      if (connection.subflows.includes(subflow) && this.#network.stateOf(subflow.local.address) === "open")
+        this.closeSubflow(connection, subflow);
   }
 
   #answerJoin(connection: SimulatedConnection, subflow: SimulatedSubflow): void {

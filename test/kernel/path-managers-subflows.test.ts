@@ -181,6 +181,26 @@ for (const side of sides) {
           await managed.clientPeer.echo(socket);
         });
 
+        it("withdraw ends also one that is connecting, before anybody could answer", async () => {
+          const { token, target } = await connect(managed, family);
+          const code = await managed.puppet.with(
+            token,
+            async (pm, connection, { from, to }) => {
+              const creating = pm.createSubflow(connection, { from, to });
+              const failed = creating.then(
+                () => "resolved",
+                (error) => error.code,
+              );
+              while (connection.subflows.length === 1) await pm.sleep(1);
+              await pm.withdraw(connection, from);
+              return await failed;
+            },
+            { from: ends.from, to: { address: nobody[family.what], port: target } },
+          );
+          assert.match(code, /^(ECONNRESET|ECONNABORTED)$/);
+          assert.equal(await synSent(managed), "");
+        });
+
         it("destroySubflow of the initial one leaves the connection to the others", async () => {
           const { token, socket, target } = await connect(managed, family);
           await managed.puppet.with(

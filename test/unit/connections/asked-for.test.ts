@@ -38,7 +38,7 @@ function world(refusals = 0) {
   const ids = new IdBook(kernel);
   const sockets = { dumpOutlines: async () => [] };
   const subflows = new Subflows({ kernel, sockets, table, ids, clock });
-  const announcements = new Announcements(kernel, ids, new Listeners(), clock);
+  const announcements = new Announcements({ kernel, ids, listeners: new Listeners(), subflows, clock });
   listeners.push((change) => void subflows.noticed(change));
   const opening = { ...ends, localPort: 4000, flags: eventFlags.of(), serverSide: false, denyJoinId0: false };
   table.apply({ event: "established", ...opening });

@@ -78,12 +78,8 @@ export class CommandsWorld {
   });
   readonly ids = new IdBook(this.kernel);
   readonly subflows = new Subflows(this);
-  readonly announcements = new Announcements(
-    this.kernel,
-    this.ids,
-    new Listeners((address, port) => this.#listen(address, port)),
-    this.clock,
-  );
+  readonly listeners = new Listeners((address, port) => this.#listen(address, port));
+  readonly announcements = new Announcements(this);
   readonly connection: ConnectionRecord;
 
   constructor(given: Parameters<typeof opening>[1] = {}) {
@@ -111,6 +107,15 @@ export class CommandsWorld {
       () => "created",
       (error) => ({ code: error?.code ?? error }),
     );
+  }
+
+  /** Withdraws an address, long after whatever the peer was told before. */
+  withdraw(
+    target: Parameters<Announcements["withdraw"]>[1],
+    connection: ConnectionRecord = this.connection,
+  ): Promise<void> {
+    this.clock.advance(SPACING);
+    return this.announcements.withdraw(connection, target);
   }
 
   subflow(index: number): SubflowRecord {
@@ -142,8 +147,10 @@ export class CommandsWorld {
   }
 }
 
-/** Nothing waits for anything. */
 /** Milliseconds that a subflow has if nothing else is said. */
 const DEADLINE = 10_000;
+/** Milliseconds that have to pass before an address is withdrawn. */
+const SPACING = 200;
 
+/** Nothing waits for anything. */
 export const nothingPending = { timers: 0, signals: 0 };

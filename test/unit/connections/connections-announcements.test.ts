@@ -59,7 +59,7 @@ describe("announcing an address", () => {
     assert.deepEqual(world.opened, ["10.0.0.2:40000"]);
     world.emit(closed(1));
     assert.deepEqual(world.listening, ["10.0.0.2:40000"]);
-    await world.announcements.withdraw(other, { address });
+    await world.withdraw({ address }, other);
     assert.deepEqual(world.listening, []);
   });
 
@@ -69,7 +69,7 @@ describe("announcing an address", () => {
     await announce(world);
     assert.deepEqual(world.opened, ["10.0.0.2:40000"]);
     assert.deepEqual(world.listening, ["10.0.0.2:40000"]);
-    await world.announcements.withdraw(world.connection, { address });
+    await world.withdraw({ address });
     assert.deepEqual(world.listening, []);
   });
 
@@ -97,7 +97,7 @@ describe("announcing an address", () => {
     world.kernel.list = [{ address, port: 0, id: 4 }];
     assert.equal((await announce(world, { listen: true })).id, 4);
     assert.deepEqual([world.opened, world.listening], [["10.0.0.2:40000"], ["10.0.0.2:40000"]]);
-    await world.announcements.withdraw(world.connection, { id: 4 });
+    await world.withdraw({ id: 4 });
     assert.deepEqual(world.listening, []);
   });
 });
@@ -122,7 +122,7 @@ describe("the socket behind an announced address", () => {
     assert.deepEqual(world.listening, []);
     assert.deepEqual(world.pending(), nothingPending);
     assert.equal(world.ids.of(world.connection).find(address), 1);
-    await world.announcements.withdraw(world.connection, { address });
+    await world.withdraw({ address });
   });
 
   it("is not closed by the signal of an announcement that was there before", async () => {
@@ -130,7 +130,7 @@ describe("the socket behind an announced address", () => {
     await announce(world, { listen: true, signal: world.signal.signal });
     await announce(world, { listen: true });
     await announce(world, { listen: true, port: 81, signal: world.signal.signal });
-    await world.announcements.withdraw(world.connection, { address, port: 81 });
+    await world.withdraw({ address, port: 81 });
     const { id } = await announce(world, { address: "10.0.0.3", listen: true });
     assert.equal(id, 2, "the id that was just given back");
     assert.deepEqual(world.pending(), nothingPending, "what was withdrawn listens to no signal");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
+import type { ConnectionRecord } from "../../../src/connections/record.ts";
 import { ofSubflow } from "./builders.ts";
 import { CommandsWorld } from "./commands-world.ts";
 import { refusal } from "./fake-path-manager.ts";
@@ -12,10 +13,15 @@ async function announced(port?: number) {
   const world = new CommandsWorld();
   await world.announcements.announce(world.connection, { address, port, listen: true });
   world.kernel.commands();
-  const withdraw = (target: Parameters<typeof world.announcements.withdraw>[1]) =>
-    world.announcements.withdraw(world.connection, target);
+  const withdraw = (target: Parameters<typeof world.withdraw>[0]) => world.withdraw(target);
   const find = () => world.ids.of(world.connection).find(address, port);
   return { world, withdraw, find };
+}
+
+async function pass(world: CommandsWorld, milliseconds: number): Promise<void> {
+  await turn();
+  world.clock.advance(milliseconds);
+  await turn();
 }
 
 describe("withdrawing an address", () => {
@@ -33,24 +39,27 @@ describe("withdrawing an address", () => {
     }
   });
 
-  it("takes its time after another one of the connection's: the peer drops what comes while it is busy with that", async () => {
-    const { world, withdraw } = await announced();
+  it("takes its time after whatever else the peer was told: it drops what comes while it is busy with that", async () => {
+    const { world } = await announced();
     const other = world.open({ token: 2 });
-    const pass = (milliseconds: number) => {
-      world.clock.advance(milliseconds);
-      return turn();
-    };
     for (const more of ["10.0.0.3", "10.0.0.4"])
       await world.announcements.announce(world.connection, { address: more });
+    world.clock.advance(150);
     await world.announcements.announce(other, { address: "10.0.0.9", id: 9 });
     world.kernel.commands();
-    const all = ["10.0.0.2", "10.0.0.3", "10.0.0.4"].map((one) => withdraw({ address: one }));
-    await world.announcements.withdraw(other, { id: 9 });
-    assert.deepEqual(world.kernel.commands(), ["remove 1", "remove 9"]);
-    for (const id of [2, 3]) {
-      await pass(199);
+    const withdraw = (connection: ConnectionRecord, address: string) =>
+      world.announcements.withdraw(connection, { address });
+    const all = ["10.0.0.2", "10.0.0.3", "10.0.0.4"].map((one) => withdraw(world.connection, one));
+    all.push(withdraw(other, "10.0.0.9"));
+    for (const [milliseconds, id] of [
+      [50, 1],
+      [150, 9],
+      [50, 2],
+      [200, 3],
+    ] as const) {
+      await pass(world, milliseconds - 1);
       assert.deepEqual(world.kernel.commands(), []);
-      await pass(1);
+      await pass(world, 1);
       assert.deepEqual(world.kernel.commands(), [`remove ${id}`]);
     }
     await Promise.all(all);
@@ -62,9 +71,22 @@ describe("withdrawing an address", () => {
     await assert.rejects(withdraw({ id: 9 }), /not found/);
     await withdraw({ address });
     await world.announcements.announce(world.connection, { address });
-    world.clock.advance(200);
     await withdraw({ address });
     assert.equal(world.clock.waiting, 0);
+  });
+
+  it("ends the subflows from it, also one that is connecting: that is up to who withdraws it", async () => {
+    const { world, withdraw } = await announced();
+    const place = { from: { address } };
+    const creating = world.subflows.create(world.connection, place);
+    world.emit(ofSubflow("subflowEstablished"));
+    await creating;
+    const connecting = world.subflows.create(world.connection, { ...place, to: { address: "10.1.0.2" } });
+    const gone = assert.rejects(connecting, { code: "ECONNABORTED" });
+    world.kernel.commands();
+    await withdraw({ address });
+    await gone;
+    assert.deepEqual(world.kernel.commands(), ["remove 1", "destroy 10.0.0.2:50000 > 10.1.0.1:80"]);
   });
 
   it("fails where it was not announced and no subflow goes from it", async () => {
@@ -86,7 +108,7 @@ describe("withdrawing an address", () => {
     assert.deepEqual([world.listening, find()], [[], undefined]);
   });
 
-  it("that only subflows go from closes them and frees its id", async () => {
+  it("that only subflows go from ends them and frees its id", async () => {
     const { world, withdraw } = await announced();
     const localAddress = "10.0.0.3";
     const creating = world.subflows.create(world.connection, { from: { address: localAddress } });
@@ -94,7 +116,7 @@ describe("withdrawing an address", () => {
     await creating;
     world.kernel.commands();
     await withdraw({ address: localAddress });
-    assert.deepEqual(world.kernel.commands(), ["remove 2"]);
+    assert.deepEqual(world.kernel.commands(), ["remove 2", "destroy 10.0.0.3:50000 > 10.1.0.1:80"]);
     assert.equal(world.ids.of(world.connection).find(localAddress), undefined);
   });
 
@@ -115,8 +137,12 @@ describe("withdrawing an address", () => {
     ] as const) {
       const { world, withdraw, find } = await announced(port);
       world.kernel.list = [];
-      await withdraw({ id: 1 });
-      assert.deepEqual(world.kernel.commands(), ["remove 1", command, "remove 1"]);
+      const withdrawing = withdraw({ id: 1 });
+      await pass(world, 199);
+      assert.deepEqual(world.kernel.commands(), ["remove 1", command]);
+      await pass(world, 1);
+      await withdrawing;
+      assert.deepEqual(world.kernel.commands(), ["remove 1"]);
       assert.deepEqual([world.listening, find()], [[], undefined]);
     }
   });
@@ -149,7 +175,9 @@ describe("withdrawing an address", () => {
     assert.ok(subflow);
     await world.subflows.destroy(world.connection, subflow);
     world.emit(ofSubflow("subflowClosed"));
-    await withdraw({ address });
+    const withdrawing = withdraw({ address });
+    await pass(world, 200);
+    await withdrawing;
     assert.deepEqual([world.listening, find()], [[], undefined]);
   });
 });

@@ -353,6 +353,7 @@ describe("a replay", () => {
     assert.deepEqual(lines.slice(1), [
       "70 created, port 61000",
       "170 withdraw token 00000ebe id 1",
+      "170 subflow destroy token 00000ebe 10.0.2.2 port 61000 to 10.0.9.9 port 443",
       "170 closed subflow 10.0.2.2 61000 -",
     ]);
     const ended = await run([networkAt(0), opened(50), closed(60)], asks);
