@@ -57,14 +57,9 @@ export class AddressIds {
     this.#announced.delete(keyOf(address, port));
   }
 
-  /** The peer was told of it: it keeps its id, with or without subflows, until it is released. */
+  /** The peer was told of it: it is not among the unused ones, with or without subflows. */
   announce(address: string, port: number): void {
     this.#announced.add(keyOf(address, port));
-  }
-
-  /** No subflow goes from it any more: its id is free unless the peer was told of it. */
-  leave(address: string): void {
-    if (!this.#announced.has(keyOf(address, 0))) this.release(address);
   }
 
   /** Takes over what the kernel has; what it does not have keeps its id where that is free. */

@@ -80,9 +80,6 @@ export class Subflows {
   async destroy(connection: ConnectionRecord, subflow: SubflowRecord): Promise<void> {
     if (subflow.local.port === 0) await this.#giveUp(connection, subflow);
     else await this.#kernel.destroySubflow({ token: connection.token, ...endsOf(subflow) });
-    const { address } = subflow.local;
-    if (!connection.subflows.some((other) => other !== subflow && other.local.address === address))
-      this.#ids.of(connection).leave(address);
   }
 
   /** Asks the peer to use a subflow only where no other is left, or no longer so (MP_PRIO). */

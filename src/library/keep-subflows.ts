@@ -36,8 +36,9 @@ export type SubflowsKept = Required<
  * with what is there: when a connection is established, when its peer announces an address, and whenever the network has
  * changed. Then each subflow that is missing is asked for, once: one that is lost or refused waits for the next occasion.
  *
- * A subflow whose address no working interface has any more is withdrawn, two seconds after that, and not before the connection
- * has another one, established, from an address that is there: while it is the last, it may live on as TCP would.
+ * A subflow whose address no working interface has any more is withdrawn, two seconds after that (with whatever else is gone),
+ * and not before the connection has another one, established, from an address that is there: while it is the last, it may
+ * live on as TCP would.
  */
 export function keepSubflows(pm: PathManager, plan: SubflowsWanted): SubflowsKept {
   const keeper = new SubflowKeeper(pm, plan);
@@ -57,6 +58,8 @@ export function keepSubflows(pm: PathManager, plan: SubflowsWanted): SubflowsKep
 
 /** Milliseconds that a subflow outlives its address, as endpoints do if `removal-delay` is not set. */
 const REMOVAL_DELAY = 2000;
+/** Those that went within so many milliseconds end together. */
+const TOGETHER = 100;
 
 class SubflowKeeper {
   readonly #pm: PathManager;
@@ -65,8 +68,8 @@ class SubflowKeeper {
   readonly #own = new WeakSet<Connection>();
   /** What there was no room for, or is being tried already. */
   readonly #waiting = new WeakMap<Connection, CreateSubflowOptions[]>();
-  /** Addresses that connections use and no working interface has. */
-  readonly #gone = new Map<string, { isOver: boolean }>();
+  /** Addresses that connections use and no working interface has, and since when. */
+  readonly #gone = new Map<string, number>();
   readonly #ending = new WeakSet<Subflow>();
   #network: PathManager["network"] | undefined;
 
@@ -146,37 +149,49 @@ class SubflowKeeper {
     for (const { local, state } of connection.subflows)
       if (!assigned.has(local.address)) gone.add(local.address);
       else if (state === "established") there.isEstablished = true;
-    for (const address of gone)
-      if (this.#isOver(address) && there.isEstablished)
-        this.#end(connection, address).catch(logRefusal(this.#pm));
+    const over = new Set([...gone].filter((address) => this.#isOver(address)));
+    if (over.size > 0 && there.isEstablished) void this.#end(connection, over);
   }
 
   /** Whether an address has been gone for long enough. */
   #isOver(address: string): boolean {
-    const known = this.#gone.get(address);
-    if (known !== undefined) return known.isOver;
-    const absence = { isOver: false };
-    this.#gone.set(address, absence);
+    const now = this.#pm.now();
+    const since = this.#gone.get(address);
+    if (since !== undefined) return now - since >= REMOVAL_DELAY - TOGETHER;
+    this.#gone.set(address, now);
     this.#pm.after(REMOVAL_DELAY, () => {
-      // It may have come back, and gone again.
-      absence.isOver = true;
       for (const connection of this.#all()) if (connection.uses(address)) this.look(connection);
     });
     return false;
   }
 
-  async #end(connection: Connection, address: string): Promise<void> {
+  /** The peer has to hear of it by other subflows: these can tell it nothing. */
+  async #end(connection: Connection, gone: ReadonlySet<string>): Promise<void> {
     const subflows = connection.subflows.filter(
-      (subflow) => subflow.local.address === address && !this.#ending.has(subflow),
+      (subflow) => gone.has(subflow.local.address) && !this.#ending.has(subflow),
     );
     if (subflows.length === 0) return;
     for (const subflow of subflows) this.#ending.add(subflow);
-    // The peer hears of it by others: these can tell it nothing, nor hear from it that they are closed there.
-    await this.#pm.withdraw(connection, address);
-    const left = subflows.filter(({ state }) => state !== "closed");
-    await Promise.all(left.map((subflow) => this.#pm.destroySubflow(connection, subflow)));
+    // First that of id 0, which can be withdrawn only while it has a subflow.
+    const addresses = [...new Set(subflows.map(({ local }) => local.address))].toSorted(
+      (a, b) => Number(b === connection.local.address) - Number(a === connection.local.address),
+    );
+    const carrier = connection.subflows.find(({ state }) => state === "established");
+    // A REMOVE_ADDR leaves by the first subflow of another address, and is lost where that is one of these.
+    if (carrier !== undefined && gone.has(carrier.local.address))
+      await this.#settled(
+        subflows
+          .filter(({ local }) => local.address !== addresses[0])
+          .map((subflow) => this.#pm.destroySubflow(connection, subflow)),
+      );
+    await this.#settled(addresses.map((address) => this.#pm.withdraw(connection, address)));
     // The peer may have had no room for what has come in the meantime.
     this.compare(connection);
+  }
+
+  /** What is refused is over already. */
+  async #settled(commands: readonly Promise<void>[]): Promise<void> {
+    await Promise.all(commands.map((command) => command.catch(logRefusal(this.#pm))));
   }
 
   /** Whether a subflow in such a state does for a wish. */

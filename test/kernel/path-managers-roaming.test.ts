@@ -82,6 +82,23 @@ describe("connections of a host whose network changes", { skip: requires(), conc
       await isAlive();
     });
 
+  it("leave nothing behind when the first link goes with all its addresses, which stand before any other: fullmesh", async (t) => {
+    const { managed, client, has, isAlive } = await connected(t, "path-manager=fullmesh");
+    const [first, second] = managed.paths;
+    const more = ["10.0.1.3", "10.0.1.4"];
+    for (const address of more) await client.ip(`-4 rule add from ${address} table 1`);
+    await client.ipBatch(more.map((address) => `addr add ${address}/24 dev eth1`));
+    const ofFirst = ["10.0.1.2", ...more].map((address) => `${address} > 10.0.1.1`);
+    await has(...ofFirst, "10.0.2.2 > 10.0.1.1");
+    await second.cut();
+    await has(...ofFirst);
+    await second.restore();
+    await has(...ofFirst, "10.0.2.2 > 10.0.1.1");
+    await first.cut();
+    await has("10.0.2.2 > 10.0.1.1");
+    await isAlive();
+  });
+
   it("keep the last subflow though its address is gone, and go on when it is back", async (t) => {
     const { client, machine, has, isAlive } = await connected(t, "path-manager=fullmesh");
     await client.ip("link set eth2 down");

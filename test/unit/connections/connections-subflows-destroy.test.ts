@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { AF_INET6 } from "../../../src/kernel/rtnetlink.ts";
 import { KernelError } from "../../../src/netlink/errors.ts";
-import { initialEnds, ofSubflow, subflowOutline } from "./builders.ts";
+import { ofSubflow, subflowOutline } from "./builders.ts";
 import { CommandsWorld, nothingPending } from "./commands-world.ts";
 
 const destroyed = "destroy 10.0.0.2:50000 > 10.1.0.1:80";
@@ -40,32 +40,17 @@ describe("destroying a subflow", () => {
     assert.deepEqual(world.kernel.commands(), [`destroy ${spelled}`, `set ${spelled} backup`]);
   });
 
-  it("frees the id of its address, if that has no other subflow, was not announced and is not the first", async () => {
+  it("leaves the address its id, by which the peer knows it until it is withdrawn", async () => {
     const { world, subflow } = await withSubflow();
-    const ids = world.ids.of(world.connection);
-    world.emit(ofSubflow("subflowEstablished", { localPort: 50001 }));
     await world.subflows.destroy(world.connection, subflow);
     world.emit(ofSubflow("subflowClosed"));
-    assert.equal(ids.find("10.0.0.2"), 1);
-    await world.subflows.destroy(world.connection, world.subflow(1));
-    assert.equal(ids.find("10.0.0.2"), undefined);
-    world.emit(ofSubflow("subflowClosed", { localPort: 50001 }));
-    world.emit(ofSubflow("subflowEstablished", { localAddress: "10.0.0.3", localId: 2 }));
-    ids.take("10.0.0.4");
-    ids.take("10.0.0.3");
-    ids.announce("10.0.0.3", 0);
-    await world.subflows.destroy(world.connection, world.subflow(1));
-    assert.equal(ids.find("10.0.0.3"), 2);
-    await world.subflows.destroy(world.connection, world.subflow(0));
-    world.emit(ofSubflow("subflowClosed", initialEnds));
-    assert.equal(ids.find("10.0.0.1"), 0);
+    assert.equal(world.ids.of(world.connection).find("10.0.0.2"), 1);
   });
 
-  it("that the kernel does not have says so, and frees nothing", async () => {
+  it("that the kernel does not have says so", async () => {
     const { world, subflow } = await withSubflow();
     world.kernel.subflows = [];
     await assert.rejects(world.subflows.destroy(world.connection, subflow), { code: "ESRCH" });
-    assert.equal(world.ids.of(world.connection).find("10.0.0.2"), 1);
   });
 
   it("that is still connecting ends the attempt, and fails for who asked for it", async () => {
@@ -77,7 +62,6 @@ describe("destroying a subflow", () => {
     assert.deepEqual(await outcome, { code: "ECONNRESET" });
     assert.deepEqual(world.kernel.commands(), [destroyed]);
     assert.deepEqual([world.others(), world.told, world.pending()], [[], [], nothingPending]);
-    assert.equal(world.ids.of(world.connection).find("10.0.0.2"), undefined);
   });
 
   it("that is still connecting fails for who asked for it, also where the kernel has nothing to end", async () => {
