@@ -26,8 +26,8 @@ export interface ReconcilerOptions {
   readonly clock: Clock;
   /** Called before each full reading of the kernel, so at least every 30 s. */
   readonly beforeReading?: () => void;
-  /** Milliseconds between two deletions, if not the usual ones. */
-  readonly deletionSpacing?: number;
+  /** How many REMOVE_ADDR the kernel has sent; undefined: it does not say. */
+  readonly removalsSent: () => bigint | undefined;
   /** Told what each run has decided. */
   readonly onDecisions?: (decisions: readonly Decision[]) => void;
 }
@@ -43,8 +43,8 @@ export interface Preview {
 const PERIOD = 30_000;
 const FIRST_RETRY = 100;
 /**
- * Milliseconds between two deletions. The kernel sends a REMOVE_ADDR for each, and that of a peer drops one that comes before it
- * has dealt with the one before: it keeps those subflows for ever (net/mptcp/pm.c, mptcp_pm_rm_addr_received).
+ * Milliseconds from a deletion that peers were told of (REMOVE_ADDR) to the next one. Linux drops what comes before it has dealt
+ * with the one before, and keeps those subflows for ever (net/mptcp/pm.c, mptcp_pm_rm_addr_received).
  */
 const DELETION_SPACING = 200;
 
@@ -167,10 +167,12 @@ export class Reconciler {
   }
 
   async #execute(step: Step): Promise<boolean> {
+    if (step.kind !== "delete") return await this.#table.execute(step);
+    const { clock, removalsSent } = this.#options;
+    const before = removalsSent();
     const expected = await this.#table.execute(step);
-    if (step.kind === "delete" && expected) {
-      const { clock, deletionSpacing = DELETION_SPACING } = this.#options;
-      this.#deletionDue = clock.now() + deletionSpacing;
+    if (before === undefined || removalsSent() !== before) {
+      this.#deletionDue = clock.now() + DELETION_SPACING;
       // What this makes room for comes before the next one, which has to wait.
       this.#dirty = true;
     }

@@ -11,6 +11,7 @@ import {
 import { PathManagerKeeper } from "../endpoints/path-manager-keeper.ts";
 import type { Preview } from "../endpoints/reconciler.ts";
 import { Reconciler } from "../endpoints/reconciler.ts";
+import { removalsSent } from "../kernel/counters.ts";
 import { MptcpPm } from "../kernel/mptcp-pm.ts";
 import { SysctlError, Sysctls } from "../kernel/sysctl.ts";
 import type { Logger } from "../log/log.ts";
@@ -108,6 +109,7 @@ export class Daemon {
       ledger,
       log,
       clock: systemClock,
+      removalsSent,
       network: () => this.#network,
       config: () => this.#config,
       wanted: (network, config) =>

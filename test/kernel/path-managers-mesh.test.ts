@@ -15,7 +15,7 @@ const whole = connections * mesh;
 /** Milliseconds that mptcpd has, from its start to a whole mesh. */
 const wanted = 2000 * slowness;
 /** How often that is measured at most. */
-const rounds = 3;
+const rounds = 5;
 const patience = { deadlineMs: 2 * defaultDeadlineMs };
 
 const config = `[core]

@@ -25,6 +25,9 @@ export class FakePathManager implements EndpointKernel {
   limits: Limits = { subflows: 2, addAddrAccepted: 0 };
   capacity = 8;
   maximumLimit = 8;
+  /** Whether there are connections, whose peers are told of each deletion. */
+  hasPeers = false;
+  removalsSent: bigint | undefined = 0n;
   /** Kernels before 6.18 have no laminar. */
   knownFlags = endpointFlags.of("signal", "subflow", "backup", "fullmesh", "implicit").value;
   /** Every command that changes something, in its order. */
@@ -59,6 +62,7 @@ export class FakePathManager implements EndpointKernel {
     if (!this.endpoints.some((endpoint) => endpoint.id === id))
       throw new KernelError(`delete endpoint ${id}`, EINVAL);
     this.endpoints = this.endpoints.filter((endpoint) => endpoint.id !== id);
+    if (this.hasPeers && this.removalsSent !== undefined) this.removalsSent++;
   }
 
   async changeEndpoint(change: Parameters<EndpointKernel["changeEndpoint"]>[0]): Promise<void> {
@@ -146,8 +150,6 @@ export class World {
   readonly directory = mkdtempSync(join(tmpdir(), "mptcpd-test-"));
   network: Network = networkOf({});
   config: Config = { ...defaultConfig, paths: [], removalDelay: 0 };
-  /** Most tests have no peers that need time. */
-  deletionSpacing = 0;
   reconciler: Reconciler;
 
   constructor(test: TestContext) {
@@ -176,7 +178,7 @@ export class World {
         debug: false,
       }),
       clock: this.clock,
-      deletionSpacing: this.deletionSpacing,
+      removalsSent: () => this.kernel.removalsSent,
     });
     return this.reconciler;
   }

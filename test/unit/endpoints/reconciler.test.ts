@@ -59,8 +59,7 @@ describe("the reconciler", () => {
 
   it("deletes one after another, so that peers deal with each, and lets additions pass", async (t) => {
     const world = new World(t);
-    world.deletionSpacing = 200;
-    world.startReconciler();
+    world.kernel.hasPeers = true;
     const addresses = ["10.0.1.1", "10.0.1.2", "10.0.1.3"];
     await world.become({ eth0, eth1: { addresses } });
     world.commands();
@@ -78,10 +77,23 @@ describe("the reconciler", () => {
     assert.deepEqual(world.commands(), []);
   });
 
+  it("deletes all at once where no peer was told, but not where the kernel does not say that", async (t) => {
+    for (const [removalsSent, commands] of [
+      [7n, ["delete 2", "delete 3"]],
+      [undefined, ["delete 2"]],
+    ] as const) {
+      const world = new World(t);
+      world.kernel.removalsSent = removalsSent;
+      await world.become({ eth0, eth1: { addresses: ["10.0.1.1", "10.0.1.2"] } });
+      world.commands();
+      await world.become({ eth0 });
+      assert.deepEqual(world.commands(), commands);
+    }
+  });
+
   it("makes room for an addition with the first deletion, not the last", async (t) => {
     const world = new World(t);
-    world.deletionSpacing = 200;
-    world.startReconciler();
+    world.kernel.hasPeers = true;
     world.kernel.capacity = 3;
     await world.become({ eth0, eth1: { addresses: ["10.0.1.1", "10.0.1.2"] } });
     world.commands();
