@@ -1,4 +1,4 @@
-import type { Clock } from "../endpoints/clock.ts";
+import { type Clock, until } from "../endpoints/clock.ts";
 import type { MptcpPm } from "../kernel/mptcp-pm.ts";
 import { KernelError } from "../netlink/errors.ts";
 import { unmapped } from "../netlink/ip.ts";
@@ -122,7 +122,7 @@ export class Announcements {
   async #inTurn(connection: Connection, remove: () => Promise<void>): Promise<void> {
     const before = this.#sent.get(connection) ?? Promise.resolve(Number.NEGATIVE_INFINITY);
     const removing = before
-      .then((at) => this.#until(at + SPACING))
+      .then((at) => until(this.#clock, at + SPACING))
       .then(() => this.#afterAnnouncement(connection))
       .then(remove);
     const sent = removing.then(
@@ -134,12 +134,7 @@ export class Announcements {
   }
 
   async #afterAnnouncement(connection: Connection): Promise<void> {
-    await this.#until((this.#announced.get(connection) ?? Number.NEGATIVE_INFINITY) + SPACING);
-  }
-
-  async #until(due: number): Promise<void> {
-    const left = due - this.#clock.now();
-    if (left > 0) await new Promise<void>((resolve) => this.#clock.schedule(left, resolve));
+    await until(this.#clock, (this.#announced.get(connection) ?? Number.NEGATIVE_INFINITY) + SPACING);
   }
 
   async #remove(connection: ConnectionRecord, id: number): Promise<void> {

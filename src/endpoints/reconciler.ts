@@ -6,7 +6,7 @@ import { interfaceName } from "../network/network.ts";
 import type { Decision } from "../policy/decision.ts";
 import { decide, desiredEndpoints } from "../policy/policy.ts";
 import type { WantedEndpoints } from "../policy/wanted.ts";
-import type { Clock, Timer } from "./clock.ts";
+import { type Clock, type Timer, until } from "./clock.ts";
 import { Holds } from "./holds.ts";
 import type { Ledger } from "./ledger.ts";
 import { LimitKeeper } from "./limit-keeper.ts";
@@ -31,6 +31,9 @@ export interface ReconcilerOptions {
   /** Told what each run has decided. */
   readonly onDecisions?: (decisions: readonly Decision[]) => void;
 }
+
+/** What a run is scheduled for. */
+type Occasion = "period" | "retry" | "hold" | "deletion";
 
 /** What a run would do. */
 export interface Preview {
@@ -60,7 +63,7 @@ export class Reconciler {
   readonly #table: EndpointTable;
   readonly #limits: LimitKeeper;
   readonly #holds: Holds;
-  readonly #timers = new Map<"period" | "retry" | "hold" | "deletion", Timer>();
+  readonly #timers = new Map<Occasion, Timer>();
   /** When the next deletion may be. */
   #deletionDue = Number.NEGATIVE_INFINITY;
   #stale = true;
@@ -118,8 +121,7 @@ export class Reconciler {
     await this.#read();
     for (const { endpoint, ours } of this.#table.current()) {
       if (!ours) continue;
-      const wait = this.#untilDeletion();
-      if (wait > 0) await new Promise<void>((resolve) => this.#options.clock.schedule(wait, resolve));
+      await until(this.#options.clock, this.#deletionDue);
       await this.#execute({ kind: "delete", endpoint, reason: "stopping" });
     }
     await this.#limits.restore();
@@ -150,8 +152,8 @@ export class Reconciler {
     // Limits go out before the first step, since the kernel heeds them when it adds; their answer is not waited for.
     const limited = this.#limits.apply(desiredEndpoints(decisions)).catch((error) => errors.push(error));
     for (const step of steps) {
-      const wait = step.kind === "delete" ? this.#untilDeletion() : 0;
-      if (wait > 0) {
+      const wait = Math.ceil(this.#deletionDue - this.#options.clock.now());
+      if (step.kind === "delete" && wait > 0) {
         this.#schedule("deletion", wait, () => this.trigger());
         break;
       }
@@ -177,10 +179,6 @@ export class Reconciler {
       this.#dirty = true;
     }
     return expected;
-  }
-
-  #untilDeletion(): number {
-    return Math.max(Math.ceil(this.#deletionDue - this.#options.clock.now()), 0);
   }
 
   async #read(): Promise<void> {
@@ -220,13 +218,9 @@ export class Reconciler {
     this.#schedule("retry", wait, () => this.trigger());
   }
 
-  #schedule(
-    name: "period" | "retry" | "hold" | "deletion",
-    milliseconds: number,
-    callback: () => void,
-  ): void {
+  #schedule(occasion: Occasion, milliseconds: number, callback: () => void): void {
     if (this.#stopped) return;
-    this.#timers.get(name)?.cancel();
-    this.#timers.set(name, this.#options.clock.schedule(milliseconds, callback));
+    this.#timers.get(occasion)?.cancel();
+    this.#timers.set(occasion, this.#options.clock.schedule(milliseconds, callback));
   }
 }
