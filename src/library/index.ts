@@ -35,3 +35,4 @@ export type { LocalAddress, NetworkInterface, NetworkView } from "../plugins/net
 export { logRefusal } from "../plugins/refusal.ts";
 export { keepSubflows, type SubflowsKept, type SubflowsWanted } from "./keep-subflows.ts";
 export * as option from "./option.ts";
+export { takesCommands } from "./takes-commands.ts";

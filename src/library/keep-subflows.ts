@@ -3,6 +3,7 @@ import { usualTarget } from "../connections/subflows.ts";
 import { ipFamily } from "../netlink/ip.ts";
 import type { CreateSubflowOptions, Handlers, PathManager } from "../plugins/api.ts";
 import { logRefusal } from "../plugins/refusal.ts";
+import { takesCommands } from "./takes-commands.ts";
 
 export interface SubflowsWanted {
   /**
@@ -97,7 +98,7 @@ class SubflowKeeper {
 
   /** Asks for what is missing, and looks. */
   compare(connection: Connection): void {
-    if (isManaged(connection) && connection.serverSide === false) {
+    if (takesCommands(connection) && connection.serverSide === false) {
       const wishes = [...this.#plan.wanted(connection)];
       this.#create(
         connection,
@@ -109,7 +110,7 @@ class SubflowKeeper {
 
   /** Ends what is of no use any more. */
   look(connection: Connection): void {
-    if (!isManaged(connection)) return;
+    if (!takesCommands(connection)) return;
     // The server could not make it again, should the address come back.
     if (connection.serverSide === false) this.#endGone(connection);
     this.#plan.changed?.(connection);
@@ -139,7 +140,7 @@ class SubflowKeeper {
   /** Gives the place of an attempt that has failed to what waits for one. */
   #fill(connection: Connection): void {
     const waiting = this.#waiting.get(connection);
-    if (waiting !== undefined && isManaged(connection)) this.#create(connection, waiting);
+    if (waiting !== undefined && takesCommands(connection)) this.#create(connection, waiting);
   }
 
   #endGone(connection: Connection): void {
@@ -212,11 +213,6 @@ class SubflowKeeper {
   #all(): Connection[] {
     return [...this.#pm.connections].filter((connection) => this.#own.has(connection));
   }
-}
-
-/** Not a connection that the kernel's own path manager has: it takes no commands. */
-function isManaged({ state, pathManager }: Connection): boolean {
-  return state === "established" && pathManager !== "kernel";
 }
 
 function isMeant(subflow: Subflow, { from, to }: CreateSubflowOptions, first: SocketAddress): boolean {

@@ -7,6 +7,7 @@ import {
   logRefusal,
   option,
   type SocketAddress,
+  takesCommands,
 } from "mptcpd";
 import * as v from "valibot";
 
@@ -34,7 +35,7 @@ export default definePathManager({
       );
 
     function announce(connection: Connection, address: LocalAddress): void {
-      if (!isManaged(connection) || connection.serverSide !== true || !pm.options.announce) return;
+      if (!takesCommands(connection) || connection.serverSide !== true || !pm.options.announce) return;
       // The peer knows the first one.
       if (address.address === connection.local.address) return;
       pm.announce(connection, { address }).catch(logRefusal(pm));
@@ -54,11 +55,6 @@ export default definePathManager({
     };
   },
 });
-
-/** Not a connection that the kernel's own path manager has: it takes no commands. */
-function isManaged({ state, pathManager }: Connection): boolean {
-  return state === "established" && pathManager !== "kernel";
-}
 
 function targetsOf({ remote, denyJoinId0, announced }: Connection): SocketAddress[] {
   return denyJoinId0 === true ? [...announced] : [remote, ...announced];

@@ -5,6 +5,7 @@ import {
   logRefusal,
   type NetworkInterface,
   type Subflow,
+  takesCommands,
 } from "mptcpd";
 
 /**
@@ -37,11 +38,10 @@ export default definePathManager({
 
     /** Tells the peer of an interface that has no subflow of the connection yet. */
     async function announce(connection: Connection, uplink: NetworkInterface): Promise<void> {
-      const { state, serverSide, pathManager, local } = connection;
-      if (state !== "established" || serverSide !== true || pathManager === "kernel") return;
+      if (!takesCommands(connection) || connection.serverSide !== true) return;
       if (connection.uses(uplink)) return;
       const { addresses } = uplink;
-      const address = addresses.find((one) => isOfOneFamily(one, local)) ?? addresses[0];
+      const address = addresses.find((one) => isOfOneFamily(one, connection.local)) ?? addresses[0];
       if (address !== undefined) await pm.announce(connection, { address });
     }
 
