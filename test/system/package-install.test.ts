@@ -15,6 +15,7 @@ import {
   logged,
   mainPid,
   property,
+  reloadAsBackups,
   unit,
   waitForRestart,
 } from "./service.ts";
@@ -58,11 +59,7 @@ describe("the package of Debian", { skip }, () => {
     });
 
     it("has a service that reloads, restarts, and comes back, with its endpoints", async () => {
-      await configure(lab, "[core]\naddr-flags=subflow,backup\n");
-      await lab.run("systemctl", "reload", unit);
-      await waitFor("the endpoints to be backups", () => endpoints(lab), {
-        until: (lines) => lines.length === 2 && lines.every((line) => line.includes(" backup ")),
-      });
+      await reloadAsBackups(lab);
       const kept = await endpoints(lab);
       await lab.run("systemctl", "restart", unit);
       assert.deepEqual(await endpoints(lab), kept);
@@ -156,11 +153,7 @@ describe("the package of Debian", { skip }, () => {
       await lab.run("dpkg", "--install", "/root/ours.deb");
       assert.deepEqual(await endpointAddresses(lab), ["10.1.0.1", "10.2.0.1"]);
       const pid = await mainPid(lab);
-      await configure(lab, "[core]\naddr-flags=subflow,backup\n");
-      await lab.run("systemctl", "reload", unit);
-      await waitFor("the endpoints to be backups", () => endpoints(lab), {
-        until: (lines) => lines.length === 2 && lines.every((line) => line.includes(" backup ")),
-      });
+      await reloadAsBackups(lab);
       assert.equal(await mainPid(lab), pid);
       await lab.run("systemctl", "restart", unit);
       assert.equal((await endpoints(lab)).length, 2);

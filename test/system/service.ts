@@ -44,6 +44,15 @@ export async function waitForCarrier(
   });
 }
 
+/** Has both endpoints become backups by a reload. */
+export async function reloadAsBackups(system: BootedSystem): Promise<void> {
+  await configure(system, "[core]\naddr-flags=subflow,backup\n");
+  await system.run("systemctl", "reload", unit);
+  await waitFor("both endpoints to be backups", () => endpoints(system), {
+    until: (lines) => lines.length === 2 && lines.every((line) => line.includes(" backup ")),
+  });
+}
+
 export async function configure(system: BootedSystem, text: string): Promise<void> {
   await write(system, { [configFile]: text });
 }

@@ -14,6 +14,7 @@ import {
   logged,
   mainPid,
   property,
+  reloadAsBackups,
   reset,
   restartDeadlineMs,
   start,
@@ -56,11 +57,7 @@ describe("mptcp.service", { skip: await bootedSystemProblem() }, () => {
   it("takes a changed configuration into force at a reload, without a restart", async () => {
     await start(system);
     const pid = await mainPid(system);
-    await configure(system, "[core]\naddr-flags=subflow,backup\n");
-    await system.run("systemctl", "reload", unit);
-    await waitFor("both endpoints to be backups", () => endpoints(system), {
-      until: (lines) => lines.length === 2 && lines.every((line) => line.includes(" backup ")),
-    });
+    await reloadAsBackups(system);
     assert.equal(await mainPid(system), pid);
   });
 

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { describe, it, type TestContext } from "node:test";
+import { describe, it } from "node:test";
 import { lockFile, networkNamespaceCookie, sendDatagram } from "../../src/kernel/system.ts";
 import { within } from "../lab/wait.ts";
+import { temporaryDirectory } from "./temporary.ts";
 
 describe("sendDatagram", () => {
   for (const kind of ["a file", "an abstract address"]) {
@@ -61,12 +61,6 @@ describe("networkNamespaceCookie", () => {
     assert.equal(networkNamespaceCookie(), cookie);
   });
 });
-
-function temporaryDirectory(t: TestContext): string {
-  const directory = mkdtempSync(join(tmpdir(), "mptcpd-addon-"));
-  t.after(() => rmSync(directory, { recursive: true }));
-  return directory;
-}
 
 const perlReceiver = `
   $| = 1;

@@ -3,17 +3,14 @@ import {
   chmodSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
-  rmSync,
   statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, it, type TestContext } from "node:test";
+import { describe, it } from "node:test";
 import {
   NamespaceLock,
   prepareRuntimeDirectory,
@@ -21,18 +18,13 @@ import {
 } from "../../../src/endpoints/namespace.ts";
 import { replaceFile } from "../../../src/endpoints/replace-file.ts";
 import { requires } from "../../lab/requires.ts";
+import { temporaryDirectory } from "../temporary.ts";
 
 const namespace = { bootId: "this boot", key: "1" };
 
-function directoryOf(test: TestContext): string {
-  const directory = mkdtempSync(join(tmpdir(), "mptcpd-test-"));
-  test.after(() => rmSync(directory, { recursive: true }));
-  return directory;
-}
-
 describe("the lock of a namespace", () => {
   it("is held by one, and tells by whom", (t) => {
-    const directory = directoryOf(t);
+    const directory = temporaryDirectory(t);
     const lock = NamespaceLock.acquire(directory, namespace);
     assert.ok(lock instanceof NamespaceLock);
     assert.deepEqual(NamespaceLock.acquire(directory, namespace), { holder: process.pid });
@@ -43,7 +35,7 @@ describe("the lock of a namespace", () => {
   });
 
   it("cannot be opened, and so not be held, by other users, also where an older file let them", (t) => {
-    const directory = directoryOf(t);
+    const directory = temporaryDirectory(t);
     const file = join(directory, "netns-1.lock");
     writeFileSync(file, "", { mode: 0o644 });
     const lock = NamespaceLock.acquire(directory, namespace);
@@ -55,7 +47,7 @@ describe("the lock of a namespace", () => {
 
 describe("links that the owner of the runtime directory has laid", () => {
   it("lead nobody who locks or writes elsewhere", (t) => {
-    const directory = directoryOf(t);
+    const directory = temporaryDirectory(t);
     const target = join(directory, "target");
     writeFileSync(target, "as it was", { mode: 0o644 });
     const ledger = join(directory, "netns-1.ledger");
@@ -71,20 +63,20 @@ describe("links that the owner of the runtime directory has laid", () => {
 
 describe("the runtime directory", () => {
   it("is made if it is not there, but not its parents", (t) => {
-    const directory = directoryOf(t);
+    const directory = temporaryDirectory(t);
     prepareRuntimeDirectory(join(directory, "run"));
     assert.ok(statSync(join(directory, "run")).isDirectory());
     assert.throws(() => prepareRuntimeDirectory(join(directory, "a/b")), { code: "ENOENT" });
   });
 
   it("is refused if everybody may write to it", (t) => {
-    const directory = directoryOf(t);
+    const directory = temporaryDirectory(t);
     chmodSync(directory, 0o1777);
     assert.throws(() => prepareRuntimeDirectory(directory), /everybody may write/);
   });
 
   it("of a namespace is the one that was last used there: that of mptcp.service, or of an instance", (t) => {
-    const root = directoryOf(t);
+    const root = temporaryDirectory(t);
     const use = (name: string, key: string, time: number): void => {
       mkdirSync(join(root, name), { recursive: true });
       const lock = join(root, name, `netns-${key}.lock`);
@@ -106,7 +98,7 @@ describe("the runtime directory", () => {
   it("of a namespace may be one that this user may not look into", {
     skip: requires({ root: true }),
   }, (t) => {
-    const root = directoryOf(t);
+    const root = temporaryDirectory(t);
     chmodSync(root, 0o755);
     for (const [name, mode] of [
       ["mptcpd", 0o755],

@@ -1,43 +1,29 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, readdirSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, it, type TestContext } from "node:test";
+import { describe, it } from "node:test";
 import { Checkpoint } from "../../../src/connections/checkpoint.ts";
 import { collectAdoptions } from "../../../src/endpoints/adoption.ts";
 import { Ledger } from "../../../src/endpoints/ledger.ts";
 import { lockHolder, NamespaceLock } from "../../../src/endpoints/namespace.ts";
 import { readStateFile } from "../../../src/endpoints/read-state-file.ts";
 import { WantedFile } from "../../../src/endpoints/wanted-file.ts";
+import { temporaryDirectory } from "../temporary.ts";
 
 const namespace = { bootId: "this boot", key: "1" };
 
-function directoryOf(test: TestContext): string {
-  const directory = mkdtempSync(join(tmpdir(), "mptcpd-test-"));
-  test.after(() => rmSync(directory, { recursive: true }));
-  return directory;
-}
-
 describe("a file of the runtime directory", () => {
   it("is read as a whole, if there is one", (t) => {
-    const file = join(directoryOf(t), "file");
+    const file = join(temporaryDirectory(t), "file");
     assert.equal(readStateFile(file), undefined);
     writeFileSync(file, "€\n".repeat(100_000));
     assert.equal(readStateFile(file), "€\n".repeat(100_000));
   });
 
   it("is refused if none of ours is of its kind or size", async (t) => {
-    const directory = directoryOf(t);
+    const directory = temporaryDirectory(t);
     const path = (name: string) => join(directory, name);
     execFileSync("mkfifo", [path("fifo")]);
     symlinkSync("/dev/zero", path("link"));
@@ -59,7 +45,7 @@ describe("a file of the runtime directory", () => {
   });
 
   it("keeps none of its readers waiting", (t) => {
-    const directory = directoryOf(t);
+    const directory = temporaryDirectory(t);
     for (const name of ["ledger.json", "wanted", "connections", "lock", "adopt.json"])
       execFileSync("mkfifo", [join(directory, `netns-1.${name}`)]);
     const warnings: string[] = [];
@@ -81,7 +67,7 @@ describe("a file of the runtime directory", () => {
   });
 
   it("is not quoted as it is", (t) => {
-    const directory = directoryOf(t);
+    const directory = temporaryDirectory(t);
     writeFileSync(join(directory, "netns-1.ledger.json"), '\u001b[2J\n=== "');
     writeFileSync(
       join(directory, "netns-1.wanted"),

@@ -3,8 +3,8 @@ import { chmodSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { commandsOf } from "../../../src/services/commands.ts";
 import { Properties } from "../../../src/services/properties.ts";
+import { temporaryDirectory } from "../temporary.ts";
 import { refusal } from "./facts.ts";
-import { temporaryDirectory } from "./temporary.ts";
 
 function shown(lines: readonly string[], values: Readonly<Record<string, string>> = {}) {
   const others = Object.entries(values).map(([name, value]) => [name, [value]] as const);

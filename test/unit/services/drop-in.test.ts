@@ -11,7 +11,7 @@ import {
   formatDropIn,
   parseDropIn,
 } from "../../../src/services/drop-in.ts";
-import { temporaryDirectory } from "./temporary.ts";
+import { temporaryDirectory } from "../temporary.ts";
 
 const content: DropInContent = {
   unit: "web.service",

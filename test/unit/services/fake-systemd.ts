@@ -20,7 +20,7 @@ import { environmentAssignments, environmentFiles } from "../../../src/systemd/e
 import { execLines, parseExecLine } from "../../../src/systemd/exec-line.ts";
 import { type RunCommand, Systemctl } from "../../../src/systemd/systemctl.ts";
 import { type Assignment, parseUnitFile } from "../../../src/systemd/unit-file.ts";
-import { temporaryDirectory } from "./temporary.ts";
+import { temporaryDirectory } from "../temporary.ts";
 
 export const library = "/usr/lib/mptcpize/libmptcpwrap.so";
 

@@ -3,8 +3,8 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { exclusively, lockPath } from "../../../src/services/lock.ts";
+import { temporaryDirectory } from "../temporary.ts";
 import { refusal } from "./facts.ts";
-import { temporaryDirectory } from "./temporary.ts";
 
 describe("the lock of commands that change units", () => {
   it("is where only those can hold it who may change the units", () => {

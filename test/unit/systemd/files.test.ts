@@ -12,7 +12,7 @@ import {
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { temporaryOf, writeFileAtomically } from "../../../src/systemd/files.ts";
-import { temporaryDirectory } from "../services/temporary.ts";
+import { temporaryDirectory } from "../temporary.ts";
 
 describe("a file that is written atomically", () => {
   it("has the text, and the mode that is asked for whatever the umask", (t) => {
