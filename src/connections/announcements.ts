@@ -1,5 +1,6 @@
 import { type Clock, until } from "../endpoints/clock.ts";
 import type { MptcpPm } from "../kernel/mptcp-pm.ts";
+import { REMOVAL_SPACING } from "../kernel/removals.ts";
 import { KernelError } from "../netlink/errors.ts";
 import { unmapped } from "../netlink/ip.ts";
 import type { IdentifiedAddress } from "./address-ids.ts";
@@ -28,14 +29,6 @@ export interface AnnounceOptions {
   /** When this is aborted, the listening socket is closed. */
   readonly signal?: AbortSignal | undefined;
 }
-
-/**
- * Milliseconds from what was last said of a connection's addresses to a REMOVE_ADDR. Linux drops one that comes before it
- * has dealt with the one before, and keeps the subflows from that address for ever (net/mptcp/pm.c,
- * mptcp_pm_rm_addr_received); one that comes right after an ADD_ADDR it deals with first, and then joins what is no more
- * (mptcp_pm_worker). Nothing is sent again, and a path that varies its delay brings together what was sent apart.
- */
-const SPACING = 200;
 
 /** Announces addresses of this host to peers (ADD_ADDR), and withdraws them (REMOVE_ADDR). */
 export class Announcements {
@@ -122,7 +115,7 @@ export class Announcements {
   async #inTurn(connection: Connection, remove: () => Promise<void>): Promise<void> {
     const before = this.#sent.get(connection) ?? Promise.resolve(Number.NEGATIVE_INFINITY);
     const removing = before
-      .then((at) => until(this.#clock, at + SPACING))
+      .then((at) => until(this.#clock, at + REMOVAL_SPACING))
       .then(() => this.#afterAnnouncement(connection))
       .then(remove);
     const sent = removing.then(
@@ -133,8 +126,9 @@ export class Announcements {
     await removing;
   }
 
+  /** Linux deals with a REMOVE_ADDR that comes right after an ADD_ADDR first, and joins what is no more (mptcp_pm_worker). */
   async #afterAnnouncement(connection: Connection): Promise<void> {
-    await until(this.#clock, (this.#announced.get(connection) ?? Number.NEGATIVE_INFINITY) + SPACING);
+    await until(this.#clock, (this.#announced.get(connection) ?? Number.NEGATIVE_INFINITY) + REMOVAL_SPACING);
   }
 
   async #remove(connection: ConnectionRecord, id: number): Promise<void> {

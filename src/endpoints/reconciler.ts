@@ -1,5 +1,6 @@
 import type { Config } from "../config/config.ts";
 import type { Limits } from "../kernel/mptcp-pm.ts";
+import { REMOVAL_SPACING } from "../kernel/removals.ts";
 import type { Logger } from "../log/log.ts";
 import type { Network } from "../network/network.ts";
 import { interfaceName } from "../network/network.ts";
@@ -45,12 +46,6 @@ export interface Preview {
 /** Milliseconds between full readings of the kernel, and the longest wait after a failure. */
 const PERIOD = 30_000;
 const FIRST_RETRY = 100;
-/**
- * Milliseconds from a deletion that peers were told of (REMOVE_ADDR) to the next one. Linux drops what comes before it has dealt
- * with the one before, and keeps those subflows for ever (net/mptcp/pm.c, mptcp_pm_rm_addr_received).
- */
-const DELETION_SPACING = 200;
-
 /**
  * Makes the kernel's endpoints those that the policy wants: whenever `trigger` says that something changed, after
  * a failure, and every 30 s. Runs never overlap, and what changes during a run causes one more.
@@ -174,8 +169,8 @@ export class Reconciler {
     const before = removalsSent();
     const expected = await this.#table.execute(step);
     if (before === undefined || removalsSent() !== before) {
-      this.#deletionDue = clock.now() + DELETION_SPACING;
-      // What this makes room for comes before the next one, which has to wait.
+      this.#deletionDue = clock.now() + REMOVAL_SPACING;
+      // Peers were told of it. What it makes room for comes before the next one, which has to wait.
       this.#dirty = true;
     }
     return expected;

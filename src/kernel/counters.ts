@@ -9,18 +9,6 @@ export function readCounters(file: "netstat" | "snmp", directory = "/proc/self/n
   return parseCounters(readFileSync(`${directory}/${file}`, "utf8"));
 }
 
-/**
- * How many REMOVE_ADDR the kernel has sent in our network namespace. Undefined where it does not count them, or does not show
- * that.
- */
-export function removalsSent(): bigint | undefined {
-  try {
-    return readCounters("netstat").get("MPTcpExt")?.get("RmAddrTx");
-  } catch {
-    return undefined;
-  }
-}
-
 /** Two lines for each group: names, then values. */
 export function parseCounters(text: string): Counters {
   const groups = new Map<string, Map<string, bigint>>();

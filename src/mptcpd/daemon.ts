@@ -11,8 +11,8 @@ import {
 import { PathManagerKeeper } from "../endpoints/path-manager-keeper.ts";
 import type { Preview } from "../endpoints/reconciler.ts";
 import { Reconciler } from "../endpoints/reconciler.ts";
-import { removalsSent } from "../kernel/counters.ts";
 import { MptcpPm } from "../kernel/mptcp-pm.ts";
+import { removalsSent } from "../kernel/removals.ts";
 import { SysctlError, Sysctls } from "../kernel/sysctl.ts";
 import type { Logger } from "../log/log.ts";
 import { messageOf } from "../log/text.ts";
