@@ -1,4 +1,4 @@
-import { Writable } from "node:stream";
+import type { Writable } from "node:stream";
 import type { Clock } from "../endpoints/clock.ts";
 import type { Entry, Level, Logger } from "../log/log.ts";
 import { cut } from "../log/text.ts";
@@ -53,16 +53,19 @@ export function budgeted(write: (entry: Entry) => void, clock: Clock, { debug }:
   };
 }
 
-/** A stream whose lines go to a log at once, so that it never has anything waiting. */
-export function printingTo(log: Logger): Writable {
+/**
+ * Makes a stream write its lines to a log, at once, so that nothing waits in the stream itself. The stream stays: Node keeps
+ * state of its own in those of a thread (lib/internal/worker/io.js), and Node 24 fails without it.
+ */
+export function redirectToLog(stream: Writable, log: Logger): void {
   let lines = begin();
-  return new Writable({
-    decodeStrings: false,
-    write(chunk: string | Uint8Array, _, done) {
-      lines.push(typeof chunk === "string" ? chunk : Buffer.from(chunk).toString());
-      done();
-    },
-  });
+  const write: WriteLike = (chunk, encodingOrDone, done) => {
+    lines.push(typeof chunk === "string" ? chunk : Buffer.from(chunk).toString());
+    const callback = typeof encodingOrDone === "function" ? encodingOrDone : done;
+    if (callback) process.nextTick(callback, null);
+    return true;
+  };
+  Object.defineProperty(stream, "write", { value: write, configurable: true, writable: true });
 
   function begin(): LineSplitter {
     return new LineSplitter(
@@ -75,3 +78,7 @@ export function printingTo(log: Logger): Writable {
     );
   }
 }
+
+type Done = (error: Error | null) => void;
+/** The two overloads of stream.Writable.write. */
+type WriteLike = (chunk: string | Uint8Array, encodingOrDone?: BufferEncoding | Done, done?: Done) => boolean;

@@ -13,7 +13,7 @@ import { byPriority, chargeOf, DEFAULT_PATH_MANAGER } from "./charge.ts";
 import { describeError } from "./describe-error.ts";
 import { programsEnd } from "./exec-program.ts";
 import { isToldAlready, loadPlugins } from "./load.ts";
-import { budgeted, printingTo } from "./log-budget.ts";
+import { budgeted, redirectToLog } from "./log-budget.ts";
 import { viewNetwork } from "./network-view.ts";
 import type { HandlerWatch, LoadedPlugin } from "./plugin.ts";
 import {
@@ -43,7 +43,8 @@ export async function runPluginThread(
 ): Promise<void> {
   const post = (message: FromWorker): void => port.postMessage(message);
   const log = budgeted((entry) => post({ kind: "log", ...entry }), systemClock, input);
-  printTo(log);
+  // What plugins print goes the way of what they log: streams of a thread would pile it up for the daemon.
+  for (const stream of [process.stdout, process.stderr]) redirectToLog(stream, log);
   const pulse = new Int32Array(input.pulse);
   Atomics.store(pulse, Pulse.thread, currentThread());
   setInterval(() => beat(pulse), HEARTBEAT).unref();
@@ -174,12 +175,6 @@ class PluginThread {
     this.#wanted = packed;
     this.#parts.post({ kind: "wanted", wanted: packed });
   }
-}
-
-/** What plugins print goes the way of what they log: streams of a thread would pile it up for the daemon. */
-function printTo(log: Logger): void {
-  for (const stream of ["stdout", "stderr"])
-    Object.defineProperty(process, stream, { value: printingTo(log), configurable: true });
 }
 
 function watchIn(pulse: Int32Array, plugins: readonly LoadedPlugin[]): HandlerWatch {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { PassThrough } from "node:stream";
 import { describe, it } from "node:test";
 import type { Entry } from "../../../src/log/log.ts";
-import { budgeted, MOST_LINES, printingTo, WINDOW } from "../../../src/plugins/log-budget.ts";
+import { budgeted, MOST_LINES, redirectToLog, WINDOW } from "../../../src/plugins/log-budget.ts";
 import { VirtualClock } from "../../../src/simulation/clock.ts";
 
 function bench() {
@@ -62,12 +63,14 @@ describe("what path managers log", () => {
 describe("what path managers print", () => {
   it("is logged by the line, at once, and a line without end is left out", () => {
     const { written, log } = bench();
-    const stream = printingTo(log);
+    const stream = new PassThrough();
+    redirectToLog(stream, log);
     stream.write("one\ntw");
     stream.write(Buffer.from("o\n"));
     stream.write("x".repeat(100_000));
     stream.write("\nthree\n");
     assert.equal(stream.writableLength, 0);
+    assert.equal(stream.readableLength, 0);
     assert.deepEqual(
       written.map(({ message }) => message),
       [
