@@ -1,4 +1,4 @@
-/* System calls that Node has no API for: datagrams to UNIX sockets, file locks, network namespaces, MPTCP sockets, BPF. */
+/* System calls that Node has no API for: datagrams to UNIX sockets, file locks, signals, network namespaces, MPTCP sockets, BPF. */
 #include "addon.h"
 
 #include <errno.h>
@@ -53,6 +53,25 @@ static napi_value lock_file(napi_env env, napi_callback_info info) {
 	return result_of(env, flock(fd, LOCK_EX | LOCK_NB));
 }
 
+/* pidfdOpen(pid): fd | -errno; pidfd_open(2) of Linux 5.3 */
+static napi_value pidfd_open_(napi_env env, napi_callback_info info) {
+	napi_value arguments[1];
+	int32_t pid;
+	TRY(env, get_arguments(env, info, 1, arguments));
+	TRY(env, napi_get_value_int32(env, arguments[0], &pid));
+	return result_of(env, syscall(SYS_pidfd_open, pid, 0));
+}
+
+/* pidfdSendSignal(pidfd, signal): 0 | -errno */
+static napi_value pidfd_send_signal_(napi_env env, napi_callback_info info) {
+	napi_value arguments[2];
+	int32_t fd, signal_number;
+	TRY(env, get_arguments(env, info, 2, arguments));
+	TRY(env, napi_get_value_int32(env, arguments[0], &fd));
+	TRY(env, napi_get_value_int32(env, arguments[1], &signal_number));
+	return result_of(env, syscall(SYS_pidfd_send_signal, fd, signal_number, NULL, 0));
+}
+
 /* networkNamespaceCookie(): bigint | -errno */
 static napi_value network_namespace_cookie(napi_env env, napi_callback_info info UNUSED) {
 	uint64_t cookie = 0;
@@ -81,7 +100,25 @@ static void free_strings(char **strings) {
 	free(strings);
 }
 
-static char **get_strings(napi_env env, napi_value array) {
+/* What need not be UTF-8 comes as bytes: a string of C, to be freed; NULL with an exception. */
+static char *get_name(napi_env env, napi_value value) {
+	void *bytes;
+	size_t length;
+	if (get_bytes(env, value, &bytes, &length) != napi_ok) {
+		throw_last_error(env);
+		return NULL;
+	}
+	char *name = malloc(length + 1);
+	if (!name) {
+		napi_throw_error(env, "ENOMEM", "out of memory");
+		return NULL;
+	}
+	if (length > 0) memcpy(name, bytes, length);
+	name[length] = '\0';
+	return name;
+}
+
+static char **get_names(napi_env env, napi_value array) {
 	uint32_t count;
 	if (napi_get_array_length(env, array, &count) != napi_ok) {
 		throw_last_error(env);
@@ -97,7 +134,7 @@ static char **get_strings(napi_env env, napi_value array) {
 		if (napi_get_element(env, array, i, &element) != napi_ok)
 			throw_last_error(env);
 		else
-			strings[i] = get_string(env, element, NULL);
+			strings[i] = get_name(env, element);
 		if (strings[i]) continue;
 		free_strings(strings);
 		return NULL;
@@ -111,7 +148,7 @@ static napi_value execute(napi_env env, napi_callback_info info) {
 	TRY(env, get_arguments(env, info, 2, arguments));
 	char *file = get_string(env, arguments[0], NULL);
 	if (!file) return NULL;
-	char **argv = get_strings(env, arguments[1]);
+	char **argv = get_names(env, arguments[1]);
 	if (!argv) {
 		free(file);
 		return NULL;
@@ -272,7 +309,7 @@ static napi_value stream_connect(napi_env env, napi_callback_info info) {
 		return throw_last_error(env);
 	}
 	c->timeout = timeout;
-	char *local = get_string(env, arguments[3], NULL), *device = local ? get_string(env, arguments[4], NULL) : NULL;
+	char *local = get_string(env, arguments[3], NULL), *device = local ? get_name(env, arguments[4]) : NULL;
 	if (device) c->fd = error ? error : open_stream(c->address.ss_family, protocol, local, device);
 	bool arguments_ok = device != NULL;
 	free(local);
@@ -340,6 +377,8 @@ napi_status define_system(napi_env env, napi_value exports) {
 	} functions[] = {
 		{"sendDatagram", send_datagram},
 		{"lockFile", lock_file},
+		{"pidfdOpen", pidfd_open_},
+		{"pidfdSendSignal", pidfd_send_signal_},
 		{"networkNamespaceCookie", network_namespace_cookie},
 		{"enterNetworkNamespace", enter_network_namespace},
 		{"execute", execute},

@@ -18,8 +18,3 @@ export function codeOf(error: unknown): string | undefined {
 export function internalError(error: unknown): string {
   return `internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
 }
-
-/** Messages of other programs may have several. */
-export function oneLine(message: string): string {
-  return message.trim().replaceAll(/\s*\n\s*/g, " ");
-}

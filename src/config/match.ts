@@ -1,3 +1,4 @@
+import { charactersOfName } from "../log/bytes.ts";
 import type { PathRule } from "./config.ts";
 import { compileGlob } from "./glob.ts";
 import { contains } from "./prefix.ts";
@@ -17,7 +18,9 @@ export function matchesRule(rule: PathRule, subject: MatchSubject): boolean {
   const { matchInterface, matchKind, matchAddress } = rule;
   return (
     (matchInterface === undefined ||
-      subject.interfaceNames.some((name) => matchesAny(matchInterface, name))) &&
+      subject.interfaceNames.some((name) =>
+        matchesAny(matchInterface.map(charactersOfName), charactersOfName(name)),
+      )) &&
     (matchKind === undefined || matchesAny(matchKind, subject.kind ?? "physical")) &&
     (matchAddress === undefined || matchAddress.some((prefix) => contains(prefix, subject.address)))
   );

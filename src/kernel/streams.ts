@@ -1,4 +1,5 @@
 /** Sockets of IPPROTO_MPTCP, which Node's own API cannot make; once made, node:net takes them by their descriptor. */
+import { bytesOfName } from "../log/bytes.ts";
 import { addon, check, settled } from "../netlink/addon.ts";
 
 export type StreamProtocol = "mptcp" | "tcp";
@@ -36,7 +37,7 @@ export async function mptcpConnect(options: ConnectOptions): Promise<number> {
   const { address, port, localAddress = "", device = "", protocol = "mptcp", timeoutMs = 10_000 } = options;
   const number = protocolNumbers[protocol];
   const result = await settled((settle) =>
-    addon().streamConnect(number, address, port, localAddress, device, timeoutMs, settle),
+    addon().streamConnect(number, address, port, localAddress, bytesOfName(device), timeoutMs, settle),
   );
   return check(`cannot connect to ${address} port ${port} (${protocol})`, result);
 }

@@ -1,5 +1,6 @@
 /** The few system calls that Node has no API for and that are not about netlink. */
 import { closeSync, openSync } from "node:fs";
+import { bytesOfText } from "../log/bytes.ts";
 import { addon, check, SystemError } from "../netlink/addon.ts";
 
 /**
@@ -15,6 +16,21 @@ export function lockFile(fd: number): boolean {
   const result = addon().lockFile(fd);
   if (result === EWOULDBLOCK) return false;
   check("lock file", result);
+  return true;
+}
+
+/** A descriptor that means this process and no later one of its pid; undefined if there is none (pidfd_open(2)). */
+export function pidfdOpen(pid: number): number | undefined {
+  const result = addon().pidfdOpen(pid);
+  if (result === ESRCH) return undefined;
+  return check(`open process ${pid}`, result);
+}
+
+/** @returns false if the process has ended, or is not ours to signal (pidfd_send_signal(2)) */
+export function pidfdSendSignal(pidfd: number, signal: number): boolean {
+  const result = addon().pidfdSendSignal(pidfd, signal);
+  if (result === ESRCH || result === EPERM) return false;
+  check("send signal", result);
   return true;
 }
 
@@ -42,7 +58,7 @@ export function enterNetworkNamespaceAndExec(
   } finally {
     closeSync(fd);
   }
-  throw new SystemError(`run ${file}`, addon().execute(file, argv));
+  throw new SystemError(`run ${file}`, addon().execute(file, argv.map(bytesOfText)));
 }
 
 /** Ends the process at once, with its threads, wherever they are (_exit(2)). Nothing is flushed, nobody is asked. */
@@ -50,5 +66,7 @@ export function exitNow(status: number): never {
   return addon().exitNow(status);
 }
 
+const EPERM = -1;
+const ESRCH = -3;
 const EWOULDBLOCK = -11;
 const ENOPROTOOPT = -92;

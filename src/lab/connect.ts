@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { Socket } from "node:net";
+import { complain, writeOutput } from "../cli/terminal.ts";
 import { tokenText } from "../connections/connection.ts";
 import { Sockets } from "../kernel/sockets.ts";
 import { mptcpConnect } from "../kernel/streams.ts";
@@ -28,7 +29,7 @@ export async function connect([address = "10.0.1.1", ...more]: readonly string[]
       socket.end();
     });
   // Whoever has read this may send a signal.
-  console.log(description);
+  writeOutput(`${description}\n`);
   let reason = "the server has closed the connection";
   socket.on("error", (error) => {
     reason = error.message;
@@ -48,6 +49,6 @@ async function describe({ localAddress, localPort, remoteAddress, remotePort }: 
 }
 
 function fail(message: string, status: number): void {
-  console.error(`connect: ${message}`);
+  complain("connect", message);
   process.exitCode = status;
 }

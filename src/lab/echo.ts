@@ -1,4 +1,5 @@
 import { Server } from "node:net";
+import { writeOutput } from "../cli/terminal.ts";
 import { mptcpListen } from "../kernel/streams.ts";
 
 export const echoPort = 8080;
@@ -10,5 +11,5 @@ export async function echo(): Promise<void> {
     socket.on("error", () => socket.destroy());
     socket.pipe(socket);
   });
-  server.listen({ fd }, () => console.log("listening"));
+  server.listen({ fd }, () => writeOutput("listening\n"));
 }

@@ -6,6 +6,7 @@ import { checkout } from "../../test/lab/checkout.ts";
 import type { Host } from "../../test/lab/host.ts";
 import { Lab } from "../../test/lab/lab.ts";
 import { twoPaths } from "../../test/lab/two-paths.ts";
+import { writeError } from "../cli/terminal.ts";
 import { echoPort } from "./echo.ts";
 
 /** The command line of this program. */
@@ -26,7 +27,7 @@ export async function play(program: Program, command: readonly string[]): Promis
     await server.spawn(node, [...args, "echo"]).waitForLine(/^listening$/);
     const { PATH = "", SHELL = "/bin/sh" } = process.env;
     const path = `${commands(lab, server, program)}:${PATH}`;
-    if (command.length === 0) console.error(introduction);
+    if (command.length === 0) writeError(`${introduction}\n`);
     return await runIn(client, command.length === 0 ? [SHELL] : command, path);
   } finally {
     await lab.close();

@@ -1,5 +1,5 @@
 import { type Entry, severities } from "./log.ts";
-import { cut } from "./text.ts";
+import { cut, escapeLines } from "./text.ts";
 
 export const journalSocket = "/run/systemd/journal/socket";
 
@@ -12,7 +12,7 @@ const newline = Buffer.from("\n");
 export function encodeJournal({ level, message, fields }: Entry): Uint8Array {
   const all = { PRIORITY: severities[level], SYSLOG_IDENTIFIER: "mptcpd", MESSAGE: message, ...fields };
   return Buffer.concat(
-    Object.entries(all).flatMap(([name, value]) => encodeField(name, cut(`${value}`, 16384))),
+    Object.entries(all).flatMap(([name, value]) => encodeField(name, cut(escapeLines(`${value}`), 16384))),
   );
 }
 

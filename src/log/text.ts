@@ -1,17 +1,31 @@
 /**
- * A message as one line of text: names of interfaces may hold any byte but blank and `/`, and none of them shall
- * steer a terminal or begin a line of its own.
+ * What others may have chosen (a name, a unit, words of a recording, of the kernel or of the command line) as a terminal
+ * may see it: nothing steers the terminal, hides, or changes the order of what stands beside it.
  */
+export function escapeControls(text: string): string {
+  return text.replace(unsafe, escaped);
+}
+
+/** The same for a text of several lines, of which "\n" and "\t" stay: what a program writes passes through here. */
+export function escapeLines(text: string): string {
+  return text.replace(unsafe, (one) => (one === "\n" || one === "\t" ? one : escaped(one)));
+}
+
+/** A message as one line: none of its parts begins a line of its own. */
 export function oneLine(message: string): string {
-  return message.replace(/[\n\t]+/g, " ").replace(controls, "\ufffd");
+  return escapeControls(message.trim().replace(/\s*[\r\n]\s*|\t+/g, " "));
 }
 
-/** A name that anybody may have chosen, whole and without what steers a terminal or begins a line: as JSON has it. */
-export function escapeControls(name: string): string {
-  return name.replace(controls, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
-}
+/**
+ * Controls (C0, DEL, C1), characters without a glyph (marks of direction among them), separators of lines, and half
+ * characters. Also where JSON allows them: the escape is JSON's, so that JSON stays what it is.
+ */
+export const unsafe = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
-const controls = /[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+function escaped(character: string): string {
+  const units = Array.from({ length: character.length }, (_, at) => character.charCodeAt(at));
+  return units.map((unit) => `\\u${unit.toString(16).padStart(4, "0")}`).join("");
+}
 
 /** The text's beginning, at most so many UTF-16 units: a datagram has to fit into the socket's send buffer. */
 export function cut(text: string, length: number): string {

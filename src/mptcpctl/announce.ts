@@ -7,7 +7,7 @@ import { placeText } from "./connection-format.ts";
 import { readAnnounceWords, readListenWords, readWithdrawWords } from "./connection-grammar.ts";
 import type { Context } from "./context.ts";
 import { endpointLine, endpointObject } from "./format.ts";
-import { indexOf } from "./interfaces.ts";
+import { indexOf, namesOf } from "./interfaces.ts";
 import { jsonList } from "./json.ts";
 import { interrupted } from "./signals.ts";
 
@@ -19,9 +19,12 @@ export async function runAnnounce(words: readonly string[], context: Context): P
     const wanted = { address, id, port, ifIndex, listen };
     const announced = await announcements.announce(connection, wanted);
     // As `endpoint show token TOKEN` lists it from now on.
+    const device = (await namesOf([ifIndex ?? 0])).get(ifIndex ?? 0);
     const endpoint = { ...announced, flags: endpointFlags.of("signal"), ifIndex: ifIndex ?? 0 };
     context.write(
-      context.json ? jsonList([endpointObject(endpoint, dev)], context.pretty) : endpointLine(endpoint, dev),
+      context.json
+        ? jsonList([endpointObject(endpoint, device)], context.pretty)
+        : endpointLine(endpoint, device),
     );
     if (listen) await interrupted(ended);
   });

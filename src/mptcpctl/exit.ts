@@ -1,5 +1,6 @@
-import { CommandError, codeOf, internalError, oneLine } from "../cli/command-error.ts";
+import { CommandError, codeOf, internalError } from "../cli/command-error.ts";
 import { ConfigError } from "../config/error.ts";
+import { oneLine } from "../log/text.ts";
 
 export { CommandError, codeOf } from "../cli/command-error.ts";
 
@@ -31,12 +32,12 @@ export type Ending = { readonly exitCode: number; readonly lines: readonly strin
 
 /** What to say and how to exit after an error. Faults of our own keep their stack: they are for a bug report. */
 export function endingOf(error: unknown): Ending {
-  if (error instanceof UsageError) return { exitCode: exitCodes.usage, lines: [error.message] };
+  if (error instanceof UsageError) return { exitCode: exitCodes.usage, lines: [oneLine(error.message)] };
   const code = codeOf(error);
   // The reader of a pipe has gone (`mptcpctl monitor | head`): there is nobody left to tell.
   if (code === "EPIPE") return { exitCode: exitCodes.ok, lines: [] };
   // Each line is a fault of its own.
-  if (error instanceof ConfigError) return { exitCode: exitCodes.failed, lines: error.lines };
+  if (error instanceof ConfigError) return { exitCode: exitCodes.failed, lines: error.lines.map(oneLine) };
   if (!(error instanceof Error) || code === undefined)
     return { exitCode: exitCodes.failed, lines: [internalError(error)] };
   return { exitCode: exitCodes.failed, lines: [oneLine(error.message) + (hints[code] ?? "")] };

@@ -10,6 +10,7 @@ import { decide } from "../policy/policy.ts";
 import { type Context, withPathManager } from "./context.ts";
 import { CommandError, UsageError } from "./exit.ts";
 import { type Explanation, explanationObject, explanationTable } from "./explain-format.ts";
+import { ambiguous, linksNamed } from "./interfaces.ts";
 import { jsonList } from "./json.ts";
 import { configOf, ledgerOf, type PolicyOptions, wantedOf } from "./policy-options.ts";
 
@@ -65,9 +66,9 @@ function select(explanations: readonly Explanation[], network: Network, subject:
     if (found.length > 0) return found;
     throw new CommandError("EADDRNOTAVAIL", `cannot explain ${subject}: no interface has this address`);
   }
-  for (const { index, name, altNames } of network.links.values())
-    if (name === subject || altNames.includes(subject))
-      return explanations.filter(({ decision }) => decision.ifIndex === index);
+  const [link, other] = linksNamed(subject, network.links.values());
+  if (link !== undefined && other !== undefined) throw ambiguous(subject, "explain it", link, other);
+  if (link !== undefined) return explanations.filter(({ decision }) => decision.ifIndex === link.index);
   throw new CommandError(
     "ENODEV",
     `cannot explain ${subject}: there is no such interface, and it is no address`,

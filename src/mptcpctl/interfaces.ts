@@ -1,5 +1,6 @@
-import { dumpLinks, getLink } from "../kernel/links.ts";
+import { dumpLinks, getLink, type Link } from "../kernel/links.ts";
 import { openRtnetlink } from "../kernel/rtnetlink.ts";
+import { bytesOfName, bytesOfText, nameOfBytes } from "../log/bytes.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
 import { CommandError } from "./exit.ts";
 
@@ -23,10 +24,9 @@ export class Interfaces {
     return this.#names.get(index) ?? unnamed(index);
   }
 
-  /** The index of the interface with this name or alternative name. */
-  async indexOf(name: string): Promise<number | undefined> {
-    const { items } = await dumpLinks(this.#connection);
-    return items.find((link) => link.name === name || link.altNames.includes(name))?.index;
+  /** Those that a typed word may mean. */
+  async named(word: string): Promise<Link[]> {
+    return linksNamed(word, (await dumpLinks(this.#connection)).items);
   }
 
   close(): void {
@@ -49,6 +49,24 @@ export async function namesOf(indexes: readonly number[]): Promise<Map<number, s
 }
 
 /**
+ * The interfaces that a typed word may mean, by name or alternative name: as the bytes that it has, and as a name that was
+ * shown, in which "\xff" is a byte. Only where both are the names of interfaces are there two.
+ */
+export function linksNamed<L extends Named>(word: string, links: Iterable<L>): L[] {
+  const meant = [nameOfBytes(bytesOfText(word)), nameOfBytes(bytesOfName(word))];
+  return [...links].filter(
+    ({ name, altNames }) => meant.includes(name) || altNames.some((alt) => meant.includes(alt)),
+  );
+}
+
+type Named = { readonly name: string; readonly altNames: readonly string[] };
+
+export function ambiguous(word: string, what: string, one: Named, other: Named): CommandError {
+  const names = `the interface ${one.name} or ${other.name}`;
+  return new CommandError("EAMBIGUOUS", `cannot ${what}: ${word} may be ${names}: rename one of them`);
+}
+
+/**
  * The index of an interface that a command names.
  *
  * @param what completes "cannot …"
@@ -56,9 +74,11 @@ export async function namesOf(indexes: readonly number[]): Promise<Map<number, s
 export async function indexOf(name: string, what: string): Promise<number> {
   const interfaces = Interfaces.open();
   try {
-    const index = await interfaces.indexOf(name);
-    if (index !== undefined) return index;
-    throw new CommandError("ENODEV", `cannot ${what}: there is no interface ${name} (ENODEV)`);
+    const [link, other] = await interfaces.named(name);
+    if (link === undefined)
+      throw new CommandError("ENODEV", `cannot ${what}: there is no interface ${name} (ENODEV)`);
+    if (other !== undefined) throw ambiguous(name, what, link, other);
+    return link.index;
   } finally {
     interfaces.close();
   }

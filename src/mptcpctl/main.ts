@@ -1,3 +1,5 @@
+import { programArguments } from "../cli/arguments.ts";
+import { complain, complainAtEnd, writeOutput } from "../cli/terminal.ts";
 import { runAdopt } from "./adopt.ts";
 import { runAnnounce, runListen, runWithdraw } from "./announce.ts";
 import { runConnections } from "./connections.ts";
@@ -29,12 +31,12 @@ const commands: Commands = {
 };
 
 const output = {
-  write: (text: string) => void process.stdout.write(text),
+  write: writeOutput,
   drain: () =>
     process.stdout.writableNeedDrain
       ? new Promise<void>((resolve) => process.stdout.once("drain", resolve))
       : undefined,
-  warn: (message: string) => void process.stderr.write(`mptcpctl: ${message}\n`),
+  warn: (message: string) => complain("mptcpctl", message),
 };
 
 // A closed pipe or a full disk shows at the stream, not at the write.
@@ -42,13 +44,13 @@ process.stdout.on("error", (error) => end(new OutputError(error)));
 process.stderr.on("error", () => {});
 
 try {
-  await runProgram(process.argv.slice(2), { commands, output, enterNetworkNamespace });
+  await runProgram(programArguments(), { commands, output, enterNetworkNamespace });
 } catch (error) {
   end(error);
 }
 
 function end(error: unknown): void {
   const { exitCode, lines } = endingOf(error);
-  for (const line of lines) output.warn(line);
+  for (const line of lines) complainAtEnd("mptcpctl", line);
   process.exit(exitCode);
 }

@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { programArguments } from "../cli/arguments.ts";
 import { enterNetworkNamespaceAndExec } from "../kernel/system.ts";
 import { CommandError, UsageError } from "./exit.ts";
 
@@ -19,7 +20,8 @@ export function enterNetworkNamespace(namespace: string): void {
     enterNetworkNamespaceAndExec(path, process.execPath, [
       process.execPath,
       ...process.execArgv,
-      ...process.argv.slice(1),
+      ...process.argv.slice(1, 2),
+      ...programArguments(),
     ]);
   } catch (error) {
     throw new CommandError("ENETNS", `cannot enter network namespace ${namespace}: ${reason(error, path)}`);

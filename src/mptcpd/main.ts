@@ -1,9 +1,11 @@
 import { writeFileSync } from "node:fs";
+import { complain, complainAtEnd, writeError, writeOutput } from "../cli/terminal.ts";
 import { ConfigError } from "../config/error.ts";
 import { describeEndpoint } from "../endpoints/plan.ts";
 import { exitNow, sendDatagram } from "../kernel/system.ts";
 import { createLogger } from "../log/log.ts";
 import { openSink } from "../log/sinks.ts";
+import { oneLine } from "../log/text.ts";
 import { interfaceName } from "../network/network.ts";
 import { isThreadCaught, PluginsRefusedError } from "../plugins/worker.ts";
 import { parseArguments } from "./arguments.ts";
@@ -21,7 +23,7 @@ async function main(): Promise<void> {
       print(request.text);
       return;
     case "usageError":
-      process.stderr.write(request.text);
+      writeError(request.text);
       process.exitCode = EXIT_USAGE;
       return;
     case "run":
@@ -47,15 +49,14 @@ function nameProcess(): void {
 async function check(request: Settings): Promise<void> {
   const { config, warnings, notices } = load(request);
   const said = [...warnings, ...(await checkPlugins(config)), ...notices];
-  for (const line of said) process.stderr.write(`${line}\n`);
+  for (const line of said) writeError(`${oneLine(line)}\n`);
   print("the configuration is valid\n");
 }
 
 /** `--plan`: says what a start would change. */
 async function printPlan(request: Settings): Promise<void> {
   const { config } = load(request);
-  if (hasPlugins(config))
-    process.stderr.write("plugins are not asked: they may want other endpoints than these\n");
+  if (hasPlugins(config)) writeError("plugins are not asked: they may want other endpoints than these\n");
   const log = createLogger({ sink: openSink("stderr", { sendDatagram }), debug: request.debug });
   const { runtimeDir: runtimeDirectory, debug } = request;
   const { preview, network } = await Daemon.preview({ config, runtimeDirectory, log, debug });
@@ -73,24 +74,24 @@ function print(text: string): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     // The reader of a pipe has gone (`| head`): there is nobody left to tell.
     if (error.code === "EPIPE") process.exit(0);
-    process.stderr.write(`mptcpd: cannot write the output: ${error.message}\n`);
+    complain("mptcpd", `cannot write the output: ${error.message}`);
     process.exit(EXIT_FAILURE);
   });
-  process.stdout.write(text);
+  writeOutput(text);
 }
 
 /** What to say about an error, and how to exit. */
 function endingOf(error: unknown): { readonly exitCode: number; readonly lines: readonly string[] } {
   if (error instanceof ConfigError || error instanceof PluginsRefusedError)
-    return { exitCode: EXIT_FAILURE, lines: error.lines };
-  if (error instanceof StartError) return { exitCode: EXIT_FAILURE, lines: [error.message] };
+    return { exitCode: EXIT_FAILURE, lines: error.lines.map(oneLine) };
+  if (error instanceof StartError) return { exitCode: EXIT_FAILURE, lines: [oneLine(error.message)] };
   const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { exitCode: EXIT_SOFTWARE, lines: [`a fault of mptcpd itself: ${trace}`] };
 }
 
 main().catch((error: unknown) => {
   const { exitCode, lines } = endingOf(error);
-  for (const line of lines) process.stderr.write(`mptcpd: ${line}\n`);
+  for (const line of lines) complainAtEnd("mptcpd", line);
   if (isThreadCaught()) exitNow(exitCode);
   process.exit(exitCode);
 });

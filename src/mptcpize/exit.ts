@@ -1,5 +1,6 @@
 /** How the program ends: every exit code and every line about a failure comes from here. */
-import { codeOf, internalError, oneLine } from "../cli/command-error.ts";
+import { codeOf, internalError } from "../cli/command-error.ts";
+import { oneLine } from "../log/text.ts";
 
 export { CommandError } from "../cli/command-error.ts";
 
@@ -30,7 +31,7 @@ export type Ending = { readonly exitCode: number; readonly line: string | undefi
 
 /** What to say and how to exit after an error. Faults of our own keep their stack: they are for a bug report. */
 export function endingOf(error: unknown): Ending {
-  if (error instanceof UsageError) return { exitCode: error.exitCode, line: error.message };
+  if (error instanceof UsageError) return { exitCode: error.exitCode, line: oneLine(error.message) };
   const code = codeOf(error);
   if (!(error instanceof Error) || code === undefined)
     return { exitCode: exitCodes.failed, line: internalError(error) };

@@ -1,3 +1,4 @@
+import { complain, complainAtEnd, writeError, writeOutput } from "../cli/terminal.ts";
 import { runAttach } from "./attach.ts";
 import { runDisable } from "./disable.ts";
 import { runEnable } from "./enable.ts";
@@ -8,9 +9,9 @@ import { runStatus } from "./status.ts";
 const commands = { enable: runEnable, disable: runDisable, status: runStatus, attach: runAttach };
 
 const output = {
-  write: (text: string) => void process.stdout.write(text),
-  writeError: (text: string) => void process.stderr.write(text),
-  warn: (message: string) => void process.stderr.write(`mptcpize: ${message}\n`),
+  write: writeOutput,
+  writeError,
+  warn: (message: string) => complain("mptcpize", message),
 };
 
 // A closed pipe or a full disk shows at the stream, not at the write.
@@ -25,6 +26,6 @@ try {
 
 function end(error: unknown): void {
   const { exitCode, line } = endingOf(error);
-  if (line !== undefined) output.warn(line);
+  if (line !== undefined) complainAtEnd("mptcpize", line);
   process.exit(exitCode);
 }

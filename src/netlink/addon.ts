@@ -42,9 +42,11 @@ type AddonExports = {
   netlinkClose(handle: Handle): void;
   sendDatagram(path: string, data: Uint8Array): number;
   lockFile(fd: number): number;
+  pidfdOpen(pid: number): number;
+  pidfdSendSignal(pidfd: number, signal: number): number;
   networkNamespaceCookie(): bigint | number;
   enterNetworkNamespace(fd: number): number;
-  execute(file: string, argv: readonly string[]): number;
+  execute(file: string, argv: readonly Uint8Array[]): number;
   exitNow(status: number): never;
   streamListen(protocol: number, address: string, port: number, backlog: number): number;
   streamConnect(
@@ -52,7 +54,7 @@ type AddonExports = {
     address: string,
     port: number,
     localAddress: string,
-    device: string,
+    device: Uint8Array,
     timeoutMs: number,
     onResult: (fdOrErrno: number) => void,
   ): number;

@@ -1,3 +1,4 @@
+import { bytesOfName, nameOfBytes } from "../log/bytes.ts";
 import { type BitNames, Bits } from "./bits.ts";
 import { type Attribute, codec, type NumberedCodec } from "./codec.ts";
 import { littleEndian } from "./wire.ts";
@@ -76,17 +77,20 @@ export const u64 = codec<bigint>({
   },
 });
 
-/** Text up to its NUL, or to its end if it has none (the kernel's NLA_STRING allows both). UTF-8. */
+/**
+ * Text up to its NUL, or to its end if it has none (the kernel's NLA_STRING allows both). UTF-8; what is not printable in
+ * it, and the backslash, stands as "\xff", a byte each, so that two names never become the same text.
+ */
 export const string = codec<string>({
   label: "string",
   shape: { kind: "string" },
   accepts: (value): value is string => typeof value === "string" && !value.includes("\0"),
   read({ buffer }, start, end) {
-    for (let at = start; at < end; at++) if (buffer[at] === 0) return buffer.toString("utf8", start, at);
-    return buffer.toString("utf8", start, end);
+    for (let at = start; at < end; at++) if (buffer[at] === 0) return nameOfBytes(buffer.subarray(start, at));
+    return nameOfBytes(buffer.subarray(start, end));
   },
   write(output, value) {
-    output.append(Buffer.from(value, "utf8"));
+    output.append(bytesOfName(value));
     output.reserve(1);
   },
 });

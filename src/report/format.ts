@@ -1,5 +1,5 @@
 /** A whole report as text for people, or as one JSON object. */
-import { escapeControls } from "../log/text.ts";
+import { escapeLines } from "../log/text.ts";
 import type { AddressMask, AddressMode } from "./addresses.ts";
 import { hidingRule } from "./configuration.ts";
 import type { Secrets } from "./secrets.ts";
@@ -56,7 +56,7 @@ export function reportJson(
 
 /** Nothing in it steers the terminal that shows it. An escape of JSON's is right in both forms. */
 function withoutControls(report: string): string {
-  return report.replace(/[^\n\t]+/g, escapeControls);
+  return escapeLines(report);
 }
 
 /** What could not be read and why, and what the commands warned of. */

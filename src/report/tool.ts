@@ -1,6 +1,7 @@
 /** Programs whose word a report wants: no shell, no environment but what finds and unties them, and not for long. */
 import { execFile } from "node:child_process";
-import { CommandError, oneLine } from "../cli/command-error.ts";
+import { CommandError } from "../cli/command-error.ts";
+import { oneLine } from "../log/text.ts";
 
 const usualDeadlineMs = 10_000;
 const mostBytes = 16 * 1024 * 1024;

@@ -32,7 +32,7 @@ export class Systemctl {
   async version(): Promise<number> {
     const output = await this.#systemctl(["--version"]);
     const version = /^systemd (\d+)/.exec(output)?.[1];
-    if (version === undefined) throw new SystemctlError(`systemctl --version says: ${oneLine(output)}`);
+    if (version === undefined) throw new SystemctlError(`systemctl --version says: ${joined(output)}`);
     return Number(version);
   }
 
@@ -97,7 +97,7 @@ export class Systemctl {
     const { stdout, stderr, code } = await this.#call(args);
     if (code === 0) return stdout;
     const words = args.filter((arg) => arg !== "--" && !arg.startsWith("--property="));
-    const said = oneLine(stderr) || `exit code ${code}`;
+    const said = joined(stderr) || `exit code ${code}`;
     throw new SystemctlError(`systemctl ${words.join(" ")}: ${said}${this.#user ? sessionHint(said) : ""}`);
   }
 
@@ -108,7 +108,7 @@ export class Systemctl {
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       const missing = "code" in error && error.code === "ENOENT";
-      const why = missing ? "there is none in PATH" : oneLine(error.message);
+      const why = missing ? "there is none in PATH" : joined(error.message);
       throw new SystemctlError(`systemctl cannot be run: ${why}`, { cause: error });
     }
   }
@@ -133,6 +133,6 @@ function sessionHint(said: string): string {
     : "";
 }
 
-function oneLine(text: string): string {
+function joined(text: string): string {
   return text.trim().replaceAll(/\s*\n\s*/g, "; ");
 }

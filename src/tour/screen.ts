@@ -1,3 +1,5 @@
+import { escapeLines } from "../log/text.ts";
+
 type Output = { readonly isTTY?: boolean; write(text: string): unknown };
 
 /**
@@ -17,13 +19,13 @@ export class Screen {
   }
 
   say(...lines: readonly string[]): void {
-    this.#write(this.#erase() + lines.map((line) => `${line}\n`).join(""));
+    this.#write(this.#erase() + lines.map(harmless).join(""));
   }
 
   /** Shows lines below all others until the next call; none in a pipe. They must be no wider than the terminal. */
   show(...lines: readonly string[]): void {
     if (!this.isLive) return;
-    this.#write(this.#erase() + lines.map((line) => `${line}\n`).join(""));
+    this.#write(this.#erase() + lines.map(harmless).join(""));
     this.#liveLines = lines.length;
   }
 
@@ -44,6 +46,15 @@ export class Screen {
     this.#liveLines = 0;
     return lines > 0 ? `\x1b[${lines}F\x1b[J` : "";
   }
+}
+
+// As #paint writes them. A literal would hold a control character.
+const color = new RegExp(`(${"\x1b"}\\[\\d+m)`);
+
+/** A line in which only colours reach the terminal as they are. */
+function harmless(line: string): string {
+  const parts = line.split(color);
+  return `${parts.map((part, at) => (at % 2 === 1 ? part : escapeLines(part))).join("")}\n`;
 }
 
 /** A bar of `width` cells of which `share` (0 to 1) is full, to an eighth of a cell. */

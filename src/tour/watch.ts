@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { writeOutput } from "../cli/terminal.ts";
 import { type Endpoint, MptcpPm } from "../kernel/mptcp-pm.ts";
 import { type MptcpConnection, Sockets } from "../kernel/sockets.ts";
 
@@ -35,7 +36,7 @@ export async function watch(): Promise<never> {
     if (round % socketsEveryNthTime === 0) bytes.add(await sockets.dumpConnections());
     const { acked, subflows } = bytes;
     const seen = JSON.stringify({ endpoints, acked, subflows });
-    if (seen !== last) console.log(JSON.stringify({ at, endpoints, acked, subflows } satisfies Sight));
+    if (seen !== last) writeOutput(`${JSON.stringify({ at, endpoints, acked, subflows } satisfies Sight)}\n`);
     last = seen;
     await delay(endpointIntervalMs);
   }

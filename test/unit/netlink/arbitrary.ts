@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { nameOfBytes } from "../../../src/log/bytes.ts";
 import type { Codec, Field, RecordShape, Shape } from "../../../src/netlink/codec.ts";
 import { ipText } from "../../../src/netlink/ip.ts";
 
@@ -17,7 +18,12 @@ function ofShape(shape: Shape): fc.Arbitrary<unknown> {
     case "u64":
       return fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn });
     case "string":
-      return fc.string({ unit: "grapheme", maxLength: 20 }).filter((text) => !text.includes("\0"));
+      return fc.oneof(
+        fc
+          .string({ unit: "grapheme", maxLength: 20 })
+          .map((text) => nameOfBytes(withoutNul(Buffer.from(text)))),
+        fc.uint8Array({ maxLength: 20 }).map((bytes) => nameOfBytes(withoutNul(bytes))),
+      );
     case "flag":
       return fc.boolean();
     case "bytes":
@@ -54,6 +60,10 @@ function ofRecord({ fields, grows }: RecordShape): fc.Arbitrary<unknown> {
 function ofField({ presence, codecs }: Field): fc.Arbitrary<unknown> {
   const one = fc.oneof(...codecs.map(arbitrary));
   return presence === "repeated" ? fc.array(one, { maxLength: 4 }) : one;
+}
+
+function withoutNul(bytes: Uint8Array): Uint8Array {
+  return bytes.filter((byte) => byte !== 0);
 }
 
 /** Zeros are likely, so that "::" is met in all places. */

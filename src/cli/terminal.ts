@@ -1,0 +1,24 @@
+/**
+ * How programs write to standard output and standard error. Everything passes through here, so that text that others can
+ * choose never steers a terminal; JSON stays JSON.
+ */
+import { escapeLines, oneLine } from "../log/text.ts";
+
+export function writeOutput(text: string): void {
+  process.stdout.write(escapeLines(text));
+}
+
+/** Text of several lines, as help is. */
+export function writeError(text: string): void {
+  process.stderr.write(escapeLines(text));
+}
+
+/** One line, after the program's name. */
+export function complain(program: string, message: string): void {
+  writeError(`${program}: ${oneLine(message)}\n`);
+}
+
+/** The last words: of a fault of the program itself they have several lines, the stack. */
+export function complainAtEnd(program: string, lines: string): void {
+  writeError(`${program}: ${lines}\n`);
+}
