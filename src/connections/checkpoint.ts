@@ -1,7 +1,8 @@
-import { closeSync, constants, openSync, writeFileSync } from "node:fs";
+import { closeSync, constants, writeFileSync } from "node:fs";
 import * as v from "valibot";
 import { readStateFile } from "../endpoints/read-state-file.ts";
 import { replaceFile } from "../endpoints/replace-file.ts";
+import { openGuarded } from "../kernel/guarded-file.ts";
 import { messageOf } from "../log/text.ts";
 import type { AnnouncedAddress, Connection, ConnectionChange } from "./connection.ts";
 import type { FoundConnection } from "./found.ts";
@@ -87,8 +88,8 @@ export class Checkpoint {
   /** @returns false if it could not: perhaps somebody has cleaned up, and lines without a beginning are of no use */
   #append(): boolean {
     try {
-      const { O_WRONLY, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = constants;
-      const fd = openSync(this.#options.file, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK);
+      const fd = openGuarded(this.#options.file, constants.O_WRONLY | constants.O_APPEND);
+      if (fd === undefined) return false;
       try {
         writeFileSync(fd, `${this.#pending.join("\n")}\n`);
       } finally {

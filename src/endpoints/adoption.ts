@@ -1,5 +1,6 @@
 import { existsSync, rmSync } from "node:fs";
 import * as v from "valibot";
+import { signalLockHolder } from "../kernel/lock-holder.ts";
 import type { Endpoint } from "../kernel/mptcp-pm.ts";
 import { Ledger } from "./ledger.ts";
 import { endpointSchema, plainEndpoint, readJson, writeJson } from "./ledger-file.ts";
@@ -9,10 +10,10 @@ import { NamespaceLock, namespaceFile, prepareRuntimeDirectory } from "./namespa
 const requestSchema = v.object({ bootId: v.string(), endpoints: v.array(endpointSchema) });
 
 export interface AdoptionRequest {
-  /** The daemon that is to take the endpoints over; undefined: none runs, they are in its ledger already. */
-  readonly daemon: number | undefined;
-  /** Whether the daemon has taken them. */
+  /** Whether the endpoints are in the ledger: the daemon has taken them, or has ended and we did it in its place. */
   isDone(): boolean;
+  /** Has the daemon look now; by itself it does every 30 s. @returns its pid, if it could be told */
+  wake(): number | undefined;
 }
 
 /**
@@ -27,16 +28,35 @@ export function requestAdoption(
   endpoints: readonly Endpoint[],
 ): AdoptionRequest {
   prepareRuntimeDirectory(directory);
-  const lock = NamespaceLock.acquire(directory, namespace);
-  if (lock instanceof NamespaceLock) {
-    const ledger = new Ledger({ directory, namespace, warn: () => undefined });
-    for (const endpoint of endpoints) ledger.record(endpoint);
-    lock.release();
-    return { daemon: undefined, isDone: () => true };
-  }
+  if (recordThem(directory, namespace, endpoints)) return { isDone: () => true, wake: () => undefined };
   const file = requestFile(directory, namespace);
   writeJson(file, { bootId: namespace.bootId, endpoints: endpoints.map(plainEndpoint) });
-  return { daemon: lock.holder, isDone: () => !existsSync(file) };
+  return {
+    isDone() {
+      if (!existsSync(file)) return true;
+      if (!recordThem(directory, namespace, endpoints)) return false;
+      rmSync(file, { force: true });
+      return true;
+    },
+    wake: () => signalLockHolder(namespaceFile(directory, namespace, "lock"), "SIGUSR1"),
+  };
+}
+
+/** @returns false if another process has the ledger */
+function recordThem(
+  directory: string,
+  namespace: NamespaceIdentity,
+  endpoints: readonly Endpoint[],
+): boolean {
+  const lock = NamespaceLock.acquire(directory, namespace);
+  if (!(lock instanceof NamespaceLock)) return false;
+  try {
+    const ledger = new Ledger({ directory, namespace, warn: () => undefined });
+    for (const endpoint of endpoints) ledger.record(endpoint);
+  } finally {
+    lock.release();
+  }
+  return true;
 }
 
 /** The daemon's part: the endpoints that it was asked to take over since the last call. */

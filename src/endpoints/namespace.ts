@@ -3,19 +3,18 @@ import {
   constants,
   existsSync,
   fchmodSync,
-  fchownSync,
   fstatSync,
   ftruncateSync,
   mkdirSync,
-  openSync,
   readdirSync,
   readFileSync,
   statSync,
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { openOrCreateGuarded } from "../kernel/guarded-file.ts";
+import { lockHolder } from "../kernel/lock-holder.ts";
 import { lockFile, networkNamespaceCookie } from "../kernel/system.ts";
-import { readStateFile, StateFileError } from "./read-state-file.ts";
 
 /** Which network namespace this process is in; a boot later its numbers mean nothing. */
 export interface NamespaceIdentity {
@@ -90,47 +89,39 @@ export function prepareRuntimeDirectory(directory: string): void {
   if ((statSync(directory).mode & WORLD_WRITABLE) !== 0) throw new Error("everybody may write to it");
 }
 
-/** What root writes there is for mptcpd to use, which the unit runs as another user. */
-export function giveToOwnerOf(directory: string, fd: number): void {
-  if (process.geteuid?.() !== 0) return;
-  const { uid, gid } = statSync(directory);
-  if (uid !== 0) fchownSync(fd, uid, gid);
-}
-
 /** S_IWOTH of inode(7). */
 const WORLD_WRITABLE = 0o002;
-
-/** The pid that the holder of a lock has written into its file. */
-export function lockHolder(file: string): number | undefined {
-  const holder = Number.parseInt(readStateFile(file) ?? "", 10);
-  return Number.isNaN(holder) ? undefined : holder;
-}
 
 /** The right to change a namespace's ledger. The kernel gives it back when the process ends, however it ends. */
 export class NamespaceLock {
   readonly #fd: number;
 
-  /** @returns the lock, or the pid of the process that has it (undefined if it did not say) */
+  /** @returns the lock, or the pid of the process that has it (undefined if the kernel does not show it here) */
   static acquire(
     directory: string,
     namespace: NamespaceIdentity,
   ): NamespaceLock | { readonly holder?: number } {
     const file = namespaceFile(directory, namespace, "lock");
-    // Whoever can open the file can hold the lock: nobody else may. The directory's owner may not send root elsewhere.
-    const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW } = constants;
-    const fd = openSync(file, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600);
-    try {
-      if (!fstatSync(fd).isFile()) throw new StateFileError(`${file} is no regular file`);
-      fchmodSync(fd, 0o600);
-      giveToOwnerOf(directory, fd);
-      if (lockFile(fd)) return new NamespaceLock(fd);
-    } catch (error) {
+    for (;;) {
+      // Whoever can open the file can hold the lock: nobody else may.
+      const fd = openOrCreateGuarded(file, constants.O_RDWR | constants.O_APPEND, 0o600);
+      try {
+        fchmodSync(fd, 0o600);
+        const held = !lockFile(fd);
+        // Somebody cleaned up meanwhile: a lock on a file that has no name excludes nobody.
+        if (fstatSync(fd).ino !== statSync(file, { throwIfNoEntry: false })?.ino) {
+          closeSync(fd);
+          continue;
+        }
+        if (!held) return new NamespaceLock(fd);
+      } catch (error) {
+        closeSync(fd);
+        throw error;
+      }
       closeSync(fd);
-      throw error;
+      const holder = lockHolder(file);
+      return holder === undefined ? {} : { holder };
     }
-    closeSync(fd);
-    const holder = lockHolder(file);
-    return holder === undefined ? {} : { holder };
   }
 
   private constructor(fd: number) {

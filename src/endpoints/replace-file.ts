@@ -1,6 +1,7 @@
 import { closeSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { giveToOwnerOf, prepareRuntimeDirectory } from "./namespace.ts";
+import { giveToOwnerOf } from "../kernel/guarded-file.ts";
+import { prepareRuntimeDirectory } from "./namespace.ts";
 
 /** Replaces a file of the runtime directory as a whole: a reader sees the old text or the new, never a part. */
 export function replaceFile(file: string, text: string): void {

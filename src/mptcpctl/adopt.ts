@@ -1,7 +1,6 @@
 /** `mptcpctl adopt`: hands endpoints that somebody else made to mptcpd. */
-import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { type AdoptionRequest, requestAdoption } from "../endpoints/adoption.ts";
+import { requestAdoption } from "../endpoints/adoption.ts";
 import { currentNamespace } from "../endpoints/namespace.ts";
 import type { Endpoint } from "../kernel/mptcp-pm.ts";
 import { canonicalIp } from "../netlink/ip.ts";
@@ -57,34 +56,16 @@ const pollMs = 20;
 async function handOver(endpoints: readonly Endpoint[], directory: string): Promise<void> {
   const request = requestAdoption(directory, currentNamespace(), endpoints);
   if (request.isDone()) return;
-  wake(request);
+  const daemon = request.wake();
   const deadline = performance.now() + patienceMs;
   while (!request.isDone()) {
-    if (performance.now() > deadline) throw new CommandError("ETIMEDOUT", tooSlow(request));
+    if (performance.now() > deadline) throw new CommandError("ETIMEDOUT", tooSlow(daemon));
     await delay(pollMs);
   }
 }
 
-/** Has mptcpd read the kernel now; by itself it does every 30 s. */
-function wake({ daemon }: AdoptionRequest): void {
-  // The number is of the daemon's own pid namespace: here it may be somebody else's.
-  if (daemon === undefined || !isMptcpd(daemon)) return;
-  try {
-    process.kill(daemon, "SIGUSR1");
-  } catch {
-    // Ended, or not ours to signal: the deadline tells.
-  }
-}
-
-function isMptcpd(pid: number): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("mptcpd");
-  } catch {
-    return false;
-  }
-}
-
-function tooSlow({ daemon }: AdoptionRequest): string {
+/** @param daemon its pid, if it could be told */
+function tooSlow(daemon: number | undefined): string {
   const who = daemon === undefined ? "a running mptcpd" : `mptcpd with pid ${daemon}`;
   return `${who} has not adopted them in ${patienceMs / 1000} s; it looks again within 30 s, \`mptcpctl explain\` shows it`;
 }

@@ -1,5 +1,5 @@
 /** `mptcpctl record`: what a path manager on this host would hear, in a file. */
-import { openSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { release } from "node:os";
 import { systemClock } from "../endpoints/clock.ts";
 import { Sockets } from "../kernel/sockets.ts";
@@ -10,6 +10,7 @@ import { type Context, withPathManager } from "./context.ts";
 import { watchEvents } from "./events.ts";
 import { CommandError, codeOf, UsageError } from "./exit.ts";
 import { warningLogger } from "./log.ts";
+import { openRecording } from "./record-file.ts";
 import { interrupted } from "./signals.ts";
 
 /** Bytes: half a second of events at 40,000 a second. */
@@ -62,7 +63,7 @@ function writerTo(file: string, { write, drain }: Context): (text: string) => Pr
   let fd: number | undefined;
   return (text) => {
     try {
-      fd ??= openSync(file, "w");
+      fd ??= openRecording(file);
       writeFileSync(fd, text);
       return undefined;
     } catch (error) {

@@ -7,10 +7,11 @@ import { ConfigError } from "../config/error.ts";
 import { readConfigFile } from "../config/file.ts";
 import { parseConfig } from "../config/load.ts";
 import { Ledger } from "../endpoints/ledger.ts";
-import { currentNamespace, lockHolder, namespaceFile } from "../endpoints/namespace.ts";
+import { currentNamespace, namespaceFile } from "../endpoints/namespace.ts";
 import { type StatedWish, WantedFile } from "../endpoints/wanted-file.ts";
+import { lockHolder } from "../kernel/lock-holder.ts";
 import { Processes } from "../kernel/processes.ts";
-import { escapeControls, messageOf } from "../log/text.ts";
+import { messageOf } from "../log/text.ts";
 import { builtIn } from "../path-managers/index.ts";
 import { version } from "../version.ts";
 import { configurationText, showConfiguration, withoutQuotes } from "./configuration.ts";
@@ -27,13 +28,12 @@ export function processesSection(runtimeDirectory: string): Section {
     title: "mptcpd, and other programs that have to do with endpoints; names and numbers alone",
     gather() {
       const namespace = currentNamespace();
-      const { holder, notes } = holderOf(namespaceFile(runtimeDirectory, namespace, "lock"));
+      const holder = lockHolder(namespaceFile(runtimeDirectory, namespace, "lock"));
       const head = { version, networkNamespace: namespace.key, runtimeDirectory };
       const processes = relatedProcesses(holder);
       return {
         text: table(Object.entries(head)) + processTable(processes),
         data: { ...head, processes },
-        notes,
       };
     },
   };
@@ -59,18 +59,9 @@ function processTable(processes: ReturnType<typeof relatedProcesses>): string {
   if (processes.length === 0) return "None of them runs.\n";
   const rows = processes.map(({ pid, name, role = "", started, cgroup, sameNetworkNamespace: same }) => {
     const isHere = same === undefined ? "?" : same ? "yes" : "no";
-    return [String(pid), escapeControls(name), started, isHere, escapeControls(cgroup) || "-", role];
+    return [String(pid), name, started, isHere, cgroup || "-", role];
   });
   return table([["PID", "NAME", "STARTED", "IN THIS NAMESPACE", "CGROUP", ""], ...rows]);
-}
-
-function holderOf(lock: string): { readonly holder?: number; readonly notes: readonly string[] } {
-  try {
-    const holder = lockHolder(lock);
-    return { notes: [], ...(holder !== undefined && { holder }) };
-  } catch (error) {
-    return { notes: [`which process mptcpd is cannot be told: ${messageOf(error)}`] };
-  }
 }
 
 export function configurationSection(file: string | undefined, secrets: Secrets): Section {
@@ -139,7 +130,7 @@ export function stateSection(directory: string): Section {
         String(uid),
         String(size),
         modified,
-        escapeControls(name),
+        name,
       ]);
       const lines = Object.entries(facts).map(
         ([name, value]) => `${name}: ${JSON.stringify(value) ?? "-"}\n`,

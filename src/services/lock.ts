@@ -1,7 +1,8 @@
 /** One at a time: commands that change units read, write and verify, and must not see each other's halves. */
-import { closeSync, openSync } from "node:fs";
+import { closeSync, constants } from "node:fs";
 import { resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { openOrCreateGuarded } from "../kernel/guarded-file.ts";
 import { lockFile } from "../kernel/system.ts";
 import type { DropInDirectories } from "./drop-in.ts";
 import { Refusal, reasonOf } from "./refusal.ts";
@@ -39,7 +40,7 @@ const intervalMs = 20;
 
 function open(path: string): number | undefined {
   try {
-    return openSync(path, "a", 0o600);
+    return openOrCreateGuarded(path, constants.O_WRONLY | constants.O_APPEND, 0o600);
   } catch (error) {
     // Without that directory there is no service manager either; systemctl says so, and how to get one.
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;

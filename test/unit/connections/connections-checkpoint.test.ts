@@ -201,6 +201,6 @@ describe("of what another has left, the checkpoint", () => {
     mkdirSync(world.file, { recursive: true });
     assert.equal(world.facts(), undefined);
     assert.equal(world.warnings.length, 1);
-    assert.match(world.warnings[0] ?? "", /connections cannot be used: .* is no regular file/);
+    assert.match(world.warnings[0] ?? "", /connections cannot be used: .* is not a regular file/);
   });
 });

@@ -7,7 +7,7 @@ import { describe, it } from "node:test";
 import { Checkpoint } from "../../../src/connections/checkpoint.ts";
 import { collectAdoptions } from "../../../src/endpoints/adoption.ts";
 import { Ledger } from "../../../src/endpoints/ledger.ts";
-import { lockHolder, NamespaceLock } from "../../../src/endpoints/namespace.ts";
+import { NamespaceLock } from "../../../src/endpoints/namespace.ts";
 import { readStateFile } from "../../../src/endpoints/read-state-file.ts";
 import { WantedFile } from "../../../src/endpoints/wanted-file.ts";
 import { temporaryDirectory } from "../temporary.ts";
@@ -34,9 +34,11 @@ describe("a file of the runtime directory", () => {
     const server = createServer().listen(path("socket"));
     await new Promise((resolve) => server.once("listening", resolve));
     const open = readdirSync("/proc/self/fd").length;
+    const notRegular = "is not a regular file: remove it";
     const words = {
-      ...{ fifo: "is no regular file", directory: "is no regular file", socket: "is no regular file" },
-      ...{ link: "is a symbolic link", dangling: "is a symbolic link", large: "is larger than 16 MiB" },
+      ...{ fifo: notRegular, directory: notRegular, socket: notRegular },
+      ...{ link: "is a symbolic link: remove it", dangling: "is a symbolic link: remove it" },
+      large: "is larger than 16 MiB: remove it",
     };
     for (const [name, message] of Object.entries(words))
       assert.throws(() => readStateFile(path(name)), { message: `${path(name)} ${message}` });
@@ -56,12 +58,11 @@ describe("a file of the runtime directory", () => {
     const checkpoint = new Checkpoint({ file, bootId: "this boot", connections: new Set(), warn });
     checkpoint.load();
     assert.deepEqual(
-      warnings.map((warning) => /is no regular file/.test(warning)),
+      warnings.map((warning) => /is not a regular file/.test(warning)),
       [true, true],
     );
-    const refused = { message: /is no regular file$/ };
+    const refused = { message: /is not a regular file: remove it$/ };
     assert.throws(() => new WantedFile(directory, namespace).read(), refused);
-    assert.throws(() => lockHolder(join(directory, "netns-1.lock")), refused);
     assert.throws(() => NamespaceLock.acquire(directory, namespace), refused);
     assert.throws(() => collectAdoptions(directory, namespace), refused);
   });
