@@ -1,9 +1,12 @@
 // The packages that tests install: in out/tests/, both flavours, made once for all of them, before their sandbox cuts off
-// the network. Compressed little, which takes seconds instead of minutes.
+// the network; for all kinds of machines if the compilers are there. Compressed little, which takes seconds instead of
+// minutes.
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root, sourceDate } from "./package/files.mjs";
+import { machineOf, names, thisMachine } from "./package/machines.mjs";
+import { installLine, missingForPackages } from "./package/prerequisites.mjs";
 
 const output = join(root, "out/tests");
 // Says how they were built, for who wants to build them again.
@@ -20,12 +23,20 @@ export function buildPackagesForTests() {
   console.log("building the packages");
   try {
     rmSync(output, { recursive: true, force: true });
-    for (const flavour of [[], ["--nodejs"]]) build(flavour);
-    writeFileSync(stamp, JSON.stringify(environment));
+    const architecture = architectures();
+    for (const flavour of [[], ["--nodejs"]]) build(["--arch", architecture, ...flavour]);
+    writeFileSync(stamp, JSON.stringify({ environment, architecture }));
   } catch (error) {
     const cause = (error.stderr?.toString() || error.message).trim().split("\n").at(-1);
     console.log(`cannot build the packages (${cause}); tests that need them are skipped`);
   }
+}
+
+function architectures() {
+  const missing = missingForPackages({ kinds: ["deb", "rpm", "npm"], machines: names.map(machineOf) });
+  if (missing.length === 0) return "all";
+  console.log(`packages are built for this kind of machine only (for the others: ${installLine(missing)})`);
+  return thisMachine?.deb ?? "all";
 }
 
 function build(options) {

@@ -22,9 +22,9 @@ export function mptcpProblem() {
   return "this kernel has no Multipath TCP: it needs Linux 5.10 or newer, built with CONFIG_MPTCP=y (Debian 12's own has it)";
 }
 
-export function fail(message) {
+export function fail(message, status = 1) {
   console.error(message);
-  process.exit(1);
+  process.exit(status);
 }
 
 function requireNode() {
@@ -56,7 +56,8 @@ function requireTools() {
   }
 }
 
-function missingDebianPackages() {
+/** Packages of Debian, of which a checkout needs something that is not there. */
+export function missingDebianPackages() {
   completePath();
   const packages = {
     gcc: isInstalled(process.env.CC ?? "cc"),
@@ -80,7 +81,7 @@ function completePath() {
   process.env.PATH = [...path, ...lacking].join(":");
 }
 
-function isInstalled(command) {
+export function isInstalled(command) {
   const { PATH } = process.env;
   return PATH.split(":").some((directory) => existsSync(join(directory, command)));
 }

@@ -1,54 +1,34 @@
 // The tour: sets up what is missing, and shows the project at work in private namespaces (tools/sandbox.mjs).
-import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runToEnd, sandboxed, sandboxProblem } from "./sandbox.mjs";
 import { fail, mptcpProblem, root, setUp } from "./setup.mjs";
+import { thingsHere, tracesLeft } from "./traces.mjs";
 
 setUp({ buildOptions: ["--programs-only"] });
 const problem = mptcpProblem() ?? sandboxProblem();
 if (problem) fail(problem);
 
-const before = thisMachine();
-const code = await runToEnd(
-  sandboxed([process.execPath, "--enable-source-maps", join(root, "dist/tour.js")]),
-);
-const after = thisMachine();
-const changes = [...before].filter((line) => !after.has(line)).map((line) => `- ${line}`);
-changes.push(...[...after].filter((line) => !before.has(line)).map((line) => `+ ${line}`));
-if (changes.length > 0) fail(`The network of this machine is not as it was before:\n${changes.join("\n")}`);
-console.log(
-  `The network of this machine is as it was before (${before.size} links, addresses, endpoints and settings compared).`,
-);
-process.exitCode = code;
-
-/** What the tour must not touch, a line for each thing. */
-function thisMachine() {
-  const ip = (...args) => execFileSync("ip", args, { encoding: "utf8" }).trimEnd().split("\n");
-  return new Set([
-    ...ip("-br", "link"),
-    ...ip("-br", "address"),
-    ...ip("netns", "list"),
-    ...ip("mptcp", "endpoint"),
-    ...ip("mptcp", "limits"),
-    ...sysctls("/proc/sys/net"),
-  ]);
+const scratch = mkdtempSync(join(tmpdir(), "mptcpd-tour-"));
+try {
+  process.exitCode = await show(join(scratch, "made"));
+} finally {
+  rmSync(scratch, { recursive: true });
 }
 
-function* sysctls(directory) {
-  for (const entry of readdirSync(directory, { withFileTypes: true })) {
-    const path = join(directory, entry.name);
-    if (entry.isDirectory()) yield* sysctls(path);
-    // What counts connections changes by itself.
-    else if (entry.name !== "nf_conntrack_count") yield `${path} ${readSysctl(path)}`;
+/** @param list where the tour writes what it has made */
+async function show(list) {
+  const before = thingsHere();
+  const tour = [process.execPath, "--enable-source-maps", join(root, "dist/tour.js")];
+  const code = await runToEnd(sandboxed(tour), { env: { ...process.env, MPTCPD_TOUR_MADE: list } });
+  // It has none if it was stopped, or has failed and said so.
+  const made = existsSync(list) ? readFileSync(list, "utf8").trimEnd().split("\n") : [];
+  const left = tracesLeft({ before, after: thingsHere(), made });
+  if (left.length > 0) {
+    console.error(`The tour has changed the network of this machine:\n${left.join("\n")}`);
+    return 1;
   }
-}
-
-/** Some are for writing only, or for root only. */
-function readSysctl(path) {
-  try {
-    return readFileSync(path, "utf8").trim();
-  } catch (error) {
-    return error.code;
-  }
+  if (made.length > 0) console.log(`Nothing of what it made is left (${made.length} things looked for).`);
+  return code;
 }

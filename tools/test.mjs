@@ -1,30 +1,30 @@
 // Sets up and runs the tests, all that can run here:
-//   npm test                        everything
-//   npm test -- unit                one group: unit, kernel (in network namespaces), system (in a booted systemd)
-//   npm test -- kernel addon        the files of a group whose name has that word in it
-//   npm test -- asan                the tests of the C parts, built for AddressSanitizer
-// They run in a sandbox (tools/sandbox.mjs), file by file: many of them measure time. With CI=true a skipped test is
-// a failure, unless the kernel or the machine cannot be given what it needs.
+//   npm test                          everything
+//   npm test -- unit                  one group: unit, kernel (in network namespaces), system (in a booted systemd)
+//   npm test -- kernel addon          the files of a group whose name has that word in it
+//   npm test -- test/unit/log.test.ts the files at a path, as a failing test prints it
+//   npm test -- asan                  the tests of the parts in C, built for AddressSanitizer
+//   npm test -- --node packaged       on the Node that the packages bring, or on the one at a path
+//   npm test -- --on-node             only the tests that depend on Node (tools/test-node.mjs)
+// They run in a sandbox (tools/sandbox.mjs): unit tests side by side, those that measure time and all others one after
+// another. With CI=true a skipped test is a failure, unless the kernel or the machine cannot be given what it needs.
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { parseArgs } from "node:util";
 import { buildPackagesForTests } from "./packages-for-tests.mjs";
 import { isRoot, runToEnd, sandboxed, sandboxProblem } from "./sandbox.mjs";
 import { fail, mptcpProblem, root, setUp } from "./setup.mjs";
 import { fetchForSystemTests } from "./system-downloads.mjs";
+import { chooseTests } from "./test-files.mjs";
+import { dependsOnNode, measuresTime } from "./test-node.mjs";
+import { environmentOfTests, putNode, versionOf } from "./test-runtime.mjs";
 
-const groups = ["unit", "kernel", "system"];
-const words = process.argv.slice(2);
-const asan = words.includes("asan");
-const chosen = groups.filter((group) => words.includes(group));
-const filters = words.filter((word) => word !== "asan" && !groups.includes(word));
-if (asan) filters.push("addon", "launcher", "preload", "bpf");
-
+const { words, asan, node: wantedNode, onNode } = readArguments();
 setUp({ buildOptions: asan ? ["--asan"] : [] });
 process.chdir(root);
-const files = (chosen.length > 0 ? chosen : groups).flatMap(testFiles).filter(isWanted);
-if (files.length === 0) fail(`no test file has ${filters.join(" or ")} in its name`);
+const files = chosenFiles();
 // Only root can boot another system.
 if (isRoot() && files.some((file) => /\/system\/|real-programs/.test(file))) fetchForSystemTests();
 if (files.some((file) => /^(package-|docs-getting-started|docs-migrating)/.test(basename(file))))
@@ -35,20 +35,73 @@ for (const reason of [problem, mptcpProblem()])
   if (reason) console.log(`${reason}; tests that need it are skipped`);
 process.exitCode = await runTests(problem ? (command) => command : sandboxed);
 
+function readArguments() {
+  try {
+    const { values, positionals } = parseArgs({
+      options: { node: { type: "string" }, "on-node": { type: "boolean", default: false } },
+      allowPositionals: true,
+    });
+    const isAsan = positionals.includes("asan");
+    const others = positionals.filter((word) => word !== "asan");
+    return { words: others, asan: isAsan, node: values.node, onNode: values["on-node"] };
+  } catch (error) {
+    return fail(error.message);
+  }
+}
+
+function chosenFiles() {
+  try {
+    const chosen = chooseTests(words, { root, asan, directory: process.env.INIT_CWD });
+    return onNode ? chosen.filter((file) => dependsOnNode(file, { root })) : chosen;
+  } catch (error) {
+    return fail(error.message);
+  }
+}
+
 async function runTests(wrap) {
   const scratch = mkdtempSync(join(tmpdir(), "mptcpd-test-"));
+  // Some tests are other users.
+  chmodSync(scratch, 0o755);
+  process.umask(0o022);
   try {
-    const skips = join(scratch, "skips");
-    const options = [
-      ...["--enable-source-maps", "--test", "--test-concurrency=1", "--test-timeout=600000"],
-      ...["--test-reporter=spec", "--test-reporter-destination=stdout"],
-      ...["--test-reporter=./tools/skips.mjs", `--test-reporter-destination=${skips}`],
+    const node = nodeIn(join(scratch, "bin"));
+    const isAlone = (file) => !file.includes("/unit/") || measuresTime(file, { root });
+    const together = files.filter((file) => !isAlone(file));
+    const codes = [
+      await runFiles(together, { node, scratch, wrap, concurrency: availableParallelism() }),
+      await runFiles(files.filter(isAlone), { node, scratch, wrap, concurrency: 1 }),
     ];
-    const code = await runToEnd(wrap([...environment(), process.execPath, ...options, ...files]));
-    return code || judgeSkips(readFileSync(skips, "utf8"));
+    return Math.max(...codes);
   } finally {
     rmSync(scratch, { recursive: true });
   }
+}
+
+function nodeIn(directory) {
+  try {
+    const node = putNode(wantedNode, directory);
+    console.log(`tests run on Node ${versionOf(node)}`);
+    return node;
+  } catch (error) {
+    return fail(error.message);
+  }
+}
+
+/** Gives 0, or the exit status of what has failed. */
+async function runFiles(some, { node, scratch, wrap, concurrency }) {
+  if (some.length === 0) return 0;
+  const skips = join(scratch, "skips");
+  const options = [
+    ...["--enable-source-maps", "--test", `--test-concurrency=${concurrency}`, "--test-timeout=600000"],
+    ...["--test-reporter=spec", "--test-reporter-destination=stdout"],
+    ...["--test-reporter=./tools/skips.mjs", `--test-reporter-destination=${skips}`],
+  ];
+  const env = { ...environmentOfTests(dirname(node)), ...sanitizer() };
+  // The command sees the sanitizer, and what makes the sandbox does not.
+  const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  const command = ["env", "--ignore-environment", ...variables, node, ...options, ...some];
+  const code = await runToEnd(wrap(command));
+  return code || judgeSkips(readFileSync(skips, "utf8"));
 }
 
 /** Packages can be installed; only for want of what cannot may CI skip a test: a kernel's drivers, rights to mount. */
@@ -61,23 +114,13 @@ function judgeSkips(skipped) {
   return 1;
 }
 
-function testFiles(group) {
-  const directory = join("build/test", group);
-  const names = readdirSync(directory, { recursive: true }).filter((name) => name.endsWith(".test.js"));
-  return names.sort().map((name) => join(directory, name));
-}
-
-function isWanted(file) {
-  return filters.length === 0 || filters.some((word) => basename(file).includes(word));
-}
-
-/** Which files the tests take, and the sanitizer: it must be the first library of the process that loads the addon. */
-function environment() {
-  if (!asan) return [];
+/** It must be the first library of the process that loads the addon. */
+function sanitizer() {
+  if (!asan) return {};
   const library = execFileSync(process.env.CC ?? "cc", ["-print-file-name=libasan.so"], {
     encoding: "utf8",
   }).trim();
-  const variables = {
+  return {
     LD_PRELOAD: library,
     // Node leaves much to the end of the process, which the leak detector would blame on it.
     ASAN_OPTIONS: "detect_leaks=0",
@@ -86,5 +129,4 @@ function environment() {
     MPTCPIZE: join(root, "dist/asan/mptcpize"),
     MPTCPIZE_ASAN: library,
   };
-  return ["env", ...Object.entries(variables).map(([name, value]) => `${name}=${value}`)];
 }

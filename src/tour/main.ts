@@ -1,5 +1,8 @@
 /** The program behind `npm start`; tools/start.mjs runs it in a sandbox, and it runs itself in the hosts of its lab. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { checkout } from "../../test/lab/checkout.ts";
 import { Lab } from "../../test/lab/lab.ts";
 import { runTrafficEnd } from "../../test/lab/traffic-ends.ts";
 import { runTour } from "./acts.ts";
@@ -28,6 +31,7 @@ async function tour(): Promise<void> {
   }
   try {
     await runTour(lab, screen, [process.execPath, fileURLToPath(import.meta.url)]);
+    await listWhatWasMade(lab);
     screen.say("", `That was ${duration(now() - start)}.`);
   } catch (error) {
     screen.say("", screen.red(`The tour failed: ${error instanceof Error ? error.message : error}`));
@@ -35,4 +39,13 @@ async function tour(): Promise<void> {
   } finally {
     await lab.close();
   }
+}
+
+/** For tools/start.mjs, which looks whether any of it is outside. */
+async function listWhatWasMade(lab: Lab): Promise<void> {
+  const { MPTCPD_TOUR_MADE: list } = process.env;
+  if (list === undefined) return;
+  const hosts = [await lab.host("client"), await lab.host("server")];
+  const things = hosts.map((host) => host.run(process.execPath, join(checkout, "tools/traces.mjs")));
+  writeFileSync(list, (await Promise.all(things)).join(""));
 }

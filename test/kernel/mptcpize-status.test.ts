@@ -66,7 +66,8 @@ function inWords({ protocol, state, fallback, subflows }: Socket): string {
 
 /** Runs a script of Node in a host, as it is or by `mptcpize run`; it says "ready" when it is. */
 async function start(host: Host, script: string, { converted = true } = {}): Promise<LabProcess> {
-  const node = [process.execPath, "--eval", script];
+  // Node 24 calls itself "MainThread" if it is not given a name.
+  const node = [process.execPath, "--eval", `process.title = "node"; ${script}`];
   const [command = "", ...args] = converted ? [launcher, "run", "--", ...node] : node;
   const child = host.spawn(command, args);
   await child.waitForLine(/^ready/);

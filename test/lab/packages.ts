@@ -33,7 +33,9 @@ export const rpmArchitecture = process.arch === "arm64" ? "aarch64" : "x86_64";
 /** Says with which variables they were built. */
 export const environmentFile = join(output, "environment.json");
 
-/** For node:test's `skip`. */
-export function packagesProblem(): string | false {
-  return !existsSync(environmentFile) && "needs packages (tools/packages-for-tests.mjs builds them)";
+/** For node:test's `skip`. @param files those that a test needs beside the ones for this kind of machine */
+export function packagesProblem(...files: readonly string[]): string | false {
+  if (!existsSync(environmentFile)) return "needs packages (tools/packages-for-tests.mjs builds them)";
+  const missing = files.filter((file) => !existsSync(file));
+  return missing.length > 0 && `needs packages for another kind of machine (${missing.join(", ")})`;
 }

@@ -33,7 +33,7 @@ printf %s ":mptcpd-test:M::$magic:$mask:$(command -v qemu-aarch64-static):F" >/p
 exec chroot "$root" "$@"`;
 
 describe("the .deb for arm64, emulated", {
-  skip: packagesProblem() || requires({ root: true, tools }),
+  skip: packagesProblem(debFile("arm64")) || requires({ root: true, tools }),
 }, () => {
   const root = mkdtempSync(join(tmpdir(), "mptcpd-arm64-"));
   const inside = (...command: string[]) =>

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { checkout } from "../lab/checkout.ts";
-import { environmentFile, output, packagesProblem } from "../lab/packages.ts";
+import { environmentFile, output, packagesProblem, rpmArchitecture, rpmFile } from "../lab/packages.ts";
 import { run } from "../lab/process.ts";
 import { requires } from "../lab/requires.ts";
 
@@ -36,19 +36,37 @@ describe("packages that are built a second time", {
     rmSync(directory, { recursive: true });
   });
 
+  const said: string[] = [];
+
   it("in another place, time zone and umask are the same, byte for byte", async () => {
-    const environment: Record<string, string> = JSON.parse(readFileSync(environmentFile, "utf8"));
+    const { environment, architecture }: { environment: Record<string, string>; architecture: string } =
+      JSON.parse(readFileSync(environmentFile, "utf8"));
     const variables = Object.entries({ ...environment, TZ: "Pacific/Auckland" }).map((pair) =>
       pair.join("="),
     );
     for (const flavour of ["", "--nodejs"]) {
       const command = `umask 077; exec "$@" ${flavour}`;
-      const build = [process.execPath, join(copy, "tools/package.mjs"), "--output", join(copy, "out")];
-      await run("env", [...variables, "sh", "-c", command, "build", ...build]);
+      const options = ["--output", join(copy, "out"), "--arch", architecture];
+      const build = [process.execPath, join(copy, "tools/package.mjs"), ...options];
+      said.push(await run("env", [...variables, "sh", "-c", command, "build", ...build]));
     }
     const first = digests(output);
-    assert.equal(Object.keys(first).length, 11, "four .deb, four .rpm and three of npm");
+    const machines = architecture === "all" ? 2 : 1;
+    assert.equal(
+      Object.keys(first).length,
+      5 * machines + 1,
+      "two .deb, two .rpm and one of npm each, and npm's",
+    );
     assert.deepEqual(digests(join(copy, "out")), first);
+  });
+
+  it("were announced in a line each before they were made, and in one with their size afterwards", () => {
+    const lines = said[0]?.split("\n") ?? [];
+    assert.equal(lines[0], "building the programs …");
+    const machine = rpmArchitecture;
+    const at = lines.indexOf(`making the .rpm for ${machine} …`);
+    const name = rpmFile(machine).slice(output.length + 1);
+    assert.match(lines[at + 1] ?? "", new RegExp(`/out/${name}: [\\d.]+ MiB, installed [\\d.]+ MiB$`));
   });
 });
 

@@ -2,13 +2,11 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { licenseOfNode, licenses, oldestNode, version } from "./documents.mjs";
+import { licenseOfNode, licenses, maintainer, oldestNode, version } from "./documents.mjs";
 import { elfFiles, needsOf } from "./elf.mjs";
 import { compressed, compression, isFile, put, root, settle, sizeOf, sourceDate, walk } from "./files.mjs";
 import { runTool } from "./tool.mjs";
 import { stage } from "./tree.mjs";
-
-const maintainer = "mptcpd maintainers <maintainers@users.noreply.r-seed-924abf50.example>";
 
 /** Writes the package into a directory, with `work` for what lies between; its path and the bytes that it installs. */
 export function buildDeb({ machine, nodejs, output, work }) {

@@ -26,6 +26,11 @@ export function compilerFor(machine) {
   return machine === thisMachine ? (process.env.CC ?? "cc") : `${machine.triplet}-gcc`;
 }
 
+/** The Debian packages with the compiler for another kind of machine, and with the C library for it. */
+export function crossPackages({ deb, triplet }) {
+  return { compiler: `gcc-${triplet.replace("_", "-")}`, library: `libc6-dev-${deb}-cross` };
+}
+
 export function stripFor(machine) {
   if (machine === thisMachine) return { program: "strip", debianPackage: "binutils" };
   const { triplet } = machine;

@@ -19,7 +19,10 @@ const cache = join(homedir(), ".cache/mptcpd-packages");
 export function nodeRuntime(machine) {
   const name = `node-linux-${machine.node}`;
   const archive = join(cache, `${name}-${nodeVersion}.tgz`);
-  if (!existsSync(archive)) download(name, archive);
+  if (!existsSync(archive)) {
+    console.log(`downloading ${name} ${nodeVersion} …`);
+    download(name, archive);
+  }
   check(archive, integrity[machine.node]);
   const directory = archive.replace(/\.tgz$/, "");
   if (!existsSync(directory)) unpack(archive, directory);

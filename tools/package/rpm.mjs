@@ -1,7 +1,7 @@
 // The package of Fedora, RHEL and their kin, made by rpmbuild.
 import { copyFileSync, lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { licenseOfNode, licenses, oldestNode, version } from "./documents.mjs";
+import { licenseOfNode, licenses, maintainer, oldestNode, version } from "./documents.mjs";
 import { compression, put, root, settle, sizeOf, sourceDate, walk } from "./files.mjs";
 import { putSelinuxModule } from "./selinux.mjs";
 import { runTool } from "./tool.mjs";
@@ -19,6 +19,7 @@ export function buildRpm({ machine, nodejs, output, work }) {
   const values = {
     version,
     release,
+    maintainer,
     license: `BSD-3-Clause AND MIT${nodejs ? "" : " AND Apache-2.0 AND BSD-2-Clause AND ISC AND Unicode-3.0 AND Zlib"}`,
     // Fedora and RHEL count epochs of it.
     requires: nodejs ? `Requires: nodejs >= 1:${oldestNode}` : "",

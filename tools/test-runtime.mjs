@@ -1,0 +1,57 @@
+// What tests run on and see: a Node, and an environment that is the same on every machine.
+import { copyFileSync, existsSync, mkdirSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { thisMachine } from "./package/machines.mjs";
+import { nodeRuntime } from "./package/node-runtime.mjs";
+import { runTool } from "./package/tool.mjs";
+
+/**
+ * Puts a Node into an empty directory, from where every user may run it.
+ * @param wanted "packaged" for the Node that the packages bring, a path of another, or undefined for the running one
+ * @returns its path, which is the first `node` of a PATH that begins with the directory
+ * @throws Error that says why there is no such Node
+ */
+export function putNode(wanted, directory) {
+  mkdirSync(directory, { mode: 0o755 });
+  const node = join(directory, "node");
+  // A user's programs may lie where other users cannot look, but the distribution's Node may need libraries beside it.
+  if (wanted === undefined) symlinkSync(process.execPath, node);
+  else copyFileSync(wanted === "packaged" ? packagedNode() : existing(wanted), node);
+  return node;
+}
+
+function packagedNode() {
+  if (thisMachine === undefined) throw new Error("the packages bring no Node for this kind of machine");
+  return nodeRuntime(thisMachine).binary;
+}
+
+function existing(path) {
+  if (!existsSync(path)) throw new Error(`--node ${path}: there is no such file`);
+  return path;
+}
+
+export function versionOf(node) {
+  return runTool(node, ["--version"], "nodejs", { encoding: "utf8" }).trim();
+}
+
+/** Variables of the user that have a meaning for tests; each other one may only change what they see. */
+const kept = [
+  ...["PATH", "HOME", "USER", "LOGNAME", "SHELL", "CI", "CC"],
+  ...["MPTCPD_TEST_SEED", "MPTCPD_TEST_SLOWNESS"],
+];
+
+/**
+ * The environment of all tests. A service manager, a runner of CI or a shell may have set NOTIFY_SOCKET, TMPDIR, a
+ * locale, FORCE_COLOR, GODEBUG or a proxy; a test that needs one sets it itself.
+ * @param nodeDirectory where the chosen `node` is
+ */
+export function environmentOfTests(nodeDirectory, environment = process.env) {
+  const own = Object.fromEntries(
+    kept.filter((name) => environment[name] !== undefined).map((name) => [name, environment[name]]),
+  );
+  return {
+    ...own,
+    PATH: `${nodeDirectory}:${environment.PATH}`,
+    ...{ LANG: "C.UTF-8", TZ: "UTC", TERM: "xterm-256color" },
+  };
+}
