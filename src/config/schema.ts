@@ -16,7 +16,7 @@ import {
   seconds,
   yesOrNo,
 } from "./values.ts";
-import { all, nearest } from "./words.ts";
+import { all, didYouMean } from "./words.ts";
 
 /** The keys of [core]. The first six are upstream's. */
 export const core = v.object({
@@ -100,7 +100,5 @@ export function toRule(name: string, source: string, values: v.InferOutput<typeo
 }
 
 function unknownKey(key: string, { name }: IniSection, known: readonly string[]): string {
-  const meant = nearest(key, known);
-  const hint = meant === undefined ? "" : ` (did you mean ${meant}?)`;
-  return `${key} is not a key of [${name}]: known are ${all(known)}${hint}`;
+  return `${key} is not a key of [${name}]: known are ${all(known)}${didYouMean(key, known)}`;
 }

@@ -5,7 +5,7 @@ import type { BitNames, Bits } from "../netlink/bits.ts";
 import { defaultConfig, notifyFlags } from "./config.ts";
 import { compileGlob } from "./glob.ts";
 import { type Prefix, parsePrefix } from "./prefix.ts";
-import { either, nearest, quote } from "./words.ts";
+import { didYouMean, either, quote } from "./words.ts";
 
 // The kinds of value that mptcpd.conf and the command line share: schemas from the text to what it means. Their
 // messages say what is wrong with the text and what is allowed.
@@ -141,7 +141,5 @@ function bitsOf<Name extends string>(declaration: BitNames<Name>, allowed: reado
 
 function unknownWord(word: unknown, words: readonly string[]): string {
   if (word === "") return `is empty: allowed are ${either(words)}`;
-  const meant = nearest(String(word), words);
-  const hint = meant === undefined ? "" : ` (did you mean ${meant}?)`;
-  return `${quote(String(word))} is unknown: allowed are ${either(words)}${hint}`;
+  return `${quote(String(word))} is unknown: allowed are ${either(words)}${didYouMean(String(word), words)}`;
 }

@@ -15,6 +15,12 @@ export function all(words: readonly string[]): string {
   return listed(words, "and");
 }
 
+/** " (did you mean NAME?)" to append to a message about a word that is not one of `words`; empty if none is near. */
+export function didYouMean(word: string, words: readonly string[]): string {
+  const meant = nearest(word, words);
+  return meant === undefined ? "" : ` (did you mean ${meant}?)`;
+}
+
 /** The word that was probably meant: at most two letters away, case aside; undefined if none is that near. */
 export function nearest(word: string, words: readonly string[]): string | undefined {
   let best: string | undefined;
