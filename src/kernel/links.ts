@@ -37,6 +37,15 @@ export type Link = {
   readonly operState: OperState;
   /** The interface that this one is enslaved to; 0 none. */
   readonly master: number;
+  /**
+   * The interface below a VLAN, macvlan and the like, or the other end of a veth (IFLA_LINK). Absent where there is none,
+   * or where it is in another network namespace.
+   */
+  readonly lower?: number;
+  /** The device that hardware hangs on, such as a PCI address (since Linux 5.14). Absent for software interfaces. */
+  readonly parentDevice?: string;
+  /** Of a TUN or TAP device (kind "tun"): packets carry virtio headers, as virtual machine monitors ask for. */
+  readonly vnetHeader?: boolean;
   /** How often the carrier came, since Linux 4.16. 0: it never had one. */
   readonly carrierUpCount?: number;
   readonly mtu?: number;
@@ -84,14 +93,20 @@ export const linkMessage = message({
   attributes: {
     name: string(3),
     mtu: u32(4),
+    lower: u32(5),
     master: withDefault(u32(10), 0),
     wireless: bytes(11),
     operState: withDefault(u8(16), 0),
-    info: nested(18, attributes({ kind: string(1), slaveKind: string(4) })),
+    info: nested(18, attributes({ kind: string(1), data: bytes(2), slaveKind: string(4) })),
+    lowerNamespace: s32(37),
     carrierUpCount: u32(47),
     properties: nested(52, attributes({ altNames: repeated(string(53)) })),
+    parentDevice: string(56),
   },
 });
+
+/** IFLA_TUN_* inside IFLA_INFO_DATA, which means something else for each kind. */
+const tunData = attributes({ vnetHeader: u8(5) });
 
 /** RTEXT_FILTER_SKIP_STATS: without the counters a link is half the size. */
 const extensions = bitNames({ vf: 0, bridgeVlan: 1, bridgeVlanCompressed: 2, skipStats: 3 });
@@ -143,7 +158,8 @@ export function decodeLinkEvent(message: NetlinkMessage): Change<"link", Link> |
 }
 
 function toLink(link: Decoded<typeof linkMessage>, name: string): Link {
-  const { index, type, flags, master, mtu, carrierUpCount, info } = link;
+  const { index, type, flags, master, lower, lowerNamespace, mtu, carrierUpCount, info, parentDevice } = link;
+  const hasLower = lower !== undefined && lower !== 0 && lowerNamespace === undefined;
   return {
     index,
     name,
@@ -154,7 +170,15 @@ function toLink(link: Decoded<typeof linkMessage>, name: string): Link {
     flags,
     operState: operStates[link.operState] ?? "unknown",
     master,
+    ...(hasLower && { lower }),
+    ...(parentDevice !== undefined && { parentDevice }),
+    ...(info?.kind === "tun" && info.data !== undefined && vnetHeaderOf(info.data)),
     ...(carrierUpCount !== undefined && { carrierUpCount }),
     ...(mtu !== undefined && { mtu }),
   };
+}
+
+function vnetHeaderOf(data: Uint8Array): { vnetHeader?: boolean } {
+  const { vnetHeader } = tunData.decode(data);
+  return vnetHeader === undefined ? {} : { vnetHeader: vnetHeader !== 0 };
 }

@@ -31,8 +31,13 @@ export type Route = {
   readonly protocol: number;
   /** Lower is preferred. */
   readonly metric: number;
-  /** Empty for routes that lead nowhere, and for next-hop objects where net.ipv4.nexthop_compat_mode is off. */
+  /**
+   * Empty for routes that lead nowhere, and for those by next-hop objects where net.ipv4.nexthop_compat_mode is off:
+   * `withHops` of next-hop-objects.ts fills in these.
+   */
   readonly hops: readonly Hop[];
+  /** The next-hop object that the route goes by (ip-nexthop(8)). */
+  readonly nextHopId?: number;
   /** The address that packets of this route leave from, if it says so (RTA_PREFSRC). */
   readonly source?: string;
 };
@@ -43,7 +48,12 @@ export type Hop = {
   readonly gateway?: string;
   /** From 1; shares of flows. */
   readonly weight: number;
+  /** The kernel does not use it: its link is down (RTNH_F_DEAD). */
+  readonly dead?: true;
 };
+
+/** A flag of struct rtnexthop. */
+const RTNH_F_DEAD = 1;
 
 export const RTN_UNICAST = 1;
 export const RT_TABLE_MAIN = 254;
@@ -75,6 +85,7 @@ export const routeMessage = message({
     multipath: nextHops(9),
     table: u32(15),
     via: via(18),
+    nextHopId: u32(30),
   },
 });
 
@@ -186,7 +197,7 @@ export function decodeRouteEvent(
 
 function toRoute(decoded: Decoded<typeof routeMessage>): Route | undefined {
   if (decoded.family !== AF_INET && decoded.family !== AF_INET6) return undefined;
-  const { prefixLength, type, scope, protocol, metric, source, destination } = decoded;
+  const { prefixLength, type, scope, protocol, metric, source, destination, nextHopId } = decoded;
   return {
     family: decoded.family === AF_INET ? 4 : 6,
     destination: prefixLength === 0 ? undefined : destination,
@@ -198,6 +209,7 @@ function toRoute(decoded: Decoded<typeof routeMessage>): Route | undefined {
     metric,
     hops: hopsOf(decoded),
     ...(source !== undefined && { source }),
+    ...(nextHopId !== undefined && { nextHopId }),
   };
 }
 
@@ -207,6 +219,7 @@ function hopsOf({ multipath, ifIndex, gateway, via }: Decoded<typeof routeMessag
       ifIndex: hop.ifIndex,
       weight: hop.weightLessOne + 1,
       ...toGateway(hop.gateway ?? hop.via),
+      ...((hop.flags & RTNH_F_DEAD) !== 0 && { dead: true as const }),
     }));
   return ifIndex === undefined ? [] : [{ ifIndex, weight: 1, ...toGateway(gateway ?? via) }];
 }

@@ -18,6 +18,8 @@ export const RTM_DELROUTE = 25;
 export const RTM_GETROUTE = 26;
 export const RTM_NEWRULE = 32;
 export const RTM_GETRULE = 34;
+export const RTM_NEWNEXTHOP = 104;
+export const RTM_GETNEXTHOP = 106;
 
 /** enum rtnetlink_groups: what NetlinkConnection.subscribe() takes. */
 export const groups = {
@@ -28,6 +30,8 @@ export const groups = {
   ipv6Addresses: 9,
   ipv6Routes: 11,
   ipv6Rules: 19,
+  /** Next-hop objects, since Linux 5.3. */
+  nextHops: 32,
 } as const;
 
 export const AF_UNSPEC = 0;

@@ -15,7 +15,7 @@ export interface Network {
   readonly addresses: readonly Address[];
   /** Default routes of every table, and the two halves (/1) that tunnels like to put in their place. */
   readonly defaultRoutes: readonly Route[];
-  /** The interfaces that the host's own traffic to the Internet leaves by: of most hosts one. */
+  /** The interfaces that the host's own traffic to the Internet leaves by: most hosts have one. */
   readonly egress: readonly Egress[];
   /** What links were called that are gone, the latest of them, by interface index. */
   readonly formerNames: ReadonlyMap<number, string>;
@@ -24,6 +24,8 @@ export interface Network {
 export interface Egress {
   readonly family: Family;
   readonly ifIndex: number;
+  /** The interfaces of the same route's other next hops (ECMP): the kernel spreads connections over all of them. */
+  readonly sharedWith?: readonly number[];
 }
 
 export const emptyNetwork: Network = {
@@ -59,7 +61,7 @@ export function hasDefaultRoute(network: Network, ifIndex: number, family: Famil
 }
 
 /** ARPHRD_* of include/uapi/linux/if_arp.h, as far as links are told apart by them. */
-const ARPHRD_ETHER = 1;
+export const ARPHRD_ETHER = 1;
 
 const tunnelKinds: ReadonlySet<string> = new Set([
   "wireguard",
@@ -80,4 +82,20 @@ const tunnelKinds: ReadonlySet<string> = new Set([
 export function isTunnel(link: Link): boolean {
   // A TAP device is of kind tun as well, but is an Ethernet device: often a virtual machine's, not a way out.
   return link.kind !== undefined && tunnelKinds.has(link.kind) && link.type !== ARPHRD_ETHER;
+}
+
+/**
+ * Whether a tunnel that IPv4 leaves by is how a host has IPv4 on an access network with IPv6 alone, and not a VPN. Either
+ * all of its IPv4 addresses are those of a CLAT (464XLAT, RFC 7335) or of a DS-Lite B4 (RFC 6333, section 5.7). Or it is an
+ * IPv4-in-IPv6 tunnel (MAP-E, lw4o6, DS-Lite without an address) and nothing else leads IPv4 out.
+ */
+export function isIpv4Continuity({ links, addresses, defaultRoutes }: Network, link: Link): boolean {
+  const own = addresses.filter(({ ifIndex, family }) => ifIndex === link.index && family === 4);
+  if (own.length > 0 && own.every(({ address }) => /^192\.0\.0\.[0-7]$/.test(address))) return true;
+  if (link.kind !== "ip6tnl") return false;
+  const hops = defaultRoutes.flatMap(({ family, hops }) => (family === 4 ? hops : []));
+  return hops.every(({ ifIndex }) => {
+    const other = links.get(ifIndex);
+    return other === undefined || isTunnel(other);
+  });
 }

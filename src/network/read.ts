@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from "node:util";
 import { dumpAddresses } from "../kernel/addresses.ts";
 import { dumpLinks } from "../kernel/links.ts";
+import { withHops } from "../kernel/next-hop-objects.ts";
 import type { Route } from "../kernel/routes.ts";
 import { dumpRoutes, lookupRoute, RTN_UNICAST } from "../kernel/routes.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
@@ -44,18 +46,36 @@ export async function readNetwork(
 }
 
 export async function readRouting(connection: NetlinkConnection): Promise<Routing> {
-  const defaultRoutes: Route[] = [];
+  const routes: Route[] = [];
   for (const family of [4, 6] as const) {
-    const routes = await dumpRoutes(connection, { family, maxPrefixLength: LONGEST_PREFIX });
-    defaultRoutes.push(...routes.items.filter(({ type }) => type === RTN_UNICAST));
+    const dump = await dumpRoutes(connection, { family, maxPrefixLength: LONGEST_PREFIX });
+    routes.push(...dump.items.filter(({ type }) => type === RTN_UNICAST));
   }
-  const egress: Egress[] = [];
-  for (const { family, address } of landmarks) {
-    const route = await lookupRoute(connection, { destination: address });
-    const ifIndex = route?.hops[0]?.ifIndex;
-    if (ifIndex === undefined || egress.some((known) => known.family === family && known.ifIndex === ifIndex))
-      continue;
-    egress.push({ family, ifIndex });
+  const winners: Route[] = [];
+  for (const { address } of landmarks) {
+    // The route as it is in the table: what it comes to for one destination is only one of its next hops.
+    const route = await lookupRoute(connection, { destination: address, fibMatch: true });
+    if (route !== undefined) winners.push(route);
   }
-  return { defaultRoutes, egress };
+  const resolved = await withHops(connection, [...routes, ...winners]);
+  return {
+    defaultRoutes: resolved.slice(0, routes.length),
+    egress: distinct(resolved.slice(routes.length).flatMap(egressOf)),
+  };
+}
+
+/** One for each interface among a route's next hops, those aside that the kernel does not use. */
+function egressOf({ family, hops }: Route): Egress[] {
+  const live = hops.filter(({ dead }) => dead === undefined);
+  const ifIndexes = [...new Set(live.map(({ ifIndex }) => ifIndex))];
+  return ifIndexes.map((ifIndex) => {
+    const sharedWith = ifIndexes.filter((other) => other !== ifIndex);
+    return { family, ifIndex, ...(sharedWith.length > 0 && { sharedWith }) };
+  });
+}
+
+function distinct(egress: readonly Egress[]): Egress[] {
+  return egress.filter(
+    (one, index) => !egress.slice(0, index).some((other) => isDeepStrictEqual(one, other)),
+  );
 }

@@ -27,6 +27,7 @@ export type ReasonCode =
   | "multicast"
   | "link-local"
   | "unspecified"
+  | "scope"
   | "tentative"
   | "dad-failed"
   | "deprecated"

@@ -2,8 +2,8 @@ import type { Config, PathRule } from "../config/config.ts";
 import { findRule } from "../config/match.ts";
 import type { Address } from "../kernel/addresses.ts";
 import type { Link } from "../kernel/links.ts";
-import type { Network } from "../network/network.ts";
-import { hasDefaultRoute, isTunnel } from "../network/network.ts";
+import type { Egress, Family, Network } from "../network/network.ts";
+import { hasDefaultRoute, isIpv4Continuity, isTunnel } from "../network/network.ts";
 import type { Reason } from "./usability.ts";
 import { whyUnusable } from "./usability.ts";
 
@@ -76,16 +76,27 @@ export function whyNoRoute(
 
 /**
  * Where the host's traffic to the Internet leaves by a layer-3 tunnel, a connection through it must not get a
- * subflow outside it, of either family: a peer announces both. A sit tunnel is how hosts without native IPv6
- * get it, not a way to hide IPv4, and counts for IPv6 alone.
+ * subflow outside it, of either family: a peer announces both.
  */
 function whyBypassing(network: Network, link: Link, address: Address): Reason | undefined {
   let bypassed: Link | undefined;
-  for (const { ifIndex } of network.egress) {
-    const egress = network.links.get(ifIndex);
-    if (!egress || !isTunnel(egress) || (egress.kind === "sit" && address.family === 4)) continue;
-    if (ifIndex === link.index) return undefined;
-    bypassed ??= egress;
+  for (const egress of network.egress) {
+    const tunnel = network.links.get(egress.ifIndex);
+    if (!tunnel || !hides(network, egress, address.family)) continue;
+    if (tunnel === link) return undefined;
+    bypassed ??= tunnel;
   }
   return bypassed && { code: "bypasses-tunnel", text: `would bypass ${bypassed.name}` };
+}
+
+/** Whether traffic of a family has to stay in a way out, as in a VPN's tunnel. */
+function hides(network: Network, { family, ifIndex, sharedWith = [] }: Egress, ofFamily: Family): boolean {
+  // Where one next hop of the route is no tunnel, the host itself sends a part of its connections past the others.
+  return [ifIndex, ...sharedWith].every((index) => {
+    const link = network.links.get(index);
+    if (!link || !isTunnel(link)) return false;
+    // This is how a host without native IPv6 gets it, and not a way to hide IPv4.
+    if (link.kind === "sit" && ofFamily === 4) return false;
+    return family === 6 || !isIpv4Continuity(network, link);
+  });
 }

@@ -65,9 +65,20 @@ function classifyIpv4(address: string): AddressClass {
 function whyNotUnicast(link: Link, address: Address): Reason | undefined {
   if (link.flags.has("loopback")) return { code: "loopback", text: "on the loopback interface" };
   const kind = classOf(address);
-  if (kind === "global" || kind === "unique-local") return undefined;
-  return { code: kind, text: `${kind} address` };
+  if (kind !== "global" && kind !== "unique-local") return { code: kind, text: `${kind} address` };
+  const scope = narrowScopes.get(address.scope);
+  return scope === undefined ? undefined : { code: "scope", text: `address of scope ${scope}` };
 }
+
+/**
+ * RT_SCOPE_LINK, RT_SCOPE_HOST and RT_SCOPE_NOWHERE. Of an IPv4 address its maker says how far it is valid, whatever it
+ * looks like (ip-address(8)); the kernel gives IPv6 addresses the scope of their class (net/ipv6/addrconf.c).
+ */
+const narrowScopes: ReadonlyMap<number, string> = new Map([
+  [253, "link"],
+  [254, "host"],
+  [255, "nowhere"],
+]);
 
 function whyNotReady(network: Network, address: Address): Reason | undefined {
   const { flags } = address;

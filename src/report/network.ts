@@ -2,6 +2,7 @@
 import { table } from "../cli/table.ts";
 import { type Address, dumpAddresses } from "../kernel/addresses.ts";
 import { dumpLinks, type Link } from "../kernel/links.ts";
+import { withHops } from "../kernel/next-hop-objects.ts";
 import { dumpRoutes, type Route } from "../kernel/routes.ts";
 import { openRtnetlink } from "../kernel/rtnetlink.ts";
 import { dumpRules } from "../kernel/rules.ts";
@@ -75,7 +76,7 @@ export const routesSection: Section = {
           return false;
         };
         const { items, interrupted } = await dumpRoutes(connection, { family, accepts });
-        routes.push(...items);
+        routes.push(...(await withHops(connection, items)));
         isInterrupted ||= interrupted;
       }
       return {

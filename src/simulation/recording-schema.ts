@@ -121,6 +121,8 @@ const link = v.object({
   ...{ index: u32, name: v.string(), altNames: v.array(v.string()), type: u16, master: u32 },
   ...{ kind: v.exactOptional(v.string()), slaveKind: v.exactOptional(v.string()) },
   ...{ flags: bitsText(linkFlags), operState: v.picklist(operStates) },
+  ...{ lower: v.exactOptional(u32), parentDevice: v.exactOptional(v.string()) },
+  ...{ vnetHeader: v.exactOptional(v.boolean()) },
   ...{ carrierUpCount: v.exactOptional(u32), mtu: v.exactOptional(u32) },
 });
 
@@ -131,9 +133,12 @@ const interfaceAddress = v.object({
 
 const route = v.object({
   ...{ family, destination: v.exactOptional(address), prefixLength: u8, table: u32, type: u8, scope: u8 },
-  ...{ protocol: u8, metric: u32, source: v.exactOptional(address) },
+  ...{ protocol: u8, metric: u32, source: v.exactOptional(address), nextHopId: v.exactOptional(u32) },
   hops: v.array(
-    v.object({ ifIndex: v.pipe(v.number(), v.integer()), gateway: v.exactOptional(address), weight: u16 }),
+    v.object({
+      ...{ ifIndex: v.pipe(v.number(), v.integer()), gateway: v.exactOptional(address), weight: u16 },
+      dead: v.exactOptional(v.literal(true)),
+    }),
   ),
 });
 
@@ -142,6 +147,6 @@ export const network = v.object({
   links: v.array(link),
   addresses: v.array(interfaceAddress),
   defaultRoutes: v.array(route),
-  egress: v.array(v.object({ family, ifIndex: u32 })),
+  egress: v.array(v.object({ family, ifIndex: u32, sharedWith: v.exactOptional(v.array(u32)) })),
   formerNames: v.array(v.object({ index: u32, name: v.string() })),
 });

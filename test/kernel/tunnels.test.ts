@@ -167,6 +167,34 @@ describe("what counts as a tunnel", { concurrency: 4 }, () => {
     await machine.hasEndpointsAt(["10.0.1.2", "10.0.2.2", "2001:db8:8::2"]);
   });
 
+  it("not a CLAT: it carries IPv4 over IPv6, and hides neither", {
+    skip: requires(tunnelNeeds),
+  }, async (t) => {
+    const machine = await travellingHost(t, atOnce);
+    await openTunnel(machine.host, "clat", { addresses: ["192.0.0.1/32"] });
+    await machine.ip("route add default dev clat metric 5");
+    await machine.hasEndpointsAt([...uplinks, "192.0.0.1"]);
+    await machine.settled();
+    for (const address of uplinks) assert.doesNotMatch(machine.history(address).join(), /deleted/);
+    // With another address it is a VPN's.
+    await machine.ip("addr add 10.8.0.2/32 dev clat");
+    await machine.hasEndpointsAt(["192.0.0.1", "10.8.0.2"]);
+  });
+
+  const dsLite = "ip6tnl mode ipip6 local 2001:db8:1::2 remote 2001:db8:1::1";
+  it("not ip6tnl where it carries the only IPv4", { skip: requires({ links: [dsLite] }) }, async (t) => {
+    const machine = await travellingHost(t, atOnce);
+    await machine.host.ipBatch([
+      `link add ds0 type ${dsLite}`,
+      "link set ds0 up",
+      "addr add 198.51.100.9/32 dev ds0",
+      "route add default dev ds0 metric 5",
+    ]);
+    await machine.hasEndpointsAt(["198.51.100.9"]);
+    await ipLines(machine.host, ["-4 route del default metric 100", "-4 route del default metric 200"]);
+    await machine.hasEndpointsAt([...uplinks, "198.51.100.9"]);
+  });
+
   it("not a bridge", { skip: requires() }, async (t) => {
     const machine = await travellingHost(t, "");
     await machine.nothingHappens(() =>

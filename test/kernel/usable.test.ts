@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Machine } from "../lab/machine.ts";
+import { atOnce, Machine } from "../lab/machine.ts";
 import { requires } from "../lab/requires.ts";
 import { openTunnel, tunnelNeeds } from "../lab/tunnel.ts";
 import { waitFor } from "../lab/wait.ts";
@@ -38,6 +38,22 @@ describe("which addresses are endpoints", { skip: requires(), concurrency: 4 }, 
         "addr add fe80::99/64 dev eth0",
       ]),
     );
+  });
+
+  it("leaves out IPv4 addresses of scope link and host, with and without the flags of the C mptcpd", async (t) => {
+    const machine = await Machine.create(t, { eth0: ["10.0.1.2/24"] });
+    await machine.host.ipBatch([
+      "addr add 10.60.0.1/24 dev eth0 scope link",
+      "addr add 10.61.0.1/24 dev eth0 scope host",
+      "addr add 10.62.0.1/24 dev eth0 scope site",
+    ]);
+    for (const flags of ["", "notify-flags=existing,skip_link_local,skip_loopback\n"]) {
+      await machine.start({ config: atOnce + flags });
+      await machine.hasEndpointsAt(["10.0.1.2", "10.62.0.1"]);
+      await machine.nothingHappens(() => machine.ip("addr add 10.63.0.1/24 dev eth0 scope link"));
+      await machine.ip("addr del 10.63.0.1/24 dev eth0");
+      await machine.stop();
+    }
   });
 
   it("takes the local address of a point-to-point link, not the peer's", async (t) => {

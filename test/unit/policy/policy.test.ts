@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { defaultConfig, notifyFlags } from "../../../src/config/config.ts";
 import { endpointFlags } from "../../../src/kernel/mptcp-pm.ts";
+import type { Network } from "../../../src/network/network.ts";
 import { type PolicyInput, placeOf } from "../../../src/policy/input.ts";
 import { decide, desiredEndpoints } from "../../../src/policy/policy.ts";
 import { endpointOf, foreign, inputOf, type LinkSketch, networkOf, ours, ruleOf, settle } from "./world.ts";
@@ -136,6 +137,81 @@ describe("a tunnel that the host's traffic leaves by", () => {
       "2001:470:1f0a::2 endpoint usable",
     ]);
   });
+});
+
+describe("a way out that carries IPv4 over IPv6", () => {
+  const eth0 = { addresses: ["10.0.0.1", "2001:470::1"] };
+  const clat = { kind: "tun", type: 65534, addresses: ["192.0.0.1"] };
+  const byIpv4 = (network: Network): Network => ({
+    ...network,
+    egress: network.egress.filter(({ family }) => family === 4),
+  });
+
+  it("hides nothing if its addresses are those of a CLAT or a DS-Lite tunnel", () => {
+    for (const address of ["192.0.0.1", "192.0.0.7"])
+      for (const kind of ["tun", "ip6tnl"]) {
+        const links = {
+          eth0: { ...eth0, defaultRoute: true },
+          clat: { ...clat, kind, addresses: [address] },
+        };
+        const network = byIpv4(networkOf(links, ["clat"]));
+        assert.deepEqual(wanted(inputOf(network)), ["10.0.0.1", "2001:470::1", address]);
+      }
+  });
+
+  it("is a VPN's if it has another IPv4 address, or if IPv6 leaves by it as well", () => {
+    const vpn = { ...clat, addresses: ["192.0.0.1", "192.0.0.8"] };
+    assert.deepEqual(wanted(inputOf(byIpv4(networkOf({ eth0, vpn }, ["vpn"])))), ["192.0.0.1", "192.0.0.8"]);
+    assert.deepEqual(wanted(inputOf(networkOf({ eth0, clat }, ["clat"]))), ["192.0.0.1"]);
+  });
+
+  it("hides nothing if it is an ip6tnl that carries the only IPv4 (MAP-E, lw4o6)", () => {
+    const map = { kind: "ip6tnl", type: 769, addresses: ["198.51.100.9"], defaultRoute: true };
+    const alone = { eth0: { addresses: ["2001:470::1"] }, map };
+    assert.deepEqual(wanted(inputOf(byIpv4(networkOf(alone, ["map"])))), ["2001:470::1", "198.51.100.9"]);
+    const beside = { eth0: { ...eth0, defaultRoute: true }, map };
+    assert.deepEqual(wanted(inputOf(byIpv4(networkOf(beside, ["map"])))), ["198.51.100.9"]);
+  });
+});
+
+describe("a default route over several next hops", () => {
+  const tunnel = (address: string) => ({ kind: "tun", type: 65534, addresses: [address] });
+  const links = { eth0, vpn0: tunnel("10.8.0.2"), vpn1: tunnel("10.8.1.2") };
+  const shared = (...names: readonly string[]): Network => {
+    const network = networkOf(links, names);
+    const egress = network.egress.map((one) => ({
+      ...one,
+      sharedWith: network.egress.flatMap(({ family, ifIndex }) =>
+        family === one.family && ifIndex !== one.ifIndex ? [ifIndex] : [],
+      ),
+    }));
+    return { ...network, egress };
+  };
+
+  it("makes none of several tunnels a way past the other, and hides the rest", () => {
+    assert.deepEqual(verdicts(inputOf(shared("vpn0", "vpn1"))), [
+      "10.0.0.1 unusable bypasses-tunnel",
+      "10.8.0.2 endpoint usable",
+      "10.8.1.2 endpoint usable",
+    ]);
+  });
+
+  it("hides nothing if one of them is no tunnel: the host's own traffic leaves beside the tunnel too", () => {
+    assert.equal(wanted(inputOf(shared("vpn0", "eth0"))).length, 3);
+  });
+});
+
+describe("what looks like a tunnel and is an uplink", () => {
+  for (const [what, link] of [
+    ["a modem in raw IP mode", { type: 65534 }],
+    ["a modem's rmnet device", { kind: "rmnet", type: 519 }],
+    ["a wwan device", { kind: "wwan", type: 65534 }],
+    ["PPPoE", { kind: "ppp", type: 512 }],
+  ] as const)
+    it(what, () => {
+      const network = networkOf({ eth0, wan: { ...link, addresses: ["10.7.0.2"] } }, ["wan"]);
+      assert.deepEqual(wanted(inputOf(network)), ["10.0.0.1", "10.7.0.2"]);
+    });
 });
 
 describe("endpoints of others", () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { defaultConfig, notifyFlags } from "../../../src/config/config.ts";
 import type { ReasonCode } from "../../../src/policy/decision.ts";
 import { decide } from "../../../src/policy/policy.ts";
 import { inputOf, type LinkSketch, networkOf } from "./world.ts";
@@ -58,6 +59,28 @@ describe("an address is no endpoint", () => {
   for (const [address, code] of addresses) {
     it(`if it is ${address} (${code})`, () => assert.equal(codeOf({ addresses: [address] }), code));
   }
+
+  for (const [scope, name] of [
+    [253, "link"],
+    [254, "host"],
+    [255, "nowhere"],
+  ] as const) {
+    it(`if it was given scope ${name}, whatever notify-flags says`, () => {
+      const network = networkOf({ eth0: { addresses: [{ address: "10.0.0.1", scope }, "10.0.0.2"] } });
+      for (const flags of [notifyFlags.of(), notifyFlags.of("skip_link_local", "skip_loopback")]) {
+        const config = { ...defaultConfig, paths: [], notifyFlags: flags };
+        const decisions = decide(inputOf(network, { config }));
+        assert.deepEqual(
+          decisions.map(({ code, reason }) => `${code}: ${reason}`),
+          [`scope: address of scope ${name}`, "usable: usable"],
+        );
+      }
+    });
+  }
+
+  it("but may be one of scope site, which other networks of the site reach", () => {
+    assert.equal(codeOf({ addresses: [{ address: "10.0.0.1", scope: 200 }] }), "usable");
+  });
 
   it("on the loopback interface", () => {
     assert.equal(codeOf({ flags: ["up", "running", "loopback"], addresses: ["10.0.0.1"] }), "loopback");
