@@ -10,7 +10,7 @@
 // another. With CI=true a skipped test is a failure, unless the kernel or the machine cannot be given what it needs.
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { availableParallelism } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildPackagesForTests } from "./packages-for-tests.mjs";
@@ -59,7 +59,8 @@ function chosenFiles() {
 }
 
 async function runTests(wrap) {
-  const scratch = mkdtempSync(join(tmpdir(), "mptcpd-test-"));
+  // TMPDIR may be below /run, which the sandbox covers, or have a name that is too long for sockets.
+  const scratch = mkdtempSync("/tmp/mptcpd-test-");
   // Some tests are other users.
   chmodSync(scratch, 0o755);
   process.umask(0o022);
