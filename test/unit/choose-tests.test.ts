@@ -6,14 +6,12 @@ import { checkout } from "../lab/checkout.ts";
 
 type Options = { root: string; directory?: string; asan?: boolean };
 
-type Files = {
-  chooseTests: (words: readonly string[], options: Options) => readonly string[];
-  sourceOf: (file: string) => string;
-};
+type Files = { chooseTests: (words: readonly string[], options: Options) => readonly string[] };
 
-const { chooseTests, sourceOf }: Files = await import(join(checkout, "tools/test-files.mjs"));
+const { chooseTests }: Files = await import(join(checkout, "tools/test-files.mjs"));
 
 const choose = (...words: string[]) => chooseTests(words, { root: checkout });
+const sourceOf = (file: string) => file.replace(/^build\//, "").replace(/\.js$/, ".ts");
 const log = "build/test/unit/log.test.js";
 const tunnels = "build/test/kernel/tunnels.test.js";
 
