@@ -10,6 +10,8 @@ import { join } from "node:path";
 
 const cache = join(homedir(), ".cache/mptcpd-tests");
 const mirror = "http://deb.debian.org/debian";
+/** The packages of the C programs, with the libraries that nothing else needs. */
+const upstream = ["mptcpd", "mptcpd-plugins", "libmptcpd3", "libell0", "mptcpize", "libmptcpwrap0"];
 
 /** Gets what is missing. Says why where it cannot. */
 export function fetchForSystemTests() {
@@ -37,18 +39,38 @@ function attempt(what, fetch, pauses = pausesSeconds) {
   }
 }
 
+/** The directory of the packages that the C programs are in, among others. Throws where it cannot get them. */
+export function packagesOfC() {
+  const directory = join(cache, "packages");
+  mkdirSync(directory, { recursive: true });
+  download(upstream, directory);
+  return directory;
+}
+
 function fetchTree() {
   const tree = join(cache, "trixie");
   // The last thing that was added to the list of packages.
   if (existsSync(join(tree, "usr/bin/go"))) return;
   console.log("downloading a system with a newer systemd and Go");
-  const unfinished = `${tree}.new`;
-  rmSync(unfinished, { recursive: true, force: true });
+  wholeOrNot(tree, (unfinished) => {
+    const options = ["--variant=minbase", "--include=systemd,systemd-sysv,dbus,iproute2,golang-go"];
+    execFileSync("debootstrap", [...options, "trixie", unfinished, mirror], { stdio: "pipe" });
+    rmSync(tree, { recursive: true, force: true });
+  });
+}
+
+/** Makes a directory by a name that no other run of the tests has, and then gives it its own: they may do the same. */
+function wholeOrNot(directory, make) {
   mkdirSync(cache, { recursive: true });
-  const options = ["--variant=minbase", "--include=systemd,systemd-sysv,dbus,iproute2,golang-go"];
-  execFileSync("debootstrap", [...options, "trixie", unfinished, mirror], { stdio: "pipe" });
-  rmSync(tree, { recursive: true, force: true });
-  renameSync(unfinished, tree);
+  const unfinished = `${directory}.${process.pid}`;
+  try {
+    make(unfinished);
+    renameSync(unfinished, directory);
+  } catch (error) {
+    if (error.code !== "ENOTEMPTY") throw error;
+  } finally {
+    rmSync(unfinished, { recursive: true, force: true });
+  }
 }
 
 function fetchPackages() {
@@ -56,22 +78,28 @@ function fetchPackages() {
   mkdirSync(directory, { recursive: true });
   // The version that is installed, which a test installs once more.
   const nginx = `nginx-common=${installedVersion("nginx-common")}`;
-  const upstream = ["mptcpd", "mptcpd-plugins", "libmptcpd3", "libell0", "mptcpize", "libmptcpwrap0"];
-  const missing = [...upstream, nginx].filter((name) => !isThere(directory, name));
-  if (missing.length === 0) return;
-  apt(["download", ...missing], directory);
+  download([...upstream, nginx], directory);
+}
+
+function download(names, directory) {
+  const missing = names.filter((name) => !isThere(directory, name));
+  if (missing.length > 0) apt(["download", ...missing], directory);
 }
 
 /** They are unpacked in the booted system; nothing of this machine is changed. */
 function fetchNetworkManager() {
   const directory = join(cache, "network-manager");
   if (existsSync(directory)) return;
-  const unfinished = `${directory}.new`;
-  rmSync(unfinished, { recursive: true, force: true });
-  mkdirSync(join(unfinished, "partial"), { recursive: true });
-  const options = ["--no-install-recommends", "--download-only", "-o", `Dir::Cache::archives=${unfinished}`];
-  apt(["install", ...options, "network-manager"], unfinished);
-  renameSync(unfinished, directory);
+  wholeOrNot(directory, (unfinished) => {
+    mkdirSync(join(unfinished, "partial"), { recursive: true });
+    const options = [
+      "--no-install-recommends",
+      "--download-only",
+      "-o",
+      `Dir::Cache::archives=${unfinished}`,
+    ];
+    apt(["install", ...options, "network-manager"], unfinished);
+  });
 }
 
 function apt(args, directory) {

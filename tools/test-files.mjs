@@ -30,11 +30,6 @@ export function chooseTests(words, { root, directory = root, asan = false }) {
   return all.filter((file) => wanted.has(file) && (!asan || partsInC.some((part) => hasPart(file, part))));
 }
 
-/** The source of a compiled test file, as node:test prints it: "test/unit/log.test.ts". */
-export function sourceOf(file) {
-  return relative("build", file).replace(/\.js$/, ".ts");
-}
-
 function testFiles(root, group) {
   const directory = join("build/test", group);
   const names = readdirSync(join(root, directory), { recursive: true });

@@ -37,7 +37,7 @@ export function versionOf(node) {
 /** Variables of the user that have a meaning for tests; each other one may only change what they see. */
 const kept = [
   ...["PATH", "HOME", "USER", "LOGNAME", "SHELL", "CI", "CC"],
-  ...["MPTCPD_TEST_SEED", "MPTCPD_TEST_SLOWNESS"],
+  ...["MPTCPD_TEST_SEED", "MPTCPD_TEST_SLOWNESS", "MPTCPD_TEST_CAMPAIGN"],
 ];
 
 /**

@@ -6,11 +6,12 @@
 //   npm test -- asan                  the tests of the parts in C, built for AddressSanitizer
 //   npm test -- --node packaged       on the Node that the packages bring, or on the one at a path
 //   npm test -- --on-node             only the tests that depend on Node (tools/test-node.mjs)
-// They run in a sandbox (tools/sandbox.mjs): unit tests side by side, those that measure time and all others one after
-// another. With CI=true a skipped test is a failure, unless the kernel or the machine cannot be given what it needs.
+// They run in a sandbox (tools/sandbox.mjs): first, side by side, the files that bear others beside them, and then the
+// rest one after another. With CI=true a skipped test is a failure, unless the kernel or the machine cannot be given what
+// it needs.
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { availableParallelism } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildPackagesForTests } from "./packages-for-tests.mjs";
@@ -18,7 +19,7 @@ import { isRoot, runToEnd, sandboxed, sandboxProblem } from "./sandbox.mjs";
 import { fail, mptcpProblem, root, setUp } from "./setup.mjs";
 import { fetchForSystemTests } from "./system-downloads.mjs";
 import { chooseTests } from "./test-files.mjs";
-import { dependsOnNode, measuresTime } from "./test-node.mjs";
+import { dependsOnNode, runsAlone } from "./test-node.mjs";
 import { environmentOfTests, putNode, versionOf } from "./test-runtime.mjs";
 
 const { words, asan, node: wantedNode, onNode } = readArguments();
@@ -59,13 +60,14 @@ function chosenFiles() {
 }
 
 async function runTests(wrap) {
-  const scratch = mkdtempSync(join(tmpdir(), "mptcpd-test-"));
+  // TMPDIR may be below /run, which the sandbox covers, or have a name that is too long for sockets.
+  const scratch = mkdtempSync("/tmp/mptcpd-test-");
   // Some tests are other users.
   chmodSync(scratch, 0o755);
   process.umask(0o022);
   try {
     const node = nodeIn(join(scratch, "bin"));
-    const isAlone = (file) => !file.includes("/unit/") || measuresTime(file, { root });
+    const isAlone = (file) => runsAlone(file, { root });
     const together = files.filter((file) => !isAlone(file));
     const codes = [
       await runFiles(together, { node, scratch, wrap, concurrency: availableParallelism() }),

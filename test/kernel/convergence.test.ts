@@ -10,12 +10,13 @@ import { wantedByDefault } from "../../src/path-managers/index.ts";
 import type { DesiredEndpoint } from "../../src/policy/decision.ts";
 import { placeOf } from "../../src/policy/input.ts";
 import { decide, desiredEndpoints } from "../../src/policy/policy.ts";
+import { rounds } from "../lab/campaign.ts";
 import { findCapacity } from "../lab/capacity.ts";
 import { Lab } from "../lab/lab.ts";
 import { Machine } from "../lab/machine.ts";
 import { requires } from "../lab/requires.ts";
 
-const sequences = 20;
+const sequences = rounds(20, 200);
 const interfaces = ["eth0", "eth1", "eth2"] as const;
 type Interface = (typeof interfaces)[number];
 

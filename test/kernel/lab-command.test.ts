@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
@@ -128,6 +129,30 @@ describe("npm run lab", { skip: requires(), concurrency: 3 }, () => {
     ]);
     t.after(() => lab.kill());
     assert.equal((await within("its end", lab.exited, 120_000)).code, 9);
+  });
+});
+
+describe("npm run lab --", () => {
+  const lab = (...args: readonly string[]) =>
+    spawnSync(process.execPath, [join(checkout, "tools/lab.mjs"), ...args], { encoding: "utf8" });
+
+  for (const option of ["--help", "-h"])
+    it(`${option} prints what it does and what is there, at most 80 columns wide`, () => {
+      const { status, stdout, stderr } = lab(option);
+      assert.deepEqual({ status, stderr }, { status: 0, stderr: "" });
+      assert.match(stdout, /^Usage: npm run lab \[-- COMMAND \[ARGUMENT\.\.\.\]\]\n/);
+      for (const command of ["connect [ADDRESS]", "server COMMAND...", "mptcpctl"])
+        assert.ok(stdout.includes(command), command);
+      assert.deepEqual(
+        stdout.split("\n").filter((line) => line.length > 80),
+        [],
+      );
+    });
+
+  it("--other is refused: an option is not a command", () => {
+    const { status, stdout, stderr } = lab("--other");
+    assert.deepEqual({ status, stdout }, { status: 64, stdout: "" });
+    assert.equal(stderr, "lab: --other: no such option; npm run lab -- --help\n");
   });
 });
 

@@ -97,6 +97,14 @@ describe("the lab", { skip: requires() }, () => {
     assert.deepEqual(received, sent);
   });
 
+  it("gives each host the kernel's settings, whatever systemd or a container engine has set on this machine", async (t) => {
+    const host = await (await Lab.create(t)).host("one");
+    const names = ["rp_filter", "forwarding", "promote_secondaries", "arp_ignore", "arp_announce"];
+    for (const group of ["all", "default"])
+      for (const name of names)
+        assert.equal(await host.sysctl(`net.ipv4.conf.${group}.${name}`), "0", `${group}.${name}`);
+  });
+
   it("reads and writes sysctls of the host alone", async (t) => {
     const lab = await Lab.create(t);
     const client = await lab.host("client");

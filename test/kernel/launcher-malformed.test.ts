@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { rounds } from "../lab/campaign.ts";
 import { elf, goBuildInformation, nativeMachine } from "../lab/elf.ts";
 import { ending, launcher, openDirectory, writeProgram } from "../lab/launcher.ts";
 import { requires } from "../lab/requires.ts";
 
-const rounds = 400;
+const times = rounds(100, 400);
 const extremes = [0, 1, 0x7f, 0x80, 0xff];
 
 /** What each round damages. */
@@ -22,7 +23,7 @@ describe("mptcpize run looks at a malformed file without harm", { skip: requires
     it(`${name}, bytes of it changed at random`, (t) => {
       const path = join(openDirectory(t), "program");
       const random = randomNumbers(1);
-      for (let round = 0; round < rounds; round++) {
+      for (let round = 0; round < times; round++) {
         const content = Buffer.from(original);
         for (let change = random(4); change >= 0; change--) {
           // Mostly the headers; lengths and offsets break best at their extremes.
@@ -35,7 +36,7 @@ describe("mptcpize run looks at a malformed file without harm", { skip: requires
 
     it(`${name}, cut short everywhere`, (t) => {
       const path = join(openDirectory(t), "program");
-      const step = Math.ceil(original.length / 200);
+      const step = Math.ceil(original.length / rounds(50, 200));
       for (let length = 0; length < original.length; length += step)
         looksAt(path, original.subarray(0, length), `${length} bytes`);
     });

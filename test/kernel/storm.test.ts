@@ -1,4 +1,5 @@
 import { describe, it } from "node:test";
+import { rounds } from "../lab/campaign.ts";
 import type { Host } from "../lab/host.ts";
 import type { Closer } from "../lab/lab.ts";
 import { atOnce, Machine } from "../lab/machine.ts";
@@ -8,15 +9,15 @@ const interfaces = ["eth0", "eth1", "eth2"];
 /** Few enough for the slots of any kernel. */
 const survivors = 6;
 const changes = 5000;
-const rounds = 20;
+const times = rounds(4, 20);
 const overrun = /^warning: the kernel dropped notifications of network changes/;
 
 describe("a storm of address changes", { skip: requires() }, () => {
   for (const removalDelay of [0, 0.1]) {
-    it(`ends in the right endpoints, ${rounds} times of ${rounds} (removal-delay=${removalDelay})`, async (t) => {
+    it(`ends in the right endpoints, ${times} times of ${times} (removal-delay=${removalDelay})`, async (t) => {
       const machine = await hostInStorm(t, `[core]\nremoval-delay=${removalDelay}\n`);
       const addresses = new AssignedAddresses(1);
-      for (let round = 0; round < rounds; round++) {
+      for (let round = 0; round < times; round++) {
         const before = addresses.change(changes / 2);
         const during = addresses.change(changes / 4);
         const after = [...addresses.change(changes / 4), ...addresses.reduceTo(survivors)];

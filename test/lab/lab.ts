@@ -55,9 +55,7 @@ export class Lab {
     this.#hosts.set(name, host);
     await run("ip", ["netns", "add", host.namespace]);
     await host.ip("link set lo up");
-    // Strict filtering drops what comes in by another interface than the route back, as with two uplinks.
-    await host.sysctl("net.ipv4.conf.all.rp_filter", 0);
-    await host.sysctl("net.ipv4.conf.default.rp_filter", 0);
+    await host.run("sh", "-c", notOfThisMachine);
     return host;
   }
 
@@ -104,6 +102,19 @@ export class Lab {
     await run("ip", ["netns", "delete", here.namespace]);
   }
 }
+
+/**
+ * A new network namespace takes these from the machine's first one (net.core.devconf_inherit_init_net), where systemd and
+ * container engines change them. 0 is the kernel's default; a strict rp_filter drops what comes in by another interface
+ * than the route back, as with two uplinks.
+ */
+const notOfThisMachine = `
+cd /proc/sys/net/ipv4/conf
+for group in all default; do
+  for name in rp_filter forwarding promote_secondaries arp_filter arp_ignore arp_announce log_martians; do
+    echo 0 >$group/$name
+  done
+done`;
 
 /** Kills every process that is in one of these hosts. */
 async function killAllIn(hosts: readonly Host[]): Promise<void> {

@@ -70,8 +70,34 @@ inside() {
 	# The machine's own timers (updates of packages, …) would start at once.
 	ln -s /dev/null /run/upper/etc/systemd/system/timers.target
 	mount -t overlay -o "lowerdir=$lower,upperdir=/run/upper,workdir=/run/work" lab /run/root
+	forget_installed /run/root
 	while status=0; "$@" || status=$?; [ "$status" = 133 ]; do :; done
 	return "$status"
+}
+
+# A test installs what it tests. The machine of a user may have the C programs or ours, from packages or not, with a
+# configuration, and units that were changed by mptcpize.
+forget_installed() {
+	local root=$1 package list file
+	for list in "$root"/var/lib/dpkg/info/{mptcpd,mptcpd-plugins,mptcpize,libmptcpwrap0,libmptcpd3}{,:*}.list; do
+		[ -e "$list" ] || continue
+		while read -r file; do
+			if [ -L "$root$file" ] || [ -f "$root$file" ]; then rm "$root$file"; fi
+		done <"$list"
+		package=$(basename "$list" .list)
+		rm "$root/var/lib/dpkg/info/$package".*
+		# Stanzas begin with this line and end with an empty one.
+		sed --in-place "/^Package: ${package%%:*}$/,/^$/d" "$root/var/lib/dpkg/status"
+	done
+	rm --recursive --force "$root"/{etc,usr/lib,var/lib}/mptcpd "$root"/usr/{lib64,lib/*}/mptcpize \
+		"$root"/var/lib/systemd/deb-systemd-helper-*/{,*/}mptcp* "$root"/etc/sysctl.d/*[mM][pP][tT][cC][pP]* \
+		"$root"/{usr,usr/local}/{bin,sbin,libexec}/mptcp{d,ctl,ize} \
+		"$root"/{etc,usr/lib}/systemd/system/{mptcp.service,mptcpd@.service}{,.d} \
+		"$root"/etc/systemd/system/*.wants/{mptcp.service,mptcpd@*} \
+		"$root"/etc/systemd/{system,user}/*.d/50-mptcpize.conf
+	for file in $(grep --files-with-matches --recursive --no-messages libmptcpwrap "$root"/{etc,usr/lib}/systemd/system); do
+		sed --in-place '/libmptcpwrap/d' "$file"
+	done
 }
 
 case $1 in

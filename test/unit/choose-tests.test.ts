@@ -1,14 +1,17 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { checkout } from "../lab/checkout.ts";
 
 type Options = { root: string; directory?: string; asan?: boolean };
 
-const { chooseTests }: { chooseTests: (words: readonly string[], options: Options) => readonly string[] } =
-  await import(join(checkout, "tools/test-files.mjs"));
+type Files = { chooseTests: (words: readonly string[], options: Options) => readonly string[] };
+
+const { chooseTests }: Files = await import(join(checkout, "tools/test-files.mjs"));
 
 const choose = (...words: string[]) => chooseTests(words, { root: checkout });
+const sourceOf = (file: string) => file.replace(/^build\//, "").replace(/\.js$/, ".ts");
 const log = "build/test/unit/log.test.js";
 const tunnels = "build/test/kernel/tunnels.test.js";
 
@@ -66,5 +69,45 @@ describe("npm test --", () => {
       /^Error: test\/kernel\/missing\.test\.ts:1:2: there is no such test file$/,
     );
     assert.throws(() => choose("test/vm/bpf.test.ts"), /`npm run test:vm` runs those/);
+  });
+});
+
+type Rule = (file: string, options: { root: string }) => boolean;
+
+const { dependsOnNode }: { dependsOnNode: Rule } = await import(join(checkout, "tools/test-node.mjs"));
+
+describe("npm test -- --on-node", () => {
+  const files = choose();
+  const chosen = files.filter((file) => dependsOnNode(file, { root: checkout }));
+  const leftOut = files.filter((file) => !chosen.includes(file));
+
+  it("leaves out no test of path managers, threads, loaders, programs, plugins or the addon", () => {
+    const words =
+      /path-manager|thread|load|program-|programs-|plugin|addon|rtnetlink|mptcp-pm|reload|lifecycle|faults/;
+    assert.deepEqual(
+      leftOut.filter((file) => words.test(file)),
+      [],
+    );
+  });
+
+  it("leaves out no test that has a path manager of its own, or calls the addon", () => {
+    const signs = [/definePathManager|plugin-dir|load-plugins|puppet/, /src\/(netlink|kernel|plugins)\//];
+    const found = leftOut.filter((file) => {
+      const source = readFileSync(join(checkout, sourceOf(file)), "utf8");
+      return signs.some((sign) => sign.test(source));
+    });
+    assert.deepEqual(found, []);
+  });
+
+  it("leaves out no unit test", () => {
+    assert.deepEqual(
+      leftOut.filter((file) => file.includes("/unit/")),
+      [],
+    );
+  });
+
+  it("leaves out what is about C and the kernel alone", () => {
+    for (const name of ["preload-linkage", "launcher-environment", "tunnels"])
+      assert.ok(leftOut.includes(`build/test/kernel/${name}.test.js`), name);
   });
 });
