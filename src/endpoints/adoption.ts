@@ -27,16 +27,30 @@ export function requestAdoption(
   endpoints: readonly Endpoint[],
 ): AdoptionRequest {
   prepareRuntimeDirectory(directory);
-  const lock = NamespaceLock.acquire(directory, namespace);
-  if (lock instanceof NamespaceLock) {
-    const ledger = new Ledger({ directory, namespace, warn: () => undefined });
-    for (const endpoint of endpoints) ledger.record(endpoint);
-    lock.release();
-    return { daemon: undefined, isDone: () => true };
-  }
   const file = requestFile(directory, namespace);
+  /** @returns who has the lock; undefined: nobody had, and the endpoints are in the ledger */
+  const recordHere = (): { readonly holder?: number } | undefined => {
+    const lock = NamespaceLock.acquire(directory, namespace);
+    if (!(lock instanceof NamespaceLock)) return lock;
+    try {
+      const ledger = new Ledger({ directory, namespace, warn: () => undefined });
+      for (const endpoint of endpoints) ledger.record(endpoint);
+    } finally {
+      lock.release();
+    }
+    return undefined;
+  };
+  const busy = recordHere();
+  if (busy === undefined) return { daemon: undefined, isDone: () => true };
   writeJson(file, { bootId: namespace.bootId, endpoints: endpoints.map(plainEndpoint) });
-  return { daemon: lock.holder, isDone: () => !existsSync(file) };
+  const isDone = (): boolean => {
+    if (!existsSync(file)) return true;
+    // The holder has ended meanwhile, or was another `mptcpctl adopt`.
+    if (recordHere() !== undefined) return false;
+    rmSync(file, { force: true });
+    return true;
+  };
+  return { daemon: busy.holder, isDone };
 }
 
 /** The daemon's part: the endpoints that it was asked to take over since the last call. */

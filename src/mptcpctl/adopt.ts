@@ -1,10 +1,10 @@
 /** `mptcpctl adopt`: hands endpoints that somebody else made to mptcpd. */
 import { readFileSync } from "node:fs";
-import { setTimeout as delay } from "node:timers/promises";
 import { type AdoptionRequest, requestAdoption } from "../endpoints/adoption.ts";
 import { currentNamespace } from "../endpoints/namespace.ts";
 import type { Endpoint } from "../kernel/mptcp-pm.ts";
 import { canonicalIp } from "../netlink/ip.ts";
+import { pollFor } from "../time/poll.ts";
 import { type Context, withPathManager } from "./context.ts";
 import { CommandError, UsageError } from "./exit.ts";
 import { endpointObject } from "./format.ts";
@@ -58,11 +58,8 @@ async function handOver(endpoints: readonly Endpoint[], directory: string): Prom
   const request = requestAdoption(directory, currentNamespace(), endpoints);
   if (request.isDone()) return;
   wake(request);
-  const deadline = performance.now() + patienceMs;
-  while (!request.isDone()) {
-    if (performance.now() > deadline) throw new CommandError("ETIMEDOUT", tooSlow(request));
-    await delay(pollMs);
-  }
+  const isDone = await pollFor(() => request.isDone(), { intervalMs: pollMs, deadlineMs: patienceMs });
+  if (!isDone) throw new CommandError("ETIMEDOUT", tooSlow(request));
 }
 
 /** Has mptcpd read the kernel now; by itself it does every 30 s. */
