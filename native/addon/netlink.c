@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -291,6 +292,15 @@ static napi_value netlink_send(napi_env env, napi_callback_info info) {
 	return start_job_alone(env, &send->job, arguments[2]);
 }
 
+/* netlinkHasUnread(handle): 1 if a datagram, or an error of receiving, waits to be received, else 0 */
+static napi_value netlink_has_unread(napi_env env, napi_callback_info info) {
+	napi_value arguments[1];
+	struct netlink_socket *s = get_socket(env, info, 1, arguments);
+	if (!s) return NULL;
+	struct pollfd waiting = {.fd = s->closing ? -1 : s->fd, .events = POLLIN}; /* poll(2) passes over -1 */
+	return number(env, poll(&waiting, 1, 0) == 1);
+}
+
 /* netlinkKeepAlive(handle, keep: boolean): whether the open socket keeps the event loop running */
 static napi_value netlink_keep_alive(napi_env env, napi_callback_info info) {
 	napi_value arguments[2];
@@ -322,7 +332,8 @@ napi_status define_netlink(napi_env env, napi_value exports) {
 		{"netlinkOpen", netlink_open},           {"netlinkPort", netlink_port},
 		{"netlinkSetOption", netlink_set_option}, {"netlinkAttachFilter", netlink_attach_filter},
 		{"netlinkSend", netlink_send},           {"netlinkSendNow", netlink_send_now},
-		{"netlinkKeepAlive", netlink_keep_alive}, {"netlinkClose", netlink_close},
+		{"netlinkHasUnread", netlink_has_unread}, {"netlinkKeepAlive", netlink_keep_alive},
+		{"netlinkClose", netlink_close},
 	};
 	for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
 		napi_status status = define_function(env, exports, functions[i].name, functions[i].callback);

@@ -4,6 +4,7 @@ import type { Sockets } from "../kernel/sockets.ts";
 import type { Logger } from "../log/log.ts";
 import { messageOf } from "../log/text.ts";
 import type { Subscription } from "../netlink/connection.ts";
+import { stopwatch } from "../time/running-clock.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { ConnectionChange } from "./connection.ts";
 import { type FoundConnection, foundConnections } from "./found.ts";
@@ -193,7 +194,8 @@ export class ConnectionTracker {
 
   async #read(): Promise<void> {
     const { clock, sockets, log } = this.#options;
-    const start = clock.now();
+    // A pause of the machine is no reason to read more seldom.
+    const tookSoFar = stopwatch(clock);
     const changed = this.table.watchChanges();
     const unclaimed = [...this.#unclaimed.keys()];
     const lost = this.#lost;
@@ -208,7 +210,7 @@ export class ConnectionTracker {
       this.#failures = 0;
       this.#unsettled = unsettled;
       this.#finishTakeOver();
-      const took = clock.now() - start;
+      const took = tookSoFar();
       const period = this.table.size > 0 ? PERIOD : PERIOD_WITHOUT_CONNECTIONS;
       const soon = Math.min(Math.max(RETRY, REST_UNSETTLED * took), PERIOD);
       this.#readIn(unsettled.size === 0 ? Math.max(period, REST * took) : soon);
@@ -217,6 +219,8 @@ export class ConnectionTracker {
       if (this.#failures === 0) log.warning(`${messageOf(error)}; trying again`);
       this.#lost ||= lost;
       this.#readIn(Math.min(RETRY * 2 ** this.#failures++, PERIOD_WITHOUT_CONNECTIONS));
+    } finally {
+      tookSoFar();
     }
   }
 
@@ -272,13 +276,14 @@ export class ConnectionTracker {
 
   /** Lets the event loop turn now and then: what is told of each may take its time. */
   async *#inSlices<T>(items: readonly T[]): AsyncGenerator<T> {
-    let start = performance.now();
+    const { clock } = this.#options;
+    let start = clock.now();
     for (const item of items) {
       if (this.#closed) return;
       yield item;
-      if (performance.now() - start < SLICE) continue;
+      if (clock.now() - start < SLICE) continue;
       await new Promise(setImmediate);
-      start = performance.now();
+      start = clock.now();
     }
   }
 }

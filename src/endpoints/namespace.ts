@@ -130,8 +130,13 @@ export class NamespaceLock {
     writeSync(fd, `${process.pid}\n`);
   }
 
-  release(): void {
+  /** Says that the holder is about to end: whoever waits for the lock need not give up. */
+  announceRelease(): void {
     ftruncateSync(this.#fd);
+  }
+
+  release(): void {
+    this.announceRelease();
     closeSync(this.#fd);
   }
 }

@@ -5,6 +5,7 @@ import { GenericFamily, NETLINK_GENERIC } from "../netlink/generic.ts";
 import { ipFamily } from "../netlink/ip.ts";
 import type { Encodable } from "../netlink/schema.ts";
 import type { NetlinkMessage } from "../netlink/wire.ts";
+import { type Clock, systemClock } from "../time/clock.ts";
 import { decodeEvent, type MptcpEvent } from "./mptcp-pm-events.ts";
 import {
   type addressAttributes,
@@ -65,8 +66,9 @@ export class MptcpPm {
   readonly #family: GenericFamily;
   readonly #options: ConnectionOptions;
   readonly #eventConnections = new Set<NetlinkConnection>();
-  #additionsAreSlow = false;
-  #connectionsAreSlowUntil = 0;
+  readonly #clock: Clock;
+  #additionsAreSlowUntil = Number.NEGATIVE_INFINITY;
+  #connectionsAreSlowUntil = Number.NEGATIVE_INFINITY;
   #takesTokens: Promise<boolean> | undefined;
 
   /** FamilyNotFoundError: this kernel has no MPTCP (CONFIG_MPTCP). */
@@ -84,6 +86,7 @@ export class MptcpPm {
   private constructor(family: GenericFamily, options: ConnectionOptions) {
     this.#family = family;
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
   }
 
   /**
@@ -123,10 +126,11 @@ export class MptcpPm {
   addEndpoint(endpoint: NewEndpoint): Promise<void> {
     const what = `add endpoint ${nameOf(endpoint)}`;
     const request = { command: command.addAddr, address: toAttributes(endpoint) };
-    if (this.#additionsAreSlow) return this.#family.request(what, pmMessage, request);
-    const start = performance.now();
+    const start = this.#clock.now();
+    if (start < this.#additionsAreSlowUntil) return this.#family.request(what, pmMessage, request);
     const added = this.#family.requestNow(what, pmMessage, request);
-    this.#additionsAreSlow = performance.now() - start > SLOW;
+    const end = this.#clock.now();
+    if (end - start > SLOW) this.#additionsAreSlowUntil = end + ADDITIONS_SLOW_FOR;
     return added;
   }
 
@@ -301,10 +305,10 @@ export class MptcpPm {
     number: number,
     attributes: Omit<Encodable<typeof pmMessage>, "command">,
   ): Promise<void> {
-    const start = performance.now();
+    const start = this.#clock.now();
     if (start < this.#connectionsAreSlowUntil) return this.#change(what, number, attributes);
     const done = this.#family.requestNow(what, pmMessage, { command: number, ...attributes });
-    const end = performance.now();
+    const end = this.#clock.now();
     if (end - start > SLOW_FOR_ONE) this.#connectionsAreSlowUntil = end + SLOW_FOR;
     return done;
   }
@@ -320,9 +324,11 @@ export class MptcpPm {
 
 /**
  * Milliseconds. To add an endpoint the kernel visits every MPTCP connection of the namespace: of few, that takes less
- * than handing the request to a thread; once it took longer, the event loop does not wait for it again.
+ * than handing the request to a thread. Once it took longer, the event loop does not wait for it for a minute. Not longer:
+ * the machine may have stood still meanwhile.
  */
 const SLOW = 2;
+const ADDITIONS_SLOW_FOR = 60_000;
 /** What concerns one connection takes a tenth of a millisecond; longer, where its socket or the processor is busy. */
 const SLOW_FOR_ONE = 10;
 const SLOW_FOR = 1000;

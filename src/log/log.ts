@@ -45,6 +45,21 @@ export function createLogger({ sink, debug }: { sink: Sink; debug: boolean }): L
   };
 }
 
+/** A logger that says of what, or of whom, all its messages are: "sspi: …". */
+export function prefixed(log: Logger, prefix: string, always: Fields = {}): Logger {
+  const at =
+    (level: Level) =>
+    (message: string, fields: Fields = {}): void =>
+      log[level](`${prefix}: ${message}`, { ...always, ...fields });
+  return {
+    debug: at("debug"),
+    info: at("info"),
+    notice: at("notice"),
+    warning: at("warning"),
+    error: at("error"),
+  };
+}
+
 export const nullSink: Sink = { write() {}, close() {} };
 
 export const nullLogger: Logger = createLogger({ sink: nullSink, debug: false });

@@ -1,9 +1,9 @@
 /** `mptcpctl adopt`: hands endpoints that somebody else made to mptcpd. */
-import { setTimeout as delay } from "node:timers/promises";
 import { requestAdoption } from "../endpoints/adoption.ts";
 import { currentNamespace } from "../endpoints/namespace.ts";
 import type { Endpoint } from "../kernel/mptcp-pm.ts";
 import { canonicalIp } from "../netlink/ip.ts";
+import { pollFor } from "../time/poll.ts";
 import { type Context, withPathManager } from "./context.ts";
 import { CommandError, UsageError } from "./exit.ts";
 import { endpointObject } from "./format.ts";
@@ -57,11 +57,8 @@ async function handOver(endpoints: readonly Endpoint[], directory: string): Prom
   const request = requestAdoption(directory, currentNamespace(), endpoints);
   if (request.isDone()) return;
   const daemon = request.wake();
-  const deadline = performance.now() + patienceMs;
-  while (!request.isDone()) {
-    if (performance.now() > deadline) throw new CommandError("ETIMEDOUT", tooSlow(daemon));
-    await delay(pollMs);
-  }
+  const isDone = await pollFor(() => request.isDone(), { intervalMs: pollMs, deadlineMs: patienceMs });
+  if (!isDone) throw new CommandError("ETIMEDOUT", tooSlow(daemon));
 }
 
 /** @param daemon its pid, if it could be told */

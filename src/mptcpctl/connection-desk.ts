@@ -9,6 +9,7 @@ import { type ConnectionMemory, ConnectionTracker } from "../connections/tracker
 import { systemClock } from "../endpoints/clock.ts";
 import type { MptcpPm } from "../kernel/mptcp-pm.ts";
 import { Sockets } from "../kernel/sockets.ts";
+import { runningClock } from "../time/running-clock.ts";
 import { type Context, withPathManager } from "./context.ts";
 import { watchEvents } from "./events.ts";
 import { warningLogger } from "./log.ts";
@@ -43,7 +44,7 @@ export function withConnection<T>(
       });
       const { table } = tracker;
       const parts = { kernel: pm, ids: new IdBook(pm), clock: systemClock };
-      const subflows = new Subflows({ ...parts, sockets, table });
+      const subflows = new Subflows({ ...parts, sockets, table, clock: runningClock });
       const announcements = new Announcements({ ...parts, listeners: new Listeners(), subflows });
       listeners.push((change) => {
         announcements.noticed(change);

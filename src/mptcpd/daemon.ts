@@ -2,12 +2,7 @@ import type { Config } from "../config/config.ts";
 import { collectAdoptions } from "../endpoints/adoption.ts";
 import { systemClock } from "../endpoints/clock.ts";
 import { Ledger } from "../endpoints/ledger.ts";
-import {
-  currentNamespace,
-  type NamespaceIdentity,
-  NamespaceLock,
-  prepareRuntimeDirectory,
-} from "../endpoints/namespace.ts";
+import { currentNamespace, type NamespaceIdentity, type NamespaceLock } from "../endpoints/namespace.ts";
 import { PathManagerKeeper } from "../endpoints/path-manager-keeper.ts";
 import type { Preview } from "../endpoints/reconciler.ts";
 import { Reconciler } from "../endpoints/reconciler.ts";
@@ -15,14 +10,14 @@ import { MptcpPm } from "../kernel/mptcp-pm.ts";
 import { removalsSent } from "../kernel/removals.ts";
 import { SysctlError, Sysctls } from "../kernel/sysctl.ts";
 import type { Logger } from "../log/log.ts";
-import { messageOf } from "../log/text.ts";
+import { persist, unlessAborted } from "../netlink/persist.ts";
 import { NetworkMonitor } from "../network/monitor.ts";
 import type { Network } from "../network/network.ts";
 import { emptyNetwork } from "../network/network.ts";
 import { wantedByDefault } from "../path-managers/index.ts";
 import { DecisionTrace } from "./decision-trace.ts";
 import { PathManagers } from "./path-managers.ts";
-import { requireMptcp, requirePermission } from "./preconditions.ts";
+import { requireLock, requireMptcp, requirePermission } from "./preconditions.ts";
 import { StartError } from "./start-error.ts";
 import { SysctlWatch } from "./sysctl-watch.ts";
 
@@ -32,6 +27,8 @@ export interface DaemonOptions {
   readonly log: Logger;
   /** Say each decision of the policy. */
   readonly debug: boolean;
+  /** Ends a start that is under way. */
+  readonly signal?: AbortSignal;
 }
 
 /** The parts of mptcpd, wired: monitor → policy → reconciler → kernel, and beside it the path managers. */
@@ -47,39 +44,42 @@ export class Daemon {
 
   /**
    * Starts to serve the network namespace of this process; resolves when its endpoints are what they should be, or the
-   * first try to make them so has failed and is being repeated, and its path managers know of all connections.
+   * first try to make them so has failed and is being repeated, and its path managers know of all connections. However long
+   * the kernel takes to answer, it is waited for. The signal ends that: rejects with its reason where nothing was changed yet,
+   * and resolves at once where there is something to stop.
    *
    * @throws StartError where the daemon cannot run
    * @throws PluginsRefusedError where its plugins cannot be loaded
    */
   static async start(options: DaemonOptions): Promise<Daemon> {
+    const { log, signal } = options;
+    const patience = { log, signal, clock: systemClock };
     requireMptcp(new Sysctls());
-    const pm = await MptcpPm.open();
+    const pm = await persist(() => MptcpPm.open(), patience);
     let daemon: Daemon | undefined;
     try {
-      await requirePermission(pm);
+      await persist(() => requirePermission(pm), patience);
       const namespace = currentNamespace();
-      daemon = new Daemon(options, pm, namespace, takeLock(options.runtimeDirectory, namespace));
+      daemon = new Daemon(options, pm, namespace, await requireLock(options, namespace));
       await daemon.#loadPlugins(options, namespace);
-      await daemon.#listen();
-      const takenOver = daemon.#pathManagers?.takeOver();
-      // What is known by now need not wait for a path manager that takes its time to begin.
-      daemon.#reconciler.trigger();
-      await takenOver;
-      daemon.#reconciler.trigger();
-      await daemon.#reconciler.settled();
-      return daemon;
+      await daemon.#listen(signal);
     } catch (error) {
       if (daemon) await daemon.#close();
       else pm.close();
-      throw error;
+      throw signal?.aborted ? signal.reason : error;
     }
+    await unlessAborted(daemon.#begin(), signal).catch((error) => {
+      if (!signal?.aborted) throw error;
+    });
+    return daemon;
   }
 
   /** What the daemon would do by default if it were started now. Changes nothing, loads nothing, and needs no privilege. */
   static async preview(options: DaemonOptions): Promise<{ preview: Preview; network: Network }> {
     requireMptcp(new Sysctls());
-    const daemon = new Daemon(options, await MptcpPm.open(), currentNamespace(), undefined);
+    const patience = { log: options.log, clock: systemClock };
+    const pm = await persist(() => MptcpPm.open(), patience);
+    const daemon = new Daemon(options, pm, currentNamespace(), undefined);
     try {
       await daemon.#listen();
       return { preview: await daemon.#reconciler.preview(), network: daemon.#network };
@@ -150,8 +150,18 @@ export class Daemon {
     this.#reconciler.resync();
   }
 
+  async #begin(): Promise<void> {
+    const takenOver = this.#pathManagers?.takeOver();
+    // What is known by now need not wait for a path manager that takes its time to begin.
+    this.#reconciler.trigger();
+    await takenOver;
+    this.#reconciler.trigger();
+    await this.#reconciler.settled();
+  }
+
   /** Stops; what becomes of the endpoints is for `on-stop` to say. Connections of the kernel's path manager use them. */
   async stop(): Promise<void> {
+    this.#lock?.announceRelease();
     try {
       await this.#pathManagers?.stop();
       await this.#reconciler.stop({ remove: this.#config.onStop === "remove" });
@@ -170,9 +180,10 @@ export class Daemon {
     return needs === "any" ? undefined : needs;
   }
 
-  async #loadPlugins({ runtimeDirectory, log, debug }: DaemonOptions, namespace: NamespaceIdentity) {
+  async #loadPlugins(options: DaemonOptions, namespace: NamespaceIdentity) {
+    const { runtimeDirectory, log, debug, signal } = options;
     this.#pathManagers = await PathManagers.prepare(this.#config, {
-      ...{ runtimeDirectory, namespace, log, debug },
+      ...{ runtimeDirectory, namespace, log, debug, signal },
       onWanted: () => this.#reconciler.trigger(),
       onCharge: () => {
         if (this.#monitor === undefined) return;
@@ -207,9 +218,9 @@ export class Daemon {
     }
   }
 
-  async #listen(): Promise<void> {
+  async #listen(signal?: AbortSignal): Promise<void> {
     this.#monitor = await NetworkMonitor.start({
-      log: this.#log,
+      ...{ log: this.#log, signal },
       // Not before the network was read: an empty one would have no endpoints.
       onChange: () => this.#monitor && this.#reconciler.trigger(),
     });
@@ -223,19 +234,4 @@ export class Daemon {
     this.#pm.close();
     this.#lock?.release();
   }
-}
-
-function takeLock(directory: string, namespace: NamespaceIdentity): NamespaceLock {
-  let lock: ReturnType<typeof NamespaceLock.acquire>;
-  try {
-    prepareRuntimeDirectory(directory);
-    lock = NamespaceLock.acquire(directory, namespace);
-  } catch (error) {
-    throw new StartError(
-      `cannot use the runtime directory ${directory} (${messageOf(error)}): give another with --runtime-dir`,
-    );
-  }
-  if (lock instanceof NamespaceLock) return lock;
-  const holder = lock.holder === undefined ? "another mptcpd" : `mptcpd with pid ${lock.holder}`;
-  throw new StartError(`${holder} serves this network namespace already: stop it first`);
 }

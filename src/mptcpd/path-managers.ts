@@ -25,6 +25,8 @@ export interface PathManagersOptions {
   readonly onWanted: () => void;
   /** Others are in charge than before. */
   readonly onCharge: () => void;
+  /** Ends a start that is under way. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -110,6 +112,7 @@ export class PathManagers {
   #supervise(setup: Setup): Promise<PluginSupervisor> {
     return PluginSupervisor.prepare(this.#input(setup), {
       log: this.#options.log,
+      signal: this.#options.signal,
       onCharge: (charge) => this.#takeCharge(charge),
       onWanted: (wanted) => {
         this.#wanted = wanted;

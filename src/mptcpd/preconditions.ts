@@ -1,5 +1,9 @@
+import { awaitLock, type LockAttempt } from "../endpoints/await-lock.ts";
+import { type NamespaceIdentity, NamespaceLock, prepareRuntimeDirectory } from "../endpoints/namespace.ts";
 import type { MptcpPm } from "../kernel/mptcp-pm.ts";
 import type { Sysctls } from "../kernel/sysctl.ts";
+import type { Logger } from "../log/log.ts";
+import { messageOf } from "../log/text.ts";
 import { KernelError } from "../netlink/errors.ts";
 import { StartError } from "./start-error.ts";
 
@@ -27,4 +31,30 @@ export async function requirePermission(pm: MptcpPm): Promise<void> {
     if (error.code !== "EPERM") return;
     throw new StartError("changing endpoints needs CAP_NET_ADMIN: run mptcpd as root");
   }
+}
+
+export interface LockOptions {
+  readonly runtimeDirectory: string;
+  readonly log: Logger;
+  readonly signal?: AbortSignal;
+}
+
+/** Nobody else serves the namespace. Throws StartError; rejects with the signal's reason. */
+export async function requireLock(
+  { runtimeDirectory: directory, log, signal }: LockOptions,
+  namespace: NamespaceIdentity,
+): Promise<NamespaceLock> {
+  let lock: LockAttempt;
+  try {
+    prepareRuntimeDirectory(directory);
+    lock = await awaitLock(directory, namespace, { log, signal });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new StartError(
+      `cannot use the runtime directory ${directory} (${messageOf(error)}): give another with --runtime-dir`,
+    );
+  }
+  if (lock instanceof NamespaceLock) return lock;
+  const holder = lock.holder === undefined ? "another mptcpd" : `mptcpd with pid ${lock.holder}`;
+  throw new StartError(`${holder} serves this network namespace already: stop it first`);
 }

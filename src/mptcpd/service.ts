@@ -33,17 +33,25 @@ export class Service {
     process.on("uncaughtException", (error) => this.#crash(error));
     const stopped = this.#listenToSignals();
     this.#sayWarnings();
-    const daemon = await this.#start();
+    const asked = new AbortController();
+    void stopped.then(() => asked.abort());
+    const daemon = await this.#start(asked.signal);
     if (!daemon) return;
-    this.#daemon = daemon;
-    this.#keepWatchdog();
-    this.#notifier.ready();
-    this.#log.notice("ready");
-    if (this.#reloadAsked) this.#reloadInTurn();
-    await this.#reloading;
-    await stopped;
+    if (!asked.signal.aborted) {
+      this.#daemon = daemon;
+      this.#keepWatchdog();
+      this.#notifier.ready();
+      this.#log.notice("ready");
+      if (this.#reloadAsked) this.#reloadInTurn();
+      await this.#reloading;
+      await stopped;
+    }
     this.#notifier.stopping();
     const status = await this.#stop(daemon);
+    this.#exit(status);
+  }
+
+  #exit(status: number): never {
     // Node would wait for a thread that does not come back.
     if (isThreadCaught()) exitNow(status);
     process.exit(status);
@@ -74,7 +82,8 @@ export class Service {
     });
   }
 
-  async #start(): Promise<Daemon | undefined> {
+  /** The signal ends it: nothing that it has begun is left. */
+  async #start(signal: AbortSignal): Promise<Daemon | undefined> {
     const log = forwardTo(() => this.#log);
     try {
       return await Daemon.start({
@@ -82,8 +91,14 @@ export class Service {
         runtimeDirectory: this.#request.runtimeDir,
         log,
         debug: this.#request.debug,
+        signal,
       });
     } catch (error) {
+      if (signal.aborted) {
+        this.#notifier.stopping();
+        this.#log.notice("stopped before it was ready");
+        return this.#exit(0);
+      }
       if (!(error instanceof StartError || error instanceof PluginsRefusedError)) throw error;
       for (const line of linesOf(error)) this.#log.error(line);
       process.exitCode = EXIT_FAILURE;

@@ -38,6 +38,8 @@ type AddonExports = {
   netlinkAttachFilter(handle: Handle, instructions: Uint8Array): number;
   netlinkSend(handle: Handle, message: Uint8Array, onResult: (result: number) => void): number;
   netlinkSendNow(handle: Handle, message: Uint8Array): number;
+  /** 1 or 0. */
+  netlinkHasUnread(handle: Handle): number;
   netlinkKeepAlive(handle: Handle, keep: boolean): void;
   netlinkClose(handle: Handle): void;
   sendDatagram(path: string, data: Uint8Array): number;

@@ -1,3 +1,5 @@
+import type { Clock, Timer } from "../time/clock.ts";
+import { runningClock } from "../time/running-clock.ts";
 import type { Body } from "./ack.ts";
 import { ClosedError, NetlinkError, OverrunError } from "./errors.ts";
 import { Exchange } from "./exchange.ts";
@@ -27,6 +29,8 @@ export type ConnectionOptions = {
   readonly deadline?: number;
   /** The kernel to talk to: the real one if not given. */
   readonly open?: OpenTransport;
+  /** What deadlines go by: if not given, time in which the event loop ran. */
+  readonly clock?: Clock;
 };
 
 export type Request = {
@@ -64,7 +68,9 @@ export class NetlinkConnection {
   readonly #overrunListeners = new Set<() => void>();
   readonly #errorListeners = new Set<(error: unknown) => void>();
   #sequence = 0;
-  #deadlines: NodeJS.Timeout | undefined;
+  readonly #clock: Clock;
+  #look: Timer | undefined;
+  #keepsRunning = true;
   #dumps: Promise<void> = Promise.resolve();
   #closed = false;
 
@@ -73,8 +79,14 @@ export class NetlinkConnection {
     return new NetlinkConnection(options);
   }
 
-  private constructor({ open = NetlinkSocket.open, deadline = 5_000, ...options }: ConnectionOptions) {
+  private constructor({
+    open = NetlinkSocket.open,
+    deadline = 5_000,
+    clock = runningClock,
+    ...options
+  }: ConnectionOptions) {
     this.#deadline = deadline;
+    this.#clock = clock;
     this.#transport = open({
       ...options,
       onReceive: (data, senderPort, groups) => this.#receive(data, senderPort, groups),
@@ -89,7 +101,7 @@ export class NetlinkConnection {
       request,
       NLM_F_ACK,
       () => undefined,
-      (bytes) => this.#transport.send(bytes),
+      (bytes, onStart) => this.#transport.send(bytes, onStart),
     );
     return exchange.outcome;
   }
@@ -165,18 +177,21 @@ export class NetlinkConnection {
 
   /** Keeps the process running while open (the default). */
   ref(): void {
+    this.#keepsRunning = true;
     this.#transport.ref();
   }
 
+  /** From now on only requests in flight keep the process running. */
   unref(): void {
-    this.#transport.unref();
+    this.#keepsRunning = false;
+    if (this.#exchanges.size === 0) this.#transport.unref();
   }
 
   /** Rejects what is in flight with ClosedError. Closing twice does nothing. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    clearInterval(this.#deadlines);
+    this.#look?.cancel();
     this.#transport.close();
     for (const exchange of this.#exchanges.values()) {
       exchange.fail(new ClosedError(exchange.what));
@@ -198,18 +213,19 @@ export class NetlinkConnection {
     { what, type, flags = 0, body = { bytes: new Uint8Array() } }: Request,
     kind: number,
     read: (message: NetlinkMessage) => void,
-    send: (bytes: Uint8Array) => void | Promise<void>,
+    send: (bytes: Uint8Array, onStart: () => void) => void | Promise<void>,
     whenOver?: () => void,
   ): Exchange {
     const sequence = this.#nextSequence();
     const onOver = (): void => {
       this.#exchanges.delete(sequence);
-      if (this.#exchanges.size === 0) this.#deadlines?.unref();
+      if (this.#exchanges.size === 0 && !this.#keepsRunning && !this.#closed) this.#transport.unref();
       whenOver?.();
     };
-    const exchange = new Exchange({ what, body, read, dump: kind === NLM_F_DUMP, onOver });
+    const now = (): number => this.#clock.now();
+    const exchange = new Exchange({ what, body, read, now, dump: kind === NLM_F_DUMP, onOver });
+    if (this.#exchanges.size === 0 && !this.#keepsRunning && !this.#closed) this.#transport.ref();
     this.#exchanges.set(sequence, exchange);
-    this.#watchDeadlines();
     const header = { type, flags: flags | kind | NLM_F_REQUEST, sequence, portId: this.#transport.portId };
     const unsent = (cause: unknown) => {
       exchange.fail(this.#closed ? new ClosedError(what) : socketError(what, cause));
@@ -218,7 +234,10 @@ export class NetlinkConnection {
     if (this.#closed) unsent(undefined);
     else
       try {
-        send(frame(header, body.bytes))?.catch(unsent);
+        const sending = send(frame(header, body.bytes), () => exchange.sent());
+        if (sending === undefined) exchange.sent();
+        else sending.catch(unsent);
+        this.#lookIn(this.#deadline / 2);
       } catch (error) {
         unsent(error);
       }
@@ -226,14 +245,14 @@ export class NetlinkConnection {
   }
 
   /** One timer for all that is in flight. It looks twice in a deadline, so silence is noticed after one to one and a half. */
-  #watchDeadlines(): void {
-    this.#deadlines?.ref();
-    this.#deadlines ??= setInterval(() => {
+  #lookIn(milliseconds: number): void {
+    this.#look ??= this.#clock.schedule(milliseconds, () => {
+      this.#look = undefined;
+      // The answer may be in there: nobody is late before it was read.
+      if (this.#transport.hasUnread()) return this.#lookIn(READING);
       for (const exchange of this.#exchanges.values()) exchange.expire(this.#deadline);
-      if (this.#exchanges.size > 0) return;
-      clearInterval(this.#deadlines);
-      this.#deadlines = undefined;
-    }, this.#deadline / 2);
+      if (this.#exchanges.size > 0) this.#lookIn(this.#deadline / 2);
+    });
   }
 
   /** 0 is for notifications. */
@@ -307,6 +326,9 @@ export class NetlinkConnection {
     });
   }
 }
+
+/** Milliseconds until a look at what is read meanwhile. */
+const READING = 1;
 
 function collect<T>(read: (message: NetlinkMessage) => T | undefined, items: T[]) {
   return (message: NetlinkMessage) => {

@@ -17,8 +17,9 @@ export class Exchange {
   readonly #dump: boolean;
   readonly #read: (message: NetlinkMessage) => void;
   readonly #onOver: () => void;
-  /** When the kernel was last heard, or asked. */
-  #heardAt = performance.now();
+  readonly #now: () => number;
+  /** When the kernel was last heard, or asked; undefined: it was not asked yet. */
+  #heardAt: number | undefined;
   #resolve: () => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
   #givenUp = false;
@@ -27,6 +28,8 @@ export class Exchange {
     what: string;
     body: Body;
     dump: boolean;
+    /** Milliseconds of the clock that deadlines go by. */
+    now: () => number;
     read: (message: NetlinkMessage) => void;
     /** Called when the kernel is done with the request, or is not expected to be any more. */
     onOver: () => void;
@@ -34,6 +37,7 @@ export class Exchange {
     this.what = options.what;
     this.#body = options.body;
     this.#dump = options.dump;
+    this.#now = options.now;
     this.#read = options.read;
     this.#onOver = options.onOver;
     this.outcome = new Promise((resolve, reject) => {
@@ -42,13 +46,18 @@ export class Exchange {
     });
   }
 
+  /** The request is on its way: from now on the kernel may be late. */
+  sent(): void {
+    this.#heardAt ??= this.#now();
+  }
+
   /** Takes a message of the kernel's answer. */
   take(message: NetlinkMessage): void {
     if (message.flags & NLM_F_DUMP_INTR) this.interrupted = true;
     try {
       if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) this.#take(message);
       else if (message.type !== NLMSG_NOOP) {
-        this.#heardAt = performance.now();
+        this.#heardAt = this.#now();
         if (!this.#givenUp) this.#read(message);
       }
     } catch (error) {
@@ -70,10 +79,10 @@ export class Exchange {
 
   /** Gives up if nothing was heard for so many milliseconds; a dump that was given up is over then. */
   expire(silence: number): void {
-    if (performance.now() - this.#heardAt < silence) return;
+    if (this.#heardAt === undefined || this.#now() - this.#heardAt < silence) return;
     if (this.#givenUp) this.end();
     else {
-      this.#heardAt = performance.now();
+      this.#heardAt = this.#now();
       this.fail(new TimeoutError(this.what, silence));
     }
   }

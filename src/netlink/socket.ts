@@ -82,12 +82,13 @@ export class NetlinkSocket {
   /**
    * Sends to the kernel from a thread of this thread's own: the kernel works off a request within sendto(2), and may
    * hold the sender for many milliseconds. Messages of one socket go out in the order of the calls. The message
-   * is copied at once. Rejects with a SystemError: EBADF if the socket was closed before the message's turn.
+   * is copied at once. `onStart` is called when it is the message's turn. Rejects with a SystemError: EBADF if the socket was closed before the message's turn.
    */
-  send(message: Uint8Array): Promise<void> {
+  send(message: Uint8Array, onStart: () => void = () => undefined): Promise<void> {
     const previous = this.#lastSend;
     const copy = previous ? new Uint8Array(message) : message; // Buffer.slice would not copy
     const start = async () => {
+      onStart();
       const result = await settled((settle) => this.#addon.netlinkSend(this.#handle, copy, settle));
       check("send to the kernel", result);
     };
@@ -104,6 +105,11 @@ export class NetlinkSocket {
   /** Sends from this thread, for what the kernel answers at once: dumps and look-ups. Not ordered after `send`. */
   sendNow(message: Uint8Array): void {
     check("send to the kernel", this.#addon.netlinkSendNow(this.#handle, message));
+  }
+
+  /** Whether something has arrived that was not received yet: a datagram, or the news of an overrun. */
+  hasUnread(): boolean {
+    return this.#addon.netlinkHasUnread(this.#handle) === 1;
   }
 
   /** An open socket keeps the process running, unless `unref` was called. */

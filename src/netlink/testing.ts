@@ -33,6 +33,8 @@ export class FakeKernel {
   readonly #messagesPerDatagram: number;
   readonly #sockets = new Set<FakeSocket>();
   #lastPort = 0;
+  /** Answers that are in the sockets' queues while nobody can read; undefined: they are read at once. */
+  #queued: (() => void)[] | undefined;
 
   constructor(
     answer: (request: NetlinkMessage) => readonly Reply[] = () => [],
@@ -46,6 +48,7 @@ export class FakeKernel {
     const socket = new FakeSocket(++this.#lastPort, options, {
       request: (bytes) => this.#request(socket, bytes),
       closed: () => this.#sockets.delete(socket),
+      hasUnread: () => (this.#queued?.length ?? 0) > 0,
     });
     this.#sockets.add(socket);
     return socket;
@@ -73,6 +76,18 @@ export class FakeKernel {
     for (const socket of this.#sockets) socket.options.onOverrun();
   }
 
+  /** From now on the sockets are not read: answers wait in their queues. */
+  pause(): void {
+    this.#queued ??= [];
+  }
+
+  /** The sockets are read again. */
+  resume(): void {
+    const queued = this.#queued ?? [];
+    this.#queued = undefined;
+    for (const deliver of queued) deliver();
+  }
+
   /** Delivers any bytes, from any port, to every socket. */
   deliver(datagram: Uint8Array, senderPort = 0): void {
     for (const socket of this.#sockets) socket.deliver(datagram, senderPort, 0);
@@ -87,7 +102,9 @@ export class FakeKernel {
       );
       for (let at = 0; at < framed.length; at += this.#messagesPerDatagram) {
         const datagram = Buffer.concat(framed.slice(at, at + this.#messagesPerDatagram));
-        setImmediate(() => socket.deliver(datagram, 0, 0));
+        const deliver = (): void => socket.deliver(datagram, 0, 0);
+        if (this.#queued === undefined) setImmediate(deliver);
+        else this.#queued.push(deliver);
       }
     }
   }
@@ -135,18 +152,20 @@ function quote({ input, start, end }: NetlinkMessage, errno: number): Uint8Array
   return Buffer.concat([number, input.buffer.subarray(start - 16, end)]);
 }
 
+interface KernelSide {
+  request(bytes: Uint8Array): void;
+  closed(): void;
+  hasUnread(): boolean;
+}
+
 class FakeSocket implements Transport {
   readonly portId: number;
   readonly options: TransportOptions;
   readonly groups = new Set<number>();
-  readonly #kernel: { request(bytes: Uint8Array): void; closed(): void };
+  readonly #kernel: KernelSide;
   #closed = false;
 
-  constructor(
-    portId: number,
-    options: TransportOptions,
-    kernel: { request(bytes: Uint8Array): void; closed(): void },
-  ) {
+  constructor(portId: number, options: TransportOptions, kernel: KernelSide) {
     this.portId = portId;
     this.options = options;
     this.#kernel = kernel;
@@ -160,12 +179,17 @@ class FakeSocket implements Transport {
     memory.fill(0xa5);
   }
 
-  async send(message: Uint8Array): Promise<void> {
+  async send(message: Uint8Array, onStart?: () => void): Promise<void> {
+    onStart?.();
     this.#kernel.request(message);
   }
 
   sendNow(message: Uint8Array): void {
     this.#kernel.request(message);
+  }
+
+  hasUnread(): boolean {
+    return this.#kernel.hasUnread();
   }
 
   joinGroup(group: number): void {

@@ -5,10 +5,15 @@
 export interface Transport {
   /** nl_pid: the kernel addresses replies to it. */
   readonly portId: number;
-  /** For requests that change something: the kernel may hold the sender for long, so it runs off the event loop. */
-  send(message: Uint8Array): Promise<void>;
+  /**
+   * For requests that change something: the kernel may hold the sender for long, so it runs off the event loop. `onStart` is
+   * called when it is the message's turn.
+   */
+  send(message: Uint8Array, onStart?: () => void): Promise<void>;
   /** For requests that the kernel answers at once. Throws when the kernel does not take it. */
   sendNow(message: Uint8Array): void;
+  /** Whether something has arrived that was not received yet. */
+  hasUnread(): boolean;
   joinGroup(group: number): void;
   leaveGroup(group: number): void;
   ref(): void;

@@ -1,13 +1,13 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { decodeAddressEvent } from "../kernel/addresses.ts";
 import { decodeLinkEvent } from "../kernel/links.ts";
 import { routeFilter } from "../kernel/route-filter.ts";
 import { groups, openRtnetlink } from "../kernel/rtnetlink.ts";
 import type { Logger } from "../log/log.ts";
 import type { NetlinkConnection } from "../netlink/connection.ts";
-import { NetlinkError } from "../netlink/errors.ts";
+import { persist } from "../netlink/persist.ts";
 import type { OpenTransport } from "../netlink/transport.ts";
 import type { NetlinkMessage } from "../netlink/wire.ts";
+import { type Clock, systemClock, type Timer } from "../time/clock.ts";
 import type { NetworkEvent } from "./model.ts";
 import { NetworkModel } from "./model.ts";
 import type { Network } from "./network.ts";
@@ -19,6 +19,9 @@ export interface NetworkMonitorOptions {
   readonly onChange: () => void;
   /** The kernel; another one in tests. */
   readonly open?: OpenTransport;
+  readonly clock?: Clock;
+  /** Ends the attempts to read the network for the first time. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -26,9 +29,8 @@ export interface NetworkMonitorOptions {
  * some private ranges. Longer ones are many (a host may hold a million) and change nothing here.
  */
 const LONGEST_NOTIFIED_PREFIX = 8;
+/** Milliseconds. */
 const RETRY = 100;
-/** Of the first reading: on a busy machine the kernel may take longer to answer than a request waits. */
-const FIRST_ATTEMPTS = 5;
 /** Notifications are not trusted for ever. */
 const PERIOD = 30_000;
 
@@ -45,14 +47,20 @@ export class NetworkMonitor {
   #pending: "nothing" | "routing" | "everything" = "nothing";
   #missed: NetworkEvent[] | undefined;
   #reading: Promise<void> | undefined;
-  readonly #period: NodeJS.Timeout;
+  readonly #clock: Clock;
+  #period: Timer | undefined;
   #announced = false;
   #closed = false;
 
-  /** Begins to listen and reads the network once; rejects if that fails. */
+  /**
+   * Begins to listen and reads the network once, however long the kernel takes to answer. Rejects with an error that another
+   * attempt would meet again, or with the reason of the signal.
+   */
   static async start(options: NetworkMonitorOptions): Promise<NetworkMonitor> {
     const monitor = new NetworkMonitor(options);
-    const first = monitor.#readFirst();
+    const { log, signal } = options;
+    const patience = { log, signal, clock: monitor.#clock };
+    const first = persist(() => monitor.#readEverything(), patience);
     // Readings never overlap: what is wanted meanwhile is read after it.
     monitor.#reading = first.then(
       () => monitor.#read(),
@@ -69,6 +77,7 @@ export class NetworkMonitor {
 
   private constructor(options: NetworkMonitorOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
     const open = options.open && { open: options.open };
     this.#events = openRtnetlink({ ...open, filter: routeFilter(LONGEST_NOTIFIED_PREFIX) });
     this.#requests = openRtnetlink(open);
@@ -81,7 +90,7 @@ export class NetworkMonitor {
       this.resync();
     });
     this.#events.subscribe(Object.values(groups), (message) => this.#receive(message));
-    this.#period = setInterval(() => this.resync(), PERIOD).unref();
+    this.#resyncLater();
   }
 
   get network(): Network {
@@ -105,9 +114,16 @@ export class NetworkMonitor {
 
   close(): void {
     this.#closed = true;
-    clearInterval(this.#period);
+    this.#period?.cancel();
     this.#events.close();
     this.#requests.close();
+  }
+
+  #resyncLater(): void {
+    this.#period = this.#clock.schedule(PERIOD, () => {
+      this.resync();
+      this.#resyncLater();
+    });
   }
 
   #receive(message: NetlinkMessage): void {
@@ -141,19 +157,6 @@ export class NetworkMonitor {
     this.#reading ??= this.#read();
   }
 
-  async #readFirst(): Promise<void> {
-    for (let attempt = 1; ; attempt++)
-      try {
-        return await this.#readEverything();
-      } catch (error) {
-        const isFinal = !(error instanceof NetlinkError && error.retryable) || attempt === FIRST_ATTEMPTS;
-        if (isFinal || this.#closed) throw error;
-        this.#options.log.warning(`${error.message}; trying again`);
-        // Unlike later ones it is waited for: the timer keeps the process.
-        await delay(RETRY);
-      }
-  }
-
   async #read(): Promise<void> {
     while (this.#pending !== "nothing" && !this.#closed) {
       const what = this.#pending;
@@ -166,7 +169,7 @@ export class NetworkMonitor {
       } catch (error) {
         if (this.#closed) break;
         this.#options.log.warning(`${error instanceof Error ? error.message : String(error)}; trying again`);
-        await quiet();
+        await this.#quiet();
         this.#want(what);
       }
     }
@@ -195,12 +198,12 @@ export class NetworkMonitor {
   async #readOnceQuiet(): Promise<void> {
     for (let before: Network | undefined; before !== this.network && !this.#closed; ) {
       before = this.network;
-      await quiet();
+      await this.#quiet();
     }
     this.resync();
   }
-}
 
-function quiet(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, RETRY).unref());
+  #quiet(): Promise<void> {
+    return new Promise((resolve) => this.#clock.schedule(RETRY, resolve));
+  }
 }

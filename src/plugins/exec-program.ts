@@ -1,6 +1,8 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
+import type { Clock } from "../time/clock.ts";
+import { runningClock } from "../time/running-clock.ts";
 import { LineSplitter } from "./line-splitter.ts";
 
 /** Milliseconds between the request to end and the end, and between the end and the last line. */
@@ -33,9 +35,11 @@ export async function programsEnd(): Promise<void> {
 export class Program {
   readonly ended: Promise<void>;
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
+  readonly #clock: Clock;
   #why: string | undefined;
 
-  constructor(command: readonly [string, ...string[]], events: ProgramEvents) {
+  constructor(command: readonly [string, ...string[]], events: ProgramEvents, clock: Clock = runningClock) {
+    this.#clock = clock;
     const [program, ...args] = bound(command);
     const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
     this.#child = child;
@@ -79,7 +83,7 @@ export class Program {
       };
       child.on("close", end);
       // Programs that it has started may have its output open for as long as they like.
-      setTimeout(end, GRACE).unref();
+      clock.schedule(GRACE, end);
     });
   }
 
@@ -92,7 +96,8 @@ export class Program {
   end(): void {
     this.#child.stdin.end();
     this.#child.kill("SIGTERM");
-    setTimeout(() => this.#child.kill("SIGKILL"), GRACE).unref();
+    const timer = this.#clock.schedule(GRACE, () => this.#child.kill("SIGKILL"));
+    void this.ended.then(() => timer.cancel());
   }
 
   #kill(why: string): void {

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Config } from "../config/config.ts";
 import { messageOf, oneLine } from "../log/text.ts";
+import type { Clock } from "../time/clock.ts";
+import { late, runningClock, within } from "../time/running-clock.ts";
 import { isPathManager, type PathManagerDefinition } from "./api.ts";
 import { describeError, guarded } from "./describe-error.ts";
 import { execPathManager } from "./exec.ts";
@@ -73,6 +75,7 @@ export async function loadPlugins(request: LoadRequest): Promise<LoadResult> {
 export async function loadDefinition(
   source: PluginSource,
   builtIn: ReadonlyMap<string, PathManagerDefinition>,
+  clock: Clock = runningClock,
 ): Promise<PathManagerDefinition> {
   if (source.kind === "exec") return execPathManager(source.name, source.command);
   if (source.kind === "built-in") {
@@ -81,7 +84,7 @@ export async function loadDefinition(
     return definition;
   }
   hookModules();
-  const exports = await importModule(source.path);
+  const exports = await importModule(source.path, clock);
   const found = typeof exports === "object" && exports !== null && "default" in exports && exports.default;
   if (!isPathManager(found))
     throw new Error(
@@ -94,9 +97,13 @@ export async function loadDefinition(
   return found;
 }
 
-async function importModule(path: string): Promise<unknown> {
+async function importModule(path: string, clock: Clock): Promise<unknown> {
   try {
-    return await within(LOAD_DEADLINE, path, import(`${pathToFileURL(path).href}${PLUGIN_MARK}`));
+    const module: Promise<unknown> = import(`${pathToFileURL(path).href}${PLUGIN_MARK}`);
+    const exports = await within(clock, LOAD_DEADLINE, module);
+    if (exports !== late) return exports;
+    const seconds = LOAD_DEADLINE / 1000;
+    throw new Error(`${path} was not loaded in ${seconds} s: an await at its top level does not end`);
   } catch (error) {
     if (typeof error === "object" && error !== null) told.add(error);
     throw new Error(guarded(() => describeLoadError(path, error), `${path}: ${describeError(error)}`));
@@ -129,19 +136,6 @@ function lookAtWhatIsRequired(): void {
 
 /** Beside this file, or one up (bundled programs, which share their parts); else where the tests' build has it. */
 const hookFiles = ["plugin-hooks.js", "../plugin-hooks.js"].map((file) => join(import.meta.dirname, file));
-
-async function within<T>(milliseconds: number, path: string, promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const what = `${path} was not loaded in ${milliseconds / 1000} s: an await at its top level does not end`;
-    timer = setTimeout(() => reject(new Error(what)), milliseconds);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
 
 /** What a load has failed with; Node 20 rejects promises of its own with that as well. */
 const told = new WeakSet<object>();

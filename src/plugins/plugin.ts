@@ -1,9 +1,10 @@
 import { setMaxListeners } from "node:events";
-import type { Logger } from "../log/log.ts";
+import { type Logger, prefixed } from "../log/log.ts";
 import { messageOf } from "../log/text.ts";
 import type { Network } from "../network/network.ts";
 import type { PolicyConfig } from "../policy/judged.ts";
 import type { WantedEndpoint } from "../policy/wanted.ts";
+import { late, within } from "../time/running-clock.ts";
 import type { Details, HandlerName, Handlers, PathManagerDefinition } from "./api.ts";
 import { Context } from "./context.ts";
 import { guarded, stackOf } from "./describe-error.ts";
@@ -61,7 +62,7 @@ export class Plugin {
     this.#options = options;
     // Each command and timer under way listens to it; Node would take ten for a leak.
     setMaxListeners(0, this.#abort.signal);
-    this.log = prefixed(options.services.log, this.name);
+    this.log = prefixed(options.services.log, this.name, { PLUGIN: this.name });
   }
 
   get stopped(): boolean {
@@ -77,7 +78,7 @@ export class Plugin {
       ...{ signal: this.#abort.signal, services, guard },
     });
     try {
-      const handlers = (await within(this.#begin(context), deadline, services)) ?? {};
+      const handlers = (await settledWithin(this.#begin(context), deadline, services)) ?? {};
       // Its timers may have brought it down meanwhile.
       if (this.stopped) return;
       this.#handlers = handlers;
@@ -174,24 +175,8 @@ function isThenable(value: unknown): boolean {
 }
 
 /** Rejects if a promise does not settle within so many milliseconds. */
-function within<T>(promise: Promise<T>, milliseconds: number, { clock }: Services): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const expire = (): void => reject(new Error(`was not done in ${milliseconds} ms`));
-    const timer = clock.schedule(milliseconds, expire);
-    promise.then(resolve, reject).finally(() => timer.cancel());
-  });
-}
-
-function prefixed(log: Logger, name: string): Logger {
-  const line =
-    (level: keyof Logger): Logger[typeof level] =>
-    (message, fields) =>
-      log[level](`${name}: ${message}`, { PLUGIN: name, ...fields });
-  return {
-    debug: line("debug"),
-    info: line("info"),
-    notice: line("notice"),
-    warning: line("warning"),
-    error: line("error"),
-  };
+async function settledWithin<T>(promise: Promise<T>, milliseconds: number, services: Services): Promise<T> {
+  const result = await within(services.patience, milliseconds, promise);
+  if (result === late) throw new Error(`was not done in ${milliseconds} ms`);
+  return result;
 }

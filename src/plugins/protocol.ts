@@ -36,7 +36,9 @@ export type ToWorker =
 
 export type FromWorker =
   | { readonly kind: "log"; readonly level: Level; readonly message: string; readonly fields: Fields }
-  /** All is loaded, and waits for `takeOver`. */
+  /** All is loaded. What is yet to come depends on the kernel, not on plugins. */
+  | { readonly kind: "loaded" }
+  /** The network is known as well; it waits for `takeOver`. */
   | {
       readonly kind: "prepared";
       /** As `Pulse.plugin` counts them, from 1. */
@@ -72,9 +74,12 @@ export interface Charge {
 
 /**
  * Places of the shared memory by which the daemon sees whether the thread is alive, what it is at (`loading`: which of the
- * sources, from 1), what memory it holds beside its objects (MiB), and who it is for the kernel.
+ * sources, from 1), what memory it holds beside its objects (MiB), who it is for the kernel, and whether it is in a request to the kernel (1).
  */
-export const Pulse = { beats: 0, plugin: 1, event: 2, thread: 3, loading: 4, buffers: 5, length: 6 } as const;
+export const Pulse = {
+  ...{ beats: 0, plugin: 1, event: 2, thread: 3, loading: 4, buffers: 5, request: 6 },
+  length: 7,
+} as const;
 
 /** The events that `Pulse.event` counts, from 1. */
 export const pulseEvents: readonly (HandlerName | "setup" | "endpoints" | "timer")[] = [

@@ -10,6 +10,7 @@ import type { Clock } from "../endpoints/clock.ts";
 import type { MptcpPm } from "../kernel/mptcp-pm.ts";
 import type { Sockets } from "../kernel/sockets.ts";
 import type { Logger } from "../log/log.ts";
+import { RunningClock } from "../time/running-clock.ts";
 import { type HostOptions, PluginHost } from "./host.ts";
 import type { NetworkView } from "./network-view.ts";
 import type { EndpointCommands } from "./services.ts";
@@ -44,10 +45,11 @@ export class PathManagerRuntime {
     const { table } = this.#tracker;
     const kernel = watchForGone(options.kernel, () => this.#tracker.resync());
     const ids = new IdBook(kernel);
-    const subflows = new Subflows({ kernel, sockets, table, ids, clock });
+    const patience = new RunningClock(clock);
+    const subflows = new Subflows({ kernel, sockets, table, ids, clock: patience });
     const listeners = new Listeners(listen);
     const announcements = new Announcements({ kernel, ids, listeners, subflows, clock });
-    const services = { log, clock, network, table, subflows, announcements, kernel: endpoints };
+    const services = { log, clock, patience, network, table, subflows, announcements, kernel: endpoints };
     this.host = new PluginHost({ ...options, services });
   }
 

@@ -10,6 +10,8 @@ import type { NetworkView } from "./network-view.ts";
 export interface Services {
   readonly log: Logger;
   readonly clock: Clock;
+  /** For deadlines: see RunningClock. */
+  readonly patience: Clock;
   readonly network: () => NetworkView;
   readonly table: ConnectionTable;
   readonly subflows: Subflows;

@@ -1,9 +1,9 @@
 import type { WorkerInput } from "./protocol.ts";
 import type { PluginSource } from "./sources.ts";
-import { PluginsRefusedError, type PluginWorker, type Prepared } from "./worker.ts";
+import { PluginsRefusedError, type Prepared } from "./worker.ts";
 
-export interface Started<Input> {
-  readonly worker: PluginWorker;
+export interface Started<Input, Worker> {
+  readonly worker: Worker;
   readonly prepared: Prepared;
   /** What it was started with in the end. */
   readonly input: Input;
@@ -15,10 +15,10 @@ export interface Started<Input> {
  *
  * @throws PluginsRefusedError
  */
-export async function startWorker<Input extends Pick<WorkerInput, "sources">>(
-  wanted: Input,
-  start: (input: Input) => PluginWorker,
-): Promise<Started<Input>> {
+export async function startWorker<
+  Input extends Pick<WorkerInput, "sources">,
+  Worker extends { prepare(): Promise<Prepared> },
+>(wanted: Input, start: (input: Input) => Worker): Promise<Started<Input, Worker>> {
   const warnings: string[] = [];
   for (let input = wanted; ; ) {
     const worker = start(input);

@@ -1,11 +1,22 @@
 import type { Logger } from "../log/log.ts";
 import type { WantedEndpoints } from "../policy/wanted.ts";
+import { type Clock, systemClock, type Timer } from "../time/clock.ts";
+import { RunningClock } from "../time/running-clock.ts";
 import { type Charge, type FromWorker, unpackWanted, type WorkerInput } from "./protocol.ts";
 import type { PluginSource } from "./sources.ts";
 import { type Started, startWorker } from "./starting.ts";
-import { PluginsRefusedError, PluginWorker, type Prepared, type WorkerFailure } from "./worker.ts";
+import {
+  PluginsRefusedError,
+  PluginWorker,
+  type Prepared,
+  type WorkerEvents,
+  type WorkerFailure,
+} from "./worker.ts";
 
 export type SupervisedInput = Omit<WorkerInput, "pulse" | "faults" | "stopped">;
+
+/** A thread as the supervisor needs it. */
+export type SupervisedWorker = Pick<PluginWorker, "prepare" | "takeOver" | "hasFailed" | "stop">;
 
 export interface SupervisorOptions {
   readonly log: Logger;
@@ -13,12 +24,17 @@ export interface SupervisorOptions {
   readonly onCharge: (charge: Charge) => void;
   /** Other endpoints are wanted than before. */
   readonly onWanted: (wanted: WantedEndpoints) => void;
+  readonly clock?: Clock;
+  /** How a thread is started, if not for real. */
+  readonly start?: (input: Omit<WorkerInput, "pulse">, events: WorkerEvents) => SupervisedWorker;
+  /** Ends what is under way at the start: `prepare` rejects. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Milliseconds before the second of two replacements in a row, and the longest wait. */
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 30_000;
-/** Milliseconds after which a thread has proven itself. */
+/** Milliseconds of work, in which the machine did not stand still, after which a thread has proven itself. */
 const PROVEN = 60_000;
 
 /**
@@ -28,28 +44,49 @@ const PROVEN = 60_000;
 export class PluginSupervisor {
   readonly #options: SupervisorOptions;
   #input: SupervisedInput;
-  #worker: PluginWorker | undefined;
+  readonly #clock: Clock;
+  readonly #patience: Clock;
+  #worker: SupervisedWorker | undefined;
   /** The files of plugins, by their names. */
   readonly #files = new Map<string, string>();
   /** Faults of plugins, over the lives of threads. */
   #faults = new Map<string, number>();
-  #since = performance.now();
+  /** Runs while the thread has yet to prove itself. */
+  #proof: Timer | undefined;
+  #hasProven = false;
+  /** In a row. */
   #failures = 0;
-  #replacement: NodeJS.Timeout | undefined;
+  #replacement: Timer | undefined;
   /** Counts what replaces all, so that a replacement that was under way gives way. */
   #epoch = 0;
   #isStopped = false;
 
-  /** Resolves when the plugins are loaded. Throws PluginsRefusedError. */
+  /**
+   * Resolves when the plugins are loaded. Throws PluginsRefusedError where an administrator has to change something: a thread
+   * that fails though nothing but built-in path managers runs in it is replaced later, as one that is at work.
+   */
   static async prepare(input: SupervisedInput, options: SupervisorOptions): Promise<PluginSupervisor> {
     const supervisor = new PluginSupervisor(input, options);
-    await supervisor.#prepare();
+    const abort = (): void => void supervisor.stop();
+    options.signal?.addEventListener("abort", abort, { once: true });
+    try {
+      await supervisor.#prepare();
+    } catch (error) {
+      const failure = error instanceof PluginsRefusedError ? error.failure : undefined;
+      const isForeign = input.sources.some(({ kind }) => kind !== "built-in");
+      if (failure === undefined || isForeign || supervisor.#isStopped) throw error;
+      supervisor.#lost({ ...failure, what: `could not be started: it ${failure.what}` });
+    } finally {
+      options.signal?.removeEventListener("abort", abort);
+    }
     return supervisor;
   }
 
   private constructor(input: SupervisedInput, options: SupervisorOptions) {
     this.#options = options;
     this.#input = input;
+    this.#clock = options.clock ?? systemClock;
+    this.#patience = new RunningClock(this.#clock);
   }
 
   /** Resolves when the path managers know all that there is. */
@@ -65,7 +102,7 @@ export class PluginSupervisor {
   async replace(input: SupervisedInput, admit: () => void): Promise<void> {
     const faults = this.#faults;
     this.#faults = new Map();
-    let started: Started<SupervisedInput>;
+    let started: Started<SupervisedInput, SupervisedWorker>;
     try {
       started = await startWorker(input, (input) => this.#start(input, []));
     } catch (error) {
@@ -79,7 +116,7 @@ export class PluginSupervisor {
     this.#input = started.input;
     this.#files.clear();
     this.#failures = 0;
-    clearTimeout(this.#replacement);
+    this.#replacement?.cancel();
     const withoutGap = last?.hasFailed === false;
     await last?.stop();
     this.#welcome(started.prepared);
@@ -88,7 +125,8 @@ export class PluginSupervisor {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    clearTimeout(this.#replacement);
+    this.#proof?.cancel();
+    this.#replacement?.cancel();
     await this.#worker?.stop();
   }
 
@@ -111,8 +149,9 @@ export class PluginSupervisor {
     this.#welcome(prepared);
   }
 
-  #start(input: SupervisedInput, stopped: readonly string[]): PluginWorker {
-    const worker: PluginWorker = new PluginWorker(
+  #start(input: SupervisedInput, stopped: readonly string[]): SupervisedWorker {
+    const { start = (input, events) => new PluginWorker(input, events) } = this.#options;
+    const worker: SupervisedWorker = start(
       { ...input, stopped, faults: this.#faults },
       {
         message: (message) => this.#receive(worker, message),
@@ -123,13 +162,17 @@ export class PluginSupervisor {
   }
 
   #welcome({ plugins, warnings, charge }: Prepared): void {
-    this.#since = performance.now();
+    this.#hasProven = false;
+    this.#proof?.cancel();
+    this.#proof = this.#patience.schedule(PROVEN, () => {
+      this.#hasProven = true;
+    });
     for (const { name, file } of plugins) if (file !== undefined) this.#files.set(name, file);
     for (const warning of warnings) this.#options.log.warning(warning);
     this.#options.onCharge(charge);
   }
 
-  #receive(worker: PluginWorker, message: FromWorker): void {
+  #receive(worker: SupervisedWorker, message: FromWorker): void {
     if (message.kind === "log") this.#options.log[message.level](message.message, message.fields);
     else if (worker !== this.#worker) return;
     else if (message.kind === "fault") this.#faults.set(message.plugin, message.count);
@@ -139,7 +182,7 @@ export class PluginSupervisor {
 
   #lost({ what, plugin, loading }: WorkerFailure): void {
     if (this.#isStopped) return;
-    const hadProven = performance.now() - this.#since > PROVEN;
+    const hadProven = this.#hasProven;
     this.#replaceLater(what);
     const guilty = plugin ?? this.#nameOf(loading);
     if (guilty !== undefined) this.#blame(guilty, "");
@@ -150,12 +193,14 @@ export class PluginSupervisor {
   }
 
   #replaceLater(what: string): void {
-    if (performance.now() - this.#since > PROVEN) this.#failures = 0;
+    if (this.#hasProven) this.#failures = 0;
+    this.#hasProven = false;
+    this.#proof?.cancel();
     const wait = this.#failures === 0 ? 0 : Math.min(FIRST_WAIT * 2 ** (this.#failures - 1), LONGEST_WAIT);
     this.#failures++;
     const when = wait === 0 ? "is replaced" : `is replaced in ${wait / 1000} s`;
     this.#options.log.error(`the path managers' thread ${what}; it ${when}`);
-    this.#replacement = setTimeout(() => void this.#revive(), wait);
+    this.#replacement = this.#clock.schedule(wait, () => void this.#revive());
   }
 
   #blame(plugin: string, why: string): void {

@@ -5,7 +5,10 @@ import { systemClock } from "../endpoints/clock.ts";
 import { currentThread } from "../kernel/children.ts";
 import { MptcpPm } from "../kernel/mptcp-pm.ts";
 import { Sockets } from "../kernel/sockets.ts";
-import type { Logger } from "../log/log.ts";
+import { type Logger, prefixed } from "../log/log.ts";
+import { type Persistence, persist } from "../netlink/persist.ts";
+import { NetlinkSocket } from "../netlink/socket.ts";
+import type { OpenTransport } from "../netlink/transport.ts";
 import { NetworkMonitor } from "../network/monitor.ts";
 import type { PolicyConfig } from "../policy/judged.ts";
 import type { PathManagerDefinition } from "./api.ts";
@@ -49,6 +52,19 @@ export async function runPluginThread(
   Atomics.store(pulse, Pulse.thread, currentThread());
   setInterval(() => beat(pulse), HEARTBEAT).unref();
   let thread: PluginThread | undefined;
+  const ending = new AbortController();
+  port.on("message", async (message: ToWorker) => {
+    if (message.kind === "takeOver") {
+      await thread?.takeOver(message.withoutGap);
+      post({ kind: "running" });
+    } else {
+      ending.abort();
+      thread?.close();
+      await programsEnd();
+      post({ kind: "stopped" });
+      port.close();
+    }
+  });
   // One that nobody looks after shall not take all path managers with it.
   process.on("unhandledRejection", (error) => {
     if (isToldAlready(error)) return;
@@ -66,20 +82,16 @@ export async function runPluginThread(
     const charge = chargeOf(definitions, input.settings.pathManagers);
     return post({ kind: "prepared", plugins: named, warnings, charge });
   }
-  const running = await PluginThread.open({ input, plugins, log, post, watch: watchIn(pulse, plugins) });
-  thread = running;
-  port.on("message", async (message: ToWorker) => {
-    if (message.kind === "takeOver") {
-      await running.takeOver(message.withoutGap);
-      post({ kind: "running" });
-    } else {
-      running.close();
-      await programsEnd();
-      post({ kind: "stopped" });
-      port.close();
-    }
-  });
-  post({ kind: "prepared", plugins: named, warnings, charge: running.charge });
+  post({ kind: "loaded" });
+  const { signal } = ending;
+  try {
+    thread = await PluginThread.open({ input, plugins, log, post, signal, watch: watchIn(pulse, plugins) });
+  } catch (error) {
+    if (signal.aborted) return;
+    throw error;
+  }
+  if (signal.aborted) return thread.close();
+  post({ kind: "prepared", plugins: named, warnings, charge: thread.charge });
 }
 
 function beat(pulse: Int32Array): void {
@@ -93,6 +105,8 @@ interface ThreadParts {
   readonly log: Logger;
   readonly post: (message: FromWorker) => void;
   readonly watch: HandlerWatch;
+  /** Ends what is under way at the start. */
+  readonly signal: AbortSignal;
 }
 
 /** The path managers on the real kernel, with sockets of their own. */
@@ -105,24 +119,28 @@ class PluginThread {
   readonly #policy: PolicyConfig;
   #wanted: PackedWanted | undefined;
 
-  /** Opens everything and begins to listen; nothing is told yet. */
+  /** Opens everything and begins to listen, however long the kernel takes to answer; nothing is told yet. */
   static async open(parts: ThreadParts): Promise<PluginThread> {
-    const pm = await MptcpPm.open({ receiveBuffer: RECEIVE_BUFFER });
+    const { input, signal } = parts;
+    const log = prefixed(parts.log, "the path managers' thread");
+    const patience: Persistence = { log, clock: systemClock, signal };
+    const open = openMarked(new Int32Array(input.pulse));
+    const pm = await persist(() => MptcpPm.open({ open, receiveBuffer: RECEIVE_BUFFER }), patience);
     let thread: PluginThread | undefined;
     const onChange = (): void => thread?.networkChanged();
-    const monitor = await NetworkMonitor.start({ log: parts.log, onChange });
-    thread = new PluginThread(parts, pm, monitor);
+    const monitor = await NetworkMonitor.start({ log, onChange, open, signal });
+    thread = new PluginThread(parts, pm, monitor, Sockets.open({ open, receiveBuffer: RECEIVE_BUFFER }));
     return thread;
   }
 
-  private constructor(parts: ThreadParts, pm: MptcpPm, monitor: NetworkMonitor) {
+  private constructor(parts: ThreadParts, pm: MptcpPm, monitor: NetworkMonitor, sockets: Sockets) {
     const { input, plugins, log, post, watch } = parts;
     const { settings, faults, policy, checkpoint } = input;
     this.#parts = parts;
     this.#pm = pm;
     this.#monitor = monitor;
     this.#policy = unpackPolicy(policy);
-    this.#sockets = Sockets.open({ receiveBuffer: RECEIVE_BUFFER });
+    this.#sockets = sockets;
     this.#runtime = new PathManagerRuntime({
       ...{ events: pm, kernel: pm, endpoints: pm, sockets: this.#sockets },
       ...{ plugins, log, watch, faults, clock: systemClock },
@@ -175,6 +193,24 @@ class PluginThread {
     this.#wanted = packed;
     this.#parts.post({ kind: "wanted", wanted: packed });
   }
+}
+
+/** Sockets that mark in the pulse that the kernel has the thread: it may hold whoever sends a request. */
+function openMarked(pulse: Int32Array): OpenTransport {
+  return (options) => {
+    const socket = NetlinkSocket.open(options);
+    const sendNow = socket.sendNow.bind(socket);
+    return Object.assign(socket, {
+      sendNow: (message: Uint8Array) => {
+        Atomics.store(pulse, Pulse.request, 1);
+        try {
+          sendNow(message);
+        } finally {
+          Atomics.store(pulse, Pulse.request, 0);
+        }
+      },
+    });
+  };
 }
 
 function watchIn(pulse: Int32Array, plugins: readonly LoadedPlugin[]): HandlerWatch {

@@ -1,11 +1,9 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
-import type { Readable } from "node:stream";
-import { Worker } from "node:worker_threads";
 import { killChildrenOf } from "../kernel/children.ts";
-import type { Level } from "../log/log.ts";
+import { threadUsage } from "../kernel/thread-usage.ts";
+import { type Clock, systemClock, type Timer } from "../time/clock.ts";
+import { RunningClock, within } from "../time/running-clock.ts";
 import { describeError, stackOf } from "./describe-error.ts";
-import { LineSplitter } from "./line-splitter.ts";
+import { type OpenThread, openThread, type Thread } from "./open-thread.ts";
 import {
   type FromWorker,
   LOAD_DEADLINE,
@@ -15,6 +13,7 @@ import {
   type ToWorker,
   type WorkerInput,
 } from "./protocol.ts";
+import { PulseWatch } from "./pulse-watch.ts";
 import type { PluginSource } from "./sources.ts";
 
 export interface WorkerEvents {
@@ -50,25 +49,20 @@ export class PluginsRefusedError extends Error {
   }
 }
 
-/** Milliseconds between two looks at the pulse, and without a beat until the thread is taken for blocked. */
-const LOOK = 500;
+/** Milliseconds without a beat until the thread is taken for blocked. */
 const BLOCKED = 2000;
 /** The same while it loads: on a small or busy machine that holds up the thread for seconds. */
 const BLOCKED_LOADING = 10_000;
-/** Milliseconds that it may take to be ready, beside the time for each file. */
+/** Milliseconds that it may take to load everything, beside the time for each file. */
 const PREPARE_DEADLINE = 30_000;
 /** The endpoints do not wait any longer for a thread that cannot get at the connections, and goes on trying. */
 const TAKE_OVER_DEADLINE = 5000;
 /** Milliseconds that stopping may take, and then ending. */
 const STOP_DEADLINE = 2000;
 const END_DEADLINE = 1000;
-/** MiB of objects that outlive a collection: a plugin that leaks must not take the daemon with it. */
-const LARGEST_HEAP = 1024;
 /** MiB of what is no object, buffers for the most part, which Node sets no limit to. */
 const LARGEST_BUFFERS = 1024;
 const MIB = 1024 * 1024;
-/** Characters. */
-const LONGEST_LINE = 64 * 1024;
 
 const alive = new Set<PluginWorker>();
 
@@ -80,13 +74,22 @@ export function isThreadCaught(): boolean {
   return alive.size > 0;
 }
 
+export interface WorkerSurroundings {
+  readonly clock: Clock;
+  readonly open: OpenThread;
+}
+
+const realSurroundings: WorkerSurroundings = { clock: systemClock, open: openThread };
+
 /** One thread of path managers, seen from the daemon's. */
 export class PluginWorker {
-  readonly #worker: Worker;
+  readonly #thread: Thread;
+  /** For deadlines. */
+  readonly #clock: Clock;
   readonly #events: WorkerEvents;
   readonly #pulse: Int32Array;
   readonly #waiting = new Map<FromWorker["kind"], (message: FromWorker) => void>();
-  readonly #look: NodeJS.Timeout;
+  readonly #watch: PulseWatch;
   /** It has ended, or has failed: perhaps it never ends. */
   readonly #over: Promise<void>;
   #resolveOver: () => void = () => undefined;
@@ -96,52 +99,63 @@ export class PluginWorker {
   #failure: WorkerFailure | undefined;
   #isPrepared = false;
   #isStopping = false;
-  #lastLook = performance.now();
-  #lastBeat = performance.now();
-  #beats = 0;
   /** MiB that the process had when the thread last showed that it is alive. */
   #memory = megabytes();
 
   /** Starts a thread. `prepare` waits for it. */
-  constructor(input: Omit<WorkerInput, "pulse">, events: WorkerEvents) {
+  constructor(
+    input: Omit<WorkerInput, "pulse">,
+    events: WorkerEvents,
+    { clock, open }: WorkerSurroundings = realSurroundings,
+  ) {
     const memory = new SharedArrayBuffer(4 * Pulse.length);
     const workerData: WorkerInput = { ...input, pulse: memory };
     this.#events = events;
     this.#sources = input.sources;
     this.#pulse = new Int32Array(memory);
-    this.#worker = new Worker(threadFile(), {
-      workerData,
-      resourceLimits: { maxOldGenerationSizeMb: LARGEST_HEAP },
-      // Our own might be a pipe that is full, or has no reader any more.
-      stdout: true,
-      stderr: true,
-    });
-    for (const stream of [this.#worker.stdout, this.#worker.stderr]) this.#logLines(stream);
-    this.#worker.on("message", (message: FromWorker) => this.#receive(message));
-    this.#worker.on("error", (error) => {
-      this.#error = error;
-    });
+    this.#clock = new RunningClock(clock);
     this.#over = new Promise((resolve) => {
       this.#resolveOver = resolve;
     });
     alive.add(this);
-    this.#worker.on("exit", (status) => {
-      alive.delete(this);
-      this.#fail(this.#crash(status));
-      this.#resolveOver();
+    this.#thread = open(workerData, {
+      message: (message) => this.#receive(message),
+      error: (error) => {
+        this.#error = error;
+      },
+      exit: (status) => {
+        alive.delete(this);
+        this.#fail(this.#crash(status));
+        this.#resolveOver();
+      },
     });
-    this.#look = setInterval(() => this.#feelPulse(), LOOK).unref();
+    this.#watch = new PulseWatch({
+      ...{ pulse: this.#pulse, clock, usageOf: threadUsage },
+      limit: () => (this.#isPrepared ? BLOCKED : BLOCKED_LOADING),
+      onLook: (isAlive) => this.#measure(isAlive),
+      onBlocked: (limit) => this.#fail(this.#failureAt(`was blocked for ${limit / 1000} s`, "by")),
+      onHeld: (held) => this.#warn(`waits for the kernel: a request has not returned for ${held / 1000} s`),
+    });
   }
 
-  /** Resolves when all is loaded. Throws PluginsRefusedError; another error if the thread ends instead. */
+  /**
+   * Resolves when all is loaded, and the thread has read from the kernel what it needs: there is a deadline for the first,
+   * but none for the kernel. Throws PluginsRefusedError; another error if the thread ends instead.
+   */
   async prepare(): Promise<Prepared> {
     const deadline = PREPARE_DEADLINE + this.#sources.length * LOAD_DEADLINE;
+    let timer: Timer | undefined;
+    const tooLate = new Promise<undefined>((resolve) => {
+      timer = this.#clock.schedule(deadline, () => resolve(undefined));
+    });
+    void this.#next("loaded").then(() => timer?.cancel());
     const answer = await Promise.race([
       this.#next("prepared"),
       this.#next("refused"),
       this.#over.then(() => undefined),
-      after(deadline),
+      tooLate,
     ]);
+    timer?.cancel();
     if (answer?.kind === "prepared") {
       this.#plugins = answer.plugins;
       this.#isPrepared = true;
@@ -159,7 +173,7 @@ export class PluginWorker {
   async takeOver(withoutGap = false): Promise<void> {
     const running = this.#next("running");
     this.#post({ kind: "takeOver", withoutGap });
-    await Promise.race([running, this.#over, after(TAKE_OVER_DEADLINE)]);
+    await within(this.#clock, TAKE_OVER_DEADLINE, Promise.race([running, this.#over]));
   }
 
   /** It ended by itself, or had to be ended. */
@@ -172,20 +186,20 @@ export class PluginWorker {
     if (!this.#isStopping) {
       this.#isStopping = true;
       this.#post({ kind: "stop" });
-      await Promise.race([this.#next("stopped"), this.#over, after(STOP_DEADLINE)]);
+      await within(this.#clock, STOP_DEADLINE, Promise.race([this.#next("stopped"), this.#over]));
     }
     await this.#end();
   }
 
   /** A thread in a system call cannot be ended: nobody waits for it, but what it may be waiting for is ended. */
   async #end(): Promise<void> {
-    clearInterval(this.#look);
+    this.#watch.stop();
     if (alive.has(this)) killChildrenOf(Atomics.load(this.#pulse, Pulse.thread));
-    await Promise.race([this.#worker.terminate(), after(END_DEADLINE)]);
+    await within(this.#clock, END_DEADLINE, this.#thread.terminate());
   }
 
   #post(message: ToWorker): void {
-    this.#worker.postMessage(message);
+    this.#thread.post(message);
   }
 
   #next<Kind extends FromWorker["kind"]>(kind: Kind): Promise<FromWorker & { readonly kind: Kind }> {
@@ -203,31 +217,15 @@ export class PluginWorker {
     else waiting(message);
   }
 
-  /** What Node itself prints; plugins' own words come as messages. */
-  #logLines(stream: Readable): void {
-    const log = (level: Level, message: string): void =>
-      this.#events.message({ kind: "log", level, message, fields: {} });
-    const lines = new LineSplitter(
-      LONGEST_LINE,
-      (line) => log("info", `a plugin wrote: ${line}`),
-      () => log("warning", `a plugin wrote a line of more than ${LONGEST_LINE} characters; no more is shown`),
-    );
-    stream.setEncoding("utf8").on("data", (text: string) => lines.push(text));
-  }
-
-  #feelPulse(): void {
-    const now = performance.now();
-    const beats = Atomics.load(this.#pulse, Pulse.beats);
-    if (beats !== this.#beats) this.#memory = megabytes();
-    // If this thread slept as well, the machine was suspended, or is overloaded: that says nothing.
-    if (beats !== this.#beats || now - this.#lastLook > 2 * LOOK) this.#lastBeat = now;
-    this.#beats = beats;
+  #measure(isAlive: boolean): void {
+    if (isAlive) this.#memory = megabytes();
     const buffers = Math.max(Atomics.load(this.#pulse, Pulse.buffers), megabytes() - this.#memory);
     if (buffers > LARGEST_BUFFERS) this.#fail(this.#failureAt("takes more than 1 GiB of memory,", "in"));
-    this.#lastLook = now;
-    const limit = this.#isPrepared ? BLOCKED : BLOCKED_LOADING;
-    if (now - this.#lastBeat < limit) return;
-    this.#fail(this.#failureAt(`was blocked for ${limit / 1000} s`, "by"));
+  }
+
+  #warn(what: string): void {
+    const message = `the path managers' thread ${what}`;
+    this.#events.message({ kind: "log", level: "warning", message, fields: {} });
   }
 
   #crash(status: number): WorkerFailure {
@@ -265,19 +263,9 @@ export class PluginWorker {
   }
 }
 
-/** Beside this file (bundled programs), or where the tests' build has it. */
-function threadFile(): string {
-  const bundled = join(import.meta.dirname, "plugin-thread.js");
-  return existsSync(bundled) ? bundled : join(import.meta.dirname, "../mptcpd/plugin-thread.js");
-}
-
 /** What this process has in memory, all threads together. */
 function megabytes(): number {
   return process.memoryUsage.rss() / MIB;
-}
-
-function after(milliseconds: number): Promise<undefined> {
-  return new Promise((resolve) => setTimeout(() => resolve(undefined), milliseconds).unref());
 }
 
 function isOfKind<Kind extends FromWorker["kind"]>(

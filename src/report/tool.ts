@@ -2,6 +2,8 @@
 import { execFile } from "node:child_process";
 import { CommandError } from "../cli/command-error.ts";
 import { oneLine } from "../log/text.ts";
+import type { Clock } from "../time/clock.ts";
+import { runningClock } from "../time/running-clock.ts";
 
 const usualDeadlineMs = 10_000;
 const mostBytes = 16 * 1024 * 1024;
@@ -13,21 +15,26 @@ export function askTool(
   program: string,
   args: readonly string[],
   deadlineMs = usualDeadlineMs,
+  clock: Clock = runningClock,
 ): Promise<Said> {
   const { PATH = "/usr/sbin:/usr/bin:/sbin:/bin" } = process.env;
   const options = {
     // Their words are shown, untranslated.
     env: { PATH, LC_ALL: "C" },
-    timeout: deadlineMs,
-    killSignal: "SIGKILL",
     maxBuffer: mostBytes,
   } as const;
   return new Promise((resolve, reject) => {
-    execFile(program, args, options, (error, stdout, stderr) => {
+    let isLate = false;
+    const child = execFile(program, args, options, (error, stdout, stderr) => {
+      deadline.cancel();
       if (error === null) resolve({ stdout, stderr });
-      else if (error.killed === true)
+      else if (isLate)
         reject(new CommandError("ETIMEDOUT", `${program} did not end within ${deadlineMs / 1000} s`));
       else reject(new CommandError(String(error.code ?? "ETOOL"), why(program, error, stderr)));
+    });
+    const deadline = clock.schedule(deadlineMs, () => {
+      isLate = true;
+      child.kill("SIGKILL");
     });
   });
 }

@@ -1,9 +1,9 @@
 /** One at a time: commands that change units read, write and verify, and must not see each other's halves. */
 import { closeSync, constants } from "node:fs";
 import { resolve } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { openOrCreateGuarded } from "../kernel/guarded-file.ts";
 import { lockFile } from "../kernel/system.ts";
+import { pollFor } from "../time/poll.ts";
 import type { DropInDirectories } from "./drop-in.ts";
 import { Refusal, reasonOf } from "./refusal.ts";
 
@@ -17,14 +17,10 @@ export async function exclusively<T>(
   const fd = open(path);
   if (fd === undefined) return act();
   try {
-    const deadline = performance.now() + deadlineMs;
-    while (!lockFile(fd)) {
-      if (performance.now() > deadline)
-        throw new Refusal(
-          `another mptcpize has held ${path} for ${deadlineMs} ms: try again when it has ended`,
-        );
-      await delay(intervalMs);
-    }
+    if (!(await pollFor(() => lockFile(fd), { intervalMs, deadlineMs })))
+      throw new Refusal(
+        `another mptcpize has held ${path} for ${deadlineMs} ms: try again when it has ended`,
+      );
     return await act();
   } finally {
     closeSync(fd);

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { startTraffic, type Traffic } from "../../test/lab/traffic.ts";
+import { runningClock } from "../time/running-clock.ts";
 import { bar } from "./screen.ts";
 import { duration, pathRateMbit, type Stage } from "./stage.ts";
 import { now } from "./watch.ts";
@@ -47,9 +48,12 @@ async function follow(stage: Stage, traffic: Traffic, cutting: (text: string) =>
   const samples = [sample(stage, traffic)];
   let isCut = false;
   let told = now();
-  const deadline = now() + patienceMs;
+  let isLate = false;
+  const deadline = runningClock.schedule(patienceMs, () => {
+    isLate = true;
+  });
   while ((samples.at(-1)?.received ?? 0) < size) {
-    if (now() > deadline) throw new Error(`the transfer stalled:\n${traffic.receiver.output.slice(-200)}`);
+    if (isLate) throw new Error(`the transfer stalled:\n${traffic.receiver.output.slice(-200)}`);
     await delay(tickMs);
     samples.push(sample(stage, traffic));
     stage.screen.show(...picture(stage, samples));
@@ -63,6 +67,7 @@ async function follow(stage: Stage, traffic: Traffic, cutting: (text: string) =>
       await stage.paths[0].cut();
     }
   }
+  deadline.cancel();
   return samples;
 }
 

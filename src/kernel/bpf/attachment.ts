@@ -4,8 +4,8 @@
  */
 import { closeSync, existsSync, mkdirSync, openSync, rmdirSync, statfsSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { SystemError } from "../../netlink/addon.ts";
+import { pollFor } from "../../time/poll.ts";
 import { Cgroups, cgroupId, rootCgroupId } from "../cgroups.ts";
 import { Sysctls } from "../sysctl.ts";
 import { lockFile } from "../system.ts";
@@ -108,12 +108,9 @@ async function exclusively(act: () => void): Promise<void> {
     );
   const lock = openSync(bpffs, "r");
   try {
-    const deadline = performance.now() + lockDeadlineMs;
-    while (!lockFile(lock)) {
-      if (performance.now() > deadline)
-        throw new BpfError("EBUSY", `another process holds the lock of ${bpffs} for ${lockDeadlineMs} ms`);
-      await delay(lockIntervalMs);
-    }
+    const wait = { intervalMs: lockIntervalMs, deadlineMs: lockDeadlineMs };
+    if (!(await pollFor(() => lockFile(lock), wait)))
+      throw new BpfError("EBUSY", `another process holds the lock of ${bpffs} for ${lockDeadlineMs} ms`);
     act();
   } finally {
     closeSync(lock);

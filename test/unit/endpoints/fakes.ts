@@ -131,10 +131,15 @@ export class FakeClock implements Clock {
       const next = this.#timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
       if (!next) break;
       this.#drop(next);
-      this.#now = next.at;
+      this.#now = Math.max(this.#now, next.at);
       next.callback();
     }
-    this.#now = end;
+    this.#now = Math.max(this.#now, end);
+  }
+
+  /** Lets time pass in which nothing else can happen. */
+  block(milliseconds: number): void {
+    this.#now += milliseconds;
   }
 
   #drop(timer: object): void {

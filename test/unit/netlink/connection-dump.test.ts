@@ -81,26 +81,4 @@ describe("dump", () => {
     answers.shift()?.();
     assert.deepEqual((await second).items, [1, 2, 3, 4, 5]);
   });
-
-  it("fails at the deadline, and the next one need not wait for ever", async (t) => {
-    let silent = true;
-    const { connection } = connect(t, () => (silent ? [] : multipart(all)), { deadline: 5 });
-    await assert.rejects(connection.dump(list, idOf), { code: "ETIMEDOUT" });
-    silent = false;
-    assert.deepEqual((await connection.dump(list, idOf)).items, [1, 2, 3, 4, 5]);
-  });
-
-  it("may last longer than the deadline as long as something comes", async (t) => {
-    t.mock.timers.enable({ apis: ["setTimeout"] });
-    const { kernel, connection } = connect(t, () => []);
-    const outcome = connection.dump(list, idOf);
-    await turn();
-    const [request] = kernel.requests;
-    assert.ok(request);
-    for (const { type, flags = 0, payload } of multipart(all)) {
-      t.mock.timers.tick(4_000);
-      kernel.deliver(frame({ type, flags, sequence: request.sequence, portId: request.portId }, payload));
-    }
-    assert.deepEqual((await outcome).items, [1, 2, 3, 4, 5]);
-  });
 });

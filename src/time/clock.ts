@@ -1,0 +1,40 @@
+import { performance } from "node:perf_hooks";
+
+/** Time, as everything else gets it. Tests give a clock of their own. */
+export interface Clock {
+  /** Milliseconds that never run backwards. */
+  now(): number;
+  /** Calls back once, after so many milliseconds; the timer does not keep the process running. */
+  schedule(milliseconds: number, callback: () => void): Timer;
+}
+
+export interface Timer {
+  cancel(): void;
+}
+
+/** Resolves when the clock shows so many milliseconds, at once if it shows more. As its timers, it keeps no process running. */
+export async function until(clock: Clock, due: number): Promise<void> {
+  const left = Math.ceil(due - clock.now());
+  if (left > 0) await new Promise<void>((resolve) => clock.schedule(left, resolve));
+}
+
+/**
+ * The machine's. After a pause (a suspended machine, a stopped VM, a process that got no processor) the event loop runs
+ * timers before it reads what has arrived. A callback therefore waits until everything that had arrived was read: Node
+ * polls between a timer and setImmediate().
+ */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  schedule(milliseconds, callback) {
+    let turn: NodeJS.Immediate | undefined;
+    const timer = setTimeout(() => {
+      turn = setImmediate(callback);
+    }, milliseconds).unref();
+    return {
+      cancel: () => {
+        clearTimeout(timer);
+        clearImmediate(turn);
+      },
+    };
+  },
+};
