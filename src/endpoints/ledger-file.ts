@@ -24,6 +24,7 @@ export const ledgerSchema = v.object({
   version: v.literal(1),
   bootId: v.string(),
   endpoints: v.array(endpointSchema),
+  commanded: v.optional(v.array(endpointSchema)),
   limits: v.optional(v.object({ found: limits, ours: v.array(limits) })),
   capacity: v.optional(v.number()),
   pathManager: v.optional(v.object({ found: v.string(), ours: v.string() })),

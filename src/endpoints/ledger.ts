@@ -37,6 +37,7 @@ export class Ledger {
   readonly #bootId: string;
   readonly #readOnly: boolean;
   #endpoints: readonly Endpoint[] = [];
+  #commanded: readonly Endpoint[] = [];
   #limits: LimitsRecord | undefined;
   #capacity: number | undefined;
   #pathManager: PathManagerRecord | undefined;
@@ -50,6 +51,7 @@ export class Ledger {
       const state = readJson(this.#file, ledgerSchema);
       if (state?.bootId !== this.#bootId) return;
       this.#endpoints = state.endpoints;
+      this.#commanded = state.commanded ?? [];
       this.#limits = state.limits;
       this.#capacity = state.capacity;
       this.#pathManager = state.pathManager;
@@ -82,6 +84,35 @@ export class Ledger {
   /** Whether an endpoint of the kernel's is ours: id, address, port, interface and flags are as we recorded them. */
   owns(endpoint: Endpoint): boolean {
     return this.#endpoints.some((own) => sameEndpoint(own, endpoint));
+  }
+
+  /**
+   * Whether an endpoint was added by a command of a path manager. The policy has no say in these: they stay until a path
+   * manager removes them.
+   */
+  isCommanded(endpoint: Endpoint): boolean {
+    return this.#commanded.some((own) => sameEndpoint(own, endpoint));
+  }
+
+  /**
+   * To be called before a path manager's command that creates the endpoint, and after it with what the kernel has made of
+   * it. The kernel has one endpoint of an address and port.
+   */
+  recordCommanded(endpoint: Endpoint): void {
+    this.#commanded = [...this.#commanded.filter((own) => !isSamePlace(own, endpoint)), endpoint];
+    this.#write();
+  }
+
+  forgetCommanded(place: { readonly address: string; readonly port?: number }): void {
+    this.retainCommanded((own) => !isSamePlace(own, place));
+  }
+
+  /** Drops the commanded entries that do not satisfy the condition. */
+  retainCommanded(condition: (own: Endpoint) => boolean): void {
+    const kept = this.#commanded.filter(condition);
+    if (kept.length === this.#commanded.length) return;
+    this.#commanded = kept;
+    this.#write();
   }
 
   /** To be called before the command that creates the endpoint. */
@@ -124,6 +155,7 @@ export class Ledger {
       version: 1,
       bootId: this.#bootId,
       endpoints: this.#endpoints.map(plainEndpoint),
+      ...(this.#commanded.length > 0 && { commanded: this.#commanded.map(plainEndpoint) }),
       limits: this.#limits && { ...this.#limits, ours: [...this.#limits.ours] },
       capacity: this.#capacity,
       pathManager: this.#pathManager,
@@ -137,6 +169,10 @@ export class Ledger {
  * dropped by kernels that do not know it.
  */
 const changeable: readonly EndpointFlag[] = ["backup", "fullmesh", "laminar"];
+
+function isSamePlace(own: Endpoint, { address, port = 0 }: { address: string; port?: number }): boolean {
+  return own.address === address && own.port === port;
+}
 
 /** Whether two records speak of one endpoint; id 0 stands for one that the kernel is to choose. */
 function sameEndpoint(a: Endpoint, b: Endpoint): boolean {

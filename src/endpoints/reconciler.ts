@@ -8,6 +8,7 @@ import type { Decision } from "../policy/decision.ts";
 import { decide, desiredEndpoints } from "../policy/policy.ts";
 import type { WantedEndpoints } from "../policy/wanted.ts";
 import { type Clock, type Timer, until } from "./clock.ts";
+import { CommandDesk, type EndpointCommand, EndpointCommandError } from "./commands.ts";
 import { Holds } from "./holds.ts";
 import type { Ledger } from "./ledger.ts";
 import { LimitKeeper } from "./limit-keeper.ts";
@@ -58,6 +59,7 @@ export class Reconciler {
   readonly #table: EndpointTable;
   readonly #limits: LimitKeeper;
   readonly #holds: Holds;
+  readonly #desk: CommandDesk;
   readonly #timers = new Map<Occasion, Timer>();
   /** When the next deletion may be. */
   #deletionDue = Number.NEGATIVE_INFINITY;
@@ -79,6 +81,11 @@ export class Reconciler {
     });
     this.#limits = new LimitKeeper(kernel, ledger, log);
     this.#holds = new Holds(clock);
+    this.#desk = new CommandDesk({
+      ...{ kernel, ledger },
+      execute: (step) => this.#execute(step),
+      untilDeletion: () => until(clock, this.#deletionDue),
+    });
   }
 
   /** Something changed: reconcile, as soon as the present run is over. */
@@ -93,6 +100,14 @@ export class Reconciler {
     this.#table.doubtCapacity();
     this.#stale = true;
     this.trigger();
+  }
+
+  /** Carries out a path manager's command between two plans. Rejects with a NetlinkError: EPERM, of others' endpoints. */
+  command(command: EndpointCommand): Promise<void> {
+    const done = this.#desk.ask(command);
+    if (this.#stopped) this.#refuseCommands();
+    this.trigger();
+    return done;
   }
 
   /** Resolves when there is nothing left to do for now. */
@@ -112,6 +127,7 @@ export class Reconciler {
     this.#stopped = true;
     for (const timer of this.#timers.values()) timer.cancel();
     await this.settled();
+    this.#refuseCommands();
     if (!remove) return;
     await this.#read();
     for (const { endpoint, ours } of this.#table.current()) {
@@ -137,7 +153,11 @@ export class Reconciler {
   }
 
   async #pass(): Promise<void> {
-    if (this.#stale) await this.#read();
+    if (this.#stale || !this.#desk.isIdle) await this.#read();
+    if (!this.#desk.isIdle) {
+      await this.#desk.serve(() => this.#decide()?.decisions);
+      await this.#read();
+    }
     const decided = this.#decide();
     if (decided === undefined) return;
     const { decisions, steps } = decided;
@@ -201,7 +221,12 @@ export class Reconciler {
     };
   }
 
+  #refuseCommands(): void {
+    this.#desk.refuse(new EndpointCommandError("change endpoints", "ECANCELED", "mptcpd stops"));
+  }
+
   #fail(error: unknown): void {
+    this.#desk.refuse(error);
     const { log } = this.#options;
     const message = error instanceof Error ? error.message : String(error);
     const wait = Math.min(FIRST_RETRY * 2 ** this.#failures, PERIOD);

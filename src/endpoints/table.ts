@@ -87,6 +87,11 @@ export class EndpointTable {
         (endpoint) => own.address === endpoint.address && this.#ledger.owns(endpoint),
       );
     });
+    this.#ledger.retainCommanded((own) =>
+      this.#endpoints.some(
+        (endpoint) => own.address === endpoint.address && this.#ledger.isCommanded(endpoint),
+      ),
+    );
   }
 
   /**
@@ -186,7 +191,8 @@ export class EndpointTable {
     if (!(await this.#isStillOurs(endpoint))) return false;
     await this.#kernel.deleteEndpoint({ id: endpoint.id });
     this.#ledger.forget(endpoint);
-    this.#endpoints = this.#endpoints.filter((other) => other !== endpoint);
+    this.#ledger.forgetCommanded(endpoint);
+    this.#endpoints = this.#endpoints.filter(({ id }) => id !== endpoint.id);
     this.#report("deleted", endpoint, reason);
     return true;
   }
@@ -194,7 +200,7 @@ export class EndpointTable {
   /** The kernel changes and deletes by id alone, so what has the id is looked at just before. */
   async #isStillOurs({ id }: Endpoint): Promise<boolean> {
     const actual = await this.#kernel.getEndpoint(id);
-    if (actual && this.#ledger.owns(actual)) return true;
+    if (actual && (this.#ledger.owns(actual) || this.#ledger.isCommanded(actual))) return true;
     await this.read();
     return false;
   }

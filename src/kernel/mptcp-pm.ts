@@ -119,8 +119,8 @@ export class MptcpPm {
   }
 
   /**
-   * ERANGE: no slot is left, the extended ack tells the maximum (EINVAL before Linux 6.2). EEXIST: the address or the id
-   * is taken. EINVAL: flags that exclude each other, or a port without `signal`. For a port the kernel opens a listener, so
+   * ERANGE: no slot is left. EEXIST: the address is an endpoint already. EBUSY: the id is taken. Before Linux 6.2, all three
+   * are EINVAL. EINVAL: flags that exclude each other, or a port without `signal`. For a port the kernel opens a listener, so
    * the address must be there (EADDRNOTAVAIL) and the port free (EADDRINUSE).
    */
   addEndpoint(endpoint: NewEndpoint): Promise<void> {

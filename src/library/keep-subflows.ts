@@ -37,8 +37,8 @@ export type SubflowsKept = Required<
  * with what is there: when a connection is established, when its peer announces an address, and whenever the network has
  * changed. Then each subflow that is missing is asked for, once: one that is lost or refused waits for the next occasion.
  *
- * A subflow whose address no working interface has any more is withdrawn, two seconds after that (with whatever else is gone),
- * and not before the connection has another one, established, from an address that is there: while it is the last, it may
+ * A subflow whose address no working interface has any more is withdrawn, `removal-delay` after that (with whatever else is
+ * gone), and not before the connection has another one, established, from an address that is there: while it is the last, it may
  * live on as TCP would.
  */
 export function keepSubflows(pm: PathManager, plan: SubflowsWanted): SubflowsKept {
@@ -57,10 +57,8 @@ export function keepSubflows(pm: PathManager, plan: SubflowsWanted): SubflowsKep
   };
 }
 
-/** Milliseconds that a subflow outlives its address, as endpoints do if `removal-delay` is not set. */
-const REMOVAL_DELAY = 2000;
-/** Those that went within so many milliseconds end together. */
-const TOGETHER = 100;
+/** Those that went within the last twentieth of the delay end together: within 100 ms if it is 2 s. */
+const TOGETHER = 1 / 20;
 
 class SubflowKeeper {
   readonly #pm: PathManager;
@@ -156,11 +154,13 @@ class SubflowKeeper {
 
   /** Whether an address has been gone for long enough. */
   #isOver(address: string): boolean {
+    const { removalDelay } = this.#pm;
     const now = this.#pm.now();
     const since = this.#gone.get(address);
-    if (since !== undefined) return now - since >= REMOVAL_DELAY - TOGETHER;
+    if (since !== undefined) return now - since >= removalDelay * (1 - TOGETHER);
     this.#gone.set(address, now);
-    this.#pm.after(REMOVAL_DELAY, () => {
+    if (removalDelay === 0) return true;
+    this.#pm.after(removalDelay, () => {
       for (const connection of this.#all()) if (connection.uses(address)) this.look(connection);
     });
     return false;

@@ -2,4 +2,10 @@
 export type { PeerAnswer } from "../simulation/kernel.ts";
 export type { SimulatedInterface } from "../simulation/network.ts";
 export type { SimulatedPeer } from "../simulation/peer.ts";
-export { type Simulation, type SimulationSetting, simulate } from "../simulation/simulation.ts";
+export {
+  type CommandGiven,
+  type Simulation,
+  type SimulationSetting,
+  simulate,
+} from "../simulation/simulation.ts";
+export type { GivenCommand } from "../simulation/watched-kernel.ts";

@@ -64,6 +64,8 @@ function wordsOf(command: GivenCommand, nameOf: NameOf): string[] {
       ];
     case "endpoint delete":
       return [command.name, `id ${command.id}`];
+    case "endpoint renew":
+      return [command.name, command.address];
     case "endpoint flush":
       return [command.name];
     case "limits set":
@@ -95,6 +97,8 @@ function partsOf(command: GivenCommand, nameOf: NameOf): JsonObject {
       return { id: command.id, flags: command.flags.toString() };
     case "endpoint delete":
       return { id: command.id };
+    case "endpoint renew":
+      return { address: command.address };
     case "endpoint flush":
       return {};
     case "limits set":

@@ -185,6 +185,7 @@ export class Daemon {
     this.#pathManagers = await PathManagers.prepare(this.#config, {
       ...{ runtimeDirectory, namespace, log, debug, signal },
       onWanted: () => this.#reconciler.trigger(),
+      onEndpointCommand: (command) => this.#reconciler.command(command),
       onCharge: () => {
         if (this.#monitor === undefined) return;
         this.#setPathManager();

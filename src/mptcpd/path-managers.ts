@@ -2,6 +2,7 @@ import { readdirSync, statSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { Config } from "../config/config.ts";
+import type { EndpointCommand } from "../endpoints/commands.ts";
 import { type NamespaceIdentity, namespaceFile } from "../endpoints/namespace.ts";
 import { WantedFile } from "../endpoints/wanted-file.ts";
 import type { Logger } from "../log/log.ts";
@@ -23,6 +24,8 @@ export interface PathManagersOptions {
   readonly debug: boolean;
   /** Other endpoints are wanted than before. */
   readonly onWanted: () => void;
+  /** A path manager gives a command for endpoints. */
+  readonly onEndpointCommand: (command: EndpointCommand) => Promise<void>;
   /** Others are in charge than before. */
   readonly onCharge: () => void;
   /** Ends a start that is under way. */
@@ -114,6 +117,7 @@ export class PathManagers {
       log: this.#options.log,
       signal: this.#options.signal,
       onCharge: (charge) => this.#takeCharge(charge),
+      onEndpointCommand: this.#options.onEndpointCommand,
       onWanted: (wanted) => {
         this.#wanted = wanted;
         this.#publish();
@@ -186,7 +190,7 @@ interface Setup {
 
 /** Throws PluginsRefusedError for what can be seen before plugins are loaded. */
 function setupOf(config: Config): Setup {
-  const { pathManagers, plugins, pluginDirectory, pluginFaults } = config;
+  const { pathManagers, plugins, pluginDirectory, pluginFaults, removalDelay } = config;
   const plan = planPlugins(config, [...builtIn.keys()]);
   const names = plan.sources.map(({ name }) => name);
   const needsThread = names.some((name) => name !== DEFAULT_PATH_MANAGER);
@@ -197,7 +201,7 @@ function setupOf(config: Config): Setup {
     ...unknown.map((name) => `path-manager: ${unknownName(name, plan.known, pluginDirectory)}`),
   ];
   if (errors.length > 0) throw new PluginsRefusedError(errors);
-  const settings = { pathManagers, plugins, pluginDirectory, pluginFaults };
+  const settings = { pathManagers, plugins, pluginDirectory, pluginFaults, removalDelay };
   const files = needsThread ? filesOf(plan, pluginDirectory) : [];
   return { plan, settings, policy: packPolicy(config), needsThread, files };
 }

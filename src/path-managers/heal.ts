@@ -15,12 +15,17 @@ interface Options {
   readonly budget: number;
 }
 
+/** Milliseconds: with less, or none, attempts would follow each other without a pause. */
+const SHORTEST = 100;
+const pause = v.pipe(option.seconds, v.minValue(SHORTEST, "is too short: allowed are 0.1 seconds and more"));
+
 /**
  * A subflow that was lost by an error (a reset, a timeout, a NAT that forgot it) comes back: after a delay that doubles with
  * each failure, and so many times only. What was closed in good order stays closed.
  *
  * It works beside other path managers, and with the kernel's own: that makes a lost subflow again only when its endpoint is
- * deleted and added, which ends every subflow of the endpoint. So there it is done only while no connection has one.
+ * deleted and added, which ends every subflow of the endpoint. So there it is done only while no connection has one, for all
+ * connections at once, and only to endpoints that mptcpd has made.
  */
 export default definePathManager({
   name: "heal",
@@ -28,8 +33,8 @@ export default definePathManager({
   needs: "any",
   options: v.object({
     /** Seconds before the first attempt, and at most before a later one. */
-    delay: v.optional(option.seconds, "1"),
-    "longest-delay": v.optional(option.seconds, "60"),
+    delay: v.optional(pause, "1"),
+    "longest-delay": v.optional(pause, "60"),
     /** Attempts for one path of a connection; the count begins anew when a subflow there has lived for a minute. */
     budget: v.optional(option.integer(1, 1000), "10"),
   }),
@@ -42,12 +47,20 @@ export default definePathManager({
   },
 });
 
+interface Renewal {
+  readonly at: number;
+  readonly wait: number;
+}
+
 /** Milliseconds after which a subflow has proven itself. */
 const PROVEN = 60_000;
 
 /** A path of a connection that was lost. */
 interface Patient {
-  attempts: number;
+  /** For the next delay, which doubles. */
+  failures: number;
+  /** Attempts that are left. */
+  left: number;
   isWaiting: boolean;
 }
 
@@ -55,7 +68,7 @@ class Healer {
   readonly #pm: PathManager<Options>;
   readonly #patients = new Map<Connection, Map<string, Patient>>();
   /** By address: when its endpoint was made anew last, and after which delay that may be again. */
-  readonly #renewals = new Map<string, { readonly at: number; readonly wait: number }>();
+  readonly #renewals = new Map<string, Renewal>();
 
   constructor(pm: PathManager<Options>) {
     this.#pm = pm;
@@ -71,24 +84,25 @@ class Healer {
   }
 
   #tryLater(connection: Connection, subflow: Subflow): void {
+    const { budget, delay, "longest-delay": longest } = this.#pm.options;
     const path = pathOf(subflow);
     const patients = this.#patients.get(connection) ?? new Map<string, Patient>();
-    const patient = patients.get(path) ?? { attempts: 0, isWaiting: false };
+    const patient = patients.get(path) ?? { failures: 0, left: budget, isWaiting: false };
     this.#patients.set(connection, patients.set(path, patient));
     if (patient.isWaiting) return;
-    const { budget, delay, "longest-delay": longest } = this.#pm.options;
-    if (patient.attempts === budget) {
+    if (patient.left === 0) {
       this.#pm.log.warning(`${path} is given up after ${budget} attempts`);
       return;
     }
     patient.isWaiting = true;
-    this.#pm.after(Math.min(delay * 2 ** patient.attempts++, longest), () => {
+    patient.left--;
+    this.#pm.after(Math.min(delay * 2 ** patient.failures++, longest), () => {
       patient.isWaiting = false;
-      return this.#heal(connection, subflow);
+      return this.#heal(connection, subflow, patient);
     });
   }
 
-  async #heal(connection: Connection, subflow: Subflow): Promise<void> {
+  async #heal(connection: Connection, subflow: Subflow, patient: Patient): Promise<void> {
     if (connection.state !== "established") return;
     const path = pathOf(subflow);
     const there = connection.subflows.find((other) => pathOf(other) === path);
@@ -103,7 +117,9 @@ class Healer {
         // Only by a refused command it comes out who manages a connection.
         if (!isKernels(connection)) logRefusal(this.#pm)(error);
       }
-    if (isKernels(connection)) await this.#renewEndpoint(local.address);
+    // While others use the address nothing is tried: that is no attempt.
+    if (isKernels(connection) && this.#isUsed(local.address)) patient.left++;
+    else if (isKernels(connection)) await this.#renewEndpoint(local.address);
     if (connection.state === "established") this.#tryLater(connection, subflow);
   }
 
@@ -114,26 +130,42 @@ class Healer {
     });
   }
 
-  /** Lets the kernel's path manager try an address again, for all connections; not where it would cost one a subflow. */
+  /** Whether the kernel's path manager has a subflow from an address, which would end if the endpoint was deleted. */
+  #isUsed(address: string): boolean {
+    // What is connecting was asked for here, and is about to be refused: the kernel's own is known when it is established.
+    const isFrom = ({ state, local }: Subflow): boolean =>
+      state === "established" && local.address === address;
+    return [...this.#pm.connections].some(
+      ({ pathManager, subflows }) => pathManager !== "userspace" && subflows.some(isFrom),
+    );
+  }
+
+  /** Lets the kernel's path manager try an address again, for all connections at once; not oftener than that is due. */
   async #renewEndpoint(address: string): Promise<void> {
     const pm = this.#pm;
-    const { delay, "longest-delay": longest } = pm.options;
-    const { at, wait } = this.#renewals.get(address) ?? { at: Number.NEGATIVE_INFINITY, wait: delay };
-    const rest = pm.now() - at;
-    if (rest < wait) return;
-    const endpoint = (await pm.endpoints.list()).find((one) => one.address === address);
-    const isUsed = [...pm.connections].some(
-      (connection) => connection.pathManager !== "userspace" && connection.uses(address),
-    );
-    if (endpoint === undefined || !endpoint.flags.has("subflow") || isUsed) return;
-    this.#renewals.set(address, {
-      at: pm.now(),
-      wait: rest > wait + PROVEN ? delay : Math.min(2 * wait, longest),
-    });
-    const { id, flags, ifIndex } = endpoint;
-    await pm.endpoints.remove(id);
-    await pm.endpoints.add({ address, id, flags: flags.names, ifIndex });
-    pm.log.info(`the kernel tries ${address} again, by endpoint ${id}`);
+    if (!this.#isDue(address)) return;
+    try {
+      await pm.endpoints.renew(address);
+      pm.log.info(`the kernel tries ${address} again`);
+    } catch (error) {
+      logRefusal(pm)(error);
+    }
+  }
+
+  /**
+   * Whether an endpoint may be renewed now; then it is taken for done. Nothing is awaited in between: when a path is lost, all
+   * of its connections ask in one turn of the event loop.
+   */
+  #isDue(address: string): boolean {
+    const { delay, "longest-delay": longest } = this.#pm.options;
+    const now = this.#pm.now();
+    for (const [other, { at, wait }] of this.#renewals)
+      if (now - at > wait + PROVEN) this.#renewals.delete(other);
+    const last = this.#renewals.get(address);
+    if (last !== undefined && now - last.at < last.wait) return false;
+    const wait = last === undefined ? Math.min(delay, longest) : Math.min(2 * last.wait, longest);
+    this.#renewals.set(address, { at: now, wait });
+    return true;
   }
 }
 

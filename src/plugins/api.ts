@@ -138,10 +138,15 @@ export interface PathManager<Options = unknown> {
    */
   withdraw(connection: Connection, address: WithdrawnAddress): Promise<void>;
 
-  /** The kernel's endpoints, as `ip mptcp endpoint`. What is added here stays out of mptcpd's hands. */
+  /**
+   * The kernel's endpoints, as `ip mptcp endpoint`. mptcpd leaves alone what is added here. Endpoints that neither mptcpd nor
+   * a path manager has made cannot be changed.
+   */
   readonly endpoints: Endpoints;
   readonly limits: { get(): Promise<Limits>; set(limits: Limits): Promise<void> };
 
+  /** Milliseconds that what goes from an address outlives it: `removal-delay` of the configuration. */
+  readonly removalDelay: number;
   /** Milliseconds of a clock that never runs backwards; the simulation's in tests. */
   now(): number;
   /** Calls once, after so many milliseconds (up to 24 days, here and below). Returns what cancels it. */
@@ -199,11 +204,20 @@ export interface Endpoints {
     /** If not given: the interface that has the address. 0: none. */
     readonly ifIndex?: number;
   }): Promise<void>;
-  /** Sets `backup` and `fullmesh`, or clears what is not named of the two. */
+  /**
+   * Sets `backup` and `fullmesh`, or clears what is not named of the two. EPERM: somebody else has made it. mptcpd sets
+   * those of its own back to what the configuration says.
+   */
   change(id: number, flags: readonly EndpointFlag[]): Promise<void>;
-  /** Ends the subflows of its address. */
+  /** Ends the subflows of its address. EPERM: somebody else has made it. */
   remove(id: number): Promise<void>;
-  /** Removes all, also those of others; mptcpd makes its own again. */
+  /**
+   * Deletes the endpoint of an address and adds it again: then the kernel's path manager tries the subflows again that
+   * connections have lost there. Ends those that connections still have there. ENOENT: the address is not an endpoint that
+   * makes subflows. EPERM: somebody else has made it. EAGAIN: mptcpd is about to remove it.
+   */
+  renew(address: string | LocalAddress): Promise<void>;
+  /** Removes what path managers have added, and what mptcpd has made, which it makes again. */
   flush(): Promise<void>;
 }
 

@@ -46,6 +46,7 @@ export class Context implements PathManager {
   readonly connections: Connections;
   readonly endpoints: Endpoints;
   readonly limits: PathManager["limits"];
+  readonly removalDelay: number;
   readonly #services: Services;
   readonly #guard: ContextOptions["guard"];
 
@@ -58,6 +59,7 @@ export class Context implements PathManager {
     this.#services = services;
     this.#guard = guard;
     this.connections = table;
+    this.removalDelay = services.removalDelay;
     // Who was stopped has no say any more. Asynchronous, so that what is wrong with an argument rejects as well.
     const running = async () => {
       signal.throwIfAborted();
@@ -98,7 +100,12 @@ export class Context implements PathManager {
       },
       remove: async (id) => {
         requireId("delete endpoint", id);
-        await (await running()).deleteEndpoint({ id });
+        await (await running()).removeEndpoint(id);
+      },
+      renew: async (given) => {
+        const text = typeof given === "string" ? given : given.address;
+        const address = addressOf(`renew endpoint ${text}`, text);
+        await (await running()).renewEndpoint(address);
       },
       flush: async () => (await running()).flushEndpoints(),
     };

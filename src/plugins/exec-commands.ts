@@ -100,6 +100,7 @@ const commands = {
   ),
   changeEndpoint: command(v.object({ id, flags }), (pm, given) => pm.endpoints.change(given.id, given.flags)),
   removeEndpoint: command(v.object({ id }), (pm, given) => pm.endpoints.remove(given.id)),
+  renewEndpoint: command(v.object({ address: v.string() }), (pm, given) => pm.endpoints.renew(given.address)),
   flushEndpoints: command(v.object({}), (pm) => pm.endpoints.flush()),
   limits: command(v.object({}), (pm) => pm.limits.get()),
   setLimits: command(

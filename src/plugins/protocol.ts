@@ -6,6 +6,7 @@ import type { Fields, Level } from "../log/log.ts";
 import type { PolicyConfig } from "../policy/judged.ts";
 import type { WantedEndpoint, WantedEndpoints } from "../policy/wanted.ts";
 import type { HandlerName } from "./api.ts";
+import type { PackedCommand, PackedError } from "./endpoint-requests.ts";
 import type { PluginSource } from "./sources.ts";
 import { handlerNames } from "./telling.ts";
 
@@ -15,7 +16,10 @@ export const LOAD_DEADLINE = 10_000;
 /** What a thread of path managers begins with. */
 export interface WorkerInput {
   readonly sources: readonly PluginSource[];
-  readonly settings: Pick<Config, "pathManagers" | "plugins" | "pluginDirectory" | "pluginFaults">;
+  readonly settings: Pick<
+    Config,
+    "pathManagers" | "plugins" | "pluginDirectory" | "pluginFaults" | "removalDelay"
+  >;
   readonly known: readonly string[];
   /** Names of plugins that are not among the sources any more, as they had too many faults. */
   readonly stopped: readonly string[];
@@ -32,7 +36,10 @@ export interface WorkerInput {
 
 export type ToWorker =
   /** Goes to work: nobody else does any more; `withoutGap`: but somebody did until now. */
-  { readonly kind: "takeOver"; readonly withoutGap: boolean } | { readonly kind: "stop" };
+  | { readonly kind: "takeOver"; readonly withoutGap: boolean }
+  | { readonly kind: "stop" }
+  /** A command for endpoints was carried out, or refused. */
+  | { readonly kind: "answer"; readonly request: number; readonly error: PackedError | undefined };
 
 export type FromWorker =
   | { readonly kind: "log"; readonly level: Level; readonly message: string; readonly fields: Fields }
@@ -53,6 +60,8 @@ export type FromWorker =
   | { readonly kind: "charge"; readonly charge: Charge }
   | { readonly kind: "fault"; readonly plugin: string; readonly count: number }
   | { readonly kind: "wanted"; readonly wanted: PackedWanted }
+  /** A command for endpoints; `answer` has the same number. */
+  | { readonly kind: "endpoints"; readonly request: number; readonly command: PackedCommand }
   /** After `stop`: everything is put away. */
   | { readonly kind: "stopped" };
 

@@ -24,6 +24,8 @@ export interface RuntimeOptions extends Omit<HostOptions, "services"> {
   /** Commands for connections. */
   readonly kernel: ConnectionKernel;
   readonly endpoints: EndpointCommands;
+  /** Milliseconds. */
+  readonly removalDelay: number;
   readonly remember: ConnectionTrackerOptions["remember"];
   /** How listening sockets are opened, if not by the kernel. */
   readonly listen?: Listen;
@@ -36,7 +38,7 @@ export class PathManagerRuntime {
 
   /** Begins to listen; nothing is told yet. */
   constructor(options: RuntimeOptions) {
-    const { log, clock, network, events, sockets, endpoints, remember, listen } = options;
+    const { log, clock, network, events, sockets, endpoints, remember, listen, removalDelay } = options;
     this.#tracker = new ConnectionTracker({
       ...{ events, sockets, remember, log, clock },
       onChange: (change: ConnectionChange) => this.host.connectionChanged(change),
@@ -49,7 +51,8 @@ export class PathManagerRuntime {
     const subflows = new Subflows({ kernel, sockets, table, ids, clock: patience });
     const listeners = new Listeners(listen);
     const announcements = new Announcements({ kernel, ids, listeners, subflows, clock });
-    const services = { log, clock, patience, network, table, subflows, announcements, kernel: endpoints };
+    const commands = { subflows, announcements, kernel: endpoints };
+    const services = { log, clock, patience, network, table, removalDelay, ...commands };
     this.host = new PluginHost({ ...options, services });
   }
 

@@ -2,8 +2,9 @@ import type { Announcements } from "../connections/announcements.ts";
 import type { Subflows } from "../connections/subflows.ts";
 import type { ConnectionTable } from "../connections/table.ts";
 import type { Clock } from "../endpoints/clock.ts";
-import type { MptcpPm } from "../kernel/mptcp-pm.ts";
+import type { EndpointFlag, MptcpPm } from "../kernel/mptcp-pm.ts";
 import type { Logger } from "../log/log.ts";
+import type { Bits } from "../netlink/bits.ts";
 import type { NetworkView } from "./network-view.ts";
 
 /** What path managers are served with: the real kernel's, or the simulation's. */
@@ -17,16 +18,20 @@ export interface Services {
   readonly subflows: Subflows;
   readonly announcements: Announcements;
   readonly kernel: EndpointCommands;
+  /** Milliseconds that what goes from an address outlives it. */
+  readonly removalDelay: number;
 }
 
-export type EndpointCommands = Pick<
-  MptcpPm,
-  | "dumpEndpoints"
-  | "getEndpoint"
-  | "addEndpoint"
-  | "changeEndpoint"
-  | "deleteEndpoint"
-  | "flushEndpoints"
-  | "getLimits"
-  | "setLimits"
->;
+/**
+ * Endpoints as path managers may change them: EPERM for those that neither mptcpd nor a path manager has made. Nobody deletes
+ * past this; the kernel itself looks at no more than an id.
+ */
+export interface EndpointCommands
+  extends Pick<MptcpPm, "addEndpoint" | "flushEndpoints" | "getLimits" | "setLimits"> {
+  dumpEndpoints(): ReturnType<MptcpPm["dumpEndpoints"]>;
+  getEndpoint(id: number): ReturnType<MptcpPm["getEndpoint"]>;
+  changeEndpoint(change: { readonly id: number; readonly flags: Bits<EndpointFlag> }): Promise<void>;
+  removeEndpoint(id: number): Promise<void>;
+  /** Deletes the endpoint of an address and adds it again. */
+  renewEndpoint(address: string): Promise<void>;
+}

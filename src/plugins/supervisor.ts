@@ -1,7 +1,10 @@
+import type { EndpointCommand } from "../endpoints/commands.ts";
 import type { Logger } from "../log/log.ts";
+import { NetlinkError } from "../netlink/errors.ts";
 import type { WantedEndpoints } from "../policy/wanted.ts";
 import { type Clock, systemClock, type Timer } from "../time/clock.ts";
 import { RunningClock } from "../time/running-clock.ts";
+import { packError, unpackCommand } from "./endpoint-requests.ts";
 import { type Charge, type FromWorker, unpackWanted, type WorkerInput } from "./protocol.ts";
 import type { PluginSource } from "./sources.ts";
 import { type Started, startWorker } from "./starting.ts";
@@ -16,7 +19,7 @@ import {
 export type SupervisedInput = Omit<WorkerInput, "pulse" | "faults" | "stopped">;
 
 /** A thread as the supervisor needs it. */
-export type SupervisedWorker = Pick<PluginWorker, "prepare" | "takeOver" | "hasFailed" | "stop">;
+export type SupervisedWorker = Pick<PluginWorker, "prepare" | "takeOver" | "answer" | "hasFailed" | "stop">;
 
 export interface SupervisorOptions {
   readonly log: Logger;
@@ -24,6 +27,8 @@ export interface SupervisorOptions {
   readonly onCharge: (charge: Charge) => void;
   /** Other endpoints are wanted than before. */
   readonly onWanted: (wanted: WantedEndpoints) => void;
+  /** Carries out a path manager's command for endpoints. Rejects with a NetlinkError. */
+  readonly onEndpointCommand: (command: EndpointCommand) => Promise<void>;
   readonly clock?: Clock;
   /** How a thread is started, if not for real. */
   readonly start?: (input: Omit<WorkerInput, "pulse">, events: WorkerEvents) => SupervisedWorker;
@@ -177,7 +182,21 @@ export class PluginSupervisor {
     else if (worker !== this.#worker) return;
     else if (message.kind === "fault") this.#faults.set(message.plugin, message.count);
     else if (message.kind === "charge") this.#options.onCharge(message.charge);
+    else if (message.kind === "endpoints") void this.#carryOut(worker, message);
     else if (message.kind === "wanted") this.#options.onWanted(unpackWanted(message.wanted));
+  }
+
+  async #carryOut(
+    worker: SupervisedWorker,
+    { request, command }: FromWorker & { readonly kind: "endpoints" },
+  ): Promise<void> {
+    try {
+      await this.#options.onEndpointCommand(unpackCommand(command));
+      worker.answer(request, undefined);
+    } catch (error) {
+      if (!(error instanceof NetlinkError)) throw error;
+      worker.answer(request, packError(error));
+    }
   }
 
   #lost({ what, plugin, loading }: WorkerFailure): void {

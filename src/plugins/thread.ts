@@ -14,6 +14,7 @@ import type { PolicyConfig } from "../policy/judged.ts";
 import type { PathManagerDefinition } from "./api.ts";
 import { byPriority, chargeOf, DEFAULT_PATH_MANAGER } from "./charge.ts";
 import { describeError } from "./describe-error.ts";
+import { EndpointRequests, type PackedError } from "./endpoint-requests.ts";
 import { programsEnd } from "./exec-program.ts";
 import { isToldAlready, loadPlugins } from "./load.ts";
 import { budgeted, redirectToLog } from "./log-budget.ts";
@@ -57,7 +58,8 @@ export async function runPluginThread(
     if (message.kind === "takeOver") {
       await thread?.takeOver(message.withoutGap);
       post({ kind: "running" });
-    } else {
+    } else if (message.kind === "answer") thread?.answered(message.request, message.error);
+    else {
       ending.abort();
       thread?.close();
       await programsEnd();
@@ -116,6 +118,7 @@ class PluginThread {
   readonly #sockets: Sockets;
   readonly #monitor: NetworkMonitor;
   readonly #runtime: PathManagerRuntime;
+  readonly #endpoints: EndpointRequests;
   readonly #policy: PolicyConfig;
   #wanted: PackedWanted | undefined;
 
@@ -141,13 +144,16 @@ class PluginThread {
     this.#monitor = monitor;
     this.#policy = unpackPolicy(policy);
     this.#sockets = sockets;
+    this.#endpoints = new EndpointRequests(pm, (request, command) =>
+      post({ kind: "endpoints", request, command }),
+    );
     this.#runtime = new PathManagerRuntime({
-      ...{ events: pm, kernel: pm, endpoints: pm, sockets: this.#sockets },
+      ...{ events: pm, kernel: pm, endpoints: this.#endpoints, sockets: this.#sockets },
       ...{ plugins, log, watch, faults, clock: systemClock },
       remember: (connections) =>
         new Checkpoint({ ...checkpoint, connections, warn: (message) => log.warning(message) }),
       network: () => viewNetwork(this.#monitor.network, this.#policy),
-      inCharge: settings.pathManagers,
+      ...{ inCharge: settings.pathManagers, removalDelay: settings.removalDelay },
       mostFaults: settings.pluginFaults,
       onFault: (plugin, count) => post({ kind: "fault", plugin, count }),
       onCharge: (charge) => {
@@ -172,6 +178,10 @@ class PluginThread {
     this.#runtime.host.strayRejection(error);
   }
 
+  answered(request: number, error: PackedError | undefined): void {
+    this.#endpoints.answered(request, error);
+  }
+
   networkChanged(): void {
     this.#runtime.host.networkChanged();
     this.#tellWanted();
@@ -179,6 +189,7 @@ class PluginThread {
 
   close(): void {
     this.#runtime.close();
+    this.#endpoints.close();
     this.#monitor.close();
     this.#sockets.close();
     this.#pm.close();

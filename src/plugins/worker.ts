@@ -3,6 +3,7 @@ import { threadUsage } from "../kernel/thread-usage.ts";
 import { type Clock, systemClock, type Timer } from "../time/clock.ts";
 import { RunningClock, within } from "../time/running-clock.ts";
 import { describeError, stackOf } from "./describe-error.ts";
+import type { PackedError } from "./endpoint-requests.ts";
 import { type OpenThread, openThread, type Thread } from "./open-thread.ts";
 import {
   type FromWorker,
@@ -174,6 +175,11 @@ export class PluginWorker {
     const running = this.#next("running");
     this.#post({ kind: "takeOver", withoutGap });
     await within(this.#clock, TAKE_OVER_DEADLINE, Promise.race([running, this.#over]));
+  }
+
+  /** Says what became of a command for endpoints. */
+  answer(request: number, error: PackedError | undefined): void {
+    this.#post({ kind: "answer", request, error });
   }
 
   /** It ended by itself, or had to be ended. */

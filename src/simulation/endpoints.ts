@@ -1,13 +1,13 @@
+import type { EndpointKernel } from "../endpoints/table.ts";
 import { type Endpoint, endpointFlags, type Limits, type NewEndpoint } from "../kernel/mptcp-pm.ts";
 import { errnoOf, KernelError } from "../netlink/errors.ts";
-import type { EndpointCommands } from "../plugins/services.ts";
 
 /** MPTCP_PM_ADDR_MAX and MPTCP_SUBFLOWS_MAX. */
 const MOST = 8;
 const LARGEST_ID = 255;
 
 /** The kernel's endpoints and limits (net/mptcp/pm_kernel.c), without the subflows that it would make of them. */
-export class SimulatedEndpoints implements EndpointCommands {
+export class SimulatedEndpoints implements EndpointKernel {
   readonly #list: Endpoint[] = [];
   #limits: Limits = { subflows: 2, addAddrAccepted: 0 };
   #nextId = 1;
@@ -45,7 +45,7 @@ export class SimulatedEndpoints implements EndpointCommands {
     return id;
   }
 
-  async changeEndpoint(change: Parameters<EndpointCommands["changeEndpoint"]>[0]): Promise<void> {
+  async changeEndpoint(change: Parameters<EndpointKernel["changeEndpoint"]>[0]): Promise<void> {
     const at = this.#list.findIndex((endpoint) =>
       "id" in change ? endpoint.id === change.id : endpoint.address === change.address,
     );

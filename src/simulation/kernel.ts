@@ -145,6 +145,11 @@ export class SimulatedKernel {
     });
   }
 
+  /** Does something when its turn comes, as a message to the kernel does: after all that is due at this moment. */
+  inTurn<T>(action: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => this.#schedule(0, () => void action().then(resolve, reject)));
+  }
+
   tellOpening(event: "created" | "established", connection: SimulatedConnection): void {
     const { token, local, remote, socketFamily, serverSide, denyJoinId0 } = connection;
     const flags = eventFlags.of(...(denyJoinId0 ? (["denyJoinId0"] as const) : []));
@@ -246,7 +251,7 @@ export class SimulatedKernel {
   }
 
   dumpEndpoints(token?: number): Promise<Endpoint[]> {
-    if (token === undefined) return this.endpoints.dumpEndpoints();
+    if (token === undefined) return this.inTurn(() => this.endpoints.dumpEndpoints());
     return this.#obey("list addresses of connection", token, ({ ids }) =>
       Array.from(ids, (entry) => ({ ...entry, flags: endpointFlags.of("subflow"), ifIndex: 0 })),
     );

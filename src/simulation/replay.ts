@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { Config } from "../config/config.ts";
 import type { Entry } from "../log/log.ts";
 import type { Network } from "../network/network.ts";
 import { viewNetwork } from "../plugins/network-view.ts";
@@ -7,6 +8,7 @@ import type { PathManagerRuntime } from "../plugins/runtime.ts";
 import type { PolicyConfig } from "../policy/judged.ts";
 import type { WantedEndpoint } from "../policy/wanted.ts";
 import { VirtualClock } from "./clock.ts";
+import { SimulatedDesk } from "./endpoint-desk.ts";
 import { ROUND_TRIP, SimulatedKernel } from "./kernel.ts";
 import { SimulatedMemory } from "./memory.ts";
 import { RecordedConnections } from "./recorded-connections.ts";
@@ -18,7 +20,7 @@ import { type GivenCommand, WatchedKernel } from "./watched-kernel.ts";
 export interface ReplayOptions {
   readonly recording: Recording;
   readonly plugin: LoadedPlugin;
-  readonly policy: PolicyConfig;
+  readonly policy: PolicyConfig & Pick<Config, "removalDelay">;
   /** Told of each command once the kernel has answered it, with its reason if it refuses. */
   readonly onCommand: (command: GivenCommand, refusal: string | undefined) => void;
   /** Told of the endpoints that the path manager wants, when they are others than before. */
@@ -55,11 +57,11 @@ export class Replay {
     const { recording, plugin, policy, onCommand, onLog } = options;
     this.#options = options;
     this.#connections = new RecordedConnections(this.#kernel, this.#clock, recording.items);
-    const commands = new WatchedKernel(this.#kernel, this.#kernel.endpoints, onCommand);
+    const commands = new WatchedKernel(this.#kernel, new SimulatedDesk(this.#kernel), onCommand);
     const memory = new SimulatedMemory();
     this.#runtime = simulatedRuntime({
       ...{ kernel: this.#kernel, commands, endpoints: commands, clock: this.#clock, plugin, onLog },
-      network: () => viewNetwork(this.#network.network, policy),
+      ...{ network: () => viewNetwork(this.#network.network, policy), removalDelay: policy.removalDelay },
       remember: (connections) => memory.of(connections),
       onFault: () => this.#faults++,
       listen: (address, wanted) => {

@@ -12,6 +12,7 @@ export interface SimulatedRuntimeOptions {
   /** What commands are given to: the kernel, or who stands before it. */
   readonly commands: RuntimeOptions["kernel"];
   readonly endpoints: RuntimeOptions["endpoints"];
+  readonly removalDelay: RuntimeOptions["removalDelay"];
   readonly clock: Clock;
   readonly plugin: LoadedPlugin;
   readonly network: () => NetworkView;
@@ -23,9 +24,31 @@ export interface SimulatedRuntimeOptions {
 
 /** One path manager, on a kernel and in a time that are simulated. It is not stopped, however many faults it has. */
 export function simulatedRuntime(options: SimulatedRuntimeOptions): PathManagerRuntime {
-  const { kernel, commands, endpoints, clock, plugin, network, remember, listen, onLog, onFault } = options;
+  const {
+    kernel,
+    commands,
+    endpoints,
+    clock,
+    plugin,
+    network,
+    remember,
+    listen,
+    onLog,
+    onFault,
+    removalDelay,
+  } = options;
   return new PathManagerRuntime({
-    ...{ kernel: commands, endpoints, events: kernel, sockets: kernel, clock, network, remember, listen },
+    ...{
+      kernel: commands,
+      endpoints,
+      events: kernel,
+      sockets: kernel,
+      clock,
+      network,
+      remember,
+      listen,
+      removalDelay,
+    },
     ...{ plugins: [plugin], inCharge: [], onFault, mostFaults: Number.POSITIVE_INFINITY },
     log: createLogger({ sink: { write: onLog, close: () => undefined }, debug: true }),
     watch: { enter: () => undefined, leave: () => undefined },

@@ -5,13 +5,15 @@ import type { PathManagerDefinition } from "../plugins/api.ts";
 import { type NetworkView, viewNetwork } from "../plugins/network-view.ts";
 import { readOptions } from "../plugins/options.ts";
 import type { PathManagerRuntime } from "../plugins/runtime.ts";
-import type { EndpointCommands } from "../plugins/services.ts";
 import { VirtualClock } from "./clock.ts";
+import { SimulatedDesk } from "./endpoint-desk.ts";
+import type { SimulatedEndpoints } from "./endpoints.ts";
 import { type PeerAnswer, ROUND_TRIP, SimulatedKernel } from "./kernel.ts";
 import { SimulatedMemory } from "./memory.ts";
 import { type SimulatedInterface, SimulatedNetwork } from "./network.ts";
 import { SimulatedPeer } from "./peer.ts";
 import { simulatedRuntime } from "./runtime.ts";
+import { type GivenCommand, WatchedKernel } from "./watched-kernel.ts";
 
 export interface SimulationSetting {
   /** The host's interfaces by name: their addresses, or more about them. */
@@ -22,6 +24,13 @@ export interface SimulationSetting {
   readonly config?: string;
   /** The kernel's path manager that new connections have. */
   readonly pathManager?: "kernel" | "userspace";
+}
+
+export interface CommandGiven {
+  /** Milliseconds since the beginning. */
+  readonly at: number;
+  readonly command: GivenCommand;
+  readonly refusal: string | undefined;
 }
 
 /** Runs a path manager on a simulated host, in virtual time. Nothing outlives the test: there is nothing to close. */
@@ -41,6 +50,8 @@ export async function simulate(
 export class Simulation {
   /** What was logged so far. */
   readonly log: Entry[] = [];
+  /** What the path manager has asked the kernel for, with the time, and the reason if it was refused. */
+  readonly commands: CommandGiven[] = [];
   /** How a peer answers a subflow that is to be, by the ends of it; all are accepted if this is not set. */
   answer: (from: string, to: string) => PeerAnswer = () => "accept";
   readonly #definition: PathManagerDefinition;
@@ -48,6 +59,7 @@ export class Simulation {
   readonly #clock = new VirtualClock();
   readonly #network = new SimulatedNetwork();
   readonly #kernel = new SimulatedKernel(this.#clock, this.#network);
+  readonly #desk = new SimulatedDesk(this.#kernel);
   readonly #config;
   readonly #memory = new SimulatedMemory();
   #runtime: PathManagerRuntime | undefined;
@@ -91,9 +103,14 @@ export class Simulation {
       .sort();
   }
 
-  /** The kernel's endpoints, for what a path manager does to them itself. */
-  get endpoints(): EndpointCommands {
+  /** The kernel's endpoints, as `ip mptcp endpoint` has them: what is added here is somebody else's for mptcpd. */
+  get endpoints(): SimulatedEndpoints {
     return this.#kernel.endpoints;
+  }
+
+  /** Makes an endpoint mptcpd's, as `mptcpctl adopt` does: then commands of the path manager may change it. */
+  async adoptEndpoint(id: number): Promise<void> {
+    await this.#desk.adopt(id);
   }
 
   /** Starts the path manager again, after `stop`. Time passes as far as its setup takes any. */
@@ -228,8 +245,12 @@ export class Simulation {
     }));
     const section = { file: "options", line: 0, entries, exec: undefined };
     const options = readOptions(definition, entries.length > 0 ? section : undefined);
+    const commands = new WatchedKernel(this.#kernel, this.#desk, (command, refusal) =>
+      this.commands.push({ at: this.now, command, refusal }),
+    );
     return simulatedRuntime({
-      ...{ kernel: this.#kernel, commands: this.#kernel, endpoints: this.#kernel.endpoints },
+      ...{ kernel: this.#kernel, commands, endpoints: commands },
+      removalDelay: this.#config.removalDelay,
       ...{ clock: this.#clock, plugin: { definition, options }, network: () => this.network },
       remember: (connections) => this.#memory.of(connections),
       onLog: (entry) => this.log.push(entry),

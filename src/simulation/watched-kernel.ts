@@ -41,6 +41,7 @@ export type GivenCommand =
   | { readonly name: "endpoint add"; readonly endpoint: NewEndpoint }
   | { readonly name: "endpoint change"; readonly id: number; readonly flags: Bits<EndpointFlag> }
   | { readonly name: "endpoint delete"; readonly id: number }
+  | { readonly name: "endpoint renew"; readonly address: string }
   | { readonly name: "endpoint flush" }
   | { readonly name: "limits set"; readonly limits: Limits };
 
@@ -106,16 +107,15 @@ export class WatchedKernel implements Kernel, EndpointCommands {
   }
 
   changeEndpoint(given: Parameters<EndpointCommands["changeEndpoint"]>[0]): Promise<void> {
-    const id = "id" in given ? given.id : 0;
-    return this.#watch({ name: "endpoint change", id, flags: given.flags }, () =>
-      this.#endpoints.changeEndpoint(given),
-    );
+    return this.#watch({ name: "endpoint change", ...given }, () => this.#endpoints.changeEndpoint(given));
   }
 
-  deleteEndpoint(given: { id: number }): Promise<void> {
-    return this.#watch({ name: "endpoint delete", id: given.id }, () =>
-      this.#endpoints.deleteEndpoint(given),
-    );
+  removeEndpoint(id: number): Promise<void> {
+    return this.#watch({ name: "endpoint delete", id }, () => this.#endpoints.removeEndpoint(id));
+  }
+
+  renewEndpoint(address: string): Promise<void> {
+    return this.#watch({ name: "endpoint renew", address }, () => this.#endpoints.renewEndpoint(address));
   }
 
   flushEndpoints(): Promise<void> {

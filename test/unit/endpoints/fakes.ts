@@ -16,6 +16,7 @@ import { type LinkSketch, networkOf } from "../policy/world.ts";
 
 const EPERM = 1;
 const EINVAL = 22;
+const EBUSY = 16;
 const EEXIST = 17;
 const ERANGE = 34;
 
@@ -47,10 +48,11 @@ export class FakePathManager implements EndpointKernel {
     this.#command(`add ${address}`);
     const same = this.endpoints.find((other) => other.address === address && other.port === port);
     const replaced = same?.flags.has("implicit") && id === 0 ? same : undefined;
-    if (same && !replaced) throw new KernelError(`add endpoint ${address}`, EEXIST);
-    if (this.endpoints.some((other) => other.id === id))
-      throw new KernelError(`add endpoint ${address}`, EEXIST);
+    // In the order of mptcp_pm_nl_append_new_local_addr.
     if (this.endpoints.length >= this.capacity) throw new KernelError(`add endpoint ${address}`, ERANGE);
+    if (this.endpoints.some((other) => other.id === id))
+      throw new KernelError(`add endpoint ${address}`, EBUSY);
+    if (same && !replaced) throw new KernelError(`add endpoint ${address}`, EEXIST);
     const known = endpointFlags.from(flags.value & this.knownFlags);
     const chosen = id || (replaced?.id ?? Math.max(0, ...this.endpoints.map((other) => other.id)) + 1);
     this.endpoints = this.endpoints.filter((other) => other !== replaced);

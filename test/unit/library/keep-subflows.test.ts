@@ -32,6 +32,27 @@ describe("a subflow whose address is gone", () => {
     assert.deepEqual([simulation.log, simulation.faults], [[], 0]);
   });
 
+  it("is ended after another removal-delay, if that is configured", async () => {
+    for (const delay of [0.5, 5]) {
+      const { simulation, peer } = await connected({ config: `[core]\nremoval-delay=${delay}\n` });
+      simulation.removeAddress("eth0", "10.0.1.2");
+      await simulation.advance(delay * 1000 - 100);
+      assert.deepEqual(peer.subflows, [one, two], `after ${delay} s`);
+      await simulation.advance(200);
+      assert.deepEqual(peer.subflows, [two], `after ${delay} s`);
+    }
+  });
+
+  it("is ended at once with removal-delay=0, unless it is the last", async () => {
+    const { simulation, peer } = await connected({ config: "[core]\nremoval-delay=0\n" });
+    simulation.removeAddress("eth0", "10.0.1.2");
+    await simulation.settle();
+    assert.deepEqual([peer.subflows, simulation.now], [[two], 40]);
+    simulation.removeAddress("eth1", "10.0.2.2");
+    await simulation.advance(60_000);
+    assert.deepEqual(peer.subflows, [two]);
+  });
+
   it("is ended too where it is the carrier that is gone, and made again when that returns", async () => {
     const { simulation, peer } = await connected();
     simulation.cut("eth1");

@@ -19,11 +19,11 @@ const definitionMembers = {
 const pathManagerMembers = {
   ...{ name: true, options: true, log: true, signal: true, network: true, connections: true },
   ...{ createSubflow: true, destroySubflow: true, setBackup: true, announce: true, withdraw: true },
-  ...{ endpoints: true, limits: true, now: true, after: true, every: true, sleep: true },
+  ...{ endpoints: true, limits: true, removalDelay: true, now: true, after: true, every: true, sleep: true },
 } satisfies Record<keyof PathManager, true>;
 
 const endpointMembers = {
-  ...{ list: true, get: true, add: true, change: true, remove: true, flush: true },
+  ...{ list: true, get: true, add: true, change: true, remove: true, renew: true, flush: true },
 } satisfies Record<keyof Endpoints, true>;
 
 describe("mptcpd-plugins(7)", () => {

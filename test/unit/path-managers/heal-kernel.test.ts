@@ -22,6 +22,7 @@ async function host(options = {}, flags: readonly EndpointFlag[] = ["subflow"]):
   const { endpoints } = simulation;
   await endpoints.addEndpoint({ address: "10.0.1.2", flags: endpointFlags.of("subflow") });
   await endpoints.addEndpoint({ address: "10.0.2.2", id: 7, flags: endpointFlags.of(...flags), ifIndex: 0 });
+  await simulation.adoptEndpoint(7);
   const renewals: number[] = [];
   const add = endpoints.addEndpoint.bind(endpoints);
   endpoints.addEndpoint = async (endpoint) => {
@@ -48,7 +49,7 @@ describe("heal beside the kernel's path manager makes the endpoint of a lost sub
     assert.deepEqual(await simulation.endpoints.dumpEndpoints(), before);
     assert.deepEqual(
       simulation.log.map(({ message }) => message),
-      ["heal: the kernel tries 10.0.2.2 again, by endpoint 7"],
+      ["heal: the kernel tries 10.0.2.2 again"],
     );
     peer.join({ from: "10.0.9.9", to: "10.0.2.2" });
     await simulation.settle();
@@ -70,8 +71,36 @@ describe("heal beside the kernel's path manager makes the endpoint of a lost sub
       await simulation.advance(1500);
     }
     await simulation.advance(1_000_000);
-    // Not before the third one has lost its subflow, too; then at least 1, 2, 4 and 8 seconds apart.
-    assert.deepEqual(renewals, [4, 6, 9, 15, 23, 31]);
+    // Not before the third one has lost its subflow, too, which costs no attempt; then at least 1, 2, 4 and 8 seconds apart.
+    assert.deepEqual(renewals, [4, 6, 9, 15, 23, 31, 39, 47]);
+  });
+
+  it("once for sixty connections that lose a path together, and then at intervals that double", async () => {
+    const { simulation, renewals, connect } = await host({ delay: "1", "longest-delay": "8", budget: "6" });
+    const peers = await Promise.all(Array.from({ length: 60 }, () => connect()));
+    for (const peer of peers) peer.breakSubflows("10.0.2.2");
+    await simulation.advance(1_000_000);
+    assert.deepEqual(renewals, [1, 3, 7, 15, 23, 31]);
+    assert.equal(simulation.faults, 0);
+  });
+
+  it("not if it is somebody else's, and says how to change that, once for each attempt", async () => {
+    const { simulation, renewals, connect } = await host({ budget: "2" });
+    await simulation.endpoints.deleteEndpoint({ id: 7 });
+    await simulation.endpoints.addEndpoint({
+      address: "10.0.2.2",
+      id: 50,
+      flags: endpointFlags.of("subflow"),
+    });
+    renewals.length = 0;
+    for (const peer of [await connect(), await connect()]) peer.breakSubflows("10.0.2.2");
+    await simulation.advance(1_000_000);
+    assert.deepEqual(renewals, []);
+    const refusals = simulation.log.filter(({ message }) =>
+      /cannot renew endpoint 10\.0\.2\.2: 10\.0\.2\.2 was not made by mptcpd; `mptcpctl adopt/.test(message),
+    );
+    assert.equal(refusals.length, 2);
+    assert.equal(simulation.faults, 0);
   });
 
   it("only while none of the kernel's connections has a subflow from there", async () => {
@@ -83,6 +112,17 @@ describe("heal beside the kernel's path manager makes the endpoint of a lost sub
     lucky.closeSubflows("10.0.2.2");
     await simulation.advance(10_000);
     assert.equal(renewals.length, 1, "it goes on looking");
+  });
+
+  it("also when others had one for so long that no attempt would be left", async () => {
+    const { simulation, renewals, connect } = await host({ budget: "2" });
+    const [broken, lucky] = [await connect(), await connect()];
+    broken.breakSubflows("10.0.2.2");
+    await simulation.advance(1_000_000);
+    lucky.closeSubflows("10.0.2.2");
+    await simulation.advance(1_000_000);
+    assert.equal(renewals.length, 2);
+    assert.match(simulation.log.at(-1)?.message ?? "", /is given up after 2 attempts/);
   });
 
   it("whatever connections of the userspace path manager have there, which need no endpoint", async () => {

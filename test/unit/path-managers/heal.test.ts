@@ -210,6 +210,8 @@ describe("heal", () => {
     const refused = (options: Record<string, string>, message: RegExp) =>
       assert.rejects(simulate(heal, { options }), { name: "OptionsError", message });
     await refused({ delay: "soon" }, /^options:0: delay: "soon" is not a number of seconds/);
+    await refused({ delay: "0" }, /^options:0: delay: is too short: allowed are 0\.1 seconds and more/);
+    await refused({ "longest-delay": "0.05" }, /longest-delay: is too short/);
     await refused({ budget: "0" }, /^options:0: budget: "0" is not a whole number from 1 to 1000$/);
     await refused(
       { longest: "5" },

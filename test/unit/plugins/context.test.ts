@@ -226,7 +226,7 @@ describe("other commands", () => {
     ] as const)
       await assert.rejects(order<unknown>(command()), { code: "EINVAL", name: "ConnectionError", message });
     assert.equal(connection.subflows.length, 1);
-    assert.deepEqual(await endpoints.list(), []);
+    assert.deepEqual(await order(endpoints.list()), []);
   });
 
   it("set a subflow to backup and back", async () => {
@@ -263,13 +263,13 @@ describe("other commands", () => {
   });
 
   it("make endpoints, bound to the interface of the address unless another is said", async () => {
-    const { pm } = await scene();
-    await pm.endpoints.add({ address: "10.0.2.2", flags: ["subflow"] });
-    await pm.endpoints.add({ address: "10.0.7.7", flags: ["signal"], id: 9, port: 80 });
-    await pm.endpoints.add({ address: "fd00:2::2", flags: ["subflow", "backup"], ifIndex: 0 });
-    await pm.endpoints.change(1, ["backup"]);
+    const { pm, order } = await scene();
+    await order(pm.endpoints.add({ address: "10.0.2.2", flags: ["subflow"] }));
+    await order(pm.endpoints.add({ address: "10.0.7.7", flags: ["signal"], id: 9, port: 80 }));
+    await order(pm.endpoints.add({ address: "fd00:2::2", flags: ["subflow", "backup"], ifIndex: 0 }));
+    await order(pm.endpoints.change(1, ["backup"]));
     const [, eth1 = assert.fail()] = pm.network.uplinks;
-    const shown = (await pm.endpoints.list()).map(
+    const shown = (await order(pm.endpoints.list())).map(
       ({ id, address, port, flags, ifIndex }) => `${id} ${address} ${port} ${flags} ${ifIndex}`,
     );
     assert.deepEqual(shown, [
@@ -277,12 +277,12 @@ describe("other commands", () => {
       "9 10.0.7.7 80 signal 0",
       "10 fd00:2::2 0 subflow,backup 0",
     ]);
-    assert.equal((await pm.endpoints.get(9))?.port, 80);
-    await pm.endpoints.remove(9);
-    await pm.endpoints.flush();
-    assert.deepEqual(await pm.endpoints.list(), []);
-    await pm.limits.set({ subflows: 5, addAddrAccepted: 2 });
-    assert.deepEqual(await pm.limits.get(), { subflows: 5, addAddrAccepted: 2 });
+    assert.equal((await order(pm.endpoints.get(9)))?.port, 80);
+    await order(pm.endpoints.remove(9));
+    await order(pm.endpoints.flush());
+    assert.deepEqual(await order(pm.endpoints.list()), []);
+    await order(pm.limits.set({ subflows: 5, addAddrAccepted: 2 }));
+    assert.deepEqual(await order(pm.limits.get()), { subflows: 5, addAddrAccepted: 2 });
   });
 
   it("are none for who was stopped, also not in what goes on of it", async () => {

@@ -29,7 +29,10 @@ class Script {
   /** Waits until a file has so many lines, as JSON. */
   async read(name: string, count: number): Promise<unknown[]> {
     const path = join(this.directory, name);
-    const lines = () => (existsSync(path) ? readFileSync(path, "utf8").split("\n").slice(0, -1) : []);
+    const lines = async () => {
+      await this.bench.settle(0);
+      return existsSync(path) ? readFileSync(path, "utf8").split("\n").slice(0, -1) : [];
+    };
     const found = await waitFor(`${count} lines in ${name}`, lines, {
       until: ({ length }) => length >= count,
     });
@@ -37,7 +40,10 @@ class Script {
   }
 
   logged(pattern: RegExp): Promise<string> {
-    return waitFor(String(pattern), () => this.bench.lines.find((line) => pattern.test(line)));
+    return waitFor(String(pattern), async () => {
+      await this.bench.settle(0);
+      return this.bench.lines.find((line) => pattern.test(line));
+    });
   }
 }
 

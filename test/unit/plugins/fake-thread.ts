@@ -5,7 +5,13 @@ import { VirtualClock } from "../../../src/simulation/clock.ts";
 
 export const input = {
   sources: [{ kind: "built-in", name: "fullmesh" }] satisfies PluginSource[],
-  settings: { pathManagers: ["fullmesh"], plugins: new Map(), pluginDirectory: "/nowhere", pluginFaults: 3 },
+  settings: {
+    pathManagers: ["fullmesh"],
+    plugins: new Map(),
+    pluginDirectory: "/nowhere",
+    pluginFaults: 3,
+    removalDelay: 2000,
+  },
   known: ["fullmesh"],
   stopped: [],
   policy: { addressFlags: 0, notifyFlags: 0, paths: [] },

@@ -13,6 +13,7 @@ import type { Charge } from "../../../src/plugins/protocol.ts";
 import { PathManagerRuntime } from "../../../src/plugins/runtime.ts";
 import { handlersOf } from "../../../src/plugins/telling.ts";
 import { VirtualClock } from "../../../src/simulation/clock.ts";
+import { SimulatedDesk } from "../../../src/simulation/endpoint-desk.ts";
 import { SimulatedKernel } from "../../../src/simulation/kernel.ts";
 import { SimulatedMemory } from "../../../src/simulation/memory.ts";
 import { SimulatedNetwork } from "../../../src/simulation/network.ts";
@@ -88,7 +89,8 @@ export class HostBench {
     this.network.plug("eth1", { addresses: ["10.0.2.2", "fd00:2::2"] });
     const memory = new SimulatedMemory();
     this.runtime = new PathManagerRuntime({
-      ...{ kernel: this.kernel, endpoints: this.kernel.endpoints, events: this.kernel, sockets: this.kernel },
+      ...{ kernel: this.kernel, events: this.kernel, sockets: this.kernel },
+      ...{ endpoints: new SimulatedDesk(this.kernel), removalDelay: config.removalDelay },
       ...{ clock: this.clock, log: logTo(this.lines), inCharge, mostFaults, faults },
       plugins: definitions.map((definition) => ({ definition, options })),
       remember: (connections) => memory.of(connections),

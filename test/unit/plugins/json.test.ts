@@ -87,9 +87,10 @@ describe("in JSON", () => {
   });
 
   it("an endpoint has its flags as words", async () => {
-    const { pm } = await world();
-    await pm.endpoints.add({ address: "10.0.2.2", flags: ["subflow", "backup"], ifIndex: 0 });
-    assert.deepEqual(parsed((await pm.endpoints.list()).map(endpointJson)), [
+    const { pm, bench } = await world();
+    const added = pm.endpoints.add({ address: "10.0.2.2", flags: ["subflow", "backup"], ifIndex: 0 });
+    const [list] = await Promise.all([added.then(() => pm.endpoints.list()), bench.settle()]);
+    assert.deepEqual(parsed(list.map(endpointJson)), [
       { id: 1, address: "10.0.2.2", port: 0, flags: ["subflow", "backup"], ifIndex: 0 },
     ]);
   });

@@ -107,7 +107,7 @@ class World {
       { ...input, sources: this.#sources },
       {
         ...{ clock, signal: abort.signal, log: logTo(this.lines) },
-        ...{ onCharge: () => undefined, onWanted: () => undefined },
+        ...{ onCharge: () => undefined, onWanted: () => undefined, onEndpointCommand: async () => undefined },
         start: (_, events) => this.#start(events),
       },
     );
@@ -144,6 +144,7 @@ class World {
         return this.canStart ? Promise.resolve(prepared) : Promise.reject(refusal);
       },
       takeOver: async () => undefined,
+      answer: () => undefined,
       stop: async () => {
         this.stopped++;
         refuse(new PluginsRefusedError(["was stopped"]));
