@@ -5,10 +5,18 @@
 //   dist/asan/               the same three under AddressSanitizer (--asan)
 //   dist/mptcpd.js, …        each program bundled into one file
 //   dist/plugin-thread.js    the thread of the path managers, and dist/plugin-hooks.js, how their modules are loaded
-//   dist/lib/, dist/types/   the library that they import as "mptcpd", and its types
+//   dist/lib/, dist/types/   the library that they import as "mptcpd", and its types, with those of valibot
 //   build/                   src, test and bench type-checked and compiled file by file, for the tests
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildSync } from "esbuild";
@@ -98,6 +106,25 @@ function bundle(options) {
 function declareTypes() {
   rmSync(join(root, "dist/types"), { recursive: true, force: true });
   run(join(root, "node_modules/.bin/tsc"), ["-p", join(root, "tsconfig.types.json")]);
+  bundleTypes("valibot", "dist/index.d.mts");
+}
+
+// Who imports "mptcpd" need not install what it is made of: the types that ours refer to come with them.
+function bundleTypes(dependency, file) {
+  const types = join(root, "dist/types");
+  const bundled = join(types, `${dependency}.d.ts`);
+  copyFileSync(join(root, "node_modules", dependency, file), bundled);
+  for (const name of readdirSync(types, { recursive: true })) {
+    const path = join(types, name);
+    if (!name.endsWith(".d.ts") || path === bundled) continue;
+    const depth = name.split("/").length - 1;
+    const own = `${"../".repeat(depth) || "./"}${dependency}.js`;
+    const text = readFileSync(path, "utf8");
+    const changed = text.replace(/^((?:import|export) .* from) "([^"]+)"/gm, (all, before, from) =>
+      from === dependency ? `${before} "${own}"` : all,
+    );
+    if (changed !== text) writeFileSync(path, changed);
+  }
 }
 
 function compile() {

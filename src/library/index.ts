@@ -12,9 +12,13 @@ export type {
 } from "../connections/connection.ts";
 export { tokenText } from "../connections/connection.ts";
 export { ConnectionError, isConnectionClosed } from "../connections/errors.ts";
+export type { LinkFlag } from "../kernel/links.ts";
 export type { Endpoint, EndpointFlag, Limits } from "../kernel/mptcp-pm.ts";
+export type { Hop, Route } from "../kernel/routes.ts";
 export type { Fields, Logger } from "../log/log.ts";
-export { KernelError, NetlinkError } from "../netlink/errors.ts";
+export { type BitNames, Bits, type NameOf } from "../netlink/bits.ts";
+export { type ExtendedAck, KernelError, NetlinkError } from "../netlink/errors.ts";
+export type { Family } from "../network/network.ts";
 export {
   type AnnounceAddressOptions,
   type Connections,
@@ -33,6 +37,7 @@ export {
 } from "../plugins/api.ts";
 export type { LocalAddress, NetworkInterface, NetworkView } from "../plugins/network-view.ts";
 export { logRefusal } from "../plugins/refusal.ts";
+export type { PolicyConfig } from "../policy/judged.ts";
 export { keepSubflows, type SubflowsKept, type SubflowsWanted } from "./keep-subflows.ts";
 export * as option from "./option.ts";
 export { takesCommands } from "./takes-commands.ts";

@@ -1,6 +1,6 @@
 /**
  * A set of named bits over an unsigned 32-bit value, as flags fields of netlink are. Bits without a name are
- * kept, so what was read can be written back unchanged.
+ * kept, so what was read can be written back unchanged. Iterates over the names.
  */
 export class Bits<Name extends string> {
   readonly value: number;
@@ -15,7 +15,16 @@ export class Bits<Name extends string> {
     return (this.value & (1 << this.#positions[name])) !== 0;
   }
 
-  /** The names of the bits that are set, in the order of their declaration. */
+  /** The names of the bits that are set, in the order of their declaration: `[...flags]`. */
+  [Symbol.iterator](): Iterator<Name> {
+    return this.names.values();
+  }
+
+  /** How `console.log` shows it: Bits(up,running). */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return `Bits(${this})`;
+  }
+
   get names(): Name[] {
     const names: Name[] = [];
     for (const name in this.#positions) if (this.has(name)) names.push(name);

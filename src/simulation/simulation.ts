@@ -2,6 +2,7 @@ import { parseConfig } from "../config/load.ts";
 import type { Connection } from "../connections/connection.ts";
 import type { Entry } from "../log/log.ts";
 import type { PathManagerDefinition } from "../plugins/api.ts";
+import { programsEnd } from "../plugins/exec-program.ts";
 import { type NetworkView, viewNetwork } from "../plugins/network-view.ts";
 import { readOptions } from "../plugins/options.ts";
 import type { PathManagerRuntime } from "../plugins/runtime.ts";
@@ -13,27 +14,13 @@ import { SimulatedMemory } from "./memory.ts";
 import { type SimulatedInterface, SimulatedNetwork } from "./network.ts";
 import { SimulatedPeer } from "./peer.ts";
 import { simulatedRuntime } from "./runtime.ts";
-import { type GivenCommand, WatchedKernel } from "./watched-kernel.ts";
+import { interfaceOf, type SimulationSetting } from "./setting.ts";
+import { type CommandGiven, WatchedKernel } from "./watched-kernel.ts";
 
-export interface SimulationSetting {
-  /** The host's interfaces by name: their addresses, or more about them. */
-  readonly interfaces?: Readonly<Record<string, readonly string[] | SimulatedInterface>>;
-  /** The options of the path manager, as its [plugin NAME] section would have them. */
-  readonly options?: Readonly<Record<string, string>>;
-  /** The text of an mptcpd.conf, for its [core] and [path] sections. */
-  readonly config?: string;
-  /** The kernel's path manager that new connections have. */
-  readonly pathManager?: "kernel" | "userspace";
-}
-
-export interface CommandGiven {
-  /** Milliseconds since the beginning. */
-  readonly at: number;
-  readonly command: GivenCommand;
-  readonly refusal: string | undefined;
-}
-
-/** Runs a path manager on a simulated host, in virtual time. Nothing outlives the test: there is nothing to close. */
+/**
+ * Runs a path manager on a simulated host, in virtual time. End it with the test, by `Symbol.asyncDispose` or `stop`: timers
+ * and programs that the path manager has started itself would keep the process alive.
+ */
 export async function simulate(
   definition: PathManagerDefinition,
   setting: SimulationSetting = {},
@@ -132,6 +119,12 @@ export class Simulation {
   stop(): void {
     this.#runtime?.close();
     this.#runtime = undefined;
+  }
+
+  /** Ends it for good; resolves when programs that are path managers have ended as well. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.stop();
+    await programsEnd();
   }
 
   /** As a daemon that is killed and started again: the path manager has to find its way from what there is. */
@@ -267,11 +260,3 @@ export class Simulation {
 
 const MOST_ROUNDS = 1000;
 const SECOND_LOOK = 1000;
-
-function interfaceOf(given: readonly string[] | SimulatedInterface): SimulatedInterface {
-  return isList(given) ? { addresses: given } : given;
-}
-
-function isList(given: readonly string[] | SimulatedInterface): given is readonly string[] {
-  return Array.isArray(given);
-}

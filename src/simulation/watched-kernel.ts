@@ -45,6 +45,14 @@ export type GivenCommand =
   | { readonly name: "endpoint flush" }
   | { readonly name: "limits set"; readonly limits: Limits };
 
+/** A command of a path manager, and what became of it. */
+export interface CommandGiven {
+  /** Milliseconds since the beginning. */
+  readonly at: number;
+  readonly command: GivenCommand;
+  readonly refusal: string | undefined;
+}
+
 type Kernel = SubflowKernel & Pick<MptcpPm, "announce" | "remove" | "dumpEndpoints">;
 
 /** A kernel that tells of each command that it gets, when it has answered it; with its reason, if it refuses. */

@@ -63,10 +63,50 @@ describe("a path manager has a hand in endpoints:", { skip: requires() }, () => 
       /^cannot add endpoint 10\.0\.1\.2: /,
     );
     await refused(
+      () =>
+        managed.puppet.run(async ({ endpoints }) => {
+          const [one] = await endpoints.list();
+          await endpoints.add({ address: "10.0.2.2", flags: ["subflow"], id: one?.id ?? 0 });
+        }),
+      "EBUSY",
+      /^cannot add endpoint 10\.0\.2\.2: /,
+    );
+    await refused(
       () => managed.puppet.run(({ endpoints }) => endpoints.remove(77)),
       "EINVAL",
       /^cannot delete endpoint id 77: address not found/,
     );
+  });
+
+  it("may not change what somebody else has made, nor remove it, also not with all others", async () => {
+    await managed.client.ip("mptcp endpoint add 10.0.1.2 id 50 subflow dev eth1");
+    await managed.puppet.run(({ endpoints }) => endpoints.add({ address: "10.0.2.2", flags: ["subflow"] }));
+    const theirs = { code: "EPERM", message: /10\.0\.1\.2 was not made by mptcpd/ };
+    await assert.rejects(
+      managed.puppet.run(({ endpoints }) => endpoints.remove(50)),
+      theirs,
+    );
+    await assert.rejects(
+      managed.puppet.run(({ endpoints }) => endpoints.change(50, ["backup"])),
+      theirs,
+    );
+    await assert.rejects(
+      managed.puppet.run(({ endpoints }) => endpoints.renew("10.0.1.2")),
+      theirs,
+    );
+    await managed.puppet.run(({ endpoints }) => endpoints.flush());
+    assert.deepEqual(await show(), ["10.0.1.2 eth1 subflow"]);
+  });
+
+  it("renews what it has added, with its id, and may still remove it after mptcpd was started again", async () => {
+    await managed.puppet.run(async ({ endpoints }) => {
+      await endpoints.add({ address: "10.0.2.2", flags: ["subflow", "backup"], id: 9 });
+      await endpoints.renew("10.0.2.2");
+    });
+    assert.deepEqual(await show(), ["10.0.2.2 eth2 subflow,backup"]);
+    await managed.machine.restart({ config: managed.puppet.config });
+    await managed.puppet.run(({ endpoints }) => endpoints.remove(9));
+    assert.deepEqual(await show(), []);
   });
 
   it("what it adds stays out of mptcpd's hands, also when that reads everything again", async () => {

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { keepSubflows } from "../../../src/library/keep-subflows.ts";
 import { definePathManager } from "../../../src/plugins/api.ts";
-import { type SimulationSetting, simulate } from "../../../src/simulation/simulation.ts";
+import type { SimulationSetting } from "../../../src/simulation/setting.ts";
+import { simulate } from "../../../src/simulation/simulation.ts";
 import { HostBench, recorder } from "../plugins/fakes.ts";
 
 const interfaces = { eth0: ["10.0.1.2"], eth1: ["10.0.2.2"] };

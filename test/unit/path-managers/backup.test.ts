@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import backup from "../../../src/path-managers/backup.ts";
-import { type Simulation, type SimulationSetting, simulate } from "../../../src/simulation/simulation.ts";
+import type { SimulationSetting } from "../../../src/simulation/setting.ts";
+import { type Simulation, simulate } from "../../../src/simulation/simulation.ts";
 
 const interfaces = { eth0: ["10.0.1.2"], wlan0: ["10.0.2.2"], wwan0: ["10.0.3.2"] };
 const [eth, wlan, wwan] = ["10.0.1.2 > 10.0.9.9", "10.0.2.2 > 10.0.9.9", "10.0.3.2 > 10.0.9.9"];

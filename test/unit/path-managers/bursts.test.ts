@@ -5,8 +5,8 @@ import { endpointFlags } from "../../../src/kernel/mptcp-pm.ts";
 import { builtIn } from "../../../src/path-managers/index.ts";
 import type { PathManagerDefinition } from "../../../src/plugins/api.ts";
 import type { SimulatedPeer } from "../../../src/simulation/peer.ts";
-import { type CommandGiven, type Simulation, simulate } from "../../../src/simulation/simulation.ts";
-import type { GivenCommand } from "../../../src/simulation/watched-kernel.ts";
+import { type Simulation, simulate } from "../../../src/simulation/simulation.ts";
+import type { CommandGiven, GivenCommand } from "../../../src/simulation/watched-kernel.ts";
 
 const places = { eth0: "10.0.1.2", eth1: "10.0.2.2", eth2: "10.0.3.2" } as const;
 const names = ["eth0", "eth1", "eth2"] as const;

@@ -3,7 +3,8 @@ import { describe, it } from "node:test";
 import heal from "../../../src/path-managers/heal.ts";
 import { type CreateSubflowOptions, definePathManager, type PathManager } from "../../../src/plugins/api.ts";
 import type { SimulatedPeer } from "../../../src/simulation/peer.ts";
-import { type Simulation, type SimulationSetting, simulate } from "../../../src/simulation/simulation.ts";
+import type { SimulationSetting } from "../../../src/simulation/setting.ts";
+import { type Simulation, simulate } from "../../../src/simulation/simulation.ts";
 
 const interfaces = { eth0: ["10.0.1.2", "fd00:1::2"], eth1: ["10.0.2.2"] };
 const client = { from: "10.0.1.2", to: "10.0.9.9" };
