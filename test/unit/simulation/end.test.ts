@@ -8,6 +8,7 @@ import { describe, it } from "node:test";
 import { definePathManager } from "../../../src/plugins/api.ts";
 import { execPathManager } from "../../../src/plugins/exec.ts";
 import { simulate } from "../../../src/simulation/simulation.ts";
+import { waitFor } from "../../lab/wait.ts";
 
 describe("the end of a simulation", () => {
   it("ends what the path manager has opened itself, which would keep the test's process alive", async () => {
@@ -32,10 +33,11 @@ describe("the end of a simulation", () => {
     const program = join(directory, "program");
     writeFileSync(
       program,
-      `#!/bin/sh\ncd ${directory}\ntrap '' TERM\ncat >/dev/null\nsleep 0.2\ntouch ended\n`,
+      `#!/bin/sh\ncd ${directory}\ntrap '' TERM\ntouch ready\ncat >/dev/null\nsleep 0.2\ntouch ended\n`,
     );
     chmodSync(program, 0o755);
     const simulation = await simulate(execPathManager("slow", [program]));
+    await waitFor("the program to begin", () => existsSync(join(directory, "ready")));
     await simulation[Symbol.asyncDispose]();
     assert.ok(existsSync(join(directory, "ended")));
   });
