@@ -65,6 +65,8 @@ class SubflowKeeper {
   readonly #plan: SubflowsWanted;
   /** Those that this path manager was told of: others are another one's. */
   readonly #own = new WeakSet<Connection>();
+  /** Wishes that are asked for, from before the kernel knows: a connection may be compared again at any time. */
+  readonly #asking = new WeakMap<Connection, Set<string>>();
   /** What there was no room for, or is being tried already. */
   readonly #waiting = new WeakMap<Connection, CreateSubflowOptions[]>();
   /** Addresses that connections use and no working interface has, and since when. */
@@ -116,12 +118,16 @@ class SubflowKeeper {
 
   #create(connection: Connection, wishes: readonly CreateSubflowOptions[]): void {
     const { most = Number.POSITIVE_INFINITY } = this.#plan;
+    const asking = this.#asking.get(connection) ?? new Set<string>();
+    this.#asking.set(connection, asking);
     const missing = wishes.filter((wish) => !this.#has(connection, wish, "established"));
     const waiting = missing.filter((wish) => {
       // It was begun for an earlier occasion, and is begun again for this one should it fail.
-      if (this.#has(connection, wish, "connecting")) return true;
+      if (this.#has(connection, wish, "connecting") || asking.has(keyOf(wish))) return true;
       if (this.#count(connection) >= most) return true;
-      this.#pm.createSubflow(connection, wish).catch((error) => {
+      asking.add(keyOf(wish));
+      const asked = this.#pm.createSubflow(connection, wish).finally(() => asking.delete(keyOf(wish)));
+      asked.catch((error) => {
         logRefusal(this.#pm)(error);
         // The kernel may take its time to end it.
         for (const subflow of connection.subflows)
@@ -213,6 +219,13 @@ class SubflowKeeper {
   #all(): Connection[] {
     return [...this.#pm.connections].filter((connection) => this.#own.has(connection));
   }
+}
+
+/** The same for wishes that are the same. */
+function keyOf({ from, to }: CreateSubflowOptions): string {
+  const source = typeof from === "string" ? from : "address" in from ? from.address : from.name;
+  const target = typeof to === "object" ? `${to.address} port ${to.port ?? ""}` : (to ?? "");
+  return `${source} > ${target}`;
 }
 
 function isMeant(subflow: Subflow, { from, to }: CreateSubflowOptions, first: SocketAddress): boolean {

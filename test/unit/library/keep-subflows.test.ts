@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { keepSubflows } from "../../../src/library/keep-subflows.ts";
-import { definePathManager } from "../../../src/plugins/api.ts";
+import { definePathManager, type PathManager } from "../../../src/plugins/api.ts";
 import type { SimulationSetting } from "../../../src/simulation/setting.ts";
 import { simulate } from "../../../src/simulation/simulation.ts";
 import { HostBench, recorder } from "../plugins/fakes.ts";
@@ -159,5 +159,32 @@ describe("subflows are looked at", () => {
     bench.change((network) => network.plug("eth2", { addresses: ["10.0.3.2"] }));
     await bench.settle();
     assert.deepEqual(peer.subflows, [one]);
+  });
+});
+
+describe("a subflow that is wanted", () => {
+  it("is asked for once, also while the kernel does not know of it yet", async () => {
+    let asked = 0;
+    const slow = definePathManager({
+      name: "slow",
+      setup: (pm) => {
+        const never = (): Promise<never> => {
+          asked++;
+          return new Promise(() => undefined);
+        };
+        const handler = {
+          get: (target: PathManager, key: keyof PathManager) =>
+            key === "createSubflow" ? never : Reflect.get(target, key, target),
+        };
+        return keepSubflows(new Proxy<PathManager>(pm, handler), { wanted: () => [{ from: "10.0.2.2" }] });
+      },
+    });
+    const simulation = await simulate(slow, { interfaces });
+    const peer = simulation.connect({ from: "10.0.1.2", to: "10.0.9.9" });
+    await simulation.settle();
+    peer.announce(4, "10.0.9.10");
+    simulation.plug("eth2", ["10.0.3.2"]);
+    await simulation.settle();
+    assert.equal(asked, 1);
   });
 });
