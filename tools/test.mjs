@@ -6,7 +6,8 @@
 //   npm test -- asan                  the tests of the parts in C, built for AddressSanitizer
 //   npm test -- --node packaged       on the Node that the packages bring, or on the one at a path
 //   npm test -- --on-node             only the tests that depend on Node (tools/test-node.mjs)
-// They run in a sandbox (tools/sandbox.mjs): first, side by side, the files that bear others beside them, and then the
+//   npm test -- --jobs 2              so many kernel test files side by side as well, if they bear it
+// They run in a sandbox (tools/sandbox.mjs): first, side by side, the unit tests that bear others beside them, and then the
 // rest one after another. With CI=true a skipped test is a failure, unless the kernel or the machine cannot be given what
 // it needs.
 import { execFileSync } from "node:child_process";
@@ -22,7 +23,7 @@ import { chooseTests } from "./test-files.mjs";
 import { dependsOnNode, runsAlone } from "./test-node.mjs";
 import { environmentOfTests, putNode, versionOf } from "./test-runtime.mjs";
 
-const { words, asan, node: wantedNode, onNode } = readArguments();
+const { words, asan, node: wantedNode, onNode, jobs } = readArguments();
 setUp({ buildOptions: asan ? ["--asan"] : [] });
 process.chdir(root);
 const files = chosenFiles();
@@ -39,12 +40,18 @@ process.exitCode = await runTests(problem ? (command) => command : sandboxed);
 function readArguments() {
   try {
     const { values, positionals } = parseArgs({
-      options: { node: { type: "string" }, "on-node": { type: "boolean", default: false } },
+      options: {
+        node: { type: "string" },
+        "on-node": { type: "boolean", default: false },
+        jobs: { type: "string", default: "1" },
+      },
       allowPositionals: true,
     });
     const isAsan = positionals.includes("asan");
     const others = positionals.filter((word) => word !== "asan");
-    return { words: others, asan: isAsan, node: values.node, onNode: values["on-node"] };
+    if (!/^[1-9]\d*$/.test(values.jobs)) throw new Error(`--jobs ${values.jobs}: not a number of files`);
+    const jobs = Number(values.jobs);
+    return { words: others, asan: isAsan, node: values.node, onNode: values["on-node"], jobs };
   } catch (error) {
     return fail(error.message);
   }
@@ -67,11 +74,14 @@ async function runTests(wrap) {
   process.umask(0o022);
   try {
     const node = nodeIn(join(scratch, "bin"));
-    const isAlone = (file) => runsAlone(file, { root });
-    const together = files.filter((file) => !isAlone(file));
+    const bearing = files.filter((file) => !runsAlone(file, { root }));
+    const units = bearing.filter((file) => file.includes("/unit/"));
+    const together = jobs > 1 ? bearing.filter((file) => !units.includes(file)) : [];
+    const alone = files.filter((file) => !units.includes(file) && !together.includes(file));
     const codes = [
-      await runFiles(together, { node, scratch, wrap, concurrency: availableParallelism() }),
-      await runFiles(files.filter(isAlone), { node, scratch, wrap, concurrency: 1 }),
+      await runFiles(units, { node, scratch, wrap, concurrency: availableParallelism() }),
+      await runFiles(together, { node, scratch, wrap, concurrency: jobs }),
+      await runFiles(alone, { node, scratch, wrap, concurrency: 1 }),
     ];
     return Math.max(...codes);
   } finally {

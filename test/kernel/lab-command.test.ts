@@ -8,7 +8,7 @@ import { type Exit, LabProcess } from "../lab/process.ts";
 import { requires } from "../lab/requires.ts";
 import { defaultDeadlineMs, eventually, within } from "../lab/wait.ts";
 
-const patience = { deadlineMs: 3 * defaultDeadlineMs };
+const patience = { deadlineMs: defaultDeadlineMs };
 
 describe("npm run lab", { skip: requires(), concurrency: 3 }, () => {
   it("runs a command as the client, and exits with its status", async (t) => {

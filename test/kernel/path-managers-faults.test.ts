@@ -6,7 +6,7 @@ import { type Machine, program, slowHandler } from "../lab/machine.ts";
 import { ManagedHost } from "../lab/managed-host.ts";
 import { PluginDirectory, plugin, withPlugins } from "../lab/plugin-directory.ts";
 import { requires } from "../lab/requires.ts";
-import { defaultDeadlineMs, waitFor } from "../lab/wait.ts";
+import { slowness, waitFor } from "../lab/wait.ts";
 
 const options = { skip: requires(), concurrency: 2 };
 
@@ -250,7 +250,7 @@ describe("what writes without end", options, () => {
         // What lets a queue grow takes far longer.
         await waitFor("an endpoint", () => machine.host.endpoints(), {
           until: (endpoints) => endpoints.some(({ address }) => address === `10.0.0.${i}`),
-          deadlineMs: defaultDeadlineMs / 2,
+          deadlineMs: 5000 * slowness,
         });
       }
       await daemon.waitForLine(

@@ -16,7 +16,7 @@ const whole = connections * mesh;
 const wanted = 2000 * slowness;
 /** How often that is measured at most. */
 const rounds = 5;
-const patience = { deadlineMs: 2 * defaultDeadlineMs };
+const patience = { deadlineMs: defaultDeadlineMs };
 
 const config = `[core]
 path-manager=fullmesh

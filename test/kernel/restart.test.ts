@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { rounds } from "../lab/campaign.ts";
 import { addForeign, first, foreign, second, twoAddresses } from "../lab/examples.ts";
 import { Machine } from "../lab/machine.ts";
 import { requires } from "../lab/requires.ts";
@@ -77,7 +78,7 @@ describe("SIGKILL loses nothing", options, () => {
     await machine.daemon.kill();
     await machine.ip("mptcp endpoint flush");
     await machine.ip(addForeign);
-    for (let share = 0.5; share < 1.2; share += 0.08) {
+    for (let share = 0.5; share < 1.2; share += 0.7 / rounds(5, 20)) {
       const daemon = machine.launch();
       await delay(whole * share);
       await daemon.kill();

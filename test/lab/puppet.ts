@@ -134,7 +134,7 @@ type Answer<Result> = {
 };
 
 /** Longer than any deadline of what a puppet is asked for. */
-const DEADLINE = 4 * defaultDeadlineMs;
+const DEADLINE = 2 * defaultDeadlineMs;
 
 const pattern = /^notice: puppet: told (\{.*\})$/;
 

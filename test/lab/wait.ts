@@ -12,8 +12,8 @@ const { MPTCPD_TEST_SLOWNESS = "1" } = process.env;
 /** How many times slower than others this machine is: tools/vm.mjs says it of its own. */
 export const slowness = Number(MPTCPD_TEST_SLOWNESS);
 
-/** How long a wait lasts that names no deadline: far longer than any of the awaited things takes. */
-export const defaultDeadlineMs = 10_000 * slowness;
+/** How long a wait lasts that names no deadline: far longer than any of the awaited things takes on a busy machine. */
+export const defaultDeadlineMs = 30_000 * slowness;
 
 const pollIntervalMs = 10;
 

@@ -8,7 +8,7 @@ export const unit = "mptcp.service";
 export const configFile = "/etc/mptcpd/mptcpd.conf";
 
 /** Far longer than a watchdog waits in these tests, a restart (RestartSec=) and a start take together. */
-export const restartDeadlineMs = 3 * defaultDeadlineMs;
+export const restartDeadlineMs = defaultDeadlineMs;
 
 /** In a network namespace, or in that of the system. */
 export function inNamespace(name: string | undefined): readonly string[] {
