@@ -3,6 +3,56 @@
 
 @shared@
 
+# Splits a line as the shell does, and runs nothing: words, without quotes; the quote that is open at the end; and kept,
+# the beginning of the last word that readline does not replace. Fails where a quote has ended within that word.
+__@program@_split() {
+	local text=$1 letter='' word='' begun='' closed='' at
+	words=() quote='' kept=''
+	for ((at = 0; at < ${#text}; at++)); do
+		letter=${text:at:1}
+		if [[ $letter == '\' && $quote != "'" ]]; then
+			at=$((at + 1)) begun=yes
+			# Within double quotes it stands for itself before most characters.
+			[[ -n $quote && ${text:at:1} != [\"\\\$\`] ]] && word+='\'
+			word+=${text:at:1}
+		elif [[ -n $quote ]]; then
+			if [[ $letter == "$quote" ]]; then quote='' closed=yes; else word+=$letter; fi
+		elif [[ $letter == [\"\'] ]]; then
+			quote=$letter begun=yes kept=$word
+		elif [[ $letter == [[:space:]] ]]; then
+			[[ -n $begun ]] && words+=("$word")
+			word='' begun='' closed='' kept=''
+		else
+			word+=$letter begun=yes
+			[[ $letter == [=:] && $COMP_WORDBREAKS == *"$letter"* ]] && kept=$word
+		fi
+	done
+	words+=("$word")
+	[[ -z $closed ]]
+}
+
+# Makes one word of shell of what was found, whatever it holds; within quotes if some are open.
+__@program@_quote() {
+	case $quote in
+	"'") REPLY=${1//\'/\'\\\'\'} ;;
+	'"')
+		# There is no way to write these there.
+		[[ $1 == *['!'$'\n']* ]] && return 1
+		REPLY=${1//\\/\\\\}
+		REPLY=${REPLY//\"/\\\"}
+		REPLY=${REPLY//\$/\\\$}
+		REPLY=${REPLY//\`/\\\`}
+		;;
+	*)
+		REPLY=$1
+		[[ $1 == *[!A-Za-z0-9_./:=,@%+-]* ]] && printf -v REPLY %q "$1"
+		;;
+	esac
+	# readline closes the quotes, but not behind a character that looks like the end.
+	[[ -n $quote && $REPLY == *"$quote" ]] && REPLY+=$quote
+	return 0
+}
+
 # Offers what begins with the current word, behind a prefix of it that is given.
 __@program@_offer() {
 	local head=$2 item
@@ -10,15 +60,15 @@ __@program@_offer() {
 	[[ $1 == list:* || $1 == plugins:* ]] && [[ $cur == *,* ]] && head=${cur%,*},
 	case $1 in
 	file | module:*)
-		compopt -o filenames 2>/dev/null
+		files=yes
 		mapfile -t items < <(compgen -f -- "${cur#"$head"}")
 		;;
 	directory)
-		compopt -o filenames 2>/dev/null
+		files=yes
 		mapfile -t items < <(compgen -d -- "${cur#"$head"}")
 		;;
 	program)
-		compopt -o filenames 2>/dev/null
+		files=yes
 		mapfile -t items < <(__@program@_programs)
 		;;
 	esac
@@ -57,15 +107,14 @@ __@program@_program() {
 
 _@program@() {
 	local line=${COMP_LINE:0:COMP_POINT} place='' name='' value='' pending='' option='' used='|' ended=''
-	local netns='' user='' plugins='' cur word row head breaks at letter arguments=0
-	local -a rows words
+	local netns='' user='' plugins='' cur word row at letter arguments=0 quote='' kept='' files='' REPLY
+	local -a rows words found
 	mapfile -t rows <<'END'
 @table@
 END
-	read -ra words <<<"$line"
-	[[ $line == *[[:space:]] ]] && words+=('')
-	cur=${words[-1]}
 	COMPREPLY=()
+	__@program@_split "$line" || return
+	cur=${words[-1]}
 
 	for ((at = 1; at < ${#words[@]} - 1; at++)); do
 		word=${words[at]}
@@ -122,13 +171,17 @@ END
 		done
 	fi
 
-	# bash takes what follows these for the word that is replaced.
-	[[ $COMP_WORDBREAKS == *=* ]] && breaks+='='
-	[[ $COMP_WORDBREAKS == *:* ]] && breaks+=':'
-	if [[ $breaks && $cur == *["$breaks"]* ]]; then
-		head=${cur%"${cur##*["$breaks"]}"}
-		COMPREPLY=("${COMPREPLY[@]#"$head"}")
+	found=("${COMPREPLY[@]#"$kept"}")
+	COMPREPLY=("${found[@]}")
+	# readline quotes the names of files by itself.
+	if [[ $files ]]; then
+		compopt -o filenames 2>/dev/null
+		return
 	fi
+	COMPREPLY=()
+	for word in "${found[@]}"; do
+		__@program@_quote "$word" && COMPREPLY+=("$REPLY")
+	done
 }
 
 complete -F _@program@ @program@

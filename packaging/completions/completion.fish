@@ -22,11 +22,16 @@ function __@program@_values --argument-names value netns user plugins
                 or string replace -r '\.[a-z]*$' '' -- $file
             end
         case interface
-            ip $space -o link show | string replace -rf '^\d+: ([^:@]+).*' '$1'
+            # What begins with "-" would be an option.
+            ip $space -o link show | string replace -rf '^\d+: ([^:@]+).*' '$1' | string replace -r '^-' '\\\\x2d'
         case address
             ip $space -o address show scope global | string replace -rf '^\d+: \S+\s+inet6? ([^/ ]+).*' '$1'
         case netns
-            ls /run/netns
+            # A line is a name, up to a tab.
+            for file in /run/netns/*
+                string match -qr '[\n\t]' -- $file
+                or string replace -r '.*/' '' -- $file
+            end
         case endpoint
             ip $space mptcp endpoint show | string replace -rf '^(\S+) .*' '$1'
         case endpoint-id

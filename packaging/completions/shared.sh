@@ -38,15 +38,23 @@ __@program@_values() {
 		directory=${plugins:-/usr/lib/mptcpd/plugins}
 		for file in "$directory"/*.js "$directory"/*.mjs "$directory"/*.ts; do
 			file=${file##*/}
-			[[ $file == *'*'* || $file == *.test.* || $file == *.d.ts ]] || printf '%s\n' "${file%.*}"
+			[[ $file == *'*'* || $file == *$'\n'* || $file == *.test.* || $file == *.d.ts ]] || printf '%s\n' "${file%.*}"
 		done
 		;;
-	interface) ip "${space[@]}" -o link show | sed -n 's/^[0-9]*: \([^:@]*\).*/\1/p' ;;
+	interface)
+		# Names are bytes, which "." stands for in no other locale. What begins with "-" would be an option.
+		ip "${space[@]}" -o link show | LC_ALL=C sed -n 's/^[0-9]*: \([^:@]*\).*/\1/;T;s/^-/\\x2d/;p'
+		;;
 	address)
 		ip "${space[@]}" -o address show scope global |
 			sed -n 's/^[0-9]*: [^ ]* *inet6\{0,1\} \([^/ ]*\).*/\1/p'
 		;;
-	netns) ls /run/netns ;;
+	netns)
+		for file in /run/netns/*; do
+			# A line is a name.
+			[[ -e $file && $file != *$'\n'* ]] && printf '%s\n' "${file##*/}"
+		done
+		;;
 	endpoint) ip "${space[@]}" mptcp endpoint show | sed -n 's/^\([^ ]*\) .*/\1/p' ;;
 	endpoint-id) ip "${space[@]}" mptcp endpoint show | sed -n 's/.* id \([0-9]*\).*/\1/p' ;;
 	token)
@@ -69,7 +77,7 @@ __@program@_values() {
 		fi
 		for directory in "${space[@]}"; do
 			for file in "$directory"/*.d/50-mptcpize.conf; do
-				[[ -e $file ]] || continue
+				[[ -e $file && $file != *$'\n'* ]] || continue
 				file=${file%.d/*}
 				printf '%s\n' "${file##*/}"
 			done
