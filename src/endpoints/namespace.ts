@@ -16,6 +16,7 @@ import {
 import { join } from "node:path";
 import { lockFile, networkNamespaceCookie } from "../kernel/system.ts";
 import { readStateFile, StateFileError } from "./read-state-file.ts";
+import { StateWriteError } from "./replace-file.ts";
 
 /** Which network namespace this process is in; a boot later its numbers mean nothing. */
 export interface NamespaceIdentity {
@@ -45,7 +46,14 @@ function bootId(): string {
 }
 
 /** What a namespace has in the runtime directory: its ledger, its lock, its requests. */
-export const namespaceFiles = ["ledger.json", "lock", "connections", "wanted", "adopt.json"] as const;
+export const namespaceFiles = [
+  "ledger.json",
+  "lock",
+  "connections",
+  "wanted",
+  "refused",
+  "adopt.json",
+] as const;
 
 /** The file of a namespace in the runtime directory. */
 export function namespaceFile(
@@ -135,12 +143,29 @@ export class NamespaceLock {
 
   private constructor(fd: number) {
     this.#fd = fd;
-    ftruncateSync(fd);
-    writeSync(fd, `${process.pid}\n`);
+    try {
+      this.sign();
+    } catch {
+      // The lock holds all the same; the caller may sign it later.
+    }
+  }
+
+  /** Writes our pid into the file, for `lockHolder`. Throws StateWriteError, as on a full file system. */
+  sign(): void {
+    try {
+      ftruncateSync(this.#fd);
+      writeSync(this.#fd, `${process.pid}\n`);
+    } catch (error) {
+      throw new StateWriteError("write our pid into the lock of the network namespace", error);
+    }
   }
 
   release(): void {
-    ftruncateSync(this.#fd);
+    try {
+      ftruncateSync(this.#fd);
+    } catch {
+      // A pid of the past; who reads it looks at the process.
+    }
     closeSync(this.#fd);
   }
 }
