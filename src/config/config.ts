@@ -26,6 +26,8 @@ export interface Config {
   readonly notifyFlags: Bits<NotifyFlag>;
   /** What becomes of our endpoints when the daemon stops. */
   readonly onStop: "keep" | "remove";
+  /** Whether the kernel's limits are raised to what the endpoints need. */
+  readonly limits: "raise" | "keep";
   /** Milliseconds that an endpoint outlives its address or link; 0 = deleted at once. */
   readonly removalDelay: number;
   /** In file order; the first rule that matches decides, alone. */
@@ -97,6 +99,7 @@ export const defaultConfig: Config = {
   addressFlags: endpointFlags.of("subflow"),
   notifyFlags: notifyFlags.of("existing"),
   onStop: "keep",
+  limits: "raise",
   removalDelay: 2000,
   paths: [containerRule],
 };

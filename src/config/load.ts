@@ -135,6 +135,7 @@ class ConfigReader {
       ...(values["addr-flags"] !== undefined && { addressFlags: values["addr-flags"] }),
       ...(values["notify-flags"] !== undefined && { notifyFlags: values["notify-flags"] }),
       ...(values["on-stop"] !== undefined && { onStop: values["on-stop"] }),
+      ...(values.limits !== undefined && { limits: values.limits }),
       ...(values["removal-delay"] !== undefined && { removalDelay: values["removal-delay"] }),
       ...(values["plugin-faults"] !== undefined && { pluginFaults: values["plugin-faults"] }),
       ...(values["kernel-path-manager"] !== undefined && {

@@ -15,6 +15,7 @@ export const logDestination = v.picklist(logDestinations, (issue) =>
 );
 export const onStop = oneOf(["keep", "remove"]);
 export const kernelPathManager = oneOf(["auto", "kernel", "userspace", "keep"]);
+export const limits = oneOf(["raise", "keep"]);
 export const yesOrNo = v.pipe(
   oneOf(["yes", "no"]),
   v.transform((word) => word === "yes"),

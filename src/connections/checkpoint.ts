@@ -1,7 +1,9 @@
 import { closeSync, constants, writeFileSync } from "node:fs";
 import * as v from "valibot";
+import { type Clock, systemClock } from "../endpoints/clock.ts";
 import { readStateFile } from "../endpoints/read-state-file.ts";
 import { replaceFile } from "../endpoints/replace-file.ts";
+import { RetriedWrite } from "../endpoints/retried-write.ts";
 import { openGuarded } from "../kernel/guarded-file.ts";
 import { messageOf } from "../log/text.ts";
 import type { AnnouncedAddress, Connection, ConnectionChange } from "./connection.ts";
@@ -15,6 +17,9 @@ export interface CheckpointOptions {
   readonly connections: Iterable<Connection> & { readonly size: number };
   /** Told when the file cannot be read or written: what it should hold will be unknown after a restart. */
   readonly warn: (message: string) => void;
+  /** Told when it can be written again. */
+  readonly notice?: (message: string) => void;
+  readonly clock?: Clock;
 }
 
 const VERSION = 1;
@@ -33,11 +38,16 @@ export class Checkpoint {
   #lines = 0;
   /** How many lines are too many: then most are about what is gone. */
   #rewriteAt = LINES_BEFORE_REWRITE;
-  /** The file lacks something: nothing can be added to it, it is written anew. */
-  #failed = false;
+  /** While it fails, nothing can be added to the file: it lacks something, and is written anew. */
+  readonly #writes: RetriedWrite;
 
   constructor(options: CheckpointOptions) {
+    const { file, warn, notice = ignore, clock = systemClock } = options;
     this.#options = options;
+    this.#writes = new RetriedWrite({
+      ...{ clock, what: file, log: { warning: warn, notice, debug: ignore } },
+      consequence: "a restart will not know all of its connections",
+    });
   }
 
   /** Reads what another process, or another thread, has left. */
@@ -80,8 +90,8 @@ export class Checkpoint {
   flush(): void {
     if (this.#pending.length === 0) return;
     this.#lines += this.#pending.length;
-    // What is pending is in the table, too.
-    if (this.#lines > this.#rewriteAt || (!this.#failed && !this.#append())) this.#rewrite();
+    // What is pending is in the table, too, from which the file is written anew.
+    if (this.#lines > this.#rewriteAt || (!this.#writes.isFailing && !this.#append())) this.#rewrite();
     this.#pending = [];
   }
 
@@ -102,26 +112,24 @@ export class Checkpoint {
   }
 
   #rewrite(): void {
-    const { file, bootId, connections, warn } = this.#options;
-    const lines = [JSON.stringify(["mptcpd connections", VERSION, bootId])];
-    for (const connection of connections) lines.push(...linesOf(connection));
-    this.#lines = lines.length;
-    this.#pending = [];
-    const text = `${lines.join("\n")}\n`;
-    try {
+    this.#writes.attempt(() => {
+      const { file, bootId, connections } = this.#options;
+      const lines = [JSON.stringify(["mptcpd connections", VERSION, bootId])];
+      for (const connection of connections) lines.push(...linesOf(connection));
+      const text = `${lines.join("\n")}\n`;
+      this.#lines = lines.length;
+      this.#pending = [];
+      // If it fails: the next attempt is due when as much is new, or after a while.
+      this.#rewriteAt = lines.length + connections.size;
       replaceFile(file, text);
-      this.#failed = false;
       // Anew before nobody reads it any more, but not for every line.
       const room = Math.max((0.8 * LARGEST_FILE) / Buffer.byteLength(text), 1.25);
       this.#rewriteAt = Math.max(LINES_BEFORE_REWRITE, Math.floor(Math.min(4, room) * lines.length));
-    } catch (error) {
-      if (!this.#failed) warn(`${messageOf(error)}; a restart will not know all of its connections`);
-      this.#failed = true;
-      // Trying costs as much as there is, so it waits until as much is new.
-      this.#rewriteAt = lines.length + connections.size;
-    }
+    });
   }
 }
+
+const ignore = (): void => undefined;
 
 interface StoredConnection extends Facts {
   readonly localPort: number;

@@ -1,11 +1,14 @@
-import { existsSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
 import * as v from "valibot";
 import { signalLockHolder } from "../kernel/lock-holder.ts";
 import type { Endpoint } from "../kernel/mptcp-pm.ts";
+import type { Logger } from "../log/log.ts";
+import { messageOf } from "../log/text.ts";
 import { Ledger } from "./ledger.ts";
-import { endpointSchema, plainEndpoint, readJson, writeJson } from "./ledger-file.ts";
+import { endpointSchema, plainEndpoint, readJson } from "./ledger-file.ts";
 import type { NamespaceIdentity } from "./namespace.ts";
 import { NamespaceLock, namespaceFile, prepareRuntimeDirectory } from "./namespace.ts";
+import { removeFile, replaceFile } from "./replace-file.ts";
 
 const requestSchema = v.object({ bootId: v.string(), endpoints: v.array(endpointSchema) });
 
@@ -30,12 +33,12 @@ export function requestAdoption(
   prepareRuntimeDirectory(directory);
   if (recordThem(directory, namespace, endpoints)) return { isDone: () => true, wake: () => undefined };
   const file = requestFile(directory, namespace);
-  writeJson(file, { bootId: namespace.bootId, endpoints: endpoints.map(plainEndpoint) });
+  replaceFile(file, JSON.stringify({ bootId: namespace.bootId, endpoints: endpoints.map(plainEndpoint) }));
   return {
     isDone() {
       if (!existsSync(file)) return true;
       if (!recordThem(directory, namespace, endpoints)) return false;
-      rmSync(file, { force: true });
+      removeFile(file);
       return true;
     },
     wake: () => signalLockHolder(namespaceFile(directory, namespace, "lock"), "SIGUSR1"),
@@ -59,15 +62,51 @@ function recordThem(
   return true;
 }
 
-/** The daemon's part: the endpoints that it was asked to take over since the last call. */
-export function collectAdoptions(directory: string, namespace: NamespaceIdentity): readonly Endpoint[] {
-  const file = requestFile(directory, namespace);
-  if (!existsSync(file)) return [];
-  try {
-    const request = readJson(file, requestSchema);
-    return request?.bootId === namespace.bootId ? request.endpoints : [];
-  } finally {
-    rmSync(file, { force: true });
+export interface AdoptionsOptions {
+  readonly directory: string;
+  readonly namespace: NamespaceIdentity;
+  readonly ledger: Ledger;
+  readonly log: Logger;
+}
+
+/** The daemon's part: takes over the endpoints that it is asked to. */
+export class Adoptions {
+  readonly #options: AdoptionsOptions;
+  #problem = "";
+
+  constructor(options: AdoptionsOptions) {
+    this.#options = options;
+  }
+
+  /** Enters what was asked for since the last call in the ledger. A request that cannot be used is said once. */
+  collect(): void {
+    const { directory, namespace, ledger, log } = this.#options;
+    const file = requestFile(directory, namespace);
+    const problems: string[] = [];
+    try {
+      const asked = readJson(file, requestSchema);
+      const endpoints = asked?.bootId === namespace.bootId ? asked.endpoints : [];
+      // One that could not be removed is read again.
+      for (const endpoint of endpoints.filter((one) => !ledger.owns(one))) {
+        ledger.record(endpoint);
+        log.notice(`endpoint ${endpoint.id} ${endpoint.address}: adopted`);
+      }
+    } catch (error) {
+      problems.push(`a request to adopt endpoints cannot be read: ${messageOf(error)}`);
+    }
+    try {
+      if (existsSync(file)) removeFile(file);
+    } catch (error) {
+      problems.push(`${messageOf(error)}; mptcpctl adopt does not work until it is gone`);
+    }
+    this.#say(problems.join("; "));
+  }
+
+  #say(problem: string): void {
+    if (problem === this.#problem) return;
+    this.#problem = problem;
+    if (problem === "") this.#options.log.notice("requests to adopt endpoints can be read again");
+    else this.#options.log.warning(problem);
   }
 }
 

@@ -27,10 +27,11 @@ export class EndpointCommandError extends NetlinkError {
 export interface CommandDeskOptions {
   readonly kernel: EndpointKernel;
   readonly ledger: Ledger;
-  /** Carries out a step of an endpoint of the policy's; deletions of any. @returns false where it is not ours any more */
+  /**
+   * Carries out a step of an endpoint of the policy's; deletions of any, when peers can take another REMOVE_ADDR.
+   * @returns false where it is not ours any more
+   */
   readonly execute: (step: Step) => Promise<boolean>;
-  /** Resolves when peers can take another REMOVE_ADDR. */
-  readonly untilDeletion: () => Promise<void>;
 }
 
 interface Waiting {
@@ -138,7 +139,6 @@ export class CommandDesk {
   }
 
   async #delete(endpoint: Endpoint, reason: string): Promise<void> {
-    await this.#options.untilDeletion();
     if (await this.#options.execute({ kind: "delete", endpoint, reason })) return;
     throw foreign(`delete endpoint id ${endpoint.id}`, endpoint);
   }

@@ -3,7 +3,6 @@ import type { Endpoint } from "../kernel/mptcp-pm.ts";
 import { endpointFlags } from "../kernel/mptcp-pm.ts";
 import { cut, messageOf, oneLine } from "../log/text.ts";
 import { readStateFile } from "./read-state-file.ts";
-import { replaceFile } from "./replace-file.ts";
 
 const flags = v.pipe(
   v.number(),
@@ -34,12 +33,8 @@ export function plainEndpoint(endpoint: Endpoint): v.InferInput<typeof endpointS
   return { ...endpoint, flags: endpoint.flags.value };
 }
 
-export function writeJson(file: string, value: unknown): void {
-  replaceFile(file, JSON.stringify(value));
-}
-
 /**
- * Reads a file that `writeJson` wrote.
+ * Reads a file of JSON.
  *
  * @returns undefined if there is none
  * @throws Error when it cannot be read, or is not of the schema

@@ -1,9 +1,10 @@
 import type * as v from "valibot";
 import type { Endpoint, EndpointFlag, Limits } from "../kernel/mptcp-pm.ts";
 import type { Bits } from "../netlink/bits.ts";
-import { ledgerSchema, plainEndpoint, readJson, writeJson } from "./ledger-file.ts";
+import { ledgerSchema, plainEndpoint, readJson } from "./ledger-file.ts";
 import type { NamespaceIdentity } from "./namespace.ts";
 import { namespaceFile } from "./namespace.ts";
+import { plainStore, type TextStore } from "./state-file.ts";
 
 export interface LimitsRecord {
   /** As the administrator had them. */
@@ -25,15 +26,21 @@ export interface LedgerOptions {
   readonly warn: (message: string) => void;
   /** Changes are not written: for those who only want to know. */
   readonly readOnly?: boolean;
+  /** How its file is written; by default a change that cannot be written throws StateWriteError. */
+  readonly store?: (file: string) => TextStore;
 }
 
 /**
  * What of the kernel's state is ours: written down before the command goes out, so that a daemon that dies at
  * any moment finds its endpoints again and never takes another's for its own. One file per network namespace,
  * replaced as a whole; whoever writes it holds the namespace's lock.
+ *
+ * A file that cannot be written does not keep the daemon from its work: what is ours is known in memory as well, and the
+ * file follows when it can. Only a daemon that is killed before that leaves endpoints that the next one takes for
+ * somebody else's.
  */
 export class Ledger {
-  readonly #file: string;
+  readonly #store: TextStore;
   readonly #bootId: string;
   readonly #readOnly: boolean;
   #endpoints: readonly Endpoint[] = [];
@@ -43,12 +50,13 @@ export class Ledger {
   #pathManager: PathManagerRecord | undefined;
 
   /** Reads the ledger of a namespace, or begins one. */
-  constructor({ directory, namespace, warn, readOnly = false }: LedgerOptions) {
-    this.#file = namespaceFile(directory, namespace, "ledger.json");
+  constructor({ directory, namespace, warn, readOnly = false, store = plainStore }: LedgerOptions) {
+    const file = namespaceFile(directory, namespace, "ledger.json");
+    this.#store = store(file);
     this.#bootId = namespace.bootId;
     this.#readOnly = readOnly;
     try {
-      const state = readJson(this.#file, ledgerSchema);
+      const state = readJson(file, ledgerSchema);
       if (state?.bootId !== this.#bootId) return;
       this.#endpoints = state.endpoints;
       this.#commanded = state.commanded ?? [];
@@ -57,9 +65,7 @@ export class Ledger {
       this.#pathManager = state.pathManager;
     } catch (error) {
       const cause = error instanceof Error ? error.message : String(error);
-      warn(
-        `${this.#file} cannot be used (${cause}): endpoints of an earlier run are treated as somebody else's`,
-      );
+      warn(`${file} cannot be used (${cause}): endpoints of an earlier run are treated as somebody else's`);
     }
   }
 
@@ -160,7 +166,7 @@ export class Ledger {
       capacity: this.#capacity,
       pathManager: this.#pathManager,
     };
-    writeJson(this.#file, state);
+    this.#store.write(JSON.stringify(state));
   }
 }
 

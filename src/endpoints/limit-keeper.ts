@@ -8,13 +8,15 @@ import type { EndpointKernel } from "./table.ts";
 
 /** What kernels before 7.2 allow (net/mptcp/pm_kernel.c, MPTCP_PM_ADDR_MAX), for those that do not tell. */
 const MOST_OF_OLD_KERNELS = 8;
+/** More than any kernel allows. */
+const TOO_MUCH = 0xffff_ffff;
 
 /** Raises the limits to what the endpoints need, and remembers what the administrator had. */
 export class LimitKeeper {
   readonly #kernel: EndpointKernel;
   readonly #ledger: Ledger;
   readonly #log: Logger;
-  #maximum = Number.POSITIVE_INFINITY;
+  #maximum: number | undefined;
   #current: Limits = { subflows: 0, addAddrAccepted: 0 };
   #administrators: Limits = { subflows: 0, addAddrAccepted: 0 };
 
@@ -30,27 +32,40 @@ export class LimitKeeper {
     this.#administrators = this.#recordOfOurs()?.found ?? this.#current;
   }
 
-  /** What the limits should be. They are only ever raised: lowering them as addresses go would gain nothing. */
-  wanted(endpoints: readonly DesiredEndpoint[]): Limits {
-    return limitsFor(endpoints, this.#current, this.#maximum);
+  /** What `apply` would make of the limits. Changes nothing. */
+  async preview(endpoints: readonly DesiredEndpoint[]): Promise<PreviewedLimits> {
+    const maximum = await this.#findMaximum().catch(() => undefined);
+    const wanted = limitsFor(endpoints, this.#current, maximum ?? TOO_MUCH);
+    const known = (limit: number) => (limit === TOO_MUCH ? undefined : limit);
+    return { subflows: known(wanted.subflows), addAddrAccepted: known(wanted.addAddrAccepted) };
   }
 
-  /** Sets the limits if they are not what the endpoints need. */
+  /**
+   * Raises the limits if they are not enough for the endpoints; they are only ever raised. They are read once more just
+   * before that: the administrator may have set them since `read`.
+   */
   async apply(endpoints: readonly DesiredEndpoint[]): Promise<void> {
-    const wanted = this.wanted(endpoints);
-    if (sameLimits(wanted, this.#current)) return;
-    try {
-      await this.#set(wanted);
-    } catch (error) {
-      const maximum = refusedMaximum(error);
-      if (maximum === undefined || maximum >= wanted.subflows) throw error;
-      this.#maximum = maximum;
-      await this.apply(endpoints);
-    }
+    if (!this.fallShort(endpoints)) return;
+    const maximum = await this.#findMaximum();
+    await this.read();
+    const wanted = limitsFor(endpoints, this.#current, maximum);
+    if (!sameLimits(wanted, this.#current)) await this.#set(wanted);
+  }
+
+  /** Whether the limits, as they were read, are not enough. */
+  fallShort(endpoints: readonly DesiredEndpoint[]): boolean {
+    return !sameLimits(limitsFor(endpoints, this.#current, this.#maximum ?? TOO_MUCH), this.#current);
+  }
+
+  /** Whether the limits, as they were read, are those that we set. */
+  get areOurs(): boolean {
+    return this.#recordOfOurs() !== undefined;
   }
 
   /** Gives the limits back, unless somebody changed them since. */
   async restore(): Promise<void> {
+    if (this.#ledger.limits === undefined) return;
+    await this.read();
     const record = this.#recordOfOurs();
     if (record) await this.#set(record.found);
     this.#ledger.recordLimits(undefined);
@@ -70,6 +85,19 @@ export class LimitKeeper {
     this.#log.info(`limits: subflows ${limits.subflows}, add_addr_accepted ${limits.addAddrAccepted}`);
   }
 
+  /** The kernel tells its maximum only when it refuses more; that changes nothing. */
+  async #findMaximum(): Promise<number> {
+    if (this.#maximum !== undefined) return this.#maximum;
+    try {
+      await this.#kernel.setLimits({ subflows: TOO_MUCH, addAddrAccepted: TOO_MUCH });
+    } catch (error) {
+      this.#maximum = refusedMaximum(error);
+    }
+    if (this.#maximum === undefined)
+      throw new Error("cannot find the maximum of the limits: the kernel refused none");
+    return this.#maximum;
+  }
+
   /** The ledger's record, if the limits in force are ours. */
   #recordOfOurs(): LimitsRecord | undefined {
     const record = this.#ledger.limits;
@@ -77,13 +105,19 @@ export class LimitKeeper {
   }
 }
 
+/** Undefined: the kernel's maximum, which only those who may change limits can find out. */
+export interface PreviewedLimits {
+  readonly subflows: number | undefined;
+  readonly addAddrAccepted: number | undefined;
+}
+
 function sameLimits(a: Limits, b: Limits): boolean {
   return a.subflows === b.subflows && a.addAddrAccepted === b.addAddrAccepted;
 }
 
 /** The maximum that the kernel named when it refused a limit, as in "limit greater than maximum (8)". */
-function refusedMaximum(error: unknown): number | undefined {
-  if (!(error instanceof KernelError) || error.code !== "EINVAL") return undefined;
+function refusedMaximum(error: unknown): number {
+  if (!(error instanceof KernelError) || error.code !== "EINVAL") throw error;
   const named = error.extendedAck?.match(/maximum \((\d+)\)/)?.[1];
   return named === undefined ? MOST_OF_OLD_KERNELS : Number(named);
 }

@@ -44,7 +44,14 @@ function bootId(): string {
 }
 
 /** What a namespace has in the runtime directory: its ledger, its lock, its requests. */
-export const namespaceFiles = ["ledger.json", "lock", "connections", "wanted", "adopt.json"] as const;
+export const namespaceFiles = [
+  "ledger.json",
+  "lock",
+  "connections",
+  "wanted",
+  "refused",
+  "adopt.json",
+] as const;
 
 /** The file of a namespace in the runtime directory. */
 export function namespaceFile(
@@ -92,19 +99,25 @@ export function prepareRuntimeDirectory(directory: string): void {
 /** S_IWOTH of inode(7). */
 const WORLD_WRITABLE = 0o002;
 
+/** The process that has the lock. */
+export interface LockHolder {
+  /** Its pid; undefined if the kernel does not show it here. */
+  readonly holder?: number;
+  /** It has said that it is about to end. */
+  readonly isEnding?: boolean;
+}
+
 /** The right to change a namespace's ledger. The kernel gives it back when the process ends, however it ends. */
 export class NamespaceLock {
   readonly #fd: number;
 
-  /** @returns the lock, or the pid of the process that has it (undefined if the kernel does not show it here) */
-  static acquire(
-    directory: string,
-    namespace: NamespaceIdentity,
-  ): NamespaceLock | { readonly holder?: number } {
+  /** @returns the lock, or who has it */
+  static acquire(directory: string, namespace: NamespaceIdentity): NamespaceLock | LockHolder {
     const file = namespaceFile(directory, namespace, "lock");
     for (;;) {
       // Whoever can open the file can hold the lock: nobody else may.
       const fd = openOrCreateGuarded(file, constants.O_RDWR | constants.O_APPEND, 0o600);
+      let isEnding: boolean;
       try {
         fchmodSync(fd, 0o600);
         const held = !lockFile(fd);
@@ -114,25 +127,34 @@ export class NamespaceLock {
           continue;
         }
         if (!held) return new NamespaceLock(fd);
+        isEnding = fstatSync(fd).size === 0;
       } catch (error) {
         closeSync(fd);
         throw error;
       }
       closeSync(fd);
       const holder = lockHolder(file);
-      return holder === undefined ? {} : { holder };
+      return { ...(holder !== undefined && { holder }), ...(isEnding && { isEnding }) };
     }
   }
 
   private constructor(fd: number) {
     this.#fd = fd;
-    ftruncateSync(fd);
-    writeSync(fd, `${process.pid}\n`);
+    try {
+      ftruncateSync(fd);
+      writeSync(fd, `${process.pid}\n`);
+    } catch {
+      // For people who look; the lock holds without it, as on a full file system.
+    }
   }
 
   /** Says that the holder is about to end: whoever waits for the lock need not give up. */
   announceRelease(): void {
-    ftruncateSync(this.#fd);
+    try {
+      ftruncateSync(this.#fd);
+    } catch {
+      // They then wait for a shorter time.
+    }
   }
 
   release(): void {

@@ -5,7 +5,13 @@ import type { CurrentEndpoint } from "../policy/input.ts";
 
 /** One command to the kernel. */
 export type Step =
-  | { readonly kind: "add"; readonly endpoint: Endpoint; readonly reason: string }
+  | {
+      readonly kind: "add";
+      readonly endpoint: Endpoint;
+      readonly reason: string;
+      /** Has to be deleted first. */
+      readonly replaces?: Endpoint | undefined;
+    }
   | {
       readonly kind: "change";
       readonly endpoint: Endpoint;
@@ -64,7 +70,7 @@ export function plan({ decisions, current, capacity, formerId, droppedFlags }: P
     );
     // The kernel replaces an implicit endpoint only when it may keep that one's id (net/mptcp/pm_kernel.c).
     const id = replacesImplicit ? 0 : (replaces?.id ?? ids.take(formerId(desired.address)));
-    return { kind: "add", endpoint: { ...desired, id }, reason };
+    return { kind: "add", endpoint: { ...desired, id }, reason, replaces };
   });
   const free = Math.max(capacity - current.length, 0);
   const early = additions.filter((_, index) => !missing[index]?.replaces).slice(0, free);

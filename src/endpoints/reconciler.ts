@@ -1,23 +1,27 @@
 import type { Config } from "../config/config.ts";
-import type { Limits } from "../kernel/mptcp-pm.ts";
-import { REMOVAL_SPACING } from "../kernel/removals.ts";
 import type { Logger } from "../log/log.ts";
+import { messageOf } from "../log/text.ts";
 import type { Network } from "../network/network.ts";
 import { interfaceName } from "../network/network.ts";
 import type { Decision } from "../policy/decision.ts";
 import { decide, desiredEndpoints } from "../policy/policy.ts";
+import { markRefused } from "../policy/refused.ts";
 import type { WantedEndpoints } from "../policy/wanted.ts";
-import { type Clock, type Timer, until } from "./clock.ts";
+import type { Timer } from "./clock.ts";
 import { CommandDesk, type EndpointCommand, EndpointCommandError } from "./commands.ts";
+import { type EndpointTask, Executor } from "./executor.ts";
 import { Holds } from "./holds.ts";
 import type { Ledger } from "./ledger.ts";
-import { LimitKeeper } from "./limit-keeper.ts";
+import { LimitKeeper, type PreviewedLimits } from "./limit-keeper.ts";
+import { Outcomes, type Task } from "./outcomes.ts";
 import type { Step } from "./plan.ts";
 import { plan } from "./plan.ts";
+import { Refusals, type RefusalsOptions } from "./refusals.ts";
+import { type AddressLoad, removeEndpoints } from "./removal.ts";
 import type { EndpointKernel } from "./table.ts";
 import { EndpointTable } from "./table.ts";
 
-export interface ReconcilerOptions {
+export interface ReconcilerOptions extends RefusalsOptions {
   readonly kernel: EndpointKernel;
   readonly ledger: Ledger;
   readonly network: () => Network;
@@ -25,11 +29,12 @@ export interface ReconcilerOptions {
   /** The endpoints that are wanted of a network; undefined: it is not known yet, and nothing is done. */
   readonly wanted: (network: Network, config: Config) => WantedEndpoints | undefined;
   readonly log: Logger;
-  readonly clock: Clock;
   /** Called before each full reading of the kernel, so at least every 30 s. */
   readonly beforeReading?: () => void;
   /** How many REMOVE_ADDR the kernel has sent; undefined: it does not say. */
   readonly removalsSent: () => bigint | undefined;
+  /** What connections would lose with each local address, now. */
+  readonly addressLoads: () => Promise<ReadonlyMap<string, AddressLoad>>;
   /** Told what each run has decided. */
   readonly onDecisions?: (decisions: readonly Decision[]) => void;
 }
@@ -41,18 +46,21 @@ type Occasion = "period" | "retry" | "hold" | "deletion";
 export interface Preview {
   readonly decisions: readonly Decision[];
   readonly steps: readonly Step[];
-  readonly limits: Limits;
+  readonly limits: PreviewedLimits;
 }
 
-/** Milliseconds between full readings of the kernel, and the longest wait after a failure. */
+/** Milliseconds between full readings of the kernel. */
 const PERIOD = 30_000;
-const FIRST_RETRY = 100;
+const reading: Task = { key: "read", revision: "", what: "read endpoints and limits", fields: {} };
+const limiting: Task = { key: "limits", revision: "", what: "raise the limits", fields: {} };
+
 /**
  * Makes the kernel's endpoints those that the policy wants: whenever `trigger` says that something changed, after
  * a failure, and every 30 s. Runs never overlap, and what changes during a run causes one more.
  *
  * Between full readings it trusts what it read and what it did itself, so that an addition costs one command;
- * whatever surprises it makes it read again.
+ * whatever surprises it makes it read again. Each endpoint, the limits and the reading itself have an outcome of their
+ * own (`Outcomes`): what fails is tried again by itself, and the rest goes on.
  */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
@@ -60,31 +68,33 @@ export class Reconciler {
   readonly #limits: LimitKeeper;
   readonly #holds: Holds;
   readonly #desk: CommandDesk;
+  readonly #outcomes: Outcomes<EndpointTask>;
+  readonly #others: Outcomes;
+  readonly #executor: Executor;
+  readonly #refusals: Refusals;
   readonly #timers = new Map<Occasion, Timer>();
-  /** When the next deletion may be. */
-  #deletionDue = Number.NEGATIVE_INFINITY;
   #stale = true;
+  #wasRead = false;
   #dirty = false;
   #stopped = false;
   #running: Promise<void> | undefined;
-  #failures = 0;
-  #lastFailure: string | undefined;
 
   constructor(options: ReconcilerOptions) {
-    const { kernel, ledger, log, clock, network } = options;
+    const { kernel, ledger, log, clock, removalsSent } = options;
     this.#options = options;
-    this.#table = new EndpointTable({
-      kernel,
-      ledger,
-      log,
-      interfaceName: (ifIndex) => interfaceName(network(), ifIndex),
-    });
+    this.#table = new EndpointTable({ kernel, ledger, log, interfaceName: this.#interfaceName });
     this.#limits = new LimitKeeper(kernel, ledger, log);
     this.#holds = new Holds(clock);
+    this.#outcomes = new Outcomes(clock, log);
+    this.#others = new Outcomes(clock, log);
+    this.#refusals = new Refusals(options);
+    this.#executor = new Executor({
+      ...{ table: this.#table, outcomes: this.#outcomes, clock, removalsSent },
+      interfaceName: this.#interfaceName,
+    });
     this.#desk = new CommandDesk({
       ...{ kernel, ledger },
-      execute: (step) => this.#execute(step),
-      untilDeletion: () => until(clock, this.#deletionDue),
+      execute: (step) => this.#executor.execute(step),
     });
   }
 
@@ -95,11 +105,11 @@ export class Reconciler {
     this.#running ??= this.#run();
   }
 
-  /** As `trigger`, and reads the kernel's endpoints and limits first. */
+  /** As `trigger`; reads the kernel's endpoints and limits first, and tries at once what waits after a failure. */
   resync(): void {
-    this.#table.doubtCapacity();
-    this.#stale = true;
-    this.trigger();
+    this.#outcomes.retryNow();
+    this.#others.retryNow();
+    this.#readAgain();
   }
 
   /** Carries out a path manager's command between two plans. Rejects with a NetlinkError: EPERM, of others' endpoints. */
@@ -119,89 +129,100 @@ export class Reconciler {
   async preview(): Promise<Preview> {
     await this.#read();
     const { decisions, steps } = this.#decide() ?? { decisions: [], steps: [] };
-    return { decisions, steps, limits: this.#limits.wanted(desiredEndpoints(decisions)) };
+    const endpoints = this.#options.config().limits === "keep" ? [] : desiredEndpoints(decisions);
+    return { decisions, steps, limits: await this.#limits.preview(endpoints) };
   }
 
-  /** Ends reconciling. With `remove`, deletes our endpoints and gives the limits back. */
+  /**
+   * Ends reconciling. With `remove`, deletes our endpoints and gives the limits back; what cannot be done keeps nothing
+   * else back.
+   *
+   * @throws Error that names all that could not be done
+   */
   async stop({ remove }: { readonly remove: boolean }): Promise<void> {
     this.#stopped = true;
     for (const timer of this.#timers.values()) timer.cancel();
     await this.settled();
     this.#refuseCommands();
+    this.#refusals.update([]);
     if (!remove) return;
-    await this.#read();
-    for (const { endpoint, ours } of this.#table.current()) {
-      if (!ours) continue;
-      await until(this.#options.clock, this.#deletionDue);
-      await this.#execute({ kind: "delete", endpoint, reason: "stopping" });
-    }
-    await this.#limits.restore();
+    const { log, addressLoads } = this.#options;
+    const problems: string[] = [];
+    const collect = (error: unknown): void => void problems.push(messageOf(error));
+    await this.#read().catch(collect);
+    const ours = this.#table.current().flatMap(({ endpoint, ours }) => (ours ? endpoint : []));
+    const left = await removeEndpoints(ours, {
+      ...{ log, interfaceName: this.#interfaceName, loads: addressLoads },
+      deleteEndpoint: async (endpoint) => {
+        await this.#executor.execute({ kind: "delete", endpoint, reason: "stopping" });
+      },
+    });
+    problems.push(...left);
+    await this.#limits.restore().catch(collect);
+    if (problems.length > 0) throw new Error(problems.join("; "));
   }
 
   async #run(): Promise<void> {
     while (this.#dirty) {
       this.#dirty = false;
-      try {
-        await this.#pass();
-        this.#failures = 0;
-        this.#lastFailure = undefined;
-      } catch (error) {
-        this.#fail(error);
-      }
+      await this.#pass();
     }
     this.#running = undefined;
+    const waits = [this.#outcomes.nextDue(), this.#others.nextDue()].filter((wait) => wait !== undefined);
+    if (waits.length > 0) this.#schedule("retry", Math.min(...waits), () => this.trigger());
   }
 
   async #pass(): Promise<void> {
-    if (this.#stale || !this.#desk.isIdle) await this.#read();
-    if (!this.#desk.isIdle) {
-      await this.#desk.serve(() => this.#decide()?.decisions);
-      await this.#read();
-    }
-    const decided = this.#decide();
+    if (!this.#desk.isIdle) await this.#serve();
+    else if (this.#stale && this.#others.isDue(reading)) await this.#attempt(reading, () => this.#read());
+    // What was read once is good enough to go on with.
+    const decided = this.#wasRead ? this.#decide() : undefined;
     if (decided === undefined) return;
     const { decisions, steps } = decided;
-    this.#options.onDecisions?.(decisions);
-    // One command that fails must not keep the others back.
-    const errors: unknown[] = [];
-    // Limits go out before the first step, since the kernel heeds them when it adds; their answer is not waited for.
-    const limited = this.#limits.apply(desiredEndpoints(decisions)).catch((error) => errors.push(error));
-    for (const step of steps) {
-      const wait = Math.ceil(this.#deletionDue - this.#options.clock.now());
-      if (step.kind === "delete" && wait > 0) {
-        this.#schedule("deletion", wait, () => this.trigger());
-        break;
-      }
-      const expected = await this.#execute(step).catch((error) => errors.push(error) > 0);
-      if (!expected) this.#dirty = true;
-      if (this.#dirty) break;
-    }
-    await limited;
-    if (errors.length > 0) throw errors[0];
+    await this.#keepLimits(decisions);
+    const { interrupted, doubtful, deletionIn } = await this.#executor.run(steps);
+    if (doubtful) this.#stale = true;
+    if (interrupted || doubtful) this.#dirty = true;
+    if (deletionIn !== undefined) this.#schedule("deletion", deletionIn, () => this.trigger());
+    this.#refusals.update(this.#outcomes.failures);
+    this.#options.onDecisions?.(markRefused(decisions, this.#refusals.current, this.#table.current()));
     if (this.#dirty) return;
     const expiry = this.#holds.nextExpiry(this.#options.config().removalDelay);
     if (expiry !== undefined) this.#schedule("hold", expiry, () => this.trigger());
   }
 
-  async #execute(step: Step): Promise<boolean> {
-    if (step.kind !== "delete") return await this.#table.execute(step);
-    const { clock, removalsSent } = this.#options;
-    const before = removalsSent();
-    const expected = await this.#table.execute(step);
-    if (before === undefined || removalsSent() !== before) {
-      this.#deletionDue = clock.now() + REMOVAL_SPACING;
-      // Peers were told of it. What it makes room for comes before the next one, which has to wait.
-      this.#dirty = true;
+  /** Before the first step, since the kernel heeds the limits when it adds an endpoint. */
+  async #keepLimits(decisions: readonly Decision[]): Promise<void> {
+    const endpoints = desiredEndpoints(decisions);
+    const keep = this.#options.config().limits === "keep";
+    const isNeeded = keep ? this.#limits.areOurs : this.#limits.fallShort(endpoints);
+    if (!isNeeded) this.#others.succeed(limiting);
+    else if (this.#others.isDue(limiting))
+      await this.#attempt(limiting, () => (keep ? this.#limits.restore() : this.#limits.apply(endpoints)));
+  }
+
+  async #attempt(task: Task, action: () => Promise<void>): Promise<void> {
+    try {
+      await action();
+      this.#others.succeed(task);
+    } catch (error) {
+      this.#others.fail(task, error);
     }
-    return expected;
+  }
+
+  #readAgain(): void {
+    this.#table.doubtCapacity();
+    this.#stale = true;
+    this.trigger();
   }
 
   async #read(): Promise<void> {
+    this.#schedule("period", PERIOD, () => this.#readAgain());
     this.#options.beforeReading?.();
     await this.#table.read();
     await this.#limits.read();
     this.#stale = false;
-    this.#schedule("period", PERIOD, () => this.resync());
+    this.#wasRead = true;
   }
 
   #decide(): { decisions: readonly Decision[]; steps: readonly Step[] } | undefined {
@@ -210,33 +231,32 @@ export class Reconciler {
     const wanted = this.#options.wanted(network, config);
     if (wanted === undefined) return undefined;
     const current = this.#table.current();
-    const { capacity } = this.#table;
-    const decisions = this.#holds.apply(config.removalDelay, (expired) =>
-      decide({ network, config, wanted, capacity, current, expired }),
+    const { capacity, droppedFlags } = this.#table;
+    const { removalDelay } = config;
+    const decisions = this.#holds.apply(removalDelay, (expired) =>
+      decide({ network, config, wanted, capacity, current, removalDelay, expired }),
     );
     const formerId = (address: string): number | undefined => this.#table.formerId(address);
-    return {
-      decisions,
-      steps: plan({ decisions, current, capacity, formerId, droppedFlags: this.#table.droppedFlags }),
-    };
+    return { decisions, steps: plan({ decisions, current, capacity, formerId, droppedFlags }) };
+  }
+
+  /** Carries out what path managers ask for, on the endpoints that the kernel has now, and reads what became of them. */
+  async #serve(): Promise<void> {
+    try {
+      await this.#read();
+      await this.#desk.serve(() => this.#decide()?.decisions);
+    } catch (error) {
+      this.#desk.refuse(error);
+    }
+    this.#stale = true;
+    await this.#attempt(reading, () => this.#read());
   }
 
   #refuseCommands(): void {
     this.#desk.refuse(new EndpointCommandError("change endpoints", "ECANCELED", "mptcpd stops"));
   }
 
-  #fail(error: unknown): void {
-    this.#desk.refuse(error);
-    const { log } = this.#options;
-    const message = error instanceof Error ? error.message : String(error);
-    const wait = Math.min(FIRST_RETRY * 2 ** this.#failures, PERIOD);
-    if (message === this.#lastFailure) log.debug(`${message}; trying again in ${wait} ms`);
-    else log.error(`${message}; trying again until it works`);
-    this.#failures++;
-    this.#lastFailure = message;
-    this.#stale = true;
-    this.#schedule("retry", wait, () => this.trigger());
-  }
+  readonly #interfaceName = (ifIndex: number): string => interfaceName(this.#options.network(), ifIndex);
 
   #schedule(occasion: Occasion, milliseconds: number, callback: () => void): void {
     if (this.#stopped) return;

@@ -1,9 +1,24 @@
-import { closeSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { giveToOwnerOf } from "../kernel/guarded-file.ts";
 import { prepareRuntimeDirectory } from "./namespace.ts";
 
-/** Replaces a file of the runtime directory as a whole: a reader sees the old text or the new, never a part. */
+/** A file of the runtime directory that cannot be written or removed. `code` is the file system's: "ENOSPC". */
+export class StateWriteError extends Error {
+  override readonly name = "StateWriteError";
+  readonly code: string;
+
+  constructor(what: string, cause: unknown) {
+    super(`cannot ${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    this.code = codeOf(cause) ?? "EIO";
+  }
+}
+
+/**
+ * Replaces a file of the runtime directory as a whole: a reader sees the old text or the new, never a part.
+ *
+ * @throws StateWriteError
+ */
 export function replaceFile(file: string, text: string): void {
   const temporary = `${file}.new`;
   try {
@@ -16,9 +31,18 @@ export function replaceFile(file: string, text: string): void {
     }
     renameSync(temporary, file);
   } catch (error) {
-    rmSync(temporary, { force: true });
-    const cause = error instanceof Error ? error.message : String(error);
-    throw new Error(`cannot write ${file}: ${cause}`, { cause: error });
+    discard(temporary);
+    throw new StateWriteError(`write ${file}`, error);
+  }
+}
+
+/** Removes a file of the runtime directory, if it is there. Throws StateWriteError. */
+export function removeFile(file: string): void {
+  try {
+    unlinkSync(file);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code !== "ENOENT" && code !== "ENOTDIR") throw new StateWriteError(`remove ${file}`, error);
   }
 }
 
@@ -27,7 +51,7 @@ function openNew(file: string): number {
   try {
     return createNew(file);
   } catch (error) {
-    if (!isOfCode(error, "ENOENT")) throw error;
+    if (codeOf(error) !== "ENOENT") throw error;
     prepareRuntimeDirectory(dirname(file));
     return createNew(file);
   }
@@ -38,12 +62,21 @@ function createNew(file: string): number {
   try {
     return openSync(file, "wx", 0o644);
   } catch (error) {
-    if (!isOfCode(error, "EEXIST")) throw error;
-    rmSync(file);
+    if (codeOf(error) !== "EEXIST") throw error;
+    unlinkSync(file);
     return openSync(file, "wx", 0o644);
   }
 }
 
-function isOfCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
+/** The next write begins with this, if it fails now. */
+function discard(temporary: string): void {
+  try {
+    unlinkSync(temporary);
+  } catch {
+    // Not there, or it cannot be removed either.
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }

@@ -57,6 +57,16 @@ export class EndpointTable {
     return this.#capacity ?? MOST_ENDPOINTS;
   }
 
+  /** Whether a step can work: an addition needs a slot, and the endpoint that it replaces has to be gone. */
+  hasRoomFor(step: Step): boolean {
+    if (step.kind !== "add") return true;
+    const { replaces, endpoint } = step;
+    if (replaces && this.#endpoints.some((other) => isSame(other, replaces))) return false;
+    const makesRoom = ({ address, flags }: Endpoint): boolean =>
+      address === endpoint.address && flags.has("implicit");
+    return this.#endpoints.length < this.capacity || this.#endpoints.some(makesRoom);
+  }
+
   /** Finds the capacity again: it was counted after the refusal, when others may have deleted some. */
   doubtCapacity(): void {
     this.#capacity = undefined;
@@ -182,7 +192,7 @@ export class EndpointTable {
     await this.#kernel.changeEndpoint({ id: endpoint.id, flags });
     const changed = { ...endpoint, flags };
     this.#ledger.record(changed);
-    this.#endpoints = this.#endpoints.map((other) => (other === endpoint ? changed : other));
+    this.#endpoints = this.#endpoints.map((other) => (isSame(other, endpoint) ? changed : other));
     this.#report("changed", changed, reason);
     return true;
   }
@@ -192,7 +202,7 @@ export class EndpointTable {
     await this.#kernel.deleteEndpoint({ id: endpoint.id });
     this.#ledger.forget(endpoint);
     this.#ledger.forgetCommanded(endpoint);
-    this.#endpoints = this.#endpoints.filter(({ id }) => id !== endpoint.id);
+    this.#endpoints = this.#endpoints.filter((other) => !isSame(other, endpoint));
     this.#report("deleted", endpoint, reason);
     return true;
   }
@@ -231,4 +241,9 @@ export class EndpointTable {
   #fields({ id, address, ifIndex }: Endpoint): Fields {
     return { ENDPOINT_ID: id, ADDRESS: address, INTERFACE: this.#interfaceName(ifIndex) };
   }
+}
+
+/** Whether two readings show the same endpoint. */
+function isSame(a: Endpoint, b: Endpoint): boolean {
+  return a.id === b.id && a.address === b.address && a.port === b.port;
 }

@@ -1,9 +1,8 @@
-import { rmSync } from "node:fs";
 import * as v from "valibot";
 import { endpointFlags } from "../kernel/mptcp-pm.ts";
 import { oneLine } from "../log/text.ts";
 import type { WantedEndpoints } from "../policy/wanted.ts";
-import { readJson, writeJson } from "./ledger-file.ts";
+import { readJson } from "./ledger-file.ts";
 import { type NamespaceIdentity, namespaceFile } from "./namespace.ts";
 
 const wantedSchema = v.object({
@@ -32,29 +31,21 @@ export interface StatedWish {
   readonly endpoints?: WantedEndpoints["endpoints"] | undefined;
 }
 
-/** Which endpoints a path manager wants, for programs that cannot ask it: its code is the daemon's to run. */
-export class WantedFile {
-  readonly #file: string;
-  readonly #bootId: string;
+/**
+ * Where the daemon says which endpoints a path manager wants, for programs that cannot ask it: its code is the daemon's
+ * to run.
+ */
+export function wantedFile(directory: string, namespace: NamespaceIdentity): string {
+  return namespaceFile(directory, namespace, "wanted");
+}
 
-  constructor(directory: string, namespace: NamespaceIdentity) {
-    this.#file = namespaceFile(directory, namespace, "wanted");
-    this.#bootId = namespace.bootId;
-  }
+export function wantedText({ bootId }: NamespaceIdentity, { by, endpoints }: StatedWish): string {
+  const plain = endpoints?.map((endpoint) => ({ ...endpoint, flags: endpoint.flags.value }));
+  return JSON.stringify({ bootId, by, endpoints: plain });
+}
 
-  write({ by, endpoints }: StatedWish): void {
-    const plain = endpoints?.map((endpoint) => ({ ...endpoint, flags: endpoint.flags.value }));
-    writeJson(this.#file, { bootId: this.#bootId, by, endpoints: plain });
-  }
-
-  /** Nobody decides any more. */
-  remove(): void {
-    rmSync(this.#file, { force: true });
-  }
-
-  /** @throws Error when it cannot be read, or makes no sense */
-  read(): StatedWish | undefined {
-    const stored = readJson(this.#file, wantedSchema);
-    return stored?.bootId === this.#bootId ? stored : undefined;
-  }
+/** Undefined: nobody decides. Throws Error when it cannot be read, or makes no sense. */
+export function readWanted(directory: string, namespace: NamespaceIdentity): StatedWish | undefined {
+  const stored = readJson(wantedFile(directory, namespace), wantedSchema);
+  return stored?.bootId === namespace.bootId ? stored : undefined;
 }

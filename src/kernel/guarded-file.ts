@@ -8,7 +8,12 @@ import { dirname } from "node:path";
 /** A file that none of ours has left at its place. The message says what to do. */
 export class GuardedFileError extends Error {
   override readonly name = "GuardedFileError";
-  readonly code = "EBADFILE";
+  readonly code: "EBADFILE" | "EISDIR";
+
+  constructor(message: string, code: "EBADFILE" | "EISDIR" = "EBADFILE") {
+    super(message);
+    this.code = code;
+  }
 }
 
 /**
@@ -64,7 +69,8 @@ function openUnfollowed(path: string, flags: number): number | undefined {
     if (code === "ENOENT") return undefined;
     if (code === "ELOOP") throw new GuardedFileError(`${path} is a symbolic link: remove it`);
     // A socket; a directory that was to be written to.
-    if (code === "ENXIO" || code === "EISDIR") throw new GuardedFileError(`${path} ${notRegular}`);
+    if (code === "ENXIO" || code === "EISDIR")
+      throw new GuardedFileError(`${path} ${notRegular}`, code === "EISDIR" ? code : undefined);
     throw error;
   }
 }

@@ -7,12 +7,13 @@ import { readNetwork } from "../network/read.ts";
 import type { Decision } from "../policy/decision.ts";
 import type { CurrentEndpoint, PolicyInput } from "../policy/input.ts";
 import { decide } from "../policy/policy.ts";
+import { markRefused, type Refusal } from "../policy/refused.ts";
 import { type Context, withPathManager } from "./context.ts";
 import { CommandError, UsageError } from "./exit.ts";
 import { type Explanation, explanationObject, explanationTable } from "./explain-format.ts";
 import { ambiguous, linksNamed } from "./interfaces.ts";
 import { jsonList } from "./json.ts";
-import { configOf, ledgerOf, type PolicyOptions, wantedOf } from "./policy-options.ts";
+import { configOf, ledgerOf, type PolicyOptions, refusalsOf, wantedOf } from "./policy-options.ts";
 
 export async function runExplain(
   words: readonly string[],
@@ -28,23 +29,32 @@ export async function runExplain(
     (await pm.dumpEndpoints()).map((endpoint) => ({ endpoint, ours: ledger.owns(endpoint) })),
   );
   const wanted = wantedOf(options, network, config, context);
-  const explanations = explain({ network, config, wanted, current, capacity: ledger.capacity });
+  const refusals = refusalsOf(options, context);
+  const { removalDelay } = config;
+  const explanations = explain(
+    { network, config, wanted, current, removalDelay, capacity: ledger.capacity },
+    refusals,
+  );
   const shown = subject === undefined ? explanations : select(explanations, network, subject);
   context.write(
-    context.json ? jsonList(shown.map(explanationObject), context.pretty) : explanationTable(shown),
+    context.json
+      ? jsonList(shown.map(explanationObject), context.pretty)
+      : explanationTable(shown, Date.now()),
   );
   warnOfSysctls(new Sysctls(), context);
 }
 
 /** The policy's decisions, each with the endpoint that serves its address now. */
-function explain({
-  capacity = mostEndpoints,
-  ...facts
-}: Pick<PolicyInput, "network" | "config" | "wanted" | "current"> & {
-  readonly capacity: number | undefined;
-}): Explanation[] {
+function explain(
+  {
+    capacity = mostEndpoints,
+    ...facts
+  }: Omit<PolicyInput, "capacity" | "expired"> & { readonly capacity: number | undefined },
+  refusals: readonly Refusal[],
+): Explanation[] {
   // Only a running mptcpd knows how long an address has been gone: none is taken to be overdue.
-  const decisions = decide({ ...facts, capacity, expired: new Set() });
+  const decided = decide({ ...facts, capacity, expired: new Set() });
+  const decisions = markRefused(decided, refusals, facts.current);
   const byInterface = decisions.toSorted((a, b) => a.ifIndex - b.ifIndex);
   return byInterface.map((decision) => ({ decision, endpoint: servingEndpoint(decision, facts.current) }));
 }

@@ -3,12 +3,14 @@ import type { Config } from "../config/config.ts";
 import { loadConfig } from "../config/load.ts";
 import { Ledger } from "../endpoints/ledger.ts";
 import { currentNamespace, namespaceFile, runtimeDirectoryFor } from "../endpoints/namespace.ts";
-import { type StatedWish, WantedFile } from "../endpoints/wanted-file.ts";
+import { readRefused } from "../endpoints/refused-file.ts";
+import { readWanted, type StatedWish } from "../endpoints/wanted-file.ts";
 import { messageOf } from "../log/text.ts";
 import type { Network } from "../network/network.ts";
 import { builtIn, wantedByDefault } from "../path-managers/index.ts";
 import { DEFAULT_PATH_MANAGER } from "../plugins/charge.ts";
 import { planPlugins } from "../plugins/sources.ts";
+import type { Refusal } from "../policy/refused.ts";
 import type { WantedEndpoints } from "../policy/wanted.ts";
 import type { Context } from "./context.ts";
 import { CommandError, codeOf, UsageError } from "./exit.ts";
@@ -55,10 +57,20 @@ export function wantedOf(
 
 function statedWish(options: PolicyOptions, context: Context): StatedWish | undefined {
   try {
-    return new WantedFile(runtimeDirectoryOf(options), currentNamespace()).read();
+    return readWanted(runtimeDirectoryOf(options), currentNamespace());
   } catch (error) {
     context.warn(`what path managers want cannot be read: ${messageOf(error)}`);
     return undefined;
+  }
+}
+
+/** The commands that the kernel refused to a running mptcpd. */
+export function refusalsOf(options: PolicyOptions, context: Context): readonly Refusal[] {
+  try {
+    return readRefused(runtimeDirectoryOf(options), currentNamespace());
+  } catch (error) {
+    context.warn(`what the kernel refused to mptcpd cannot be read: ${messageOf(error)}`);
+    return [];
   }
 }
 

@@ -1,13 +1,18 @@
 import type { Config } from "../config/config.ts";
-import { collectAdoptions } from "../endpoints/adoption.ts";
+import { addressLoads } from "../connections/address-loads.ts";
+import { Adoptions } from "../endpoints/adoption.ts";
 import { systemClock } from "../endpoints/clock.ts";
+import type { DaemonLock } from "../endpoints/daemon-lock.ts";
 import { Ledger } from "../endpoints/ledger.ts";
-import { currentNamespace, type NamespaceIdentity, type NamespaceLock } from "../endpoints/namespace.ts";
+import { currentNamespace, type NamespaceIdentity } from "../endpoints/namespace.ts";
 import { PathManagerKeeper } from "../endpoints/path-manager-keeper.ts";
 import type { Preview } from "../endpoints/reconciler.ts";
 import { Reconciler } from "../endpoints/reconciler.ts";
+import { refusedFile, refusedText } from "../endpoints/refused-file.ts";
+import { StateFile } from "../endpoints/state-file.ts";
 import { MptcpPm } from "../kernel/mptcp-pm.ts";
 import { removalsSent } from "../kernel/removals.ts";
+import { Sockets } from "../kernel/sockets.ts";
 import { SysctlError, Sysctls } from "../kernel/sysctl.ts";
 import type { Logger } from "../log/log.ts";
 import { persist, unlessAborted } from "../netlink/persist.ts";
@@ -37,7 +42,8 @@ export class Daemon {
   readonly #pm: MptcpPm;
   readonly #reconciler: Reconciler;
   readonly #keeper: PathManagerKeeper;
-  readonly #lock: NamespaceLock | undefined;
+  readonly #lock: DaemonLock | undefined;
+  readonly #files: readonly StateFile[];
   #config: Config;
   #pathManagers: PathManagers | undefined;
   #monitor: NetworkMonitor | undefined;
@@ -92,10 +98,25 @@ export class Daemon {
     { config, runtimeDirectory, log, debug }: DaemonOptions,
     pm: MptcpPm,
     namespace: NamespaceIdentity,
-    lock: NamespaceLock | undefined,
+    lock: DaemonLock | undefined,
   ) {
     const warn = (message: string): void => log.warning(message);
-    const ledger = new Ledger({ directory: runtimeDirectory, namespace, warn, readOnly: lock === undefined });
+    const stateFile = (file: string, consequence: string): StateFile =>
+      new StateFile({ file, consequence, log, clock: systemClock });
+    const files: StateFile[] = [];
+    const ledger = new Ledger({
+      ...{ directory: runtimeDirectory, namespace, warn, readOnly: lock === undefined },
+      store: (file) => {
+        const store = stateFile(file, LEDGER_LOST);
+        files.push(store);
+        return store;
+      },
+    });
+    const refused = stateFile(refusedFile(runtimeDirectory, namespace), REFUSED_LOST);
+    files.push(refused);
+    // Of an earlier mptcpd.
+    if (lock) refused.remove();
+    const adoptions = new Adoptions({ directory: runtimeDirectory, namespace, ledger, log });
     const trace = new DecisionTrace(log);
     const sysctls = new Sysctls();
     const sysctlWatch = new SysctlWatch(sysctls, log, () => this.#neededPathManager);
@@ -103,13 +124,16 @@ export class Daemon {
     this.#log = log;
     this.#pm = pm;
     this.#lock = lock;
+    this.#files = files;
     this.#keeper = new PathManagerKeeper(sysctls, ledger, log);
     this.#reconciler = new Reconciler({
       kernel: pm,
       ledger,
       log,
       clock: systemClock,
+      wallClock: Date.now,
       removalsSent,
+      addressLoads: readAddressLoads,
       network: () => this.#network,
       config: () => this.#config,
       wanted: (network, config) =>
@@ -121,10 +145,11 @@ export class Daemon {
         sysctlWatch.check();
         // Ways out that no notification told of, such as a route's next-hop object.
         this.#monitor?.resyncRouting();
-        for (const endpoint of collectAdoptions(runtimeDirectory, namespace)) {
-          ledger.record(endpoint);
-          log.notice(`endpoint ${endpoint.id} ${endpoint.address}: adopted`);
-        }
+        adoptions.collect();
+      },
+      onRefusals: (refusals) => {
+        if (refusals.length === 0) refused.remove();
+        else refused.write(refusedText(namespace, refusals));
       },
     });
   }
@@ -163,8 +188,11 @@ export class Daemon {
   async stop(): Promise<void> {
     this.#lock?.announceRelease();
     try {
-      await this.#pathManagers?.stop();
-      await this.#reconciler.stop({ remove: this.#config.onStop === "remove" });
+      try {
+        await this.#pathManagers?.stop();
+      } finally {
+        await this.#reconciler.stop({ remove: this.#config.onStop === "remove" });
+      }
     } finally {
       await this.#close();
     }
@@ -233,6 +261,21 @@ export class Daemon {
     if (this.#lock) this.#keepPathManager(() => this.#keeper.restore());
     this.#monitor?.close();
     this.#pm.close();
+    if (this.#lock) for (const file of this.#files) file.close();
     this.#lock?.release();
+  }
+}
+
+const LEDGER_LOST =
+  "mptcpd goes on, but if it is killed before that file is written, the next mptcpd takes the endpoints that are made " +
+  "now for somebody else's";
+const REFUSED_LOST = "mptcpctl explain does not know what the kernel refuses";
+
+async function readAddressLoads() {
+  const sockets = Sockets.open();
+  try {
+    return addressLoads(await sockets.dumpOutlines());
+  } finally {
+    sockets.close();
   }
 }

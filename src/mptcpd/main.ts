@@ -65,8 +65,10 @@ async function printPlan(request: Settings): Promise<void> {
     return `${step.kind} ${describeEndpoint(what, interfaceName(network, what.ifIndex))}: ${step.reason}`;
   });
   if (lines.length === 0) lines.push("nothing to change");
-  const { subflows, addAddrAccepted } = preview.limits;
-  lines.push(`limits: subflows ${subflows}, add_addr_accepted ${addAddrAccepted}`);
+  const [subflows, accepted] = [preview.limits.subflows, preview.limits.addAddrAccepted].map(
+    (limit) => limit ?? "the kernel's maximum",
+  );
+  lines.push(`limits: subflows ${subflows}, add_addr_accepted ${accepted}`);
   print(`${lines.join("\n")}\n`);
 }
 

@@ -2,9 +2,11 @@ import { readdirSync, statSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { Config } from "../config/config.ts";
+import { systemClock } from "../endpoints/clock.ts";
 import type { EndpointCommand } from "../endpoints/commands.ts";
 import { type NamespaceIdentity, namespaceFile } from "../endpoints/namespace.ts";
-import { WantedFile } from "../endpoints/wanted-file.ts";
+import { StateFile } from "../endpoints/state-file.ts";
+import { wantedFile, wantedText } from "../endpoints/wanted-file.ts";
 import type { Logger } from "../log/log.ts";
 import { messageOf } from "../log/text.ts";
 import type { Network } from "../network/network.ts";
@@ -38,7 +40,7 @@ export interface PathManagersOptions {
  */
 export class PathManagers {
   readonly #options: PathManagersOptions;
-  readonly #file: WantedFile;
+  readonly #file: StateFile;
   #setup: Setup;
   #charge: Charge;
   #supervisor: PluginSupervisor | undefined;
@@ -57,7 +59,14 @@ export class PathManagers {
     this.#setup = setup;
     this.#options = options;
     this.#charge = chargeOfDefault(setup);
-    this.#file = new WantedFile(options.runtimeDirectory, options.namespace);
+    this.#file = new StateFile({
+      ...{
+        file: wantedFile(options.runtimeDirectory, options.namespace),
+        clock: systemClock,
+        log: options.log,
+      },
+      consequence: "mptcpctl explain does not know what path managers want",
+    });
   }
 
   /** Who decides what. */
@@ -110,6 +119,7 @@ export class PathManagers {
   async stop(): Promise<void> {
     await this.#supervisor?.stop();
     this.#file.remove();
+    this.#file.close();
   }
 
   #supervise(setup: Setup): Promise<PluginSupervisor> {
@@ -142,13 +152,7 @@ export class PathManagers {
   #publish(): void {
     const isDefault = this.#charge.endpoints === DEFAULT_PATH_MANAGER;
     const wanted = isDefault ? { by: DEFAULT_PATH_MANAGER } : this.#wantedByPlugins();
-    try {
-      if (wanted !== undefined) this.#file.write(wanted);
-    } catch (error) {
-      this.#options.log.warning(
-        `${messageOf(error)}; mptcpctl explain will not know what path managers want`,
-      );
-    }
+    if (wanted !== undefined) this.#file.write(wantedText(this.#options.namespace, wanted));
   }
 
   #input({ plan, settings, policy }: Setup): SupervisedInput {

@@ -1,5 +1,6 @@
-import { awaitLock, type LockAttempt } from "../endpoints/await-lock.ts";
-import { type NamespaceIdentity, NamespaceLock, prepareRuntimeDirectory } from "../endpoints/namespace.ts";
+import { systemClock } from "../endpoints/clock.ts";
+import { DaemonLock } from "../endpoints/daemon-lock.ts";
+import type { LockHolder, NamespaceIdentity } from "../endpoints/namespace.ts";
 import type { MptcpPm } from "../kernel/mptcp-pm.ts";
 import type { Sysctls } from "../kernel/sysctl.ts";
 import type { Logger } from "../log/log.ts";
@@ -39,22 +40,24 @@ export interface LockOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Nobody else serves the namespace. Throws StartError; rejects with the signal's reason. */
+/**
+ * Nobody else serves the namespace. A runtime directory that cannot be written for now is only warned of. Throws StartError;
+ * rejects with the signal's reason.
+ */
 export async function requireLock(
   { runtimeDirectory: directory, log, signal }: LockOptions,
   namespace: NamespaceIdentity,
-): Promise<NamespaceLock> {
-  let lock: LockAttempt;
+): Promise<DaemonLock> {
+  let lock: DaemonLock | LockHolder;
   try {
-    prepareRuntimeDirectory(directory);
-    lock = await awaitLock(directory, namespace, { log, signal });
+    lock = await DaemonLock.take({ directory, namespace, log, signal, clock: systemClock });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new StartError(
       `cannot use the runtime directory ${directory} (${messageOf(error)}): give another with --runtime-dir`,
     );
   }
-  if (lock instanceof NamespaceLock) return lock;
+  if (lock instanceof DaemonLock) return lock;
   const holder = lock.holder === undefined ? "another mptcpd" : `mptcpd with pid ${lock.holder}`;
   throw new StartError(`${holder} serves this network namespace already: stop it first`);
 }

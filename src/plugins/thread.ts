@@ -151,7 +151,11 @@ class PluginThread {
       ...{ events: pm, kernel: pm, endpoints: this.#endpoints, sockets: this.#sockets },
       ...{ plugins, log, watch, faults, clock: systemClock },
       remember: (connections) =>
-        new Checkpoint({ ...checkpoint, connections, warn: (message) => log.warning(message) }),
+        new Checkpoint({
+          ...{ ...checkpoint, connections, clock: systemClock },
+          warn: (message) => log.warning(message),
+          notice: (message) => log.notice(message),
+        }),
       network: () => viewNetwork(this.#monitor.network, this.#policy),
       ...{ inCharge: settings.pathManagers, removalDelay: settings.removalDelay },
       mostFaults: settings.pluginFaults,

@@ -1,5 +1,6 @@
 import type { EndpointFlag } from "../kernel/mptcp-pm.ts";
 import type { Bits } from "../netlink/bits.ts";
+import type { Refusal } from "./refused.ts";
 
 /** An endpoint that the kernel should have; its id is chosen when it is added. */
 export interface DesiredEndpoint {
@@ -16,9 +17,10 @@ export interface DesiredEndpoint {
  * - `held`: it is one and no longer should be, but its connections are given time;
  * - `served`: an endpoint that somebody else made has it;
  * - `waiting`: it would be one if there were room;
- * - `unusable`: it should not be one.
+ * - `unusable`: it should not be one;
+ * - `refused`: the kernel does not do what was decided, and mptcpd tries again.
  */
-export type Outcome = "endpoint" | "held" | "served" | "waiting" | "unusable";
+export type Outcome = "endpoint" | "held" | "served" | "waiting" | "unusable" | "refused";
 
 /** Why, for programs; the decision's `reason` says the same for people. */
 export type ReasonCode =
@@ -44,7 +46,8 @@ export type ReasonCode =
   | "over-maximum"
   | "no-slot"
   | "address-gone"
-  | "interface-gone";
+  | "interface-gone"
+  | "refused";
 
 /** The verdict over one address of one interface. */
 export interface Decision {
@@ -58,4 +61,6 @@ export interface Decision {
   readonly endpoint: DesiredEndpoint | undefined;
   /** Among those that contend for the kernel's slots: 1 is the best. Absent where it does not contend. */
   readonly rank?: number | undefined;
+  /** Set for the outcome `refused`. */
+  readonly refusal?: Refusal | undefined;
 }

@@ -14,6 +14,8 @@ export interface PolicyInput {
   readonly capacity: number;
   /** Every endpoint that the kernel has now. */
   readonly current: readonly CurrentEndpoint[];
+  /** Milliseconds that an endpoint outlives its address or link; 0: it goes at once in every case. */
+  readonly removalDelay: number;
   /** The places (`placeOf`) of endpoints of ours whose removal delay is over. */
   readonly expired: ReadonlySet<string>;
 }

@@ -44,6 +44,7 @@ export function holdLost(
   othersUsable: boolean,
 ): Decision[] {
   const held: Decision[] = [];
+  if (input.removalDelay === 0) return held;
   for (const { endpoint, ifIndex, interfaceName: name, reason, grace } of lost) {
     const expired = input.expired.has(placeOf({ address: endpoint.address, ifIndex }));
     if (grace === "none" || (expired && (grace === "delay" || othersUsable))) continue;

@@ -8,11 +8,13 @@ import { readConfigFile } from "../config/file.ts";
 import { parseConfig } from "../config/load.ts";
 import { Ledger } from "../endpoints/ledger.ts";
 import { currentNamespace, namespaceFile } from "../endpoints/namespace.ts";
-import { type StatedWish, WantedFile } from "../endpoints/wanted-file.ts";
+import { readRefused } from "../endpoints/refused-file.ts";
+import { readWanted, type StatedWish } from "../endpoints/wanted-file.ts";
 import { lockHolder } from "../kernel/lock-holder.ts";
 import { Processes } from "../kernel/processes.ts";
 import { messageOf } from "../log/text.ts";
 import { builtIn } from "../path-managers/index.ts";
+import type { Refusal } from "../policy/refused.ts";
 import { version } from "../version.ts";
 import { configurationText, showConfiguration, withoutQuotes } from "./configuration.ts";
 import type { Secrets } from "./secrets.ts";
@@ -119,11 +121,17 @@ export function stateSection(directory: string): Section {
       const { endpoints, limits, capacity, pathManager } = ledger;
       let wanted: StatedWish | undefined;
       try {
-        wanted = new WantedFile(directory, namespace).read();
+        wanted = readWanted(directory, namespace);
       } catch (error) {
         notes.push(`what path managers want cannot be read: ${withoutQuotes(messageOf(error))}`);
       }
-      const facts = { endpoints, limits, capacity, pathManager, wanted };
+      let refused: readonly Refusal[] | undefined;
+      try {
+        refused = readRefused(directory, namespace);
+      } catch (error) {
+        notes.push(`what the kernel refused to mptcpd cannot be read: ${withoutQuotes(messageOf(error))}`);
+      }
+      const facts = { endpoints, limits, capacity, pathManager, wanted, refused };
       const files = filesIn(directory, notes);
       const rows = files.map(({ name, mode, uid, size, modified }) => [
         mode,

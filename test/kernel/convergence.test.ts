@@ -159,6 +159,7 @@ class World {
       wanted: wantedByDefault(network, settings),
       capacity: this.#capacity,
       current: endpoints.map((endpoint) => ({ endpoint, ours: true })),
+      removalDelay: settings.removalDelay,
       // Every removal delay is over when all is quiet.
       expired: new Set(endpoints.map(placeOf)),
     });

@@ -42,6 +42,7 @@ describe("mptcpd.conf", () => {
       notify-flags=existing,check_route
       load-plugins=addr_adv , sspi
       on-stop=remove
+      limits=keep
       removal-delay=0.5
       plugin-faults=3
       kernel-path-manager=keep`;
@@ -54,6 +55,7 @@ describe("mptcpd.conf", () => {
         addressFlags: endpointFlags.of("subflow", "backup"),
         notifyFlags: notifyFlags.of("existing", "check_route"),
         onStop: "remove",
+        limits: "keep",
         removalDelay: 500,
         pluginFaults: 3,
         kernelPathManager: "keep",
@@ -120,6 +122,7 @@ ignore=yes`);
       "notify-flags=Existing",
       `notify-flags: "Existing" is unknown: allowed are existing, skip_link_local, skip_loopback or check_route (did you mean existing?)`,
     ],
+    ["limits=lower", `limits: "lower" is unknown: allowed are raise or keep`],
     ["on-stop=delete", `on-stop: "delete" is unknown: allowed are keep or remove`],
     [
       "removal-delay=2s",

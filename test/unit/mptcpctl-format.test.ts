@@ -209,12 +209,12 @@ describe("an explanation", () => {
 
   it("is a row of a table", () => {
     assert.equal(
-      explanationTable(explanations),
+      explanationTable(explanations, 0),
       "ADDRESS   INTERFACE  ENDPOINT   OUTCOME   REASON\n" +
         "10.0.0.1  eth0       1 subflow  endpoint  usable\n" +
         "fe80::1   eth0       -          unusable  usable\n",
     );
-    assert.equal(explanationTable([]), "ADDRESS  INTERFACE  ENDPOINT  OUTCOME  REASON\n");
+    assert.equal(explanationTable([], 0), "ADDRESS  INTERFACE  ENDPOINT  OUTCOME  REASON\n");
   });
 
   it("is an object that says whose endpoint it is", () => {

@@ -4,16 +4,20 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { type Config, defaultConfig } from "../../../src/config/config.ts";
 import type { Clock, Timer } from "../../../src/endpoints/clock.ts";
-import { Ledger } from "../../../src/endpoints/ledger.ts";
+import { Ledger, type LedgerOptions } from "../../../src/endpoints/ledger.ts";
 import { Reconciler } from "../../../src/endpoints/reconciler.ts";
+import type { AddressLoad } from "../../../src/endpoints/removal.ts";
+import { StateFile } from "../../../src/endpoints/state-file.ts";
 import type { EndpointKernel } from "../../../src/endpoints/table.ts";
 import { type Endpoint, endpointFlags, type Limits, type NewEndpoint } from "../../../src/kernel/mptcp-pm.ts";
 import { createLogger, type Entry } from "../../../src/log/log.ts";
 import { KernelError } from "../../../src/netlink/errors.ts";
 import type { Network } from "../../../src/network/network.ts";
 import { wantedByDefault } from "../../../src/path-managers/index.ts";
+import type { Refusal } from "../../../src/policy/refused.ts";
 import { type LinkSketch, networkOf } from "../policy/world.ts";
 
+export const WALL_CLOCK_AT_START = 1_700_000_000_000;
 const EPERM = 1;
 const EINVAL = 22;
 const EBUSY = 16;
@@ -84,12 +88,12 @@ export class FakePathManager implements EndpointKernel {
   }
 
   async setLimits(limits: Limits): Promise<void> {
-    this.#command(`limits ${limits.subflows}/${limits.addAddrAccepted}`);
     if (Math.max(limits.subflows, limits.addAddrAccepted) > this.maximumLimit) {
       throw new KernelError("set limits", EINVAL, {
         message: `limit greater than maximum (${this.maximumLimit})`,
       });
     }
+    this.#command(`limits ${limits.subflows}/${limits.addAddrAccepted}`);
     this.limits = limits;
   }
 
@@ -154,9 +158,18 @@ export class World {
   readonly kernel = new FakePathManager();
   readonly clock = new FakeClock();
   readonly log: Entry[] = [];
+  readonly logger = createLogger({
+    sink: { write: (entry) => this.log.push(entry), close: () => undefined },
+    debug: false,
+  });
   readonly directory = mkdtempSync(join(tmpdir(), "mptcpd-test-"));
   network: Network = networkOf({});
   config: Config = { ...defaultConfig, paths: [], removalDelay: 0 };
+  /** What connections would lose with each address. */
+  addressLoads: ReadonlyMap<string, AddressLoad> = new Map();
+  readAddressLoads: () => Promise<ReadonlyMap<string, AddressLoad>> = async () => this.addressLoads;
+  /** As they were told last. */
+  refusals: readonly Refusal[] = [];
   reconciler: Reconciler;
 
   constructor(test: TestContext) {
@@ -164,28 +177,33 @@ export class World {
     this.reconciler = this.startReconciler();
   }
 
-  ledger({ readOnly = false } = {}): Ledger {
+  ledger(options: Pick<LedgerOptions, "readOnly" | "store"> = {}): Ledger {
     const namespace = { bootId: "this boot", key: "1" };
     const warn = (message: string): void => {
       this.log.push({ level: "warning", message, fields: {} });
     };
-    return new Ledger({ directory: this.directory, namespace, warn, readOnly });
+    return new Ledger({ directory: this.directory, namespace, warn, ...options });
   }
 
   /** As a daemon does that starts on what an earlier one left. */
   startReconciler(kernel: EndpointKernel = this.kernel): Reconciler {
     this.reconciler = new Reconciler({
       kernel,
-      ledger: this.ledger(),
+      ledger: this.ledger({
+        store: (file) =>
+          new StateFile({ file, clock: this.clock, log: this.logger, consequence: "a crash forgets it" }),
+      }),
       network: () => this.network,
       wanted: wantedByDefault,
       config: () => this.config,
-      log: createLogger({
-        sink: { write: (entry) => this.log.push(entry), close: () => undefined },
-        debug: false,
-      }),
+      log: this.logger,
       clock: this.clock,
+      wallClock: () => WALL_CLOCK_AT_START + this.clock.now(),
       removalsSent: () => this.kernel.removalsSent,
+      addressLoads: () => this.readAddressLoads(),
+      onRefusals: (refusals) => {
+        this.refusals = refusals;
+      },
     });
     return this.reconciler;
   }

@@ -5,11 +5,11 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { Checkpoint } from "../../../src/connections/checkpoint.ts";
-import { collectAdoptions } from "../../../src/endpoints/adoption.ts";
 import { Ledger } from "../../../src/endpoints/ledger.ts";
-import { NamespaceLock } from "../../../src/endpoints/namespace.ts";
+import { NamespaceLock, namespaceFiles } from "../../../src/endpoints/namespace.ts";
 import { readStateFile } from "../../../src/endpoints/read-state-file.ts";
-import { WantedFile } from "../../../src/endpoints/wanted-file.ts";
+import { readRefused } from "../../../src/endpoints/refused-file.ts";
+import { readWanted } from "../../../src/endpoints/wanted-file.ts";
 import { temporaryDirectory } from "../temporary.ts";
 
 const namespace = { bootId: "this boot", key: "1" };
@@ -48,8 +48,7 @@ describe("a file of the runtime directory", () => {
 
   it("keeps none of its readers waiting", (t) => {
     const directory = temporaryDirectory(t);
-    for (const name of ["ledger.json", "wanted", "connections", "lock", "adopt.json"])
-      execFileSync("mkfifo", [join(directory, `netns-1.${name}`)]);
+    for (const name of namespaceFiles) execFileSync("mkfifo", [join(directory, `netns-1.${name}`)]);
     const warnings: string[] = [];
     const warn = (message: string) => void warnings.push(message);
     const ledger = new Ledger({ directory, namespace, warn });
@@ -62,9 +61,9 @@ describe("a file of the runtime directory", () => {
       [true, true],
     );
     const refused = { message: /is not a regular file: remove it$/ };
-    assert.throws(() => new WantedFile(directory, namespace).read(), refused);
+    assert.throws(() => readWanted(directory, namespace), refused);
+    assert.throws(() => readRefused(directory, namespace), refused);
     assert.throws(() => NamespaceLock.acquire(directory, namespace), refused);
-    assert.throws(() => collectAdoptions(directory, namespace), refused);
   });
 
   it("is not quoted as it is", (t) => {
@@ -77,7 +76,7 @@ describe("a file of the runtime directory", () => {
     const warnings: string[] = [];
     new Ledger({ directory, namespace, warn: (message) => void warnings.push(message) });
     assert.equal(warnings.length, 1);
-    for (const text of [...warnings, new WantedFile(directory, namespace).read()?.by ?? ""])
+    for (const text of [...warnings, readWanted(directory, namespace)?.by ?? ""])
       assert.match(text, /^[^\p{Cc}]+$/u);
   });
 });

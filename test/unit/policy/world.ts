@@ -87,7 +87,16 @@ function defaultRouteOf(ifIndex: number, family: 4 | 6): Route {
 export function inputOf(network: Network, changes: Partial<PolicyInput> = {}): PolicyInput {
   const { config = { ...defaultConfig, paths: [] } } = changes;
   const wanted = wantedByDefault(network, config);
-  return { network, config, wanted, capacity: 255, current: [], expired: new Set(), ...changes };
+  return {
+    network,
+    config,
+    wanted,
+    capacity: 255,
+    current: [],
+    removalDelay: 2000,
+    expired: new Set(),
+    ...changes,
+  };
 }
 
 export function ruleOf(changes: Partial<PathRule> & { readonly name: string }): PathRule {
