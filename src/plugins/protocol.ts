@@ -15,7 +15,10 @@ export const LOAD_DEADLINE = 10_000;
 /** What a thread of path managers begins with. */
 export interface WorkerInput {
   readonly sources: readonly PluginSource[];
-  readonly settings: Pick<Config, "pathManagers" | "plugins" | "pluginDirectory" | "pluginFaults">;
+  readonly settings: Pick<
+    Config,
+    "pathManagers" | "plugins" | "pluginDirectory" | "pluginFaults" | "origins"
+  >;
   readonly known: readonly string[];
   /** Names of plugins that are not among the sources any more, as they had too many faults. */
   readonly stopped: readonly string[];
