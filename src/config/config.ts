@@ -32,12 +32,16 @@ export interface Config {
   readonly removalDelay: number;
   /** In file order; the first rule that matches decides, alone. */
   readonly paths: readonly PathRule[];
+  /** Where names of plugins were given, for messages: "FILE:LINE: path-manager" or "--path-manager". */
+  readonly origins: Origins;
 }
+
+export type Origins = { readonly [Key in "pathManagers" | "loadPlugins"]?: string };
 
 /** A [path NAME] section. Every match-… that is given must match; a rule without any matches everything. */
 export interface PathRule {
   readonly name: string;
-  /** "FILE:LINE" of its header, or "built in". */
+  /** "FILE:LINE" of its header. */
   readonly source: string;
   /** Globs over the interface's name and alternative names. */
   readonly matchInterface: readonly string[] | undefined;
@@ -73,21 +77,6 @@ export const defaultConfigFile = "/etc/mptcpd/mptcpd.conf";
 /** What is in there is no library of one machine: the directory has the same name on all. */
 export const defaultPluginDirectory = "/usr/lib/mptcpd/plugins";
 
-/** Interfaces of containers and virtual machines; in force when the file has no [path] section. */
-export const containerRule: PathRule = {
-  name: "containers",
-  source: "built in",
-  matchInterface: ["docker*", "br-*", "virbr*", "veth*", "cni*", "cali*", "podman*", "lxc*"],
-  matchKind: undefined,
-  matchAddress: undefined,
-  ignore: true,
-  flags: undefined,
-  priority: 0,
-  max: undefined,
-  port: undefined,
-  bypassTunnel: false,
-};
-
 export const defaultConfig: Config = {
   log: "stderr",
   pluginDirectory: defaultPluginDirectory,
@@ -101,5 +90,6 @@ export const defaultConfig: Config = {
   onStop: "keep",
   limits: "raise",
   removalDelay: 2000,
-  paths: [containerRule],
+  paths: [],
+  origins: {},
 };

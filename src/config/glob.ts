@@ -8,8 +8,7 @@ export type Glob = (text: string) => boolean;
 export function compileGlob(glob: string): Glob | undefined {
   const known = compiled.get(glob);
   if (known !== undefined) return known;
-  const pieces: readonly string[] = glob.match(/\*|\[(?:[!^].|[^!^])[^\]]*\]|./gsu) ?? [];
-  const tokens = pieces.map(toToken);
+  const tokens = piecesOf(glob).map(toToken);
   if (tokens.includes(undefined)) return undefined;
   const matcher: Glob = (text) =>
     matches(
@@ -23,6 +22,33 @@ export function compileGlob(glob: string): Glob | undefined {
 /** Whether a text as a whole fits a glob; one that is malformed fits nothing. */
 export function matchesGlob(text: string, glob: string): boolean {
   return compileGlob(glob)?.(text) ?? false;
+}
+
+/** Whether there is a text that fits: of at most `longest` bytes, and in ASCII of characters that `allows` takes only. */
+export function canMatch(
+  glob: string,
+  { longest, allows }: { readonly longest: number; readonly allows: Glob },
+): boolean {
+  const candidates = printable.filter(allows);
+  const pieces = piecesOf(glob).filter((piece) => piece !== "*");
+  const least = pieces.reduce(
+    (sum, piece) => sum + (piece.startsWith("[") ? 1 : Buffer.byteLength(piece)),
+    0,
+  );
+  return (
+    least <= longest &&
+    pieces.every((piece) => {
+      const token = toToken(piece);
+      return /\P{ASCII}/u.test(piece) || (typeof token === "function" && candidates.some(token));
+    })
+  );
+}
+
+/** U+0020 to U+007E. */
+const printable = Array.from({ length: 0x5f }, (_, index) => String.fromCharCode(0x20 + index));
+
+function piecesOf(glob: string): readonly string[] {
+  return glob.match(/\*|\[(?:[!^].|[^!^])[^\]]*\]|./gsu) ?? [];
 }
 
 // A configuration has few globs, and reloading brings the same ones: they are compiled once for the process.

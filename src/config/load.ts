@@ -1,11 +1,11 @@
 import * as v from "valibot";
+import { checkRules, type WrittenRule } from "./check-rules.ts";
 import {
   type Config,
-  containerRule,
   defaultConfig,
   defaultConfigFile,
   notifyFlags,
-  type PathRule,
+  type Origins,
   type PluginSection,
 } from "./config.ts";
 import { ConfigError } from "./error.ts";
@@ -52,7 +52,11 @@ export function parseConfig(
   const reader = new ConfigReader(file);
   reader.errors.push(...problems);
   for (const section of sections) reader.read(section);
-  const config = { ...reader.config(), ...overrides };
+  const config = {
+    ...reader.config(),
+    ...overrides,
+    origins: { ...reader.origins, ...originsOf(overrides) },
+  };
   reader.checkRules(config);
   if (reader.errors.length > 0) throw new ConfigError(toLines(file, reader.errors));
   return {
@@ -69,16 +73,17 @@ class ConfigReader {
   readonly errors: Fault[] = [];
   readonly warnings: Fault[] = [];
   readonly #file: string;
-  readonly #rules: { readonly rule: PathRule; readonly section: IniSection }[] = [];
+  readonly #rules: WrittenRule[] = [];
   readonly #plugins = new Map<string, PluginSection>();
   #settings: Partial<Config> = {};
+  origins: Origins = {};
 
   constructor(file: string) {
     this.#file = file;
   }
 
   config(): Config {
-    const paths = this.#rules.length > 0 ? this.#rules.map(({ rule }) => rule) : [containerRule];
+    const paths = this.#rules.map(({ rule }) => rule);
     return { ...defaultConfig, ...this.#settings, paths, plugins: this.#plugins };
   }
 
@@ -91,32 +96,11 @@ class ConfigReader {
     else this.#unknownSection(kind, section);
   }
 
-  /** Checks what a rule says against what else is in force; needs the whole file and the command line. */
+  /** Checks what rules say against what else is in force; needs the whole file and the command line. */
   checkRules({ addressFlags }: Config): void {
-    let matchesAll: PathRule | undefined;
-    for (const { rule, section } of this.#rules) {
-      const lineOf = (key: string) => section.entries.find((entry) => entry.key === key) ?? section;
-      const flags = rule.flags ?? addressFlags;
-      // The kernel's own rule: "flags must have signal and not subflow when using port".
-      if (rule.port !== undefined && !rule.ignore && (!flags.has("signal") || flags.has("subflow"))) {
-        this.#fail(
-          lineOf("port"),
-          `port: needs the flag signal and not subflow, has ${flags}; add flags=signal`,
-        );
-      }
-      if (rule.ignore) {
-        for (const { key, line } of section.entries) {
-          if (key === "ignore" || key.startsWith("match-")) continue;
-          this.#warn({ line }, `${key} has no effect in [${section.name}]: ignore=yes`);
-        }
-      }
-      if (matchesAll !== undefined) {
-        this.#warn(
-          section,
-          `[${section.name}] is never reached: [path ${matchesAll.name}] matches everything`,
-        );
-      } else if (!section.entries.some(({ key }) => key.startsWith("match-"))) matchesAll = rule;
-    }
+    const { errors, warnings } = checkRules(this.#rules, addressFlags);
+    this.errors.push(...errors);
+    this.warnings.push(...warnings);
   }
 
   #readCore(section: IniSection): void {
@@ -127,6 +111,15 @@ class ConfigReader {
       ...unknownKeys.map(({ line, message }) => ({ line, message: `${message}; it is ignored` })),
     );
     if (values === undefined) return;
+    const originOf = (key: string): string | undefined => {
+      const entry = section.entries.find((one) => one.key === key);
+      return entry && `${this.#file}:${entry.line}: ${key}`;
+    };
+    const [pathManagers, loadPlugins] = [originOf("path-manager"), originOf("load-plugins")];
+    this.origins = {
+      ...(pathManagers !== undefined && { pathManagers }),
+      ...(loadPlugins !== undefined && { loadPlugins }),
+    };
     this.#settings = {
       ...(values.log !== undefined && { log: values.log }),
       ...(values["plugin-dir"] !== undefined && { pluginDirectory: values["plugin-dir"] }),
@@ -183,6 +176,13 @@ class ConfigReader {
   #warn({ line }: { readonly line: number }, message: string): void {
     this.warnings.push({ line, message });
   }
+}
+
+function originsOf({ pathManagers, loadPlugins }: Overrides): Origins {
+  return {
+    ...(pathManagers !== undefined && { pathManagers: "--path-manager" }),
+    ...(loadPlugins !== undefined && { loadPlugins: "--load-plugins" }),
+  };
 }
 
 function toLines(file: string, faults: readonly Fault[]): string[] {

@@ -37,6 +37,11 @@ export function contains(prefix: Prefix, address: string): boolean {
   );
 }
 
+/** Whether all of a network lies in another one. */
+export function within(inner: Prefix, outer: Prefix): boolean {
+  return inner.length >= outer.length && contains(outer, inner.address);
+}
+
 function networkOf(family: 4 | 6, address: string, length: number): string {
   const bytes = ipaddr
     .parse(address)

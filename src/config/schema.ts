@@ -3,9 +3,10 @@ import type { PathRule } from "./config.ts";
 import type { IniSection } from "./ini.ts";
 import {
   addressFlags,
-  globs,
   integer,
+  interfaceGlobs,
   kernelPathManager,
+  kindGlobs,
   limits,
   list,
   logDestination,
@@ -36,8 +37,8 @@ export const core = v.object({
 
 /** The keys of [path NAME]. */
 export const path = v.object({
-  "match-interface": v.exactOptional(globs),
-  "match-kind": v.exactOptional(globs),
+  "match-interface": v.exactOptional(interfaceGlobs),
+  "match-kind": v.exactOptional(kindGlobs),
   "match-address": v.exactOptional(prefixes),
   ignore: v.exactOptional(yesOrNo),
   flags: v.exactOptional(ruleFlags),

@@ -4,6 +4,7 @@ import { logDestinations } from "../log/log.ts";
 import type { BitNames, Bits } from "../netlink/bits.ts";
 import { defaultConfig, notifyFlags } from "./config.ts";
 import { compileGlob } from "./glob.ts";
+import { whyNoAddress, whyNoInterface, whyNoKind } from "./never.ts";
 import { type Prefix, parsePrefix } from "./prefix.ts";
 import { didYouMean, either, quote } from "./words.ts";
 
@@ -36,21 +37,22 @@ export const list = v.pipe(
   v.check((items) => !items.includes(""), "has an empty item: separate items by one comma"),
 );
 
-export const globs = v.pipe(
-  list,
-  v.checkItems(
-    (glob) => compileGlob(glob) !== undefined,
-    (issue) => `${quote(String(issue.input))} is not a glob: allowed are *, ? and [...]`,
-  ),
-);
+/** Globs over any text. */
+export const globs = globsThatMatch(() => undefined);
+/** `match-interface`: globs, each of which may match some interface's name. */
+export const interfaceGlobs = globsThatMatch(whyNoInterface);
+/** `match-kind`: the same for kinds. */
+export const kindGlobs = globsThatMatch(whyNoKind);
 
 export const prefixes = v.pipe(
   list,
   v.rawTransform<string[], readonly Prefix[]>(({ dataset, addIssue, NEVER }) => {
     const good: Prefix[] = [];
-    for (const result of dataset.value.map(parsePrefix)) {
-      if ("problem" in result) addIssue({ message: result.problem });
-      else good.push(result);
+    for (const text of dataset.value) {
+      const result = parsePrefix(text);
+      const problem = "problem" in result ? result.problem : whyNoAddress(text, result);
+      if (problem !== undefined) addIssue({ message: problem });
+      else if (!("problem" in result)) good.push(result);
     }
     return good.length === dataset.value.length ? good : NEVER;
   }),
@@ -114,6 +116,21 @@ export function integer(least: number, most: number) {
     v.string(),
     v.check((text) => /^-?\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most, wrong),
     v.transform(Number),
+  );
+}
+
+function globsThatMatch(whyNot: (glob: string) => string | undefined) {
+  return v.pipe(
+    list,
+    v.rawTransform<string[], string[]>(({ dataset, addIssue, NEVER }) => {
+      const problems = dataset.value.flatMap((glob) => {
+        if (compileGlob(glob) === undefined)
+          return `${quote(glob)} is not a glob: allowed are *, ? and [...]`;
+        return whyNot(glob) ?? [];
+      });
+      for (const message of problems) addIssue({ message });
+      return problems.length === 0 ? dataset.value : NEVER;
+    }),
   );
 }
 

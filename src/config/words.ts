@@ -40,17 +40,23 @@ function listed(words: readonly string[], conjunction: string): string {
   return words.length < 2 ? last : `${words.slice(0, -1).join(", ")} ${conjunction} ${last}`;
 }
 
-/** Levenshtein's distance, which counts inserted, deleted and replaced letters; at most `limit`. */
+/** How many letters were inserted, deleted, replaced or swapped with their neighbour; at most `limit`. */
 function distance(from: string, to: string, limit: number): number {
   if (Math.abs(from.length - to.length) >= limit) return limit;
-  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (const [i, letter] of [...from].entries()) {
+  const [letters, others] = [[...from], [...to]];
+  let [last, row]: [number[], number[]] = [
+    [],
+    Array.from({ length: others.length + 1 }, (_, index) => index),
+  ];
+  for (const [i, letter] of letters.entries()) {
     const next = [i + 1];
-    for (const [j, other] of [...to].entries()) {
+    for (const [j, other] of others.entries()) {
       const replaced = (row[j] ?? limit) + (letter === other ? 0 : 1);
-      next.push(Math.min(replaced, (row[j + 1] ?? limit) + 1, (next[j] ?? limit) + 1));
+      const isSwapped = i > 0 && j > 0 && letter === others[j - 1] && letters[i - 1] === other;
+      const swapped = isSwapped ? (last[j - 1] ?? limit) + 1 : limit;
+      next.push(Math.min(replaced, swapped, (row[j + 1] ?? limit) + 1, (next[j] ?? limit) + 1));
     }
-    row = next;
+    [last, row] = [row, next];
   }
   return Math.min(limit, row.at(-1) ?? limit);
 }

@@ -1,2 +1,11 @@
 /** Schemas for the values of [plugin NAME] sections: from the text to what it means, with messages as mptcpd's own have. */
-export { globs, integer, list, nonEmpty, prefixes, seconds, yesOrNo } from "../config/values.ts";
+export {
+  globs,
+  integer,
+  interfaceGlobs,
+  list,
+  nonEmpty,
+  prefixes,
+  seconds,
+  yesOrNo,
+} from "../config/values.ts";

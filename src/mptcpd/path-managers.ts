@@ -13,7 +13,7 @@ import type { Network } from "../network/network.ts";
 import { builtIn, wantedByDefault } from "../path-managers/index.ts";
 import { chargeOf, DEFAULT_PATH_MANAGER } from "../plugins/charge.ts";
 import { type Charge, packPolicy } from "../plugins/protocol.ts";
-import { type PluginPlan, planPlugins, unknownName, unusedSections } from "../plugins/sources.ts";
+import { type PluginPlan, planPlugins, unknownPathManager, unusedSections } from "../plugins/sources.ts";
 import { startWorker } from "../plugins/starting.ts";
 import { PluginSupervisor, type SupervisedInput } from "../plugins/supervisor.ts";
 import { PluginsRefusedError, PluginWorker } from "../plugins/worker.ts";
@@ -94,7 +94,7 @@ export class PathManagers {
    */
   async reload(config: Config, admit: () => void): Promise<void> {
     const setup = setupOf(config);
-    const isSame = isDeepStrictEqual(setup, this.#setup);
+    const isSame = isDeepStrictEqual(withoutOrigins(setup), withoutOrigins(this.#setup));
     const install = (): void => {
       for (const warning of warningsOf(setup)) this.#options.log.warning(warning);
       this.#setup = setup;
@@ -194,20 +194,22 @@ interface Setup {
 
 /** Throws PluginsRefusedError for what can be seen before plugins are loaded. */
 function setupOf(config: Config): Setup {
-  const { pathManagers, plugins, pluginDirectory, pluginFaults, removalDelay } = config;
+  const { pathManagers, plugins, pluginDirectory, pluginFaults, removalDelay, origins } = config;
   const plan = planPlugins(config, [...builtIn.keys()]);
   const names = plan.sources.map(({ name }) => name);
   const needsThread = names.some((name) => name !== DEFAULT_PATH_MANAGER);
   const unknown =
     needsThread || plan.errors.length > 0 ? [] : pathManagers.filter((name) => !names.includes(name));
-  const errors = [
-    ...plan.errors,
-    ...unknown.map((name) => `path-manager: ${unknownName(name, plan.known, pluginDirectory)}`),
-  ];
+  const errors = [...plan.errors, ...unknown.map((name) => unknownPathManager(name, config, plan.known))];
   if (errors.length > 0) throw new PluginsRefusedError(errors);
-  const settings = { pathManagers, plugins, pluginDirectory, pluginFaults, removalDelay };
+  const settings = { pathManagers, plugins, pluginDirectory, pluginFaults, removalDelay, origins };
   const files = needsThread ? filesOf(plan, pluginDirectory) : [];
   return { plan, settings, policy: packPolicy(config), needsThread, files };
+}
+
+/** Where a name is written makes no difference to the plugins. */
+function withoutOrigins(setup: Setup): Setup {
+  return { ...setup, settings: { ...setup.settings, origins: {} } };
 }
 
 function chargeOfDefault({ plan }: Setup): Charge {
@@ -219,7 +221,7 @@ function chargeOfDefault({ plan }: Setup): Charge {
 function warningsOf({ plan, needsThread, settings }: Setup): readonly string[] {
   if (needsThread) return plan.warnings;
   const names = plan.sources.map(({ name }) => name);
-  return [...plan.warnings, ...unusedSections(settings.plugins, names)];
+  return [...plan.warnings, ...unusedSections(settings.plugins, names, plan.known)];
 }
 
 /**

@@ -19,7 +19,7 @@ export default definePathManager({
   description: "the first interface is used, the others are backup",
   options: v.object({
     /** Globs over names of interfaces, the preferred first; those that none fits come last, by [path] priority. */
-    interfaces: v.optional(option.globs),
+    interfaces: v.optional(option.interfaceGlobs),
   }),
   setup(pm) {
     const { interfaces: globs = [] } = pm.options;

@@ -16,12 +16,12 @@ import { OptionsError, readOptions } from "./options.ts";
 import type { LoadedPlugin } from "./plugin.ts";
 import { LOAD_DEADLINE } from "./protocol.ts";
 import { registerHooks } from "./register-hooks.ts";
-import { type PluginSource, unknownName, unusedSections } from "./sources.ts";
+import { type PluginSource, unknownPathManager, unusedSections } from "./sources.ts";
 import { requireTrusted } from "./trusted.ts";
 
 export interface LoadRequest {
   readonly sources: readonly PluginSource[];
-  readonly settings: Pick<Config, "pathManagers" | "plugins" | "pluginDirectory">;
+  readonly settings: Pick<Config, "pathManagers" | "plugins" | "pluginDirectory" | "origins">;
   /** Names that could be loaded, for messages. */
   readonly known: readonly string[];
   readonly builtIn: ReadonlyMap<string, PathManagerDefinition>;
@@ -65,9 +65,9 @@ export async function loadPlugins(request: LoadRequest): Promise<LoadResult> {
   const names = [...plugins.map(({ definition }) => definition.name), ...stopped];
   for (const name of settings.pathManagers) {
     const isThere = names.includes(name) || sources.some((source) => source.name === name);
-    if (!isThere) errors.push(`path-manager: ${unknownName(name, known, settings.pluginDirectory)}`);
+    if (!isThere) errors.push(unknownPathManager(name, settings, known));
   }
-  warnings.push(...unusedSections(settings.plugins, names));
+  warnings.push(...unusedSections(settings.plugins, names, known));
   return { plugins, errors, warnings };
 }
 

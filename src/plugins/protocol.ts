@@ -18,7 +18,7 @@ export interface WorkerInput {
   readonly sources: readonly PluginSource[];
   readonly settings: Pick<
     Config,
-    "pathManagers" | "plugins" | "pluginDirectory" | "pluginFaults" | "removalDelay"
+    "pathManagers" | "plugins" | "pluginDirectory" | "pluginFaults" | "removalDelay" | "origins"
   >;
   readonly known: readonly string[];
   /** Names of plugins that are not among the sources any more, as they had too many faults. */

@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type Config, defaultPluginDirectory, type PluginSection } from "../config/config.ts";
-import { all, quote } from "../config/words.ts";
+import { all, didYouMean, quote } from "../config/words.ts";
 import { messageOf } from "../log/text.ts";
 
 /** A plugin that is to be loaded, and where it is from. */
@@ -21,7 +21,10 @@ export interface PluginPlan {
   readonly known: readonly string[];
 }
 
-export type PluginSettings = Pick<Config, "pluginDirectory" | "pathManagers" | "loadPlugins" | "plugins">;
+export type PluginSettings = Pick<
+  Config,
+  "pluginDirectory" | "pathManagers" | "loadPlugins" | "plugins" | "origins"
+>;
 
 /**
  * Which plugins a configuration asks for. `load-plugins` names them; without it they are addr_adv, all of the plugin
@@ -30,7 +33,7 @@ export type PluginSettings = Pick<Config, "pluginDirectory" | "pathManagers" | "
  * @param builtIn the names of those that are built in; a file or program of the same name takes the place of one
  */
 export function planPlugins(settings: PluginSettings, builtIn: readonly string[]): PluginPlan {
-  const { pluginDirectory: directory, pathManagers, loadPlugins, plugins } = settings;
+  const { pluginDirectory: directory, pathManagers, loadPlugins, plugins, origins } = settings;
   const { files, modules, errors, warnings } = readDirectory(directory);
   const programs = new Map([...plugins].flatMap(([name, { exec }]) => (exec ? [[name, exec]] : [])));
   const known = [...new Set([...builtIn, ...files.keys(), ...programs.keys()])].sort();
@@ -46,7 +49,7 @@ export function planPlugins(settings: PluginSettings, builtIn: readonly string[]
     else if (builtIn.includes(name)) sources.push({ kind: "built-in", name });
     // A module may give itself another name than its file has: that is seen when it is loaded.
     else if (loadPlugins?.includes(name))
-      unknown.push(`load-plugins: ${unknownName(name, known, directory)}`);
+      unknown.push(`${origins.loadPlugins ?? "load-plugins"}: ${unknownName(name, known, directory)}`);
   }
   if (modules.length > 0) warnings.push(cModules(modules, directory));
   // Of a directory that is refused nobody knows what is in it.
@@ -54,21 +57,34 @@ export function planPlugins(settings: PluginSettings, builtIn: readonly string[]
   return { sources, errors, warnings, known };
 }
 
-/** "wifi is not known: known are …". */
-export function unknownName(name: string, known: readonly string[], directory: string): string {
-  return `no plugin has the name ${quote(name)}: known are ${all(known)}; others go into ${directory} as NAME.js, NAME.mjs or NAME.ts`;
+/** A name in `path-manager` that no plugin has. */
+export function unknownPathManager(
+  name: string,
+  { pluginDirectory, origins }: Pick<Config, "pluginDirectory" | "origins">,
+  known: readonly string[],
+): string {
+  return `${origins.pathManagers ?? "path-manager"}: ${unknownName(name, known, pluginDirectory)}`;
 }
 
-/** [plugin NAME] sections of plugins that are not loaded. */
+/** "no plugin has the name wify (did you mean wifi?): known are …". */
+function unknownName(name: string, known: readonly string[], directory: string): string {
+  const shown = `${quote(name)}${didYouMean(name, known)}`;
+  return `no plugin has the name ${shown}: known are ${all(known)}; others go into ${directory} as NAME.js, NAME.mjs or NAME.ts`;
+}
+
+/** [plugin NAME] sections of plugins that are not loaded, with what to do where `known` tells. */
 export function unusedSections(
   plugins: ReadonlyMap<string, PluginSection>,
   loaded: readonly string[],
+  known: readonly string[],
 ): string[] {
-  return [...plugins].flatMap(([name, { file, line }]) =>
-    loaded.includes(name)
-      ? []
-      : `${file}:${line}: [plugin ${name}] has no effect: no plugin of that name is loaded`,
-  );
+  return [...plugins].flatMap(([name, { file, line }]) => {
+    if (loaded.includes(name)) return [];
+    const advice = known.includes(name)
+      ? "; name it in path-manager or load-plugins"
+      : didYouMean(name, [...new Set([...known, ...loaded])]);
+    return `${file}:${line}: [plugin ${name}] has no effect: no plugin of that name is loaded${advice}`;
+  });
 }
 
 /** The modules of a plugin directory; of several of one name, the first of these counts. */

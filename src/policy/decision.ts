@@ -38,6 +38,7 @@ export type ReasonCode =
   | "no-carrier"
   | "enslaved"
   | "ignored"
+  | "guests"
   | "not-wanted"
   | "no-default-route"
   | "bypasses-tunnel"

@@ -4,6 +4,7 @@ import type { Address } from "../kernel/addresses.ts";
 import type { Link } from "../kernel/links.ts";
 import type { Egress, Family, Network } from "../network/network.ts";
 import { hasDefaultRoute, isIpv4Continuity, isTunnel } from "../network/network.ts";
+import { whyGuests } from "./guests.ts";
 import type { Reason } from "./usability.ts";
 import { whyUnusable } from "./usability.ts";
 
@@ -33,6 +34,7 @@ export function judgeAddresses(network: Network, config: PolicyConfig): readonly
     const reason =
       whyUnusable(network, link, address) ??
       whyRefused(network, link, address, rule) ??
+      whyGuests(network, link, rule) ??
       whyNoRoute(network, config, link, address);
     return { address, link, rule, reason };
   });

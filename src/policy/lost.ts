@@ -3,6 +3,7 @@ import { interfaceName } from "../network/network.ts";
 import type { Candidate } from "./candidates.ts";
 import { whyNotWanted } from "./candidates.ts";
 import type { Decision } from "./decision.ts";
+import { whyGuests } from "./guests.ts";
 import type { PolicyInput } from "./input.ts";
 import { homeOf, placeOf } from "./input.ts";
 import { ruleFor, whyNoRoute, whyRefused } from "./judged.ts";
@@ -80,10 +81,14 @@ function loss(input: PolicyInput, address: string, ifIndex: number): Pick<LostEn
   if (!assigned) {
     return { reason: { code: "address-gone", text: `no longer an address of ${link.name}` }, grace: "delay" };
   }
-  const refused = whyRefused(network, link, assigned, ruleFor(config, link, assigned));
+  const rule = ruleFor(config, link, assigned);
+  const refused = whyRefused(network, link, assigned, rule);
   if (refused) return { reason: refused, grace: "none" };
   const down = whyLinkDown(link);
   if (down) return { reason: down, grace: "while-alone" };
+  // A virtual uplink is told from guests by its default route, which may only be gone for a moment.
+  const guests = whyUnusable(network, link, assigned) ? undefined : whyGuests(network, link, rule);
+  if (guests) return { reason: guests, grace: "while-alone" };
   const unusable = whyUnusable(network, link, assigned) ?? whyNoRoute(network, config, link, assigned);
   if (unusable) return { reason: unusable, grace: "delay" };
   const place = placeOf({ address, ifIndex });

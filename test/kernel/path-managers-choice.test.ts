@@ -8,16 +8,22 @@ import { requires } from "../lab/requires.ts";
 const options = { skip: requires(), concurrency: 2 };
 
 describe("who is in charge", options, () => {
-  it("an unknown path manager is an error that lists the known", async (t) => {
+  it("an unknown path manager is an error with its place, the nearest name and all that there are", async (t) => {
     const { machine, plugins } = await withPlugins(t, { "one.js": plugin("one", "") });
     for (const loaded of ["", "load-plugins=addr_adv\n"]) {
-      const config = plugins.config(`path-manager=won\n${loaded}`);
+      const config = plugins.config(`path-manager=oen\n${loaded}`);
+      const line = config.split("\n").indexOf("path-manager=oen") + 1;
       const { code, lines } = await machine.runToEnd({ config });
       assert.equal(code, 1);
       assert.deepEqual(lines, [
-        `error: path-manager: no plugin has the name "won": known are addr_adv, backup, fullmesh, heal, ndiffports, one and sspi; others go into ${plugins.path} as NAME.js, NAME.mjs or NAME.ts`,
+        `error: ${machine.daemon.configFile}:${line}: path-manager: no plugin has the name "oen" (did you mean one?): known are addr_adv, backup, fullmesh, heal, ndiffports, one and sspi; others go into ${plugins.path} as NAME.js, NAME.mjs or NAME.ts`,
       ]);
     }
+    const named = await machine.runToEnd({ config: plugins.config(""), args: ["--path-manager=oen"] });
+    assert.match(
+      named.lines.join(),
+      /^error: --path-manager: no plugin has the name "oen" \(did you mean one\?\)/,
+    );
   });
 
   it("the one with the lowest priority, or of equals the one that was loaded first", async (t) => {
@@ -118,7 +124,7 @@ describe("mptcpd --check", options, () => {
     assert.equal(code, 0);
     assert.match(
       lines.join("\n"),
-      /^\S+:1: \[plugin fullmesh\] has no effect: no plugin of that name is loaded$/m,
+      /^\S+:1: \[plugin fullmesh\] has no effect: no plugin of that name is loaded; name it in path-manager or load-plugins$/m,
     );
   });
 });

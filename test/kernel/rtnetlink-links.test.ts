@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { decodeLinkEvent, dumpLinks, getLink, linkFlags } from "../../src/kernel/links.ts";
 import { groups } from "../../src/kernel/rtnetlink.ts";
+import { Lab } from "../lab/lab.ts";
 import { requires } from "../lab/requires.ts";
 import { ipJson, listen, object, sorted, strings, useRtnetlink } from "../lab/rtnetlink.ts";
+import { openTunnel, tunnelNeeds } from "../lab/tunnel.ts";
 import { eventually } from "../lab/wait.ts";
 
 describe("rtnetlink: links", { skip: requires() }, () => {
@@ -46,6 +48,36 @@ describe("rtnetlink: links", { skip: requires() }, () => {
       assert.deepEqual(sorted(shown), sorted(expected));
       assert.ok(shown.length >= 5);
     });
+  });
+
+  it("name the other end of a veth, unless it is elsewhere", async (t) => {
+    await rtnetlink.setUp("link add br0 type bridge", "link add ifb7 type ifb");
+    const lab = await Lab.create(t);
+    const other = await lab.host("other");
+    await rtnetlink.here.ip(`link add e0 type veth peer name e1 netns ${other.namespace}`);
+    t.after(() => rtnetlink.here.ip("link delete e0").catch(() => ""));
+    const links = (await dumpLinks(rtnetlink.connection)).items;
+    const lowerOf = (name: string) => links.find((link) => link.name === name)?.lower;
+    const indexOf = (name: string) => links.find((link) => link.name === name)?.index;
+    assert.equal(lowerOf("v0"), indexOf("v1"));
+    assert.equal(lowerOf("v1"), indexOf("v0"));
+    for (const name of ["e0", "br0", "ifb7"]) assert.equal(lowerOf(name), undefined, name);
+  });
+
+  it("tell whether a TAP device has virtio headers, as those of virtual machines", {
+    skip: requires(tunnelNeeds),
+  }, async (t) => {
+    const lab = await Lab.create(t);
+    const here = await lab.here();
+    for (const [mode, expected] of [
+      ["vm", true],
+      ["tap", false],
+    ] as const) {
+      const device = await openTunnel(here, `t-${mode}`, { mode });
+      const link = (await dumpLinks(rtnetlink.connection)).items.find(({ name }) => name === `t-${mode}`);
+      assert.equal(link?.vnetHeader, expected);
+      await device.kill();
+    }
   });
 
   it("of more than 4 KiB come whole", async () => {

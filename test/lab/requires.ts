@@ -11,6 +11,8 @@ export type Requirements = {
   files?: readonly string[];
   /** Kinds of links that the kernel must be able to make, in the words of `ip link add type`: "vrf table 100". */
   links?: readonly string[];
+  /** The same for those that lie on top of another link: "vlan id 5". */
+  uppers?: readonly string[];
 };
 
 /** Set up by tools/sandbox.mjs, and by nothing else: where it exists, the network around is ours to change. */
@@ -25,6 +27,7 @@ export function requires({
   tools = [],
   files = [],
   links = [],
+  uppers = [],
 }: Requirements = {}): string | false {
   if (!existsSync(labDirectory)) return "needs private namespaces (tools/sandbox.mjs makes them)";
   if (!existsSync("/proc/sys/net/mptcp/enabled")) return "needs a kernel with MPTCP (CONFIG_MPTCP)";
@@ -33,17 +36,23 @@ export function requires({
   if (missing.length > 0) return `needs ${missing.join(", ")}`;
   const refused = files.filter((file) => !isAccessible(file, constants.R_OK | constants.W_OK));
   if (refused.length > 0) return `needs permission to open ${refused.join(", ")}`;
-  const unknown = links.filter((link) => !canMakeLink(link));
+  const unknown = [
+    ...links.filter((link) => !canMake(["type", ...link.split(" ")])),
+    ...uppers.filter((link) => !canMake(["link", "lo", "type", ...link.split(" ")])),
+  ];
   return unknown.length > 0 && `needs a kernel with links of type ${unknown.join(", ")}`;
 }
 
 /** Only the kernel's own word that it does not know a type counts: a misspelt one would be skipped for ever. */
-function canMakeLink(type: string): boolean {
-  const command = ["--net", "ip", "link", "add", "name", "probe", "type", ...type.split(" ")];
-  const { status, stderr } = spawnSync("unshare", command, { encoding: "utf8" });
+function canMake(words: readonly string[]): boolean {
+  const { status, stderr } = spawnSync("unshare", ["--net", "ip", "link", "add", "name", "probe", ...words], {
+    encoding: "utf8",
+  });
   if (status === 0) return true;
   if (/Unknown device type|Operation not supported/.test(stderr)) return false;
-  throw new Error(`cannot tell whether the kernel has links of type ${type}: ${stderr.trim()}`);
+  // It knows the type, and refuses it on the loopback.
+  if (words[0] === "link" && /Invalid argument|No such device|VLAN/.test(stderr)) return true;
+  throw new Error(`cannot tell whether the kernel has links of type ${words.join(" ")}: ${stderr.trim()}`);
 }
 
 function isRoot(): boolean {

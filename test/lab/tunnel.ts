@@ -1,7 +1,8 @@
 import type { Host } from "./host.ts";
 import type { LabProcess } from "./process.ts";
 
-export type TunnelMode = "tun" | "tap";
+/** `vm`: a TAP device as virtual machine monitors open it, with virtio headers. */
+export type TunnelMode = "tun" | "tap" | "vm";
 
 /** What `requires` must find for tunnels. */
 export const tunnelNeeds = { tools: ["perl"], files: ["/dev/net/tun"] } as const;
@@ -25,8 +26,8 @@ export async function openTunnel(
   return holder;
 }
 
-// include/uapi/linux/if_tun.h: IFF_TUN or IFF_TAP, with IFF_NO_PI.
-const deviceFlags = { tun: 0x1001, tap: 0x1002 } as const;
+// include/uapi/linux/if_tun.h: IFF_TUN or IFF_TAP, with IFF_NO_PI; IFF_VNET_HDR.
+const deviceFlags = { tun: 0x1001, tap: 0x1002, vm: 0x5002 } as const;
 
 const TUNSETIFF = 0x400454ca;
 const holdDevice = `

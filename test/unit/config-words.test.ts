@@ -11,6 +11,11 @@ describe("did you mean", () => {
     assert.equal(didYouMean("HEAL", words), " (did you mean heal?)");
   });
 
+  it("counts two letters that were swapped as one", () => {
+    assert.equal(didYouMean("hael", words), " (did you mean heal?)");
+    assert.equal(didYouMean("haul", words), "");
+  });
+
   it("suggests nothing where no word is near", () => {
     assert.equal(didYouMean("wifi-first", words), "");
     assert.equal(didYouMean("", words), "");

@@ -3,11 +3,14 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { containerRule, defaultConfig, notifyFlags } from "../../src/config/config.ts";
+import { defaultConfig, notifyFlags, type PathRule } from "../../src/config/config.ts";
 import { ConfigError } from "../../src/config/error.ts";
 import { type Overrides, parseConfig } from "../../src/config/load.ts";
 import { core, path } from "../../src/config/schema.ts";
+import { type Address, addressFlags } from "../../src/kernel/addresses.ts";
 import { endpointFlags } from "../../src/kernel/mptcp-pm.ts";
+import { canonicalIp } from "../../src/netlink/ip.ts";
+import { classOf } from "../../src/policy/usability.ts";
 import { checkout } from "../lab/checkout.ts";
 
 const load = (text: string, overrides: Overrides = {}) =>
@@ -25,10 +28,24 @@ function errorsOf(text: string, overrides?: Overrides): readonly string[] {
   return assert.fail("the file was accepted");
 }
 
+const emptyRule: PathRule = {
+  name: "",
+  source: "",
+  matchInterface: undefined,
+  matchKind: undefined,
+  matchAddress: undefined,
+  ignore: false,
+  flags: undefined,
+  priority: 0,
+  max: undefined,
+  port: undefined,
+  bypassTunnel: false,
+};
+
 describe("mptcpd.conf", () => {
   it("may be empty: every key has a default", () => {
     assert.deepEqual(load(""), { config: defaultConfig, warnings: [], notices: [] });
-    assert.deepEqual(configOf("").paths, [containerRule]);
+    assert.deepEqual(configOf("").paths, []);
     assert.equal(configOf("").addressFlags.toString(), "subflow");
     assert.equal(configOf("").removalDelay, 2000);
   });
@@ -60,14 +77,15 @@ describe("mptcpd.conf", () => {
         pluginFaults: 3,
         kernelPathManager: "keep",
         plugins: new Map(),
-        paths: [containerRule],
+        paths: [],
+        origins: { pathManagers: "f.conf:4: path-manager", loadPlugins: "f.conf:7: load-plugins" },
       },
       warnings: [],
       notices: [],
     });
   });
 
-  it("has rules in the file's order, which take the place of the built-in one", () => {
+  it("has rules in the file's order", () => {
     const { paths } = configOf(`[path lte]
 match-interface=wwan*, usb0
 match-kind=physical
@@ -97,7 +115,7 @@ ignore=yes`);
         port: 8443,
         bypassTunnel: true,
       },
-      { ...containerRule, name: "rest", source: "f.conf:10", matchInterface: undefined },
+      { ...emptyRule, name: "rest", source: "f.conf:10", ignore: true },
     ]);
   });
 
@@ -246,6 +264,132 @@ ignore=yes`);
       "f.conf:4: [path b] is never reached: [path a] matches everything",
     ]);
   });
+
+  for (const [earlier, later] of [
+    ["match-interface=eth*", "match-interface=eth0"],
+    ["match-interface=eth*", "match-interface=eth0*,eth1?\nmatch-kind=vlan"],
+    ["match-interface=a,b\nmatch-kind=v*", "match-interface=b\nmatch-kind=veth"],
+    ["match-address=10.0.0.0/8,fd00::/8", "match-address=10.1.0.0/16"],
+  ])
+    it(`warns that ${later?.replace("\n", ", ")} is never reached behind ${earlier?.replace("\n", ", ")}`, () => {
+      const { warnings } = load(`[path a]\n${earlier}\n[path b]\n${later}`);
+      assert.match(
+        warnings.join(),
+        /: \[path b\] is never reached: \[path a\] matches everything that it does$/,
+      );
+    });
+
+  for (const [earlier, later] of [
+    ["match-interface=eth0", "match-interface=eth*"],
+    ["match-interface=eth*\nmatch-kind=vlan", "match-interface=eth0"],
+    ["match-interface=e?h*", "match-interface=eth*"],
+    ["match-address=10.0.0.0/8", "match-address=10.0.0.0/7"],
+    ["match-address=10.0.0.0/8", "match-kind=veth"],
+  ])
+    it(`does not, where ${later} may match something that ${earlier?.replace("\n", ", ")} does not`, () =>
+      assert.deepEqual(load(`[path a]\n${earlier}\n[path b]\n${later}`).warnings, []));
+});
+
+describe("a condition that can never match", () => {
+  const noMeaning = (sign: string, advice = "allowed are *, ? and [...]") =>
+    `"${sign}" has no meaning in a glob; ${advice}`;
+  const leaveOut = "to leave something out, put a section with ignore=yes before this one";
+  const names = "names have no blanks, / and :, and at most 127 bytes";
+  const kinds = "kinds have lower-case letters, digits and _ . - only";
+  for (const [line, item, why] of [
+    ["match-interface=!lo", "!lo", noMeaning("!", leaveOut)],
+    ["match-interface=eth*,!eth1", "!eth1", noMeaning("!", leaveOut)],
+    ["match-interface=~^eth", "~^eth", noMeaning("~")],
+    ["match-interface=^eth", "^eth", noMeaning("^")],
+    ["match-interface=eth[01]$", "eth[01]$", noMeaning("$")],
+    ["match-interface=eth+", "eth+", noMeaning("+")],
+    ["match-interface=eth0|eth1", "eth0|eth1", noMeaning("|")],
+    ["match-interface=(eth0)", "(eth0)", noMeaning("(")],
+    ["match-interface=eth0:1", "eth0:1", names],
+    ["match-interface=/sys/class/net/eth0", "/sys/class/net/eth0", names],
+    ["match-interface=eth 0", "eth 0", names],
+    ["match-interface=eth[:/]*", "eth[:/]*", names],
+    [`match-interface=${"?".repeat(128)}`, `${"?".repeat(57)}...`, names],
+    ["match-kind=!veth", "!veth", noMeaning("!", leaveOut)],
+    ["match-kind=Ethernet", "Ethernet", "Linux calls that kind physical"],
+    ["match-kind=wifi", "wifi", "Linux calls that kind physical"],
+    ["match-kind=tap", "tap", "Linux calls that kind tun"],
+    ["match-kind=VLAN", "VLAN", kinds],
+    ["match-kind=[A-Z]*", "[A-Z]*", kinds],
+  ] as const)
+    it(`is refused: ${line.slice(0, 60)}`, () => {
+      const key = line.split("=")[0];
+      assert.deepEqual(errorsOf(`[path x]\n${line}`), [
+        `f.conf:2: ${key}: "${item}" can never match: ${why}`,
+      ]);
+    });
+
+  it("is refused: IPv4 networks in the form of IPv6", () => {
+    for (const item of ["::ffff:0:0/96", "::ffff:10.0.0.0/104", "::ffff:192.0.2.1"])
+      assert.match(
+        errorsOf(`[path x]\nmatch-address=10.0.0.0/8,${item}`)[0] ?? "",
+        /^f\.conf:2: match-address: "::ffff:\S+" can never match: it is IPv4 in the form of IPv6; write the IPv4 /,
+      );
+  });
+
+  for (const line of [
+    "match-interface=eth0,wl*,en?[0-9],[!a]x,br-lan,eth0.5,eth@if3,[~]x,uplink-é",
+    "match-interface=lan+guest",
+    "match-kind=physical,ip6*,[bv]*,anything-new",
+    "match-address=::/0,::fffe:0:0/95,0.0.0.0/0,240.0.0.0/4",
+  ])
+    it(`is not: ${line}`, () => assert.deepEqual(load(`[path x]\n${line}`).warnings, []));
+
+  for (const [line, why] of [
+    ["match-interface=lo", "addresses of lo are never endpoints"],
+    ...["127.0.0.0/8", "169.254.0.0/16,fe80::/10", "224.0.0.0/4", "ff00::/8", "0.0.0.0,::1"].map(
+      (list) =>
+        [
+          `match-address=${list}`,
+          "loopback, link-local, multicast and unspecified addresses are never endpoints",
+        ] as const,
+    ),
+  ] as const)
+    it(`is refused where nothing that it matches is ever an endpoint, unless it is ignored: ${line}`, () => {
+      const key = line.split("=")[0];
+      assert.deepEqual(errorsOf(`[path x]\n${line}`), [`f.conf:2: ${key}: ${why}`]);
+      assert.deepEqual(load(`[path x]\nignore=yes\n${line}`).warnings, [
+        `f.conf:1: [path x] has no effect: ${why}`,
+      ]);
+    });
+
+  it("agrees with the policy on which addresses are never endpoints", () => {
+    const classOfText = (address: string) => classOf({ ...anAddress, address });
+    const addresses = fc.oneof(
+      fc.ipV4(),
+      fc.ipV6().map((text) => canonicalIp(text) ?? assert.fail(text)),
+      fc.constantFrom(
+        "::1",
+        "::",
+        "::2",
+        "fe80::1",
+        "febf::1",
+        "fec0::1",
+        "ff02::1",
+        "169.254.0.1",
+        "127.1.2.3",
+      ),
+    );
+    fc.assert(
+      fc.property(addresses, (address) => {
+        const isEver = ["global", "unique-local"].includes(classOfText(address));
+        const text = `[path x]\nmatch-address=${address}\nignore=yes`;
+        // IPv4 in the form of IPv6 is refused.
+        if (!/^::.*\./.test(address)) assert.equal(load(text).warnings.length === 0, isEver, address);
+      }),
+    );
+  });
+
+  it("is warned of if it is nearly the name of a kind", () => {
+    assert.deepEqual(load("[path x]\nmatch-kind=brigde").warnings, [
+      'f.conf:2: match-kind: "brigde" is not a kind of interface that is known (did you mean bridge?)',
+    ]);
+  });
 });
 
 describe("the command line", () => {
@@ -321,18 +465,46 @@ describe("the parser", () => {
 describe("the example file that is shipped", () => {
   const example = readFileSync(join(checkout, "packaging/mptcpd.conf"), "utf8");
 
-  it("has the container rule and the default path manager switched on, and is otherwise as no file at all", () => {
+  it("has the default path manager switched on, and is otherwise as no file at all", () => {
     const { config, warnings, notices } = load(example);
     assert.deepEqual([...warnings, ...notices], []);
-    const [rule] = config.paths;
-    assert.deepEqual(config, { ...defaultConfig, pathManagers: ["addr_adv"], paths: [rule] });
-    assert.deepEqual({ ...rule, source: "built in" }, containerRule);
+    const origins = { pathManagers: config.origins.pathManagers };
+    assert.deepEqual(config, { ...defaultConfig, pathManagers: ["addr_adv"], origins });
+  });
+
+  /** Keys without a default: what the file shows of them is an example. */
+  const examples = ["load-plugins", "match-interface", "match-kind", "match-address", "flags", "max", "port"];
+  const [coreText = "", pathText = ""] = example.split(/^# \[path lte\]$/m);
+  const commented = (text: string) =>
+    [...text.matchAll(/^# ([a-z-]+)=(.*)$/gm)].map(([, key = "", value = ""]) => [key, value] as const);
+
+  for (const [key, value] of commented(coreText).filter(([key]) => !examples.includes(key)))
+    it(`shows the default of ${key}`, () => {
+      const { origins: _, ...config } = configOf(`[core]\n${key}=${value}`);
+      const { origins: __, ...expected } = defaultConfig;
+      assert.deepEqual(config, expected);
+    });
+
+  for (const [key, value] of commented(pathText.split(/^# \[/m)[0] ?? "").filter(
+    ([key]) => !examples.includes(key),
+  ))
+    it(`shows the default of ${key} in a [path] section`, () =>
+      assert.deepEqual(configOf(`[path x]\n${key}=${value}`).paths, configOf("[path x]").paths));
+
+  it("shows every key that has a default", () => {
+    const shown = commented(example).map(([key]) => key);
+    const active = [...example.matchAll(/^([a-z-]+)=/gm)].map(([, key]) => key);
+    const keys = [...Object.keys(core.entries), ...Object.keys(path.entries)];
+    assert.deepEqual(
+      keys.filter((key) => !shown.includes(key) && !active.includes(key)),
+      [],
+    );
   });
 
   it("stays valid with everything switched on", () => {
     const everything = example.replace(/^# (?=\[|[a-z-]+=)/gm, "");
     assert.deepEqual(load(everything).warnings, []);
-    assert.equal(configOf(everything).paths.length, 3);
+    assert.equal(configOf(everything).paths.length, 2);
   });
 
   for (const [name, text] of [
@@ -346,3 +518,8 @@ describe("the example file that is shipped", () => {
     });
   }
 });
+
+const anAddress: Address = {
+  ...{ ifIndex: 2, family: 4, address: "", prefixLength: 24, scope: 0, flags: addressFlags.of(), created: 0 },
+  ...{ validLifetime: Number.POSITIVE_INFINITY, preferredLifetime: Number.POSITIVE_INFINITY },
+};

@@ -11,6 +11,7 @@ export const input = {
     pluginDirectory: "/nowhere",
     pluginFaults: 3,
     removalDelay: 2000,
+    origins: {},
   },
   known: ["fullmesh"],
   stopped: [],

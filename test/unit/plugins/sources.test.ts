@@ -8,6 +8,7 @@ import {
   type PluginPlan,
   type PluginSettings,
   planPlugins,
+  unknownPathManager,
   unusedSections,
 } from "../../../src/plugins/sources.ts";
 
@@ -114,14 +115,26 @@ describe("a plugin directory", () => {
 });
 
 describe("a name that no plugin has", () => {
-  it("is an error in load-plugins, which tells the names that there are", (t) => {
+  it("is an error in load-plugins, which tells the names that there are, and the nearest", (t) => {
     const pluginDirectory = directory(t, "wifi.ts");
     const plugins = new Map([["lte", section(["/bin/lte"])]]);
     const planned = plan({ pluginDirectory, plugins, loadPlugins: ["wify"] });
     assert.deepEqual(planned.known, ["addr_adv", "heal", "lte", "sspi", "wifi"]);
     assert.deepEqual(planned.errors, [
-      `load-plugins: no plugin has the name "wify": known are addr_adv, heal, lte, sspi and wifi; others go into ${pluginDirectory} as NAME.js, NAME.mjs or NAME.ts`,
+      `load-plugins: no plugin has the name "wify" (did you mean wifi?): known are addr_adv, heal, lte, sspi and wifi; others go into ${pluginDirectory} as NAME.js, NAME.mjs or NAME.ts`,
     ]);
+  });
+
+  it("is told with the place where it was given", () => {
+    const origins = { loadPlugins: "f.conf:3: load-plugins", pathManagers: "--path-manager" };
+    assert.match(
+      plan({ loadPlugins: ["none"], origins }).errors[0] ?? "",
+      /^f\.conf:3: load-plugins: no plugin has the name "none": known are /,
+    );
+    assert.match(
+      unknownPathManager("hael", { ...defaultConfig, origins }, builtIn),
+      /^--path-manager: no plugin has the name "hael" \(did you mean heal\?\): known are /,
+    );
   });
 
   it("is none yet in path-manager, as a module may have another name than its file", () => {
@@ -132,9 +145,13 @@ describe("a name that no plugin has", () => {
     const plugins = new Map([
       ["heal", section()],
       ["hael", section()],
+      ["sspi", section()],
+      ["other", section()],
     ]);
-    assert.deepEqual(unusedSections(plugins, ["addr_adv", "heal"]), [
-      "mptcpd.conf:7: [plugin hael] has no effect: no plugin of that name is loaded",
+    assert.deepEqual(unusedSections(plugins, ["addr_adv", "heal"], builtIn), [
+      "mptcpd.conf:7: [plugin hael] has no effect: no plugin of that name is loaded (did you mean heal?)",
+      "mptcpd.conf:7: [plugin sspi] has no effect: no plugin of that name is loaded; name it in path-manager or load-plugins",
+      "mptcpd.conf:7: [plugin other] has no effect: no plugin of that name is loaded",
     ]);
   });
 });

@@ -127,6 +127,7 @@ const link: fc.Arbitrary<Link> = record(
     },
     ...{ kind: fc.string(), slaveKind: fc.string(), flags: flags(linkFlags) },
     ...{ operState: fc.constantFrom(...operStates), carrierUpCount: u32, mtu: u32 },
+    ...{ lower: u32, parentDevice: fc.string(), vnetHeader: fc.boolean() },
   },
   { requiredKeys: ["index", "name", "altNames", "type", "flags", "operState", "master"] },
 );
@@ -160,9 +161,12 @@ const network: fc.Arbitrary<Network> = record({
           table: u32,
           type: u8,
         },
-        ...{ scope: u8, protocol: u8, metric: u32, source: address },
+        ...{ scope: u8, protocol: u8, metric: u32, source: address, nextHopId: u32 },
         hops: fc.array(
-          record({ ifIndex: s32, gateway: address, weight: u16 }, { requiredKeys: ["ifIndex", "weight"] }),
+          record(
+            { ifIndex: s32, gateway: address, weight: u16, dead: fc.constant<true>(true) },
+            { requiredKeys: ["ifIndex", "weight"] },
+          ),
           { maxLength: 2 },
         ),
       },
@@ -175,7 +179,13 @@ const network: fc.Arbitrary<Network> = record({
     ),
     { maxLength: 2 },
   ),
-  egress: fc.array(record({ family, ifIndex: u32 }), { maxLength: 2 }),
+  egress: fc.array(
+    record(
+      { family, ifIndex: u32, sharedWith: fc.array(u32, { maxLength: 2 }) },
+      { requiredKeys: ["family", "ifIndex"] },
+    ),
+    { maxLength: 2 },
+  ),
   formerNames: fc.array(fc.tuple(u32, fc.string()), { maxLength: 2 }).map((names) => new Map(names)),
 });
 
