@@ -83,7 +83,7 @@ describe("faults of the C mptcpd that this one does not have: as a service, besi
     assert.equal(code, 1);
     assert.match(
       lines.join(),
-      /^error: mptcpd with pid \d+ serves this network namespace already: stop it first$/,
+      /^notice: the process with pid \d+ has the lock of this network namespace; waiting for it to let go,error: mptcpd with pid \d+ serves this network namespace already: stop it first$/,
     );
     await machine.ip("addr add 10.0.0.2/24 dev eth0");
     await machine.has("10.0.0.1 eth0 subflow", "10.0.0.2 eth0 subflow");

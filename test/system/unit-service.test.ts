@@ -174,6 +174,23 @@ describe("mptcp.service", { skip: await bootedSystemProblem() }, () => {
     await failedForGood(64);
   });
 
+  it("is started again when a reload comes while Node starts, which ends it", async () => {
+    // In the place of Node, which cannot be met at that moment: what a signal ends that nobody handles yet.
+    const first = "test -e /run/mptcpd/again || { touch /run/mptcpd/again; kill -HUP $$$$; }";
+    await dropIn(
+      system,
+      "ExecStart=",
+      `ExecStart=/bin/sh -c '${first}; exec /usr/libexec/mptcpd --log=journal'`,
+    );
+    await system.outcome("systemctl", "start", unit);
+    await waitFor("it to be active", () => property(system, "ActiveState"), {
+      until: (state) => state === "active",
+      deadlineMs: restartDeadlineMs,
+    });
+    assert.deepEqual(await endpointAddresses(system), ["10.1.0.1", "10.2.0.1"]);
+    await system.run("rm", "/run/mptcpd/again");
+  });
+
   it("is never given up: restarts are fewer than the limit of starts", async () => {
     const [burst, interval, pause] = await Promise.all(
       ["StartLimitBurst", "StartLimitIntervalUSec", "RestartUSec"].map((name) => property(system, name)),
