@@ -44,7 +44,14 @@ function bootId(): string {
 }
 
 /** What a namespace has in the runtime directory: its ledger, its lock, its requests. */
-export const namespaceFiles = ["ledger.json", "lock", "connections", "wanted", "adopt.json"] as const;
+export const namespaceFiles = [
+  "ledger.json",
+  "lock",
+  "connections",
+  "wanted",
+  "adopt.json",
+  "reload",
+] as const;
 
 /** The file of a namespace in the runtime directory. */
 export function namespaceFile(
