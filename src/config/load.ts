@@ -22,6 +22,8 @@ export type Overrides = Partial<
 
 export interface LoadedConfig {
   readonly config: Config;
+  /** What it was read from; undefined: there was no such file. */
+  readonly file: string | undefined;
   /** "FILE:LINE: what": accepted, but not as the author may think. */
   readonly warnings: readonly string[];
   /** What is worth saying once and asks for no change. */
@@ -40,7 +42,8 @@ export function loadConfig(
   const { file = defaultConfigFile, mustExist = false, overrides = {} } = options;
   const bytes = readConfigFile(file);
   if (bytes === undefined && mustExist) throw new ConfigError([`${file}: there is no such file`]);
-  return parseConfig(bytes ?? new Uint8Array(), { file, overrides });
+  const parsed = parseConfig(bytes ?? new Uint8Array(), { file, overrides });
+  return bytes === undefined ? { ...parsed, file: undefined } : parsed;
 }
 
 /** The same for a file's contents; `file` is its name in messages. */
@@ -61,6 +64,7 @@ export function parseConfig(
   if (reader.errors.length > 0) throw new ConfigError(toLines(file, reader.errors));
   return {
     config: { ...config, notifyFlags: config.notifyFlags.with("existing") },
+    file,
     warnings: toLines(file, reader.warnings),
     notices: noticesFor(config),
   };

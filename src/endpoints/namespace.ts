@@ -51,6 +51,7 @@ export const namespaceFiles = [
   "wanted",
   "refused",
   "adopt.json",
+  "reload",
 ] as const;
 
 /** The file of a namespace in the runtime directory. */

@@ -22,6 +22,7 @@ export function parseArguments(
     runtimeDir: defaultRuntimeDir(environment),
     check: false,
     plan: false,
+    reload: false,
     debug: false,
   };
   try {

@@ -20,10 +20,15 @@ import { NetworkMonitor } from "../network/monitor.ts";
 import type { Network } from "../network/network.ts";
 import { emptyNetwork } from "../network/network.ts";
 import { wantedByDefault } from "../path-managers/index.ts";
+import { viewNetwork } from "../plugins/network-view.ts";
+import type { Charge } from "../plugins/protocol.ts";
+import { PluginsRefusedError } from "../plugins/worker.ts";
 import { DecisionTrace } from "./decision-trace.ts";
+import { lacksUserspace, neededBy } from "./needed-path-manager.ts";
 import { PathManagers } from "./path-managers.ts";
 import { requireLock, requireMptcp, requirePermission } from "./preconditions.ts";
 import { StartError } from "./start-error.ts";
+import type { Summary } from "./status.ts";
 import { SysctlWatch } from "./sysctl-watch.ts";
 
 export interface DaemonOptions {
@@ -34,6 +39,10 @@ export interface DaemonOptions {
   readonly debug: boolean;
   /** Ends a start that is under way. */
   readonly signal?: AbortSignal;
+  /** Told once this process is the only mptcpd of its network namespace. */
+  readonly onOwner?: (namespace: NamespaceIdentity) => void;
+  /** Told of what may have changed the summary. */
+  readonly onChange?: () => void;
 }
 
 /** The parts of mptcpd, wired: monitor → policy → reconciler → kernel, and beside it the path managers. */
@@ -42,6 +51,7 @@ export class Daemon {
   readonly #pm: MptcpPm;
   readonly #reconciler: Reconciler;
   readonly #keeper: PathManagerKeeper;
+  readonly #ledger: Ledger;
   readonly #lock: DaemonLock | undefined;
   readonly #files: readonly StateFile[];
   #config: Config;
@@ -67,6 +77,7 @@ export class Daemon {
       await persist(() => requirePermission(pm), patience);
       const namespace = currentNamespace();
       daemon = new Daemon(options, pm, namespace, await requireLock(options, namespace));
+      options.onOwner?.(namespace);
       await daemon.#loadPlugins(options, namespace);
       await daemon.#listen(signal);
     } catch (error) {
@@ -95,7 +106,7 @@ export class Daemon {
   }
 
   private constructor(
-    { config, runtimeDirectory, log, debug }: DaemonOptions,
+    { config, runtimeDirectory, log, debug, onChange }: DaemonOptions,
     pm: MptcpPm,
     namespace: NamespaceIdentity,
     lock: DaemonLock | undefined,
@@ -121,6 +132,7 @@ export class Daemon {
     const sysctls = new Sysctls();
     const sysctlWatch = new SysctlWatch(sysctls, log, () => this.#neededPathManager);
     this.#config = config;
+    this.#ledger = ledger;
     this.#log = log;
     this.#pm = pm;
     this.#lock = lock;
@@ -138,7 +150,10 @@ export class Daemon {
       config: () => this.#config,
       wanted: (network, config) =>
         this.#pathManagers ? this.#pathManagers.wanted(network, config) : wantedByDefault(network, config),
-      ...(debug && { onDecisions: (decisions) => trace.follow(decisions) }),
+      onDecisions: (decisions) => {
+        if (debug) trace.follow(decisions);
+        onChange?.();
+      },
       beforeReading: () => {
         if (!lock) return;
         this.#keepPathManager(() => this.#keeper.check());
@@ -160,9 +175,19 @@ export class Daemon {
    * @throws PluginsRefusedError where its plugins cannot be loaded: then the old one stays in force
    */
   async reload(config: Config): Promise<void> {
-    await this.#pathManagers?.reload(config, () => {
-      this.#config = config;
-    });
+    const before = this.#config;
+    try {
+      await this.#pathManagers?.reload(config, {
+        verify: (charge) => this.#requirePathManager(config, charge),
+        admit: () => {
+          this.#config = config;
+        },
+      });
+    } catch (error) {
+      this.#config = before;
+      this.#setPathManager();
+      throw error;
+    }
     this.#setPathManager();
     this.resync();
     await this.#monitor?.settled();
@@ -173,6 +198,16 @@ export class Daemon {
   resync(): void {
     this.#monitor?.resync();
     this.#reconciler.resync();
+  }
+
+  /** What it does at the moment. */
+  get summary(): Summary {
+    const { endpoints, connections = [] } = this.#pathManagers?.charge ?? {};
+    return {
+      endpoints: this.#ledger.endpoints.length,
+      uplinks: viewNetwork(this.#network, this.#config).uplinks.length,
+      pathManagers: [...new Set([...(endpoints === undefined ? [] : [endpoints]), ...connections])],
+    };
   }
 
   async #begin(): Promise<void> {
@@ -204,35 +239,38 @@ export class Daemon {
 
   /** What the path managers in charge need the kernel's to be; undefined: any. */
   get #neededPathManager(): string | undefined {
-    const needs = this.#pathManagers?.charge.needs ?? "kernel";
-    return needs === "any" ? undefined : needs;
+    return neededBy(this.#pathManagers?.charge);
   }
 
-  async #loadPlugins(options: DaemonOptions, namespace: NamespaceIdentity) {
-    const { runtimeDirectory, log, debug, signal } = options;
+  async #loadPlugins(options: DaemonOptions, namespace: NamespaceIdentity): Promise<void> {
+    const { runtimeDirectory, log, debug, signal, onChange } = options;
     this.#pathManagers = await PathManagers.prepare(this.#config, {
       ...{ runtimeDirectory, namespace, log, debug, signal },
       onWanted: () => this.#reconciler.trigger(),
       onEndpointCommand: (command) => this.#reconciler.command(command),
       onCharge: () => {
+        onChange?.();
         if (this.#monitor === undefined) return;
         this.#setPathManager();
         this.#reconciler.trigger();
       },
     });
+    const { charge } = this.#pathManagers;
     const problem = this.#setPathManager();
-    if (problem === undefined || this.#neededPathManager !== "userspace") return;
-    const { connections } = this.#pathManagers.charge;
-    throw new StartError(
-      `${connections.join(", ")} needs the kernel's userspace path manager: ${problem.message}; ` +
-        "set it by hand, with kernel-path-manager=keep in the configuration",
-    );
+    if (problem && neededBy(charge) === "userspace") throw new StartError(lacksUserspace(charge, problem));
+  }
+
+  /** For path managers that are about to take charge. Throws PluginsRefusedError if the kernel's is not what they need. */
+  #requirePathManager(config: Config, charge: Charge): void {
+    if (neededBy(charge) !== "userspace") return;
+    const problem = this.#setPathManager(config, "userspace");
+    if (problem) throw new PluginsRefusedError([lacksUserspace(charge, problem)]);
   }
 
   /** Sets the kernel's path manager as the configuration has it. @returns why that is not possible */
-  #setPathManager(): SysctlError | undefined {
-    const { kernelPathManager: given } = this.#config;
-    const wanted = given === "auto" ? this.#neededPathManager : given === "keep" ? undefined : given;
+  #setPathManager(config = this.#config, needed = this.#neededPathManager): SysctlError | undefined {
+    const { kernelPathManager: given } = config;
+    const wanted = given === "auto" ? needed : given === "keep" ? undefined : given;
     return this.#keepPathManager(() => this.#keeper.want(wanted));
   }
 

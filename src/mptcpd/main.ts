@@ -9,6 +9,8 @@ import { oneLine } from "../log/text.ts";
 import { interfaceName } from "../network/network.ts";
 import { isThreadCaught, PluginsRefusedError } from "../plugins/worker.ts";
 import { parseArguments } from "./arguments.ts";
+import { askToReload } from "./ask-to-reload.ts";
+import { checkReadable } from "./check-readable.ts";
 import { Daemon } from "./daemon.ts";
 import { EXIT_FAILURE, EXIT_SOFTWARE, EXIT_USAGE } from "./exit.ts";
 import type { Settings } from "./options.ts";
@@ -29,6 +31,7 @@ async function main(): Promise<void> {
     case "run":
       if (request.check) await check(request);
       else if (request.plan) await printPlan(request);
+      else if (request.reload) await reload(request);
       else {
         nameProcess();
         await new Service(request).run();
@@ -47,10 +50,21 @@ function nameProcess(): void {
 
 /** `--check`: says what is wrong with the configuration. */
 async function check(request: Settings): Promise<void> {
-  const { config, warnings, notices } = load(request);
-  const said = [...warnings, ...(await checkPlugins(config)), ...notices];
+  const loaded = load(request);
+  const { sources, warnings } = await checkPlugins(loaded.config);
+  const files = await checkReadable(request, loaded.file, sources);
+  if (files.errors.length > 0) throw new ConfigError(files.errors);
+  const said = [...loaded.warnings, ...warnings, ...files.warnings, ...loaded.notices];
   for (const line of said) writeError(`${oneLine(line)}\n`);
   print("the configuration is valid\n");
+}
+
+/** `--reload`: says what became of it. */
+async function reload(request: Settings): Promise<void> {
+  const { isInForce, lines } = await askToReload(request);
+  for (const line of lines) writeError(`mptcpd: ${oneLine(line)}\n`);
+  if (isInForce) print("the configuration is in force\n");
+  else process.exitCode = EXIT_FAILURE;
 }
 
 /** `--plan`: says what a start would change. */

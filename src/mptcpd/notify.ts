@@ -5,6 +5,8 @@ export interface Notifier {
   reloading(): void;
   stopping(): void;
   watchdog(): void;
+  /** What mptcpd does, in one line for `systemctl status`; an empty one says nothing. */
+  status(text: string): void;
   /** Milliseconds between calls of watchdog(), half of what the manager waits; undefined if it does not watch. */
   readonly watchdogInterval: number | undefined;
 }
@@ -37,6 +39,7 @@ export function createNotifier(options: NotifierOptions): Notifier {
     reloading: () => notify("RELOADING=1", `MONOTONIC_USEC=${now() / 1000n}`),
     stopping: () => notify("STOPPING=1"),
     watchdog: () => notify("WATCHDOG=1"),
+    status: (text) => notify(`STATUS=${text}`),
     watchdogInterval: path === undefined ? undefined : watchdogInterval(environment, pid),
   };
 }

@@ -11,6 +11,7 @@ export interface Settings {
   readonly runtimeDir: string;
   readonly check: boolean;
   readonly plan: boolean;
+  readonly reload: boolean;
   readonly debug: boolean;
 }
 
@@ -93,6 +94,12 @@ export const options: readonly Option[] = [
     argument: "DIR",
     help: "Look for plugins in DIR",
     apply: override(nonEmpty, (value) => ({ pluginDirectory: value })),
+  },
+  {
+    long: "reload",
+    help: "Have the running mptcpd reload its configuration, wait, and exit with 0 if that is in force",
+    isNew: true,
+    apply: (settings) => ({ ...settings, reload: true }),
   },
   {
     long: "runtime-dir",

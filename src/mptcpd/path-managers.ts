@@ -1,5 +1,3 @@
-import { readdirSync, statSync } from "node:fs";
-import { isAbsolute, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { Config } from "../config/config.ts";
 import { systemClock } from "../endpoints/clock.ts";
@@ -8,16 +6,22 @@ import { type NamespaceIdentity, namespaceFile } from "../endpoints/namespace.ts
 import { StateFile } from "../endpoints/state-file.ts";
 import { wantedFile, wantedText } from "../endpoints/wanted-file.ts";
 import type { Logger } from "../log/log.ts";
-import { messageOf } from "../log/text.ts";
 import type { Network } from "../network/network.ts";
 import { builtIn, wantedByDefault } from "../path-managers/index.ts";
 import { chargeOf, DEFAULT_PATH_MANAGER } from "../plugins/charge.ts";
 import { type Charge, packPolicy } from "../plugins/protocol.ts";
-import { type PluginPlan, planPlugins, unknownPathManager, unusedSections } from "../plugins/sources.ts";
-import { startWorker } from "../plugins/starting.ts";
+import {
+  type PluginPlan,
+  type PluginSource,
+  planPlugins,
+  unknownPathManager,
+  unusedSections,
+} from "../plugins/sources.ts";
 import { PluginSupervisor, type SupervisedInput } from "../plugins/supervisor.ts";
-import { PluginsRefusedError, PluginWorker } from "../plugins/worker.ts";
+import { PluginsRefusedError } from "../plugins/worker.ts";
 import type { WantedEndpoints } from "../policy/wanted.ts";
+import { filesOf } from "./plugin-files.ts";
+import { rehearsePlugins } from "./rehearse-plugins.ts";
 
 export interface PathManagersOptions {
   readonly runtimeDirectory: string;
@@ -32,6 +36,13 @@ export interface PathManagersOptions {
   readonly onCharge: () => void;
   /** Ends a start that is under way. */
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface ReloadSteps {
+  /** Called before anything is changed; throws PluginsRefusedError where these cannot be in charge. */
+  readonly verify: (charge: Charge) => void;
+  /** Called when all is loaded, before the new plugins go to work. */
+  readonly admit: () => void;
 }
 
 /**
@@ -88,31 +99,55 @@ export class PathManagers {
   }
 
   /**
-   * Takes over a configuration, and files that have changed. Throws PluginsRefusedError: then nothing has changed.
+   * Takes over a configuration, and files that have changed. They are rehearsed first, and should they fail all the same,
+   * those of before come back.
    *
-   * @param admit called when nothing can be refused any more, before the new plugins go to work
+   * @throws PluginsRefusedError if the configuration is refused
    */
-  async reload(config: Config, admit: () => void): Promise<void> {
+  async reload(config: Config, { verify, admit }: ReloadSteps): Promise<void> {
     const setup = setupOf(config);
-    const isSame = isDeepStrictEqual(withoutOrigins(setup), withoutOrigins(this.#setup));
+    const before = this.#setup;
     const install = (): void => {
       for (const warning of warningsOf(setup)) this.#options.log.warning(warning);
       this.#setup = setup;
       admit();
     };
-    if (isSame) return install();
+    if (isDeepStrictEqual(withoutOrigins(setup), withoutOrigins(before))) {
+      verify(this.#charge);
+      return install();
+    }
+    verify(setup.needsThread ? (await rehearsePlugins(setup)).charge : chargeOfDefault(setup));
+    const failed = await this.#exchange(setup, install);
+    if (failed.length === 0) return;
+    await this.#comeBack(before);
+    throw new PluginsRefusedError(failed);
+  }
+
+  /** Has other plugins go to work. Throws PluginsRefusedError if they cannot be loaded. @returns why they do not work */
+  async #exchange(setup: Setup, install: () => void): Promise<readonly string[]> {
     const last = this.#supervisor;
     if (!setup.needsThread) {
       install();
       this.#supervisor = undefined;
       await last?.stop();
       this.#takeCharge(chargeOfDefault(setup));
-    } else if (last !== undefined) await last.replace(this.#input(setup), install);
-    else {
-      const supervisor = await this.#supervise(setup);
-      install();
-      this.#supervisor = supervisor;
-      await supervisor.takeOver();
+      return [];
+    }
+    if (last !== undefined) return await last.replace(this.#input(setup), install);
+    const supervisor = await this.#supervise(setup);
+    install();
+    this.#supervisor = supervisor;
+    return await supervisor.takeOver();
+  }
+
+  async #comeBack(setup: Setup): Promise<void> {
+    this.#setup = setup;
+    try {
+      await this.#exchange(setup, () => undefined);
+    } catch (error) {
+      if (!(error instanceof PluginsRefusedError)) throw error;
+      for (const line of error.lines)
+        this.#options.log.error(`the path managers of the old configuration cannot be loaded again: ${line}`);
     }
   }
 
@@ -168,19 +203,18 @@ export function hasPlugins(config: Config): boolean {
   return setupOf(config).needsThread;
 }
 
-/** Loads the plugins of a configuration to no end but to see that it works. Throws PluginsRefusedError. @returns warnings */
-export async function checkPlugins(config: Config): Promise<readonly string[]> {
+/** Rehearses the plugins of a configuration. Throws PluginsRefusedError. */
+export async function checkPlugins(config: Config): Promise<CheckedPlugins> {
   const setup = setupOf(config);
-  const { plan, settings, policy, needsThread } = setup;
-  if (!needsThread) return warningsOf(setup);
-  const { sources, known } = plan;
-  const checkpoint = { file: "/dev/null", bootId: "" };
-  const nothingYet = { stopped: [], faults: new Map(), debug: false };
-  const input = { sources, known, settings, policy, checkpoint, ...nothingYet, checkOnly: true };
-  const ignored = { message: () => undefined, failed: () => undefined };
-  const { worker, prepared } = await startWorker(input, (input) => new PluginWorker(input, ignored));
-  await worker.stop();
-  return [...warningsOf(setup), ...prepared.warnings];
+  const { sources } = setup.plan;
+  if (!setup.needsThread) return { sources, warnings: warningsOf(setup) };
+  const { warnings } = await rehearsePlugins(setup);
+  return { sources, warnings: [...warningsOf(setup), ...warnings] };
+}
+
+export interface CheckedPlugins {
+  readonly sources: readonly PluginSource[];
+  readonly warnings: readonly string[];
 }
 
 /** All that a thread of path managers depends on: another one is needed when any of it has changed. */
@@ -222,27 +256,4 @@ function warningsOf({ plan, needsThread, settings }: Setup): readonly string[] {
   if (needsThread) return plan.warnings;
   const names = plan.sources.map(({ name }) => name);
   return [...plan.warnings, ...unusedSections(settings.plugins, names, plan.known)];
-}
-
-/**
- * What the code of plugins depends on, in a form that changes with it: programs and the scripts that they are given, and all
- * files of the plugin directory, as modules may import what lies there.
- */
-function filesOf({ sources }: PluginPlan, directory: string): string[] {
-  const programs = sources.flatMap((source) => (source.kind === "exec" ? source.command : []));
-  const modules = sources.some(({ kind }) => kind === "file")
-    ? readdirSync(directory, { recursive: true, encoding: "utf8" }).sort()
-    : [];
-  const paths = [...programs.filter(isAbsolute), ...modules.map((name) => join(directory, name))];
-  return paths.map((path) => `${path} ${versionOf(path)}`);
-}
-
-function versionOf(path: string): string {
-  try {
-    const { ino, size, mtimeMs } = statSync(path);
-    return `${ino} ${size} ${mtimeMs}`;
-  } catch (error) {
-    // Links may lead nowhere, and arguments need not be files.
-    return messageOf(error);
-  }
 }

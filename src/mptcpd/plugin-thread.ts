@@ -2,8 +2,10 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { builtIn } from "../path-managers/index.ts";
 import type { WorkerInput } from "../plugins/protocol.ts";
-import { runPluginThread } from "../plugins/thread.ts";
+import { type Rehearse, runPluginThread } from "../plugins/thread.ts";
 
 if (parentPort === null) throw new Error("this is no program: mptcpd runs it as a thread");
 const input: WorkerInput = workerData;
-await runPluginThread(parentPort, input, builtIn);
+/** A thread that goes to work does without the simulation. */
+const rehearse: Rehearse = async (...given) => (await import("./rehearsal.ts")).rehearseHere(...given);
+await runPluginThread(parentPort, input, builtIn, rehearse);

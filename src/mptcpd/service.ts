@@ -1,5 +1,7 @@
 import { ConfigError } from "../config/error.ts";
 import { type LoadedConfig, loadConfig } from "../config/load.ts";
+import { systemClock } from "../endpoints/clock.ts";
+import { type NamespaceIdentity, namespaceFile } from "../endpoints/namespace.ts";
 import { exitNow, sendDatagram } from "../kernel/system.ts";
 import { createLogger, type Logger, type Sink } from "../log/log.ts";
 import { openSink } from "../log/sinks.ts";
@@ -8,8 +10,11 @@ import { Daemon } from "./daemon.ts";
 import { EXIT_FAILURE, EXIT_SOFTWARE } from "./exit.ts";
 import { createNotifier } from "./notify.ts";
 import type { Settings } from "./options.ts";
+import { ReloadSocket } from "./reload-socket.ts";
 import { signals } from "./signals.ts";
 import { StartError } from "./start-error.ts";
+import { type InForce, StatusLine, statusText } from "./status.ts";
+import type { Verdict } from "./verdict.ts";
 
 /** The daemon as a service: its log, its signals, and what the service manager is told. */
 export class Service {
@@ -19,12 +24,24 @@ export class Service {
   #sink: Sink;
   #log: Logger;
   #daemon: Daemon | undefined;
+  readonly #status = new StatusLine({
+    clock: systemClock,
+    text: () => (this.#daemon ? statusText(this.#inForce, this.#daemon.summary) : undefined),
+    tell: (text) => this.#notifier.status(text),
+  });
+  #inForce: InForce;
+  #reloadSocket: ReloadSocket | undefined;
   #reloadAsked = false;
-  #reloading: Promise<void> = Promise.resolve();
+  #reloading: Promise<unknown> = Promise.resolve();
+  #resolveReady: () => void = () => undefined;
+  readonly #ready = new Promise<void>((resolve) => {
+    this.#resolveReady = resolve;
+  });
 
   constructor(request: Settings) {
     this.#request = request;
     this.#loaded = load(request);
+    this.#inForce = { file: this.#loaded.file, since: new Date(), refused: undefined };
     this.#sink = openSink(this.#loaded.config.log, { sendDatagram });
     this.#log = createLogger({ sink: this.#sink, debug: request.debug });
   }
@@ -40,12 +57,15 @@ export class Service {
     if (!asked.signal.aborted) {
       this.#daemon = daemon;
       this.#keepWatchdog();
+      this.#status.update();
       this.#notifier.ready();
       this.#log.notice("ready");
-      if (this.#reloadAsked) this.#reloadInTurn();
+      this.#resolveReady();
+      if (this.#reloadAsked) void this.#reloadInTurn();
       await this.#reloading;
       await stopped;
     }
+    this.#reloadSocket?.close();
     this.#notifier.stopping();
     const status = await this.#stop(daemon);
     this.#exit(status);
@@ -67,13 +87,17 @@ export class Service {
       this.#log.error(`stopped, but not everything could be removed: ${cause}`);
       return EXIT_FAILURE;
     } finally {
+      this.#notifier.status("");
       this.#sink.close();
     }
   }
 
   /** From the first moment, since others know our pid as soon as we hold the lock. Resolves at SIGTERM or SIGINT. */
   #listenToSignals(): Promise<void> {
-    process.on(signals.reload, () => this.#reloadInTurn());
+    process.on(signals.reload, () => {
+      this.#reloadSocket?.ensure();
+      void this.#reloadInTurn();
+    });
     // Also so that Node does not open a debugger's port.
     process.on(signals.resync, () => this.#daemon?.resync());
     process.on(signals.ignore, () => undefined);
@@ -92,6 +116,8 @@ export class Service {
         log,
         debug: this.#request.debug,
         signal,
+        onOwner: (namespace) => this.#listenForReloads(namespace),
+        onChange: () => this.#status.changed(),
       });
     } catch (error) {
       if (signal.aborted) {
@@ -101,39 +127,67 @@ export class Service {
       }
       if (!(error instanceof StartError || error instanceof PluginsRefusedError)) throw error;
       for (const line of linesOf(error)) this.#log.error(line);
+      this.#reloadSocket?.close();
       process.exitCode = EXIT_FAILURE;
       if (isThreadCaught()) exitNow(EXIT_FAILURE);
       return undefined;
     }
   }
 
+  /** For those who wait for the verdict; who asks before mptcpd is ready waits for that, too. */
+  #listenForReloads(namespace: NamespaceIdentity): void {
+    const reload = async (): Promise<Verdict> => {
+      await this.#ready;
+      return (await this.#reloadInTurn()) ?? { isInForce: false, lines: ["mptcpd has not started yet"] };
+    };
+    this.#reloadSocket = new ReloadSocket({
+      path: namespaceFile(this.#request.runtimeDir, namespace, "reload"),
+      reload,
+      warn: (message) => this.#log.warning(message),
+      clock: systemClock,
+    });
+    this.#reloadSocket.ensure();
+  }
+
   /** One after the other: each has the file as it is at its turn. */
-  #reloadInTurn(): void {
-    this.#reloading = this.#reloading.then(() => this.#reload());
+  #reloadInTurn(): Promise<Verdict | undefined> {
+    const turn = this.#reloading.then(() => this.#reload());
+    this.#reloading = turn;
+    return turn;
   }
 
   /** A file that is wrong is refused as a whole: the old configuration stays in force. */
-  async #reload(): Promise<void> {
+  async #reload(): Promise<Verdict | undefined> {
     const daemon = this.#daemon;
     if (!daemon) {
       this.#reloadAsked = true;
-      return;
+      return undefined;
     }
     this.#notifier.reloading();
+    const verdict = await this.#tryToReload(daemon);
+    this.#status.update();
+    this.#notifier.ready();
+    return verdict;
+  }
+
+  async #tryToReload(daemon: Daemon): Promise<Verdict> {
     try {
       const loaded = load(this.#request);
       await daemon.reload(loaded.config);
       this.#loaded = loaded;
+      this.#inForce = { file: loaded.file, since: new Date(), refused: undefined };
       this.#reopenLog();
       this.#sayWarnings();
       this.#log.notice("configuration reloaded");
+      return { isInForce: true, lines: loaded.warnings };
     } catch (error) {
       if (!(error instanceof ConfigError || error instanceof PluginsRefusedError)) throw error;
-      for (const line of error.lines) this.#log.error(line);
-      this.#log.error("the configuration was not reloaded: the old one stays in force");
+      const lines = [...error.lines, "the configuration was not reloaded: the old one stays in force"];
+      for (const line of lines) this.#log.error(line);
+      this.#inForce = { ...this.#inForce, refused: { at: new Date(), why: lines[0] ?? "" } };
       daemon.resync();
+      return { isInForce: false, lines };
     }
-    this.#notifier.ready();
   }
 
   #reopenLog(): void {

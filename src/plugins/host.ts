@@ -9,7 +9,7 @@ import { describeError } from "./describe-error.ts";
 import { compareNetworks, emptyView } from "./network-changes.ts";
 import type { NetworkView } from "./network-view.ts";
 import { type HandlerWatch, type LoadedPlugin, Plugin } from "./plugin.ts";
-import type { Charge } from "./protocol.ts";
+import { type Charge, SETUP_DEADLINE } from "./protocol.ts";
 import { isRefusal, levelOf } from "./refusal.ts";
 import type { Services } from "./services.ts";
 import { historyOf, tellConnection, tellNetwork } from "./telling.ts";
@@ -30,9 +30,6 @@ export interface HostOptions {
   /** Told when others are in charge than before. */
   readonly onCharge?: (charge: Charge) => void;
 }
-
-/** Milliseconds that a path manager may take to begin. */
-const SETUP_DEADLINE = 10_000;
 
 /**
  * The path managers, in the order of their priority. Network events go to all; connections, and what happens to them, to
@@ -64,13 +61,23 @@ export class PluginHost {
     return this.#charge;
   }
 
-  /** Sets all of them up, and tells them of the network as it is. Connections are told as they come. */
-  async start(): Promise<void> {
+  /**
+   * Sets all of them up, and tells them of the network as it is. Connections are told as they come.
+   *
+   * @returns "NAME: setup failed: why" for each that could not be set up
+   */
+  async start(): Promise<readonly string[]> {
     // In their order, but none waits for what another one waits for.
-    await Promise.all(this.#running().map((plugin) => plugin.setUp(SETUP_DEADLINE)));
+    const failed = await Promise.all(
+      this.#running().map(async (plugin) => {
+        const why = await plugin.setUp(SETUP_DEADLINE);
+        return why === undefined ? [] : [`${plugin.name}: setup failed: ${why}`];
+      }),
+    );
     this.#started = true;
     this.#takeCharge();
     this.networkChanged();
+    return failed.flat();
   }
 
   networkChanged(): void {

@@ -7,7 +7,7 @@ import type { WantedEndpoint } from "../policy/wanted.ts";
 import { late, within } from "../time/running-clock.ts";
 import type { Details, HandlerName, Handlers, PathManagerDefinition } from "./api.ts";
 import { Context } from "./context.ts";
-import { guarded, stackOf } from "./describe-error.ts";
+import { describeError, guarded, stackOf } from "./describe-error.ts";
 import { isRefusal, levelOf } from "./refusal.ts";
 import type { Services } from "./services.ts";
 import { handlerNames } from "./telling.ts";
@@ -69,8 +69,12 @@ export class Plugin {
     return this.#abort.signal.aborted;
   }
 
-  /** Lets the path manager begin. What it throws is a fault, and it is stopped. */
-  async setUp(deadline: number): Promise<void> {
+  /**
+   * Lets the path manager begin. What it throws is a fault, and it is stopped.
+   *
+   * @returns why it could not be set up
+   */
+  async setUp(deadline: number): Promise<string | undefined> {
     const { services, loaded } = this.#options;
     const guard = (event: string, callback: () => unknown): void => void this.#run(event, callback);
     const context = new Context({
@@ -80,15 +84,17 @@ export class Plugin {
     try {
       const handlers = (await settledWithin(this.#begin(context), deadline, services)) ?? {};
       // Its timers may have brought it down meanwhile.
-      if (this.stopped) return;
+      if (this.stopped) return undefined;
       this.#handlers = handlers;
       for (const name of unknownEvents(handlers)) this.log.warning(`there is no event ${name}`);
     } catch (error) {
-      if (this.stopped) return;
+      if (this.stopped) return undefined;
       this.#options.onFault(this, "setup", error);
       this.stop(`${this.name} could not be set up`);
       this.log.error("stopped, as it could not be set up");
+      return describeError(error);
     }
+    return undefined;
   }
 
   /** Calls a handler, if there is one. */

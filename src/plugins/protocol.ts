@@ -12,6 +12,8 @@ import { handlerNames } from "./telling.ts";
 
 /** Milliseconds that loading one file may take. */
 export const LOAD_DEADLINE = 10_000;
+/** Milliseconds that a path manager may take to begin. */
+export const SETUP_DEADLINE = 10_000;
 
 /** What a thread of path managers begins with. */
 export interface WorkerInput {
@@ -28,8 +30,8 @@ export interface WorkerInput {
   /** Faults so far, by plugin. */
   readonly faults: ReadonlyMap<string, number>;
   readonly debug: boolean;
-  /** To see whether all can be loaded, and no more. */
-  readonly checkOnly?: boolean;
+  /** Load all, set them up in the simulation, say whether that works, and do no more. */
+  readonly rehearsal?: boolean;
   /** Int32Array of `Pulse`. */
   readonly pulse: SharedArrayBuffer;
 }
@@ -44,7 +46,7 @@ export type ToWorker =
 export type FromWorker =
   | { readonly kind: "log"; readonly level: Level; readonly message: string; readonly fields: Fields }
   /** All is loaded. What is yet to come depends on the kernel, not on plugins. */
-  | { readonly kind: "loaded" }
+  | { readonly kind: "loaded"; readonly plugins: readonly NamedPlugin[] }
   /** The network is known as well; it waits for `takeOver`. */
   | {
       readonly kind: "prepared";
@@ -55,8 +57,8 @@ export type FromWorker =
     }
   /** It cannot be: why, a line each. */
   | { readonly kind: "refused"; readonly errors: readonly string[] }
-  /** All connections that there are were told. */
-  | { readonly kind: "running" }
+  /** All connections that there are were told. `failed`: why path managers could not be set up, a line each. */
+  | { readonly kind: "running"; readonly failed: readonly string[] }
   | { readonly kind: "charge"; readonly charge: Charge }
   | { readonly kind: "fault"; readonly plugin: string; readonly count: number }
   | { readonly kind: "wanted"; readonly wanted: PackedWanted }

@@ -60,10 +60,15 @@ export class PathManagerRuntime {
     return this.#tracker.table;
   }
 
-  /** Lets the path managers begin; resolves when they know of all connections that there are. */
-  async takeOver(withoutGap = false): Promise<void> {
-    await this.host.start();
+  /**
+   * Lets the path managers begin; resolves when they know of all connections that there are.
+   *
+   * @returns "NAME: setup failed: why" for each that could not be set up
+   */
+  async takeOver(withoutGap = false): Promise<readonly string[]> {
+    const failed = await this.host.start();
     await this.#tracker.takeOver(withoutGap);
+    return failed;
   }
 
   close(): void {

@@ -37,7 +37,8 @@ export async function startWorker<
 }
 
 function suspectsOf({ failure }: PluginsRefusedError, sources: readonly PluginSource[]): PluginSource[] {
-  if (failure === undefined) return [];
+  // Whose code ran by then is known: the files themselves were loaded.
+  if (failure === undefined || failure.plugin !== undefined) return [];
   const possible = failure.loading === undefined ? sources : [failure.loading];
   return possible.filter((source) => source.kind === "file" && !source.required);
 }

@@ -94,17 +94,18 @@ export class PluginSupervisor {
     this.#patience = new RunningClock(this.#clock);
   }
 
-  /** Resolves when the path managers know all that there is. */
-  async takeOver(): Promise<void> {
-    await this.#worker?.takeOver();
+  /** Resolves when the path managers know all that there is. @returns why they do not work as they should, a line each */
+  async takeOver(): Promise<readonly string[]> {
+    return (await this.#worker?.takeOver()) ?? [];
   }
 
   /**
    * Replaces all plugins. Throws PluginsRefusedError if they cannot be loaded: then those that were there stay.
    *
    * @param admit called when they can, before they go to work
+   * @returns why they do not work as they should, a line each
    */
-  async replace(input: SupervisedInput, admit: () => void): Promise<void> {
+  async replace(input: SupervisedInput, admit: () => void): Promise<readonly string[]> {
     const faults = this.#faults;
     this.#faults = new Map();
     let started: Started<SupervisedInput, SupervisedWorker>;
@@ -125,7 +126,7 @@ export class PluginSupervisor {
     const withoutGap = last?.hasFailed === false;
     await last?.stop();
     this.#welcome(started.prepared);
-    await started.worker.takeOver(withoutGap);
+    return await started.worker.takeOver(withoutGap);
   }
 
   async stop(): Promise<void> {

@@ -39,11 +39,22 @@ const HEARTBEAT = 250;
 /** Bytes: half a second of events at 40,000 a second. */
 const RECEIVE_BUFFER = 32 * 1024 * 1024;
 
+/** Sets path managers up where nothing is real. @returns why some could not be, a line each */
+export type Rehearse = (
+  plugins: readonly LoadedPlugin[],
+  surroundings: {
+    readonly policy: PolicyConfig;
+    readonly removalDelay: number;
+    readonly watch: HandlerWatch;
+  },
+) => Promise<readonly string[]>;
+
 /** The life of a thread of path managers, as the daemon directs it by messages. */
 export async function runPluginThread(
   port: MessagePort,
   input: WorkerInput,
   builtIn: ReadonlyMap<string, PathManagerDefinition>,
+  rehearse: Rehearse,
 ): Promise<void> {
   const post = (message: FromWorker): void => port.postMessage(message);
   const log = budgeted((entry) => post({ kind: "log", ...entry }), systemClock, input);
@@ -56,8 +67,8 @@ export async function runPluginThread(
   const ending = new AbortController();
   port.on("message", async (message: ToWorker) => {
     if (message.kind === "takeOver") {
-      await thread?.takeOver(message.withoutGap);
-      post({ kind: "running" });
+      const failed = await thread?.takeOver(message.withoutGap);
+      post({ kind: "running", failed: failed ?? [] });
     } else if (message.kind === "answer") thread?.answered(message.request, message.error);
     else {
       ending.abort();
@@ -79,12 +90,18 @@ export async function runPluginThread(
   });
   if (errors.length > 0) return post({ kind: "refused", errors });
   const named = plugins.map(({ definition: { name }, file }) => ({ name, file }));
-  if (input.checkOnly) {
+  post({ kind: "loaded", plugins: named });
+  if (input.rehearsal) {
+    const { removalDelay } = input.settings;
+    const surroundings = {
+      ...{ policy: unpackPolicy(input.policy), removalDelay, watch: watchIn(pulse, plugins) },
+    };
+    const failed = await rehearse(withoutPrograms(plugins, input), surroundings);
+    if (failed.length > 0) return post({ kind: "refused", errors: failed });
     const definitions = byPriority(plugins).map(({ definition }) => definition);
     const charge = chargeOf(definitions, input.settings.pathManagers);
     return post({ kind: "prepared", plugins: named, warnings, charge });
   }
-  post({ kind: "loaded" });
   const { signal } = ending;
   try {
     thread = await PluginThread.open({ input, plugins, log, post, signal, watch: watchIn(pulse, plugins) });
@@ -94,6 +111,12 @@ export async function runPluginThread(
   }
   if (signal.aborted) return thread.close();
   post({ kind: "prepared", plugins: named, warnings, charge: thread.charge });
+}
+
+/** Those whose setup would start a program are left out: that it can be executed is all that is looked at. */
+function withoutPrograms(plugins: readonly LoadedPlugin[], { sources }: WorkerInput): LoadedPlugin[] {
+  const programs = sources.flatMap(({ kind, name }) => (kind === "exec" ? name : []));
+  return plugins.filter(({ definition }) => !programs.includes(definition.name));
 }
 
 function beat(pulse: Int32Array): void {
@@ -172,7 +195,7 @@ class PluginThread {
     return this.#runtime.host.charge;
   }
 
-  takeOver(withoutGap: boolean): Promise<void> {
+  takeOver(withoutGap: boolean): Promise<readonly string[]> {
     // They depend on nobody's setup.
     this.#tellWanted();
     return this.#runtime.takeOver(withoutGap);

@@ -95,6 +95,7 @@ export class PluginWorker {
   readonly #over: Promise<void>;
   #resolveOver: () => void = () => undefined;
   readonly #sources: readonly PluginSource[];
+  readonly #isRehearsal: boolean;
   #plugins: readonly NamedPlugin[] = [];
   #error: unknown;
   #failure: WorkerFailure | undefined;
@@ -113,6 +114,7 @@ export class PluginWorker {
     const workerData: WorkerInput = { ...input, pulse: memory };
     this.#events = events;
     this.#sources = input.sources;
+    this.#isRehearsal = input.rehearsal === true;
     this.#pulse = new Int32Array(memory);
     this.#clock = new RunningClock(clock);
     this.#over = new Promise((resolve) => {
@@ -170,11 +172,17 @@ export class PluginWorker {
     throw new PluginsRefusedError([`the path managers' thread ${failure.what}`], failure);
   }
 
-  /** Lets it go to work; resolves when it has told its path managers all that there is, takes too long, or is over. */
-  async takeOver(withoutGap = false): Promise<void> {
+  /**
+   * Lets it go to work; resolves when it has told its path managers all that there is, takes too long, or is over.
+   *
+   * @returns why it does not work as it should, a line each, as far as that is known by then
+   */
+  async takeOver(withoutGap = false): Promise<readonly string[]> {
     const running = this.#next("running");
     this.#post({ kind: "takeOver", withoutGap });
-    await within(this.#clock, TAKE_OVER_DEADLINE, Promise.race([running, this.#over]));
+    const answer = await within(this.#clock, TAKE_OVER_DEADLINE, Promise.race([running, this.#over]));
+    if (this.#failure !== undefined) return [`the path managers' thread ${this.#failure.what}`];
+    return typeof answer === "object" ? answer.failed : [];
   }
 
   /** Says what became of a command for endpoints. */
@@ -217,6 +225,8 @@ export class PluginWorker {
   }
 
   #receive(message: FromWorker): void {
+    // Whose setup runs is known by that.
+    if (message.kind === "loaded" && this.#isRehearsal) this.#plugins = message.plugins;
     const waiting = this.#waiting.get(message.kind);
     this.#waiting.delete(message.kind);
     if (waiting === undefined) this.#events.message(message);

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "../config/config.ts";
 import type { Entry } from "../log/log.ts";
 import type { Network } from "../network/network.ts";
@@ -11,6 +10,7 @@ import { VirtualClock } from "./clock.ts";
 import { SimulatedDesk } from "./endpoint-desk.ts";
 import { ROUND_TRIP, SimulatedKernel } from "./kernel.ts";
 import { SimulatedMemory } from "./memory.ts";
+import { passTimeUntil } from "./pace.ts";
 import { RecordedConnections } from "./recorded-connections.ts";
 import { RecordedNetwork } from "./recorded-network.ts";
 import type { RecordedItem, Recording } from "./recording.ts";
@@ -32,7 +32,7 @@ export interface ReplayOptions {
 
 /** Local ports that Linux gives to nobody by itself (net.ipv4.ip_local_port_range), so that no recorded one is taken. */
 const FIRST_PORT = 61_000;
-/** Milliseconds of time, virtual and real, that pass at once where somebody waits. */
+/** Milliseconds that pass at once where somebody keeps the pace. */
 const STEP = 20;
 /** Round trips in which answers may come after the end. */
 const LAST_ANSWERS = 100;
@@ -103,17 +103,11 @@ export class Replay {
     this.#runtime.close();
   }
 
-  /** Who sets itself up may wait for virtual time, and for what takes real time. */
   async #begin(): Promise<void> {
     const begun = this.#runtime.takeOver().then(() => {
       this.#hasBegun = true;
     });
-    await this.#clock.advance(0);
-    await Promise.race([begun, delay(STEP)]);
-    while (!this.#hasBegun) {
-      await this.#clock.advance(STEP);
-      await Promise.race([begun, delay(STEP)]);
-    }
+    await passTimeUntil(this.#clock, begun);
     this.#tellWanted();
   }
 

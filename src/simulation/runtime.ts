@@ -20,6 +20,8 @@ export interface SimulatedRuntimeOptions {
   readonly listen: Listen;
   readonly onLog: (entry: Entry) => void;
   readonly onFault: () => void;
+  /** Told before and after the path manager's own code runs. */
+  readonly watch?: RuntimeOptions["watch"];
 }
 
 /** One path manager, on a kernel and in a time that are simulated. It is not stopped, however many faults it has. */
@@ -36,6 +38,7 @@ export function simulatedRuntime(options: SimulatedRuntimeOptions): PathManagerR
     onLog,
     onFault,
     removalDelay,
+    watch = { enter: () => undefined, leave: () => undefined },
   } = options;
   return new PathManagerRuntime({
     ...{
@@ -51,6 +54,6 @@ export function simulatedRuntime(options: SimulatedRuntimeOptions): PathManagerR
     },
     ...{ plugins: [plugin], inCharge: [], onFault, mostFaults: Number.POSITIVE_INFINITY },
     log: createLogger({ sink: { write: onLog, close: () => undefined }, debug: true }),
-    watch: { enter: () => undefined, leave: () => undefined },
+    watch,
   });
 }

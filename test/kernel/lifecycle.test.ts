@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { rmSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { addForeign, first, foreign, removeAtStop, second, twoAddresses } from "../lab/examples.ts";
-import { Machine, program } from "../lab/machine.ts";
+import { atOnce, Machine, program } from "../lab/machine.ts";
 import { listenForNotifications } from "../lab/notify-socket.ts";
 import { requires } from "../lab/requires.ts";
 import { defaultDeadlineMs } from "../lab/wait.ts";
@@ -120,9 +120,36 @@ describe("the life of mptcpd", options, () => {
       await machine.stop();
       await receiver.waitForLine(/^STOPPING=1$/);
       assert.deepEqual(
-        receiver.lines.map((line) => line.replace(/\d{6,}/, "N")),
+        receiver.lines
+          .filter((line) => !line.startsWith("STATUS="))
+          .map((line) => line.replace(/\d{6,}/, "N")),
         ["listening", "READY=1", "RELOADING=1 MONOTONIC_USEC=N", "READY=1", "STOPPING=1"],
       );
+    });
+
+    it("which configuration is in force, what mptcpd does by it, and that a reload was refused", async (t) => {
+      const machine = await Machine.create(t);
+      const { path, receiver } = await listenForNotifications(machine.lab, machine.host);
+      const { configFile } = await machine.start({ env: { NOTIFY_SOCKET: path } });
+      const status = (pattern: RegExp): Promise<unknown> =>
+        machine.eventually(`a status like ${pattern}`, () =>
+          assert.match(receiver.lines.findLast((line) => line.startsWith("STATUS=")) ?? "", pattern),
+        );
+      const numbers = (text: string): RegExp =>
+        new RegExp(`^STATUS=${configFile} in force since \\d{4}-\\d\\d-\\d\\d [\\d:]{8} \\S+; ${text}$`);
+      await status(numbers("1 endpoint, 1 uplink; path manager: addr_adv"));
+      await machine.plug("eth1", "10.0.1.1/24");
+      await status(numbers("2 endpoints, 2 uplinks; path manager: addr_adv"));
+      await machine.reload(
+        "[core]\nremoval-delay=0\nload-plugins=addr_adv,fullmesh\npath-manager=fullmesh\n",
+      );
+      await status(/; path managers: addr_adv, fullmesh$/);
+      await machine.reload("[core]\non-stop=never\n");
+      await status(/: addr_adv, fullmesh; the last reload \(.*\) was refused: .*:2: on-stop: /);
+      await machine.reload(atOnce);
+      await status(numbers("2 endpoints, 2 uplinks; path manager: addr_adv"));
+      await machine.stop();
+      await status(/^STATUS=$/);
     });
 
     it("and if it is gone mptcpd runs on", async (t) => {

@@ -31,6 +31,13 @@ describe("the service manager", () => {
     );
   });
 
+  it("is told the status in one line", () => {
+    const { notifier, sent } = record({ NOTIFY_SOCKET: "/n" });
+    notifier.status("2 endpoints");
+    notifier.status("");
+    assert.deepEqual(sent, ["/n STATUS=2 endpoints", "/n STATUS="]);
+  });
+
   it("may listen at an abstract socket", () => {
     const { notifier, sent } = record({ NOTIFY_SOCKET: "@name" });
     notifier.ready();

@@ -143,7 +143,7 @@ class World {
           });
         return this.canStart ? Promise.resolve(prepared) : Promise.reject(refusal);
       },
-      takeOver: async () => undefined,
+      takeOver: async () => [],
       answer: () => undefined,
       stop: async () => {
         this.stopped++;

@@ -31,7 +31,7 @@ describe("whoever waits for a thread of path managers", () => {
   it("waits as long as the kernel takes once everything is loaded", async () => {
     const { thread, worker } = start();
     const outcome = worker.prepare();
-    thread.say({ kind: "loaded" });
+    thread.say({ kind: "loaded", plugins: prepared.plugins });
     await thread.clock.advance(100 * LOADING);
     thread.say(prepared);
     assert.equal(await outcome, prepared);
