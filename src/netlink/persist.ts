@@ -1,5 +1,5 @@
 import type { Logger } from "../log/log.ts";
-import type { Clock } from "../time/clock.ts";
+import { type Clock, keepRunning } from "../time/clock.ts";
 import { SystemError } from "./addon.ts";
 import { NetlinkError } from "./errors.ts";
 
@@ -16,9 +16,14 @@ const LONGEST_WAIT = 5000;
 
 /**
  * Repeats a request until the kernel answers it, after longer and longer pauses, and logs what it waits for. Rejects with
- * an error that another attempt would meet again. For the start, which is worth nothing without the answer.
+ * an error that another attempt would meet again. For the start, which is worth nothing without the answer: the
+ * process keeps running meanwhile.
  */
-export async function persist<T>(attempt: () => Promise<T>, { log, clock, signal }: Persistence): Promise<T> {
+export function persist<T>(attempt: () => Promise<T>, persistence: Persistence): Promise<T> {
+  return keepRunning(repeat(attempt, persistence));
+}
+
+async function repeat<T>(attempt: () => Promise<T>, { log, clock, signal }: Persistence): Promise<T> {
   for (let wait = FIRST_WAIT; ; wait = Math.min(2 * wait, LONGEST_WAIT)) {
     try {
       const result = await unlessAborted(attempt(), signal);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Config } from "../config/config.ts";
 import { messageOf, oneLine } from "../log/text.ts";
-import type { Clock } from "../time/clock.ts";
+import { type Clock, keepRunning } from "../time/clock.ts";
 import { late, runningClock, within } from "../time/running-clock.ts";
 import { isPathManager, type PathManagerDefinition } from "./api.ts";
 import { describeError, guarded } from "./describe-error.ts";
@@ -100,7 +100,7 @@ export async function loadDefinition(
 async function importModule(path: string, clock: Clock): Promise<unknown> {
   try {
     const module: Promise<unknown> = import(`${pathToFileURL(path).href}${PLUGIN_MARK}`);
-    const exports = await within(clock, LOAD_DEADLINE, module);
+    const exports = await keepRunning(within(clock, LOAD_DEADLINE, module));
     if (exports !== late) return exports;
     const seconds = LOAD_DEADLINE / 1000;
     throw new Error(`${path} was not loaded in ${seconds} s: an await at its top level does not end`);

@@ -18,6 +18,19 @@ export async function until(clock: Clock, due: number): Promise<void> {
   if (left > 0) await new Promise<void>((resolve) => clock.schedule(left, resolve));
 }
 
+/** Keeps the process running until a promise has settled: timers of a clock do not. */
+export async function keepRunning<T>(promise: Promise<T>): Promise<T> {
+  const keeper = setInterval(() => undefined, LONGEST);
+  try {
+    return await promise;
+  } finally {
+    clearInterval(keeper);
+  }
+}
+
+/** Milliseconds that a timer of Node's takes. */
+export const LONGEST = 2 ** 31 - 1;
+
 /**
  * The machine's. After a pause (a suspended machine, a stopped VM, a process that got no processor) the event loop runs
  * timers before it reads what has arrived. A callback therefore waits until everything that had arrived was read: Node

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "./clock.ts";
+import { type Clock, keepRunning, systemClock } from "./clock.ts";
 import { RunningClock } from "./running-clock.ts";
 
 export interface PollOptions {
@@ -13,7 +13,11 @@ export interface PollOptions {
  * Looks again and again until something is so. @returns whether it was so within the deadline, in which the machine did not
  * stand still: see RunningClock. Keeps the process running meanwhile.
  */
-export async function pollFor(
+export function pollFor(isSo: () => boolean, options: PollOptions): Promise<boolean> {
+  return keepRunning(poll(isSo, options));
+}
+
+async function poll(
   isSo: () => boolean,
   { intervalMs, deadlineMs, clock = systemClock, signal }: PollOptions,
 ): Promise<boolean> {
@@ -22,8 +26,6 @@ export async function pollFor(
   const deadline = patience.schedule(deadlineMs, () => {
     isLate = true;
   });
-  // The clock's timers do not keep the process.
-  const keeper = setInterval(() => undefined, LONG);
   try {
     for (;;) {
       signal?.throwIfAborted();
@@ -34,10 +36,6 @@ export async function pollFor(
       await new Promise<void>((resolve) => clock.schedule(intervalMs, resolve));
     }
   } finally {
-    clearInterval(keeper);
     deadline.cancel();
   }
 }
-
-/** Milliseconds. */
-const LONG = 2 ** 31 - 1;

@@ -1,4 +1,4 @@
-import { type Clock, systemClock, type Timer } from "./clock.ts";
+import { type Clock, LONGEST, systemClock, type Timer } from "./clock.ts";
 
 /** Milliseconds between two looks at the time while anything is scheduled. */
 const TICK = 250;
@@ -84,9 +84,6 @@ export function stopwatch(clock: Clock): () => number {
     return running.now() - start;
   };
 }
-
-/** Milliseconds that a timer of Node's takes. */
-const LONGEST = 2 ** 31 - 1;
 
 /** What `within` gives where the deadline came first. */
 export const late = Symbol("late");

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { describe, it } from "node:test";
+import { promisify } from "node:util";
 import { createLogger } from "../../../src/log/log.ts";
 import { SystemError } from "../../../src/netlink/addon.ts";
 import { KernelError, TimeoutError } from "../../../src/netlink/errors.ts";
@@ -40,6 +42,21 @@ describe("a request that the start cannot do without", () => {
     assert.deepEqual(pauses.slice(0, 8), [100, 200, 400, 800, 1600, 3200, 5000, 5000]);
     assert.ok(world.attempts.length > 700, `${world.attempts.length} attempts in an hour`);
     world.abort.abort();
+  });
+
+  it("keeps the process running between two attempts, when nothing else does", async () => {
+    const module = (name: string) => JSON.stringify(new URL(`../../../src/${name}.js`, import.meta.url));
+    const script = `
+      import { nullLogger } from ${module("log/log")};
+      import { TimeoutError } from ${module("netlink/errors")};
+      import { persist } from ${module("netlink/persist")};
+      import { systemClock } from ${module("time/clock")};
+      let attempts = 0;
+      const attempt = async () => { if (++attempts < 3) throw new TimeoutError("list links", 5000); return "links"; };
+      void persist(attempt, { log: nullLogger, clock: systemClock }).then((answer) => console.log(answer));
+    `;
+    const args = ["--input-type=module", "--eval", script];
+    assert.equal((await promisify(execFile)(process.execPath, args)).stdout, "links\n");
   });
 
   it("is not repeated where that changes nothing", async () => {
