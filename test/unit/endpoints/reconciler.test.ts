@@ -235,6 +235,18 @@ describe("a kernel that is full", () => {
     assert.equal(world.kernel.endpoints.length, 8);
   });
 
+  it("whose last slot somebody else took lets the address wait, which is no refusal", async (t) => {
+    const world = new World(t);
+    world.ledger().recordCapacity(2);
+    world.startReconciler();
+    world.kernel.capacity = 2;
+    await world.become({ eth0 });
+    world.kernel.endpoints.push(endpointOf({ id: 9, address: "192.168.7.7", ifIndex: 0 }));
+    await world.become({ eth0, eth1 });
+    assert.equal(world.said("error"), "");
+    assert.deepEqual(world.refusals, []);
+  });
+
   it("is known as such after a restart", async (t) => {
     const world = new World(t);
     await world.become(many);
