@@ -32,7 +32,10 @@ function scdoc(file, input) {
   return stdout;
 }
 
-/** scdoc begins more paragraphs than it fills, and leaves the title as it is: mandoc(1) warns of both. */
+/**
+ * scdoc begins more paragraphs than it fills, and leaves the title as it is: mandoc(1) warns of both. Its `.nh` does not
+ * last: groff's man macros switch hyphenation on again at each heading, as the register HY says.
+ */
 function tidy(roff) {
   const kept = [];
   let paragraph = false;
@@ -46,9 +49,14 @@ function tidy(roff) {
     }
     if (paragraph && isText) kept.push(".P");
     if (isText || isHeading) paragraph = false;
-    kept.push(line);
+    kept.push(line.startsWith(".") ? line : unbroken(line));
   }
-  return kept.join("\n").replace(/^\.TH "([^"]*)"/m, (_, title) => `.TH "${title.toUpperCase()}"`);
+  return kept.join("\n").replace(/^\.TH "([^"]*)"/m, (_, title) => `.nr HY 0\n.TH "${title.toUpperCase()}"`);
+}
+
+/** No line ends at the hyphen of a name such as --runtime-dir, which can be copied as it is typed: groff_man_style(7). */
+function unbroken(line) {
+  return line.replace(/(?<![\\'])-(?=\S)|(?<=\S)(?<![\\'])-/g, "\\-");
 }
 
 function fail(message, code = 1) {

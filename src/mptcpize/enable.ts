@@ -1,6 +1,7 @@
 /** `mptcpize enable` */
 import { dropInDirectories } from "../services/drop-in.ts";
 import { enable } from "../services/enable.ts";
+import { exposureOf } from "../services/exposure.ts";
 import { exclusively } from "../services/lock.ts";
 import type { How } from "../services/way.ts";
 import type { Context } from "./context.ts";
@@ -45,7 +46,8 @@ export async function runEnable(
       return { ...enabled, changed: enabled.changed || repaired };
     };
     const { unit, plan, files, changed } = await (dryRun ? act() : exclusively(sources.directories, act));
-    for (const note of plan.notes) context.warn(note);
+    const dropIns = [...unit.dropIns, ...files.map(({ path }) => path)];
+    for (const note of [...plan.notes, ...exposureOf(unit.name, dropIns)]) context.warn(note);
     if (dryRun) {
       for (const { path, text } of files) context.write(`# ${path}\n${text}`);
       return;

@@ -7,6 +7,7 @@ export const problemCodes = [
   "needs-reload",
   "hidden",
   "edited",
+  "exposed",
   "missing-file",
   "exec-start-changed",
   "overridden",
@@ -69,6 +70,11 @@ export function reloadProblems({ needsReload, user }: Pick<EnabledFacts, "needsR
   if (!needsReload) return [];
   const text = `files of the unit have changed since systemd read them: ${systemctl(user)} daemon-reload`;
   return [problem("needs-reload", text)];
+}
+
+/** Holds for units that are not enabled as well. @param lines of `exposureOf` */
+export function exposureProblems(lines: readonly string[]): Problem[] {
+  return lines.map((line) => problem("exposed", line));
 }
 
 function fileProblems(facts: EnabledFacts): Problem[] {

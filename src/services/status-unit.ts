@@ -6,10 +6,12 @@ import { execLines } from "../systemd/exec-line.ts";
 import type { Systemctl } from "../systemd/systemctl.ts";
 import { isCgroupOfUnit } from "./bpf-units.ts";
 import type { DropIn, FoundDropIn } from "./drop-in.ts";
+import { exposureOf } from "./exposure.ts";
 import { Properties } from "./properties.ts";
 import { findOverridden } from "./status-overridden.ts";
 import {
   type EnabledFacts,
+  exposureProblems,
   type Problem,
   type ProcessFacts,
   problemsOf,
@@ -66,6 +68,7 @@ export async function unitStatus(
     found === undefined
       ? reloadProblems({ needsReload: shown.yes("NeedDaemonReload"), user: sources.user })
       : problemsOf(await enabledFacts(unit, found, { ...sources, shown, members, own: sockets }));
+  const dropIns = [...unit.dropIns, ...(found === undefined ? [] : [found.path])];
   return {
     unit: unit.name,
     enabled: found && { path: found.path, way: found.dropIn.way },
@@ -73,7 +76,7 @@ export async function unitStatus(
     works: partial ? undefined : isWorking(sockets),
     processes: members.map(({ pid, name }) => ({ pid, name })),
     sockets,
-    problems,
+    problems: [...problems, ...exposureProblems(exposureOf(unit.name, dropIns))],
     partial,
   };
 }

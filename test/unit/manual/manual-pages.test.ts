@@ -84,6 +84,32 @@ describe("tools/manual.mjs", { skip: requires({ tools: ["scdoc", "mandoc", "man"
     });
   }
 
+  for (const [program, command] of Object.entries({
+    man: ["man", "-l"],
+    mandoc: ["mandoc", "-T", "utf8", "-O", "width=80"],
+  }))
+    it(`makes pages that ${program} shows in 80 columns without parting a word`, () => {
+      for (const name of names) {
+        const [file = "", ...options] = [...command, join(made("first"), name)];
+        const text = execFileSync(file, options, {
+          encoding: "utf8",
+          env: { ...process.env, LC_ALL: "C.UTF-8", MANWIDTH: "80" },
+        });
+        // "x\bx" is bold on a printer.
+        const lines = text.replaceAll(/.[\b]/gu, "").split("\n");
+        assert.deepEqual(
+          lines.filter((line) => /\S[-\u2010\u2212]$/u.test(line)),
+          [],
+          name,
+        );
+        assert.deepEqual(
+          lines.filter((line) => /\u2010|\u2212/u.test(line)),
+          [],
+          `${name}: copied, it is no option`,
+        );
+      }
+    });
+
   it("takes the date from SOURCE_DATE_EPOCH", () => {
     make(made("dated"), { SOURCE_DATE_EPOCH: "1000000000" });
     assert.match(readFileSync(join(made("dated"), "mptcpd.8"), "utf8"), /^\.TH "MPTCPD" "8" "2001-09-09"/m);

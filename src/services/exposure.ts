@@ -1,0 +1,57 @@
+/** Whoever can write to a unit's drop-ins decides what the unit runs, and as whom. */
+import { readdirSync, realpathSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+/**
+ * What everybody may write to: the directories of these drop-ins with what is in them, and the directories above.
+ *
+ * @param dropIns paths; those that are not there have a directory all the same, or have none
+ * @returns a line for each place: what, and what helps
+ */
+export function exposureOf(unit: string, dropIns: readonly string[]): string[] {
+  const directories = new Set(
+    dropIns.map((path) => resolved(dirname(path))).filter((path) => path !== undefined),
+  );
+  const places = [...directories].flatMap((directory) => [
+    ...namesIn(directory).map((name) => ({ path: join(directory, name), sticky: false })),
+    { path: directory, sticky: false },
+    // Units and their drop-ins can be added there.
+    { path: dirname(directory), sticky: false },
+    // In a sticky directory nobody can put something else in the place of what is there.
+    ...above(dirname(directory)).map((path) => ({ path, sticky: true })),
+  ]);
+  const open = places.filter(({ path, sticky }) => isOpen(path, sticky)).map(({ path }) => path);
+  return [...new Set(open)].map(
+    (path) => `everybody may write to ${path}, and so decide what ${unit} runs: chmod o-w ${path}`,
+  );
+}
+
+/** S_IWOTH and S_ISVTX of inode(7). */
+const WORLD_WRITABLE = 0o002;
+const STICKY = 0o1000;
+
+function isOpen(path: string, sticky: boolean): boolean {
+  const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0;
+  return (mode & WORLD_WRITABLE) !== 0 && !(sticky && (mode & STICKY) !== 0);
+}
+
+function above(directory: string): string[] {
+  const parent = dirname(directory);
+  return parent === directory ? [] : [parent, ...above(parent)];
+}
+
+function resolved(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}
