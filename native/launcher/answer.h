@@ -6,7 +6,10 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* What is being answered, in memory that outlives the process that does so. */
+/*
+ * What is being answered, in memory that outlives the process that does so. Only the one that answers may write here,
+ * and its successor after its end; no process that it starts, which might outlive it.
+ */
 struct in_flight {
 	union {
 		struct seccomp_notif request;
@@ -27,8 +30,8 @@ struct supervision {
 /* Fills in all but the listener: 0, or -errno and `step`. */
 int prepare_answers(struct supervision *supervision, const char **step);
 
-/* Answers the call that waits at the listener; at most takes a moment. */
-void answer(const struct supervision *supervision);
+/* Answers the call that waits at the listener, at once; without a socket the kernel goes on with it as it is. */
+void answer(const struct supervision *supervision, bool with_socket);
 
 /* Answers what a killed worker may have left: with its socket if the caller has that already, else as TCP. */
 void answer_left_over(const struct supervision *supervision);

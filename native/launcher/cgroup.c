@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "cgroup.h"
+#include "descriptor.h"
 #include "message.h"
 
 #include <errno.h>
@@ -90,7 +91,7 @@ static int attach(const char *node, const char *script, pid_t program) {
 	int channel[2], status;
 	snprintf(pid, sizeof pid, "%d", program);
 	signal(SIGCHLD, SIG_DFL);
-	if (pipe2(channel, O_CLOEXEC) < 0) return EXIT_REFUSED;
+	if (pipe2(channel, O_CLOEXEC) < 0 || move_above_standard_files(channel) < 0) return EXIT_REFUSED;
 	pid_t watcher = fork();
 	if (watcher < 0) return EXIT_REFUSED;
 	if (watcher == 0) {

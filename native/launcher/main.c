@@ -178,7 +178,7 @@ static void execute(const struct program *program, const struct options *options
 
 static void run(const struct installation *installation, const struct options *options) {
 	static struct program program;
-	int error = find_program(options->command[0], &program);
+	int error = find_program(options->command, &program);
 	if (error && strcmp(program.inspected, program.path) != 0)
 		fail(code_of(error), "%s: its interpreter %s: %s", program.path, program.inspected, strerror(-error));
 	if (error) fail(code_of(error), "%s: %s", program.path, strerror(-error));

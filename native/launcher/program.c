@@ -1,5 +1,6 @@
 #include "program.h"
 #include "interpreter.h"
+#include "privilege.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -85,16 +86,35 @@ static int inspect(struct program *program) {
 	/* What the kernel does not know, execvp(3) gives to the shell, and so does this launcher. */
 	if (size <= 0 || !parse_script_line(start, size, &interpreter))
 		interpreter = (struct interpreter){.path = "/bin/sh"};
-	program->clears_environment |= interpreter.clears_environment;
+	if (interpreter.clears_environment)
+		strcpy(program->starter.loss, "its env -i drops all variables");
 	error = follow(&interpreter, program->inspected);
 	return error ? error : 1;
 }
 
-int find_program(const char *name, struct program *program) {
+static bool is_command(const char *name) {
+	char path[PATH_MAX];
+	return look_up(name, path) == 0;
+}
+
+/* The first of the commands that a starter starts which gains privilege. */
+static void look_at_privileges(struct program *program) {
+	char path[PATH_MAX], by[64];
+	program->privileged[0] = '\0';
+	for (size_t i = 1; i < program->starter.count && !*program->privileged; i++) {
+		const char *name = program->starter.commands[i];
+		if (look_up(name, path) == 0 && gains_privilege(path, by, sizeof by))
+			snprintf(program->privileged, sizeof program->privileged, "%.60s: %s", name, by);
+	}
+}
+
+int find_program(char *const command[], struct program *program) {
 	enum { DEEPEST = 5 }; /* interpreters in a row that exec_binprm() in the kernel's fs/exec.c follows */
-	program->script = program->clears_environment = program->executable.go = false;
+	program->script = program->executable.go = false;
 	program->executable.go_minor = 0;
-	int error = look_up(name, program->path);
+	look_at_starter(command, is_command, &program->starter);
+	look_at_privileges(program);
+	int error = look_up(command[0], program->path);
 	strcpy(program->inspected, program->path);
 	if (error) return error;
 	for (int depth = 0; depth <= DEEPEST; depth++) {

@@ -3,13 +3,15 @@
 #define PROGRAM_H
 
 #include "executable.h"
+#include "starter.h"
 
 #include <limits.h>
 #include <stdbool.h>
 
 struct program {
 	bool script;
-	bool clears_environment;  /* its "#!" line has env(1) start the interpreter without our variables */
+	struct starter starter;   /* what becomes of our variables on the way to what it starts in its place */
+	char privileged[64 + 64]; /* of the commands that this starts: "sudo: setuid root" if one gains privilege; or "" */
 	bool readable;            /* otherwise nothing is known of the executable */
 	char path[PATH_MAX];      /* for execve(2) */
 	char inspected[PATH_MAX]; /* the file that in the end runs: `path`, or the interpreter of a script */
@@ -17,9 +19,9 @@ struct program {
 };
 
 /*
- * Looks for the command as execvp(3) does, and at what it finds. 0 or -errno, as the execution would end; `path` is
- * then what could not be executed.
+ * Looks for a command, which stands before its arguments, as execvp(3) does, and at what it finds. 0 or -errno, as the
+ * execution would end; `path` is then what could not be executed.
  */
-int find_program(const char *name, struct program *program);
+int find_program(char *const command[], struct program *program);
 
 #endif

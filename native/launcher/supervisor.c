@@ -2,6 +2,7 @@
 #include "supervisor.h"
 
 #include "answer.h"
+#include "descriptor.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,13 +11,13 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
@@ -41,6 +42,8 @@ int start_supervisor(const struct conversion *conversion, const char **step) {
 	int channel[2];
 	*step = "socketpair";
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) < 0) return -errno;
+	int error = move_above_standard_files(channel);
+	if (error) return error;
 	struct report report = {.step = "clone"};
 	/* The supervisor takes no signals at all, from its first moment: a service's manager sends them to all of it. */
 	sigset_t all, before;
@@ -78,59 +81,54 @@ int start_supervisor(const struct conversion *conversion, const char **step) {
 	return report.error;
 }
 
-union descriptor_message {
-	char room[CMSG_SPACE(sizeof(int))];
-	struct cmsghdr header;
-};
-
 int hand_over(int channel, int listener, bool restartable) {
-	union descriptor_message control = {.room = {0}};
-	struct iovec payload = {.iov_base = &restartable, .iov_len = sizeof restartable};
-	struct msghdr message = {
-		.msg_iov = &payload,
-		.msg_iovlen = 1,
-		.msg_control = control.room,
-		.msg_controllen = sizeof control.room,
-	};
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-	*header = (struct cmsghdr){
-		.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof listener)};
-	memcpy(CMSG_DATA(header), &listener, sizeof listener);
-	return sendmsg(channel, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return send_descriptor(channel, restartable, listener);
 }
 
 /* The other end of hand_over: whether the listener came. */
 static bool take_over(int channel, struct supervision *supervision) {
-	union descriptor_message control;
-	struct iovec payload = {.iov_base = &supervision->restartable, .iov_len = sizeof supervision->restartable};
-	struct msghdr message = {
-		.msg_iov = &payload,
-		.msg_iovlen = 1,
-		.msg_control = control.room,
-		.msg_controllen = sizeof control.room,
-	};
-	if (recvmsg(channel, &message, MSG_CMSG_CLOEXEC) <= 0) return false;
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-	if (!header) return false;
-	memcpy(&supervision->listener, CMSG_DATA(header), sizeof supervision->listener);
-	return true;
+	int restartable = 0;
+	bool came = receive_descriptor(channel, &restartable, &supervision->listener);
+	supervision->restartable = restartable;
+	return came && supervision->listener >= 0;
+}
+
+static long now_ms(void) {
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+enum { NO_GUARDIAN = -1, NO_END = -1 };
+
+/*
+ * Answers until the guardian is gone, which `guardian` tells by its hang-up, or for that many milliseconds. Ends with
+ * the last task under the filter.
+ */
+static void work(const struct supervision *supervision, int guardian, int for_ms, bool with_sockets) {
+	const long start = now_ms();
+	answer_left_over(supervision);
+	for (;;) {
+		struct pollfd events[] = {{.fd = supervision->listener, .events = POLLIN}, {.fd = guardian}};
+		int passed = for_ms == NO_END ? 0 : (int)(now_ms() - start);
+		if (for_ms != NO_END && passed >= for_ms) return;
+		if (poll(events, 2, for_ms == NO_END ? NO_END : for_ms - passed) <= 0) continue;
+		/* First of all: from now on this process is the only one. */
+		if (events[1].revents) return;
+		if (events[0].revents & POLLIN) answer(supervision, with_sockets);
+		else if (events[0].revents) _exit(0);
+	}
 }
 
 /*
- * Answers until the guardian is gone, which `guardian` tells by its hang-up; without one (-1), once at most. Ends with
- * the last task under the filter.
+ * How long to wait before another worker replaces one that has lived so long: nothing, unless it was killed young. Then
+ * the pauses double, up to some ten processes a second, which is next to no load, yet soon when it is over.
  */
-static void work(const struct supervision *supervision, int guardian) {
-	const int retry_ms = 1000;
-	answer_left_over(supervision);
-	do {
-		struct pollfd events[] = {{.fd = supervision->listener, .events = POLLIN}, {.fd = guardian}};
-		if (poll(events, 2, guardian < 0 ? retry_ms : -1) <= 0) continue;
-		/* First of all: from now on this process is the only one. */
-		if (events[1].revents) return;
-		if (events[0].revents & POLLIN) answer(supervision);
-		else if (events[0].revents) _exit(0);
-	} while (guardian >= 0);
+static int pause_after(int pause_before, long lived_ms) {
+	const int young_ms = 1000, longest_ms = 128;
+	if (lived_ms >= young_ms) return 0;
+	if (pause_before == 0) return 1;
+	return pause_before < longest_ms ? 2 * pause_before : longest_ms;
 }
 
 /*
@@ -138,32 +136,48 @@ static void work(const struct supervision *supervision, int guardian) {
  * pipe closes, goes on here as the guardian of a new one.
  */
 static _Noreturn void guard(const struct supervision *supervision) {
-	for (;;) {
-		int life[2] = {-1, -1};
+	const int retry_ms = 1000;
+	for (int pause = 0;;) {
+		int life[2] = {-1, -1}, status = 0;
+		long birth = now_ms();
 		pid_t worker = pipe2(life, O_CLOEXEC) < 0 ? -1 : fork();
-		if (worker > 0) {
-			int status;
-			close(life[0]);
-			if (waitpid(worker, &status, 0) == worker && WIFEXITED(status)) _exit(0);
+		if (worker == 0) {
 			close(life[1]);
-		} else {
-			/* Where there may be no more processes or files, this one does the work meanwhile. */
-			if (life[1] >= 0) close(life[1]);
-			work(supervision, worker == 0 ? life[0] : -1);
-			if (life[0] >= 0) close(life[0]);
+			work(supervision, life[0], NO_END, true);
+			close(life[0]);
+			pause = 0;
+			continue;
 		}
+		if (life[0] >= 0) close(life[0]);
+		if (worker > 0 && waitpid(worker, &status, 0) == worker && WIFEXITED(status)) _exit(0);
+		if (life[1] >= 0) close(life[1]);
+		/* No caller waits for the next worker: this process does the work meanwhile. */
+		if (worker < 0) {
+			/* There may be no more processes or files. */
+			work(supervision, NO_GUARDIAN, retry_ms, true);
+			continue;
+		}
+		pause = pause_after(pause, now_ms() - birth);
+		/* What the worker has died of, unless it was killed, might end this process, too: callers then get TCP. */
+		if (pause > 0) work(supervision, NO_GUARDIAN, pause, WTERMSIG(status) == SIGKILL);
 	}
 }
 
-/* Keeps of the launcher's files the channel, and standard error where there will be something to say. */
+/*
+ * Keeps of the launcher's files the channel, and standard error where there will be something to say. The numbers of
+ * the standard files stay taken, by what nobody can write to: no other file shall get what is written to them.
+ */
 static int keep_only(int *channel, bool standard_error) {
 	const int place = STDERR_FILENO + 1;
 	if (*channel != place && dup2(*channel, place) < 0) return -errno;
 	*channel = place;
 	if (syscall(SYS_close_range, place + 1, UINT_MAX, 0) < 0) return -errno;
-	close(STDIN_FILENO);
-	close(STDOUT_FILENO);
-	if (!standard_error) close(STDERR_FILENO);
+	if (fcntl(STDERR_FILENO, F_GETFD) < 0) standard_error = false;
+	int nothing = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (nothing < 0) return -errno;
+	for (int fd = STDIN_FILENO; fd <= (standard_error ? STDOUT_FILENO : STDERR_FILENO); fd++)
+		if (dup2(nothing, fd) < 0) return -errno;
+	if (nothing > place) close(nothing);
 	return 0;
 }
 

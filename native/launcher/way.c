@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { FIRST_GO_WITH_MPTCP = 21 }; /* GODEBUG=multipathtcp=1, https://go.dev/doc/go1.21#net */
 
@@ -41,13 +42,14 @@ static void describe_executable(const struct program *program, char *text, size_
 void describe_program(const struct program *program, char *text) {
 	char executable[PATH_MAX + 64];
 	describe_executable(program, executable, sizeof executable);
-	const char *drops = program->clears_environment ? ", its env -i drops all variables" : "";
-	if (program->script) snprintf(text, DESCRIPTION_SIZE, "script of %s, %s%s", program->inspected, executable, drops);
-	else snprintf(text, DESCRIPTION_SIZE, "%s%s", executable, drops);
+	const char *loss = program->starter.loss, *comma = *loss ? ", " : "";
+	if (program->script)
+		snprintf(text, DESCRIPTION_SIZE, "script of %s, %s%s%s", program->inspected, executable, comma, loss);
+	else snprintf(text, DESCRIPTION_SIZE, "%s%s%s", executable, comma, loss);
 }
 
 static enum way suited(const struct program *program) {
-	if (program->clears_environment) return WAY_SECCOMP;
+	if (*program->starter.loss) return WAY_SECCOMP;
 	if (takes_godebug(program)) return WAY_GO;
 	return calls_libc(program) ? WAY_PRELOAD : WAY_SECCOMP;
 }
@@ -64,15 +66,23 @@ void decide(const struct program *program, enum how how, bool strict, const char
             struct decision *decision) {
 	static const enum way asked[] = {[HOW_PRELOAD] = WAY_PRELOAD, [HOW_SECCOMP] = WAY_SECCOMP, [HOW_BPF] = WAY_BPF};
 	const char *problem = library_problem(library);
-	char privilege[64];
+	char privilege[sizeof program->privileged];
 	decision->way = how == HOW_AUTO ? suited(program) : asked[how];
 	decision->library = problem ? NULL : library;
 	decision->remark[0] = '\0';
-	if (decision->way == WAY_BPF) return;
+	const char *loss = program->starter.loss;
+	if (decision->way == WAY_BPF && !program->starter.elsewhere) return;
 
 	bool gains = gains_privilege(program->inspected, privilege, sizeof privilege);
+	/* Of what it starts only no_new_privs takes anything. */
+	bool gains_later = !gains && decision->way == WAY_SECCOMP && *program->privileged && getuid() != 0;
+	if (gains_later) strcpy(privilege, program->privileged);
 	if (program->readable && program->executable.linkage == LINKAGE_FOREIGN)
 		obstruct(decision, "neither the library nor the seccomp filter is for its architecture");
+	else if (program->starter.elsewhere)
+		obstruct(decision, "%s: put `mptcpize run` directly before the program", loss);
+	else if (decision->way == WAY_SECCOMP && how == HOW_AUTO && (gains || gains_later) && *loss)
+		obstruct(decision, "%s, and %s: put `mptcpize run` directly before the program", privilege, loss);
 	else if (decision->way == WAY_SECCOMP && how == HOW_AUTO && gains)
 		obstruct(decision, "%s: no_new_privs would take that from it", privilege);
 	else if (decision->way == WAY_PRELOAD && gains)
@@ -86,6 +96,8 @@ void decide(const struct program *program, enum how how, bool strict, const char
 	else if (decision->way == WAY_GO && problem)
 		snprintf(decision->remark, sizeof decision->remark, "the library %s: %s: only Go programs are converted",
 		         library, problem);
+	else if (decision->way == WAY_PRELOAD && *loss)
+		snprintf(decision->remark, sizeof decision->remark, "%s: the program is not converted", loss);
 	else if (decision->way == WAY_PRELOAD && suited(program) == WAY_SECCOMP)
 		snprintf(decision->remark, sizeof decision->remark, "LD_PRELOAD reaches only programs that it starts");
 }

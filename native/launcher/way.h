@@ -25,7 +25,7 @@ struct decision {
 
 const char *way_name(enum way way);
 
-enum { DESCRIPTION_SIZE = 2 * PATH_MAX + 128 };
+enum { DESCRIPTION_SIZE = 2 * PATH_MAX + 256 };
 
 /* For people: "script of /usr/bin/python3, dynamically linked, glibc". `text` has DESCRIPTION_SIZE bytes. */
 void describe_program(const struct program *program, char *text);

@@ -149,10 +149,22 @@ export class Sockets {
     });
   }
 
+  /**
+   * By two lists of the kernel. That of MPTCP (net/mptcp/mptcp_diag.c) leaves some out where several share a port
+   * (SO_REUSEPORT). That of TCP has them all; before Linux 6.15, only callers with CAP_NET_ADMIN learn there which of
+   * them are MPTCP.
+   */
   async dumpListeners(): Promise<MptcpListener[]> {
-    const request = { what: "list MPTCP listeners", protocol: IPPROTO_MPTCP, states: maskOf("listen") };
-    const sockets = await this.#dump(request, mptcpSocket);
-    return sockets.map((socket) => ({
+    const states = maskOf("listen");
+    const mptcp = { what: "list MPTCP listeners", protocol: IPPROTO_MPTCP, states };
+    const tcp = { what: "list TCP listeners", protocol: IPPROTO_TCP, states };
+    const listed = await this.#dump(mptcp, mptcpSocket);
+    const inodes = new Set(listed.map(({ inode }) => inode));
+    const all = await this.#dump(tcp, tcpSocket);
+    const missing = all.filter(
+      ({ upperLayer, inode }) => upperLayer?.name === "mptcp" && inode !== 0 && !inodes.has(inode),
+    );
+    return [...listed, ...missing].map((socket) => ({
       ...describe(socket),
       waiting: socket.receiveQueue,
       backlog: socket.sendQueue,

@@ -1,4 +1,7 @@
 /** When a change of a unit takes effect: at its next start, which `--now` brings about. */
+import { acceptingSocket } from "../services/accepting-socket.ts";
+import { restartable, shellWord } from "../services/advice.ts";
+import { Properties } from "../services/properties.ts";
 import type { Unit } from "../services/unit.ts";
 import { type Systemctl, SystemctlError } from "../systemd/systemctl.ts";
 import type { Context } from "./context.ts";
@@ -19,6 +22,12 @@ export async function takeEffect(
 ): Promise<void> {
   // There is no next start of a unit that is gone.
   if (unit.fragment === undefined) return;
+  const socket = await acceptingSocket(unit.name, systemctl);
+  if (socket !== undefined) {
+    // A connection that is being served cannot be handed to another process.
+    context.write(`it takes effect with the next connection that ${socket} accepts\n`);
+    return;
+  }
   const services = unit.type === "socket" ? await triggeredServices(unit, systemctl) : [];
   if (!now) {
     context.write(`${nextStep(unit, services, user ? "systemctl --user" : "systemctl")}\n`);
@@ -31,14 +40,15 @@ export async function takeEffect(
     const back = `mptcpize ${state === "enabled" ? "disable" : "enable"} --now${user ? " --user" : ""}`;
     throw new CommandError(
       "RESTART",
-      `${error.message}; ${unit.name} stays ${state}: \`${back} ${quoted(unit.name)}\` takes that back`,
+      `${error.message}; ${unit.name} stays ${state}: \`${back} ${shellWord(unit.name)}\` takes that back`,
     );
   }
 }
 
+/** Those that hold the very sockets. With Accept=yes they are instances that have a connection each. */
 async function triggeredServices({ name }: Unit, systemctl: Systemctl): Promise<string[]> {
-  const shown = await systemctl.show(name, ["Triggers"]);
-  return (shown.get("Triggers")?.[0] ?? "").split(" ").filter((service) => service !== "");
+  const shown = new Properties(await systemctl.show(name, ["Triggers", "Accept"]));
+  return shown.yes("Accept") ? [] : shown.words("Triggers");
 }
 
 /** Only what runs is started again. */
@@ -48,23 +58,13 @@ async function restart(unit: Unit, services: readonly string[], systemctl: Syste
   for (const service of services) if (await systemctl.isActive(service)) running.push(service);
   await systemctl.stop(running);
   try {
-    await systemctl.tryRestart([pattern(unit)]);
+    await systemctl.tryRestart([restartable(unit.name)]);
   } finally {
     await systemctl.start(running);
   }
 }
 
-function nextStep(unit: Unit, services: readonly string[], command: string): string {
-  const stop = services.length === 0 ? "" : `${command} stop ${services.join(" ")} && `;
-  return `it takes effect at the next start: ${stop}${command} restart ${quoted(pattern(unit))}`;
-}
-
-/** All instances of a template. */
-function pattern({ name, template }: Unit): string {
-  return template ? name.replace("@.", "@*.") : name;
-}
-
-/** For a shell to read: names may hold a backslash ("\x2d"), patterns a star. */
-function quoted(name: string): string {
-  return /^[\w@.:-]+$/.test(name) ? name : `'${name}'`;
+function nextStep({ name }: Unit, services: readonly string[], command: string): string {
+  const stop = services.length === 0 ? "" : `${command} stop ${services.map(shellWord).join(" ")} && `;
+  return `it takes effect at the next start: ${stop}${command} restart ${shellWord(restartable(name))}`;
 }

@@ -52,8 +52,8 @@ export async function runEnable(
       for (const { path, text } of files) context.write(`# ${path}\n${text}`);
       return;
     }
-    context.write(`mptcp successfully enabled on unit ${unit.fragment}\n`);
-    if (!changed) context.write("it was enabled so before: nothing has changed\n");
+    if (changed) context.write(`mptcp successfully enabled on unit ${unit.fragment}\n`);
+    else context.write(`${unit.name} is already enabled: nothing has changed\n`);
     if (changed || now) await takeEffect(unit, { now, user, state: "enabled" }, systemctl, context);
   });
 }

@@ -2,12 +2,15 @@
 import { accessSync, constants } from "node:fs";
 import { join } from "node:path";
 import { parseExecLine } from "../systemd/exec-line.ts";
+import { splitWords } from "../systemd/words.ts";
 import type { Properties } from "./properties.ts";
 import { Refusal } from "./refusal.ts";
 
 export type Command = {
   /** Absolute. */
   readonly path: string;
+  /** As far as they are needed to tell what `env -i` and its like start: their quotes may be lost. */
+  readonly args: readonly string[];
   /** By "+" or "!": it starts as root whatever User= says. "!!" does nothing since Linux 4.3 (systemd.service(5)). */
   readonly privileged: boolean;
 };
@@ -25,7 +28,7 @@ export function commandsOf(
   const commands = replaced
     ? execStart.map((line) => writtenCommand(unit, line))
     : shownLines(properties).map(shownCommand);
-  return commands.map(({ path, privileged }) => ({ path: find(unit, path, properties), privileged }));
+  return commands.map((command) => ({ ...command, path: find(unit, command.path, properties) }));
 }
 
 /** ExecStartEx, with the prefixes as flags, came with systemd 243. */
@@ -36,20 +39,22 @@ function shownLines(properties: Properties): string[] {
 
 /** systemctl shows paths with their specifiers expanded. */
 function shownCommand(line: string): Command {
-  const path = /^\{ path=(.*?) ; argv\[\]=/s.exec(line)?.[1] ?? "";
+  const [, path = "", argv = ""] = /^\{ path=(.*?) ; argv\[\]=(.*?)(?: ; \w+=|$)/s.exec(line) ?? [];
   const flags = / ; flags=(.*?) ; start_time=/.exec(line)?.[1] ?? "";
-  return { path, privileged: flags.split(" ").some((flag) => privilegedFlags.has(flag)) };
+  const privileged = flags.split(" ").some((flag) => privilegedFlags.has(flag));
+  return { path, args: argv.split(" ").slice(1), privileged };
 }
 
 const privilegedFlags = new Set(["privileged", "no-setuid"]);
 
 function writtenCommand(unit: string, line: string): Command {
-  const { path, prefixes } = parseExecLine(line);
+  const { path, prefixes, rest } = parseExecLine(line);
   if (path.includes("%"))
     throw new Refusal(
       `${unit}: while it is enabled, systemd does not tell what ${path} stands for: disable it first`,
     );
-  return { path, privileged: /\+|(?<!!)!(?!!)/.test(prefixes) };
+  const args = splitWords(rest, "keep").map(({ text }) => text);
+  return { path, args, privileged: /\+|(?<!!)!(?!!)/.test(prefixes) };
 }
 
 /** Relative paths are looked up in ExecSearchPath=, or in what was compiled into systemd (systemd.service(5)). */

@@ -25,6 +25,8 @@ export type Question = {
   /** The unit that it is for: a Refusal names it. */
   readonly unit: string;
   readonly program: string;
+  /** `env -i` and its like start another program, of which these tell. */
+  readonly args: readonly string[];
   readonly how: How;
   /** The values that the program has without us. */
   readonly variables: ReadonlyMap<VariableName, string>;
@@ -43,10 +45,11 @@ export class Launcher {
     this.#run = run;
   }
 
-  async inspect({ unit, program, how, variables, searchPath, identity }: Question): Promise<Inspection> {
+  async inspect(question: Question): Promise<Inspection> {
+    const { unit, program, how, variables, searchPath, identity } = question;
     // As options: in its own environment they would act on the launcher itself, which may be running as root.
     const environment = [...variables].map(([name, value]) => `--env=${name}=${value}`);
-    const args = ["run", "--dry-run", `--how=${how}`, ...environment, "--", program];
+    const args = ["run", "--dry-run", `--how=${how}`, ...environment, "--", program, ...question.args];
     const options = { environment: { PATH: searchPath }, ...(identity && { identity }) };
     const { stdout, stderr, code } = await this.#run(this.path, args, options).catch((error: unknown) => {
       const reason = error instanceof Error ? error.message : String(error);

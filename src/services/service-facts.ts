@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { environmentFiles } from "../systemd/environment.ts";
 import { execLines } from "../systemd/exec-line.ts";
 import type { Systemctl } from "../systemd/systemctl.ts";
+import { acceptingSocket } from "./accepting-socket.ts";
 import { commandsOf, defaultSearchPath } from "./commands.ts";
 import { isOwnEnvironmentFile, readDropIn } from "./drop-in.ts";
 import { type EnvironmentSources, variableOf } from "./environment.ts";
@@ -30,6 +31,8 @@ export type ServiceFacts = {
   /** Whether all commands start with root's rights. */
   readonly asRoot: boolean;
   readonly systemdVersion: number;
+  /** The socket unit for which systemd starts an instance of it for each connection. */
+  readonly accepting: string | undefined;
 };
 
 /** A program, where it was found, and what the launcher says of it. */
@@ -72,16 +75,18 @@ export async function gatherServiceFacts(
     searchPath: variableOf("PATH", environment)?.value ?? defaultSearchPath,
   };
   const programs: Program[] = [];
-  for (const { path, privileged } of commands) {
+  for (const { path, args, privileged } of commands) {
     const program = join(properties.text("RootDirectory"), path);
     const asUser = identity !== undefined && !privileged;
-    const inspection = await launcher.inspect({ ...common, program, ...(asUser && { identity }) });
+    const inspection = await launcher.inspect({ ...common, program, args, ...(asUser && { identity }) });
     programs.push({ path, inspection });
   }
   const byUnit = identity === undefined || identity.uid === 0;
   const asRoot = !sources.user && (byUnit || commands.every(({ privileged }) => privileged));
   const systemdVersion = await systemctl.version();
-  return { unit, files, environment, properties, execStart, programs, asRoot, systemdVersion };
+  const accepting = await acceptingSocket(unit.name, systemctl);
+  const facts = { unit, files, environment, properties, execStart, programs };
+  return { ...facts, asRoot, systemdVersion, accepting };
 }
 
 function withoutUpstream(files: UnitFiles): UnitFiles {

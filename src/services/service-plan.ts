@@ -120,10 +120,15 @@ function templateNotes({ unit: { name, templateName, dropIns } }: ServiceFacts):
   return [`${name} is enabled by its template ${templateName} as well: this drop-in goes before that`];
 }
 
-function socketNotes({ unit, properties, systemdVersion }: ServiceFacts): string[] {
-  const sockets = properties.words("TriggeredBy").filter((name) => name.endsWith(".socket"));
+function socketNotes({ unit, properties, systemdVersion, accepting }: ServiceFacts): string[] {
+  const triggers = properties.words("TriggeredBy").filter((name) => name.endsWith(".socket"));
+  const sockets = accepting === undefined ? triggers : [accepting];
   if (sockets.length === 0) return [];
   const passed = `sockets that ${unit.name} gets from ${sockets.join(" ")} stay as they are`;
+  if (systemdVersion < versionWithSocketProtocol && accepting !== undefined)
+    return [
+      `${passed}: systemd ${systemdVersion} makes no MPTCP sockets; with Accept=yes it takes a server that listens by itself`,
+    ];
   if (systemdVersion < versionWithSocketProtocol)
     return [
       `${passed}: systemd ${systemdVersion} makes no MPTCP sockets; where the service can listen by itself: systemctl disable --now ${sockets.join(" ")}`,

@@ -1,6 +1,7 @@
 /** Decides what makes a socket unit listen with MPTCP. Pure, but for what is asked of systemd at the top. */
 import type { Systemctl } from "../systemd/systemctl.ts";
 import type { Assignment } from "../systemd/unit-file.ts";
+import { shellWord } from "./advice.ts";
 import { overriding, ownSettings } from "./overriding.ts";
 import { type Plan, versionWithSocketProtocol } from "./plan.ts";
 import { Properties } from "./properties.ts";
@@ -14,29 +15,33 @@ export type SocketFacts = {
   readonly files: UnitFiles;
   /** What it listens on: "[::]:80 (Stream)". */
   readonly listen: readonly string[];
-  /** The services that it starts. */
+  /** The services that it starts, but for instances that have a connection each. */
   readonly services: readonly string[];
+  /** Whether systemd accepts its connections. */
+  readonly accept: boolean;
   readonly systemdVersion: number;
 };
 
 export async function gatherSocketFacts(unit: LoadedUnit, systemctl: Systemctl): Promise<SocketFacts> {
-  const properties = new Properties(await systemctl.show(unit.name, ["Listen", "Triggers"]));
+  const properties = new Properties(await systemctl.show(unit.name, ["Listen", "Triggers", "Accept"]));
   return {
     unit,
     files: readUnitFiles(unit.fragment, unit.dropIns),
     listen: properties.lines("Listen"),
-    services: properties.words("Triggers"),
+    services: properties.yes("Accept") ? [] : properties.words("Triggers"),
+    accept: properties.yes("Accept"),
     systemdVersion: await systemctl.version(),
   };
 }
 
-export function planSocket({ unit, files, listen, services, systemdVersion }: SocketFacts): Plan {
+export function planSocket(facts: SocketFacts): Plan {
+  const { unit, files, listen, systemdVersion } = facts;
   const other = listen.find((entry) => !isIpStream(entry));
   if (other !== undefined)
     throw new Refusal(
       `${unit.name} listens on ${other}: MPTCP is for streams over IP, and SocketProtocol= holds for all sockets of a unit`,
     );
-  if (systemdVersion < versionWithSocketProtocol) throw tooOld(unit, services, systemdVersion);
+  if (systemdVersion < versionWithSocketProtocol) throw tooOld(facts);
   const own = effectiveProtocol(files.assignments);
   if (own !== undefined)
     throw new Refusal(`${unit.name} has SocketProtocol=${own.value} of its own in ${own.file}:${own.line}`);
@@ -52,15 +57,19 @@ function isIpStream(entry: string): boolean {
   return /^(?:\[[^\]]*\]|[\d.]+):\d+\S* \(Stream\)$/.test(entry);
 }
 
-function effectiveProtocol(assignments: readonly Assignment[]): Assignment | undefined {
+/** SocketProtocol= as it holds, if there is any. */
+export function effectiveProtocol(assignments: readonly Assignment[]): Assignment | undefined {
   const last = settings(assignments, "Socket", "SocketProtocol").at(-1);
   return last?.value === "" ? undefined : last;
 }
 
-function tooOld({ name }: Unit, services: readonly string[], version: number): Refusal {
+function tooOld({ unit: { name }, services, accept, systemdVersion }: SocketFacts): Refusal {
+  const what = `${name}: systemd ${systemdVersion} cannot make MPTCP sockets (SocketProtocol=mptcp needs ${versionWithSocketProtocol})`;
+  if (accept)
+    return new Refusal(
+      `${what}, and with Accept=yes no service listens in its place: it takes a server that listens by itself`,
+    );
   const service = services[0] ?? name.replace(/\.socket$/, ".service");
-  return new Refusal(
-    `${name}: systemd ${version} cannot make MPTCP sockets (SocketProtocol=mptcp needs ${versionWithSocketProtocol}); ` +
-      `where ${service} can listen by itself: systemctl disable --now ${name} && mptcpize enable ${service}`,
-  );
+  const commands = `systemctl disable --now ${shellWord(name)} && mptcpize enable ${shellWord(service)}`;
+  return new Refusal(`${what}; where ${service} can listen by itself: ${commands}`);
 }

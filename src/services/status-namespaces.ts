@@ -13,23 +13,27 @@ export type AllSockets = {
 
 export async function listAllSockets(processes: Processes, holders: readonly Process[]): Promise<AllSockets> {
   const own = ownNamespace();
-  const namespaces = new Map<number, number>([[own, process.pid]]);
-  for (const { networkNamespace, sockets, pid } of holders)
-    if (
-      networkNamespace !== undefined &&
-      sockets !== undefined &&
-      sockets.size > 0 &&
-      networkNamespace !== own
-    )
-      namespaces.set(networkNamespace, pid);
-  const lists: SocketLists[] = [];
+  const lists = [await list(own, Sockets.open())];
   const closed: number[] = [];
-  for (const [networkNamespace, pid] of namespaces) {
-    const opened = networkNamespace === own ? Sockets.open() : openThere(processes.networkNamespaceFile(pid));
-    if (opened === undefined) closed.push(networkNamespace);
-    else lists.push(await list(networkNamespace, opened));
+  for (const [networkNamespace, pids] of inhabitants(holders)) {
+    if (networkNamespace === own) continue;
+    const opened = openThere(
+      networkNamespace,
+      pids.map((pid) => processes.networkNamespaceFile(pid)),
+    );
+    if (opened === "closed") closed.push(networkNamespace);
+    else if (opened !== "gone") lists.push(await list(networkNamespace, opened));
   }
   return { lists, closed };
+}
+
+/** The processes with sockets, by their network namespace. */
+function inhabitants(holders: readonly Process[]): Map<number, number[]> {
+  const found = new Map<number, number[]>();
+  for (const { networkNamespace, sockets, pid } of holders)
+    if (networkNamespace !== undefined && sockets !== undefined && sockets.size > 0)
+      found.set(networkNamespace, [...(found.get(networkNamespace) ?? []), pid]);
+  return found;
 }
 
 async function list(networkNamespace: number, sockets: Sockets): Promise<SocketLists> {
@@ -42,17 +46,27 @@ async function list(networkNamespace: number, sockets: Sockets): Promise<SocketL
   }
 }
 
-/** Undefined if it may not be entered. */
-function openThere(namespaceFile: string): Sockets | undefined {
-  try {
-    return openInNetworkNamespace(namespaceFile, () => Sockets.open());
-  } catch (error) {
-    if (error instanceof Error && "code" in error && (error.code === "EPERM" || error.code === "EACCES"))
-      return undefined;
-    throw error;
-  }
+/**
+ * By the first of its processes that is there still: any of them may end while others are looked at. Closed: it may not
+ * be entered. Gone: none of them is left, and its sockets are nobody's.
+ */
+function openThere(networkNamespace: number, files: readonly string[]): Sockets | "closed" | "gone" {
+  let closed = false;
+  for (const file of files)
+    try {
+      // The process id may belong to another process by now.
+      const opened = openInNetworkNamespace(file, () =>
+        ownNamespace() === networkNamespace ? Sockets.open() : undefined,
+      );
+      if (opened !== undefined) return opened;
+    } catch (error) {
+      const code = error instanceof Error && "code" in error ? error.code : undefined;
+      if (code === "EPERM" || code === "EACCES") closed = true;
+      else if (code !== "ENOENT" && code !== "ESRCH") throw error;
+    }
+  return closed ? "closed" : "gone";
 }
 
 function ownNamespace(): number {
-  return Number(/\d+/.exec(readlinkSync("/proc/self/ns/net"))?.[0]);
+  return Number(/\d+/.exec(readlinkSync("/proc/thread-self/ns/net"))?.[0]);
 }

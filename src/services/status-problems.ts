@@ -1,5 +1,7 @@
 /** What keeps an enabled unit from using MPTCP, and what to do about it. Pure: facts go in. */
+import { restartable, shellWord } from "./advice.ts";
 import type { DropIn } from "./drop-in.ts";
+import { versionWithSocketProtocol } from "./plan.ts";
 import type { SocketStatus } from "./status-sockets.ts";
 
 export const problemCodes = [
@@ -42,8 +44,18 @@ export type EnabledFacts = {
   /** What the unit listens on now. */
   readonly listeners: readonly SocketStatus[];
   readonly processes: readonly ProcessFacts[];
-  /** Those of them that systemd has made and handed over, and the units that they are of. */
-  readonly passed: { readonly listeners: readonly SocketStatus[]; readonly sockets: readonly string[] };
+  readonly passed: PassedSockets;
+};
+
+/** What systemd has made for a service, and hands over. */
+export type PassedSockets = {
+  /** With Accept=yes systemd keeps them itself. */
+  readonly listeners: readonly SocketStatus[];
+  /** The units that they are of. */
+  readonly sockets: readonly string[];
+  /** Accept=yes: each process gets one connection, and ends with it. */
+  readonly accept: boolean;
+  readonly systemdVersion: number;
 };
 
 export type ProcessFacts = {
@@ -60,7 +72,10 @@ export function problemsOf(facts: EnabledFacts): Problem[] {
   const { loadState, unit, user } = facts;
   if (loadState !== "loaded")
     return [
-      problem("no-unit", `systemd cannot load ${unit} (${loadState}): ${mptcpize("disable", user)} ${unit}`),
+      problem(
+        "no-unit",
+        `systemd cannot load ${unit} (${loadState}): ${mptcpize("disable", user)} ${shellWord(unit)}`,
+      ),
     ];
   return [...fileProblems(facts), ...listenerProblems(facts), ...processProblems(facts)];
 }
@@ -86,19 +101,43 @@ function fileProblems(facts: EnabledFacts): Problem[] {
     found.push(problem("hidden", `systemd does not read ${path}: another directory has a file of that name`));
   if (dropIn.edited) found.push(problem("edited", `${path} has been edited since it was written`));
   if (missing !== undefined)
-    found.push(problem("missing-file", `${missing} is missing: install it, or ${enable} ${unit} again`));
+    found.push(
+      problem("missing-file", `${missing} is missing: install it, or ${enable} ${shellWord(unit)} again`),
+    );
   if (dropIn.way === "seccomp" && !isSame(dropIn.originalExecStart, execStart))
     found.push(
-      problem("exec-start-changed", `the unit's ExecStart= has changed since: ${enable} ${unit} again`),
+      problem(
+        "exec-start-changed",
+        `the unit's ExecStart= has changed since: ${enable} ${shellWord(unit)} again`,
+      ),
     );
   if (isRead && overridden !== undefined)
     found.push(problem("overridden", `${overridden.where} decides over ${overridden.what}`));
   return found;
 }
 
-function processProblems({ unit, user, dropIn, writtenAt, processes }: EnabledFacts): Problem[] {
+export type LeftFacts = {
+  readonly unit: string;
+  readonly user: boolean;
+  readonly processes: readonly Pick<ProcessFacts, "pid" | "name">[];
+  /** Whether it is a socket unit that listens with MPTCP. */
+  readonly listens: boolean;
+};
+
+/** Of a unit that is not enabled: what was started while it was. */
+export function leftProblems({ unit, user, processes, listens }: LeftFacts): Problem[] {
+  const help = restart(unit, user);
+  return [
+    ...(processes.length === 0
+      ? []
+      : [problem("not-restarted", `not enabled, but ${named(processes)} with it still: ${help}`)]),
+    ...(listens ? [problem("not-restarted", `not enabled, but it still listens with MPTCP: ${help}`)] : []),
+  ];
+}
+
+function processProblems({ unit, user, dropIn, writtenAt, processes, passed }: EnabledFacts): Problem[] {
   const missed = processes.filter(({ counts, reached }) => counts && reached === false);
-  const old = missed.filter(({ startedAt }) => startedAt < writtenAt);
+  const old = missed.filter(({ startedAt }) => startedAt < writtenAt && !passed.accept);
   const young = missed.filter(({ startedAt }) => startedAt >= writtenAt);
   return [
     ...(old.length === 0
@@ -106,7 +145,7 @@ function processProblems({ unit, user, dropIn, writtenAt, processes }: EnabledFa
       : [
           problem(
             "not-restarted",
-            `enabled, but not restarted since: ${named(old)} without it: ${systemctl(user)} restart ${unit}`,
+            `enabled, but not restarted since: ${named(old)} without it: ${restart(unit, user)}`,
           ),
         ]),
     ...(young.length === 0
@@ -119,18 +158,27 @@ function processProblems({ unit, user, dropIn, writtenAt, processes }: EnabledFa
 function reaching(unit: string, user: boolean, { way }: DropIn): string {
   const why = "`mptcpize run -d` tells why for a program";
   if (way !== "preload" && way !== "go") return why;
-  return `${why}; \`${mptcpize("enable", user)} --how=seccomp ${unit}\` reaches static ones, too`;
+  return `${why}; \`${mptcpize("enable", user)} --how=seccomp ${shellWord(unit)}\` reaches static ones, too`;
 }
 
 function listenerProblems({ unit, user, dropIn, listeners, passed }: EnabledFacts): Problem[] {
   const isTcp = ({ protocol }: SocketStatus) => protocol === "tcp";
   if (dropIn.way === "socket" && listeners.some(isTcp))
-    return [problem("not-restarted", `it still listens with TCP: ${systemctl(user)} restart ${unit}`)];
+    return [problem("not-restarted", `it still listens with TCP: ${restart(unit, user)}`)];
   if (!passed.listeners.some(isTcp)) return [];
-  const units = passed.sockets.join(" ");
-  return [
-    problem("passed-sockets", `TCP listeners come from ${units}: ${mptcpize("enable", user)} ${units}`),
-  ];
+  const units = passed.sockets.map(shellWord).join(" ");
+  return [problem("passed-sockets", `TCP listeners come from ${units}${withPassed(units, user, passed)}`)];
+}
+
+function withPassed(units: string, user: boolean, { accept, systemdVersion }: PassedSockets): string {
+  if (systemdVersion >= versionWithSocketProtocol) return `: ${mptcpize("enable", user)} ${units}`;
+  const why = `, and systemd ${systemdVersion} makes no MPTCP sockets`;
+  if (accept) return `${why}: it takes a server that listens by itself`;
+  return `${why}; where the service can listen by itself: ${systemctl(user)} disable --now ${units}`;
+}
+
+function restart(unit: string, user: boolean): string {
+  return `${systemctl(user)} restart ${shellWord(restartable(unit))}`;
 }
 
 function systemctl(user: boolean): string {
@@ -141,7 +189,7 @@ function mptcpize(command: "enable" | "disable", user: boolean): string {
   return `mptcpize ${command}${user ? " --user" : ""}`;
 }
 
-function named(processes: readonly ProcessFacts[]): string {
+function named(processes: readonly Pick<ProcessFacts, "pid" | "name">[]): string {
   const list = processes.map(({ pid, name }) => `${pid} (${name})`).join(", ");
   return processes.length === 1 ? `process ${list} runs` : `processes ${list} run`;
 }

@@ -1,17 +1,21 @@
 /** What there is to say of one unit: gathered from systemd, its files and its processes. Reads only. */
 import { existsSync, statSync } from "node:fs";
-import { basename } from "node:path";
 import type { Process, Processes } from "../kernel/processes.ts";
 import { execLines } from "../systemd/exec-line.ts";
 import type { Systemctl } from "../systemd/systemctl.ts";
+import { acceptingSocket } from "./accepting-socket.ts";
 import { isCgroupOfUnit } from "./bpf-units.ts";
 import type { DropIn, FoundDropIn } from "./drop-in.ts";
 import { exposureOf } from "./exposure.ts";
+import { hasGoVariable, hasLibrary, leftProcesses, supervisorName } from "./marks.ts";
 import { Properties } from "./properties.ts";
+import { effectiveProtocol } from "./socket-plan.ts";
 import { findOverridden } from "./status-overridden.ts";
 import {
   type EnabledFacts,
   exposureProblems,
+  leftProblems,
+  type PassedSockets,
   type Problem,
   type ProcessFacts,
   problemsOf,
@@ -64,10 +68,14 @@ export async function unitStatus(
     : socketsOf(sources.sockets, pids);
   const holders = isSocket ? sources.running : members;
   const partial = holders.some((process) => process.sockets === undefined);
+  const gathered = { ...sources, shown, members, own: sockets };
   const problems =
     found === undefined
-      ? reloadProblems({ needsReload: shown.yes("NeedDaemonReload"), user: sources.user })
-      : problemsOf(await enabledFacts(unit, found, { ...sources, shown, members, own: sockets }));
+      ? [
+          ...reloadProblems({ needsReload: shown.yes("NeedDaemonReload"), user: sources.user }),
+          ...leftBehind(unit, gathered),
+        ]
+      : problemsOf(await enabledFacts(unit, found, gathered));
   const dropIns = [...unit.dropIns, ...(found === undefined ? [] : [found.path])];
   return {
     unit: unit.name,
@@ -96,6 +104,8 @@ const shownProperties = [
   "MainPID",
   "TriggeredBy",
   "Listen",
+  "Environment",
+  "ExecStart",
 ];
 
 type Gathered = UnitSources & {
@@ -109,7 +119,7 @@ async function enabledFacts(unit: Unit, found: FoundDropIn, gathered: Gathered):
   const { path, dropIn } = found;
   const { shown, own, systemctl, user } = gathered;
   const files = filesOf(unit);
-  const passed = passedListeners(gathered);
+  const passed = await passedSockets(unit, gathered);
   return {
     unit: unit.name,
     user,
@@ -123,12 +133,20 @@ async function enabledFacts(unit: Unit, found: FoundDropIn, gathered: Gathered):
     execStart: execLines(files?.assignments ?? [], "ExecStart"),
     overridden: files && (await findOverridden(unit.name, dropIn, files, systemctl)),
     listeners: own.filter(({ state }) => state === "listen"),
-    processes: processFacts(unit, dropIn, passed, gathered),
-    passed: {
-      listeners: passed,
-      sockets: shown.words("TriggeredBy").filter((name) => name.endsWith(".socket")),
-    },
+    processes: processFacts(unit, dropIn, passed.listeners, gathered),
+    passed,
   };
+}
+
+/** What a unit that is not enabled, or no longer, still has of it. */
+function leftBehind(unit: Unit, { shown, members, own, processes, user }: Gathered): Problem[] {
+  if (unit.type !== "socket") {
+    const left = leftProcesses(members, shown, processes);
+    return leftProblems({ unit: unit.name, user, processes: left, listens: false });
+  }
+  const protocol = effectiveProtocol(filesOf(unit)?.assignments ?? []);
+  const listens = protocol === undefined && own.some((socket) => socket.protocol === "mptcp");
+  return leftProblems({ unit: unit.name, user, processes: [], listens });
 }
 
 /** systemd may know files that are gone by now. */
@@ -162,6 +180,19 @@ function isOfUserManager(cgroup: string): boolean {
 function isListenedOn({ state, local }: SocketStatus, listen: readonly string[]): boolean {
   const address = local.address.includes(":") ? `[${local.address}]` : local.address;
   return state === "listen" && listen.includes(`${address}:${local.port} (Stream)`);
+}
+
+async function passedSockets(unit: Unit, gathered: Gathered): Promise<PassedSockets> {
+  const { systemctl, shown, sockets } = gathered;
+  const accepting = await acceptingSocket(unit.name, systemctl);
+  const common = { accept: accepting !== undefined, systemdVersion: await systemctl.version() };
+  if (accepting === undefined) {
+    const units = shown.words("TriggeredBy").filter((name) => name.endsWith(".socket"));
+    return { ...common, listeners: passedListeners(gathered), sockets: units };
+  }
+  const listen = new Properties(await systemctl.show(accepting, ["Listen"])).lines("Listen");
+  const listeners = sockets.filter((socket) => isListenedOn(socket, listen));
+  return { ...common, listeners, sockets: [accepting] };
 }
 
 /** Of a service that a socket unit starts: listeners that somebody outside of it, systemd, has open as well. */
@@ -209,19 +240,4 @@ function isReached(pid: number, unit: Unit, { way }: DropIn, gathered: Gathered)
   if (way === "bpf")
     return gathered.attachedCgroups()?.some((directory) => isCgroupOfUnit(directory, unit.name));
   return undefined;
-}
-
-/** native/launcher/supervisor.c calls itself so. */
-const supervisorName = "mptcpize";
-
-/** Whether libmptcpwrap.so is loaded, this or another version of it. */
-export function hasLibrary(pid: number, processes: Processes): boolean | undefined {
-  const files = processes.mappedFiles(pid);
-  return files && [...files].some((file) => basename(file).startsWith("libmptcpwrap.so"));
-}
-
-/** For a Go program, which looks at it alone, it means MPTCP. */
-export function hasGoVariable(pid: number, processes: Processes): boolean | undefined {
-  const environment = processes.environment(pid);
-  return environment && /(?:^|,)multipathtcp=1(?:,|$)/.test(environment.get("GODEBUG") ?? "");
 }

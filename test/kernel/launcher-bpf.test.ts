@@ -4,7 +4,7 @@ import { existsSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { Cgroups } from "../../src/kernel/cgroups.ts";
-import { ending, installation, writeProgram } from "../lab/launcher.ts";
+import { closedStandardFiles, ending, installation, writeProgram } from "../lab/launcher.ts";
 import { requires } from "../lab/requires.ts";
 import { waitFor } from "../lab/wait.ts";
 
@@ -32,6 +32,14 @@ describe("mptcpize run --how=bpf", { skip: requires({ root: true }) || hasNoCgro
     await waitFor("the sweep", () => calls().length === 2);
     assert.deepEqual(calls(), [`attach --pid ${stdout.trim()}`, "attach --sweep"]);
   });
+
+  for (const closed of closedStandardFiles)
+    it(`does so for a program whose standard files are closed by ${closed}`, async (t) => {
+      const { run, cgroup, calls } = prepare(t);
+      run(["sh", "-c", `exec "$@" ${closed}`, "sh"], ["true"]);
+      await waitFor("the cgroup to go", () => !existsSync(cgroup));
+      await waitFor("the sweep", () => calls().at(-1) === "attach --sweep");
+    });
 
   it("waits for the last of the program's children, and holds none of its pipes meanwhile", async (t) => {
     const { run, cgroup } = prepare(t);

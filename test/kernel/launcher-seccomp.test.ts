@@ -6,16 +6,15 @@ import {
   copyFileSync,
   existsSync,
   openSync,
-  readdirSync,
-  readFileSync,
+  readlinkSync,
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { before, describe, it, type TestContext } from "node:test";
-import { type Ending, ending, launcher, openDirectory } from "../lab/launcher.ts";
-import { LabProcess } from "../lab/process.ts";
+import { before, describe, it } from "node:test";
+import { closedStandardFiles, type Ending, ending, launcher, openDirectory } from "../lab/launcher.ts";
 import { type Build, compiled, toolsFor } from "../lab/programs.ts";
 import { requires } from "../lab/requires.ts";
+import { ask, pair, start, supervisors } from "../lab/supervisors.ts";
 import { waitFor } from "../lab/wait.ts";
 
 const nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"] as const;
@@ -214,6 +213,17 @@ describe("the seccomp supervisor", {
     await waitFor("no supervisor", supervisors, { until: (found) => found.length === 0 });
   });
 
+  for (const closed of closedStandardFiles)
+    it(`gives no file of its own the number of a standard file that is closed: ${closed}`, async (t) => {
+      const command = seccomp("-d", "busybox", "sleep", "60").join(" ");
+      const child = start(t, ["bash", "-c", `exec ${command} ${closed}`]);
+      for (const { pid } of await pair()) {
+        const files = [0, 1, 2].map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+        const told = closed.includes("2>&-") ? "/" : readlinkSync(`/proc/${child.pid}/fd/2`);
+        assert.deepEqual(files, ["/", "/", told]);
+      }
+    });
+
   it("works on for what the program has left behind, and no longer", async (t) => {
     // Node closes the program's standard input at the program's end.
     const fifo = join(openDirectory(t), "fifo");
@@ -256,9 +266,9 @@ describe("the seccomp supervisor", {
     }
     await pair();
     child.stdin.end();
-    const [, mptcp, wrong, next] = await child.waitForLine(/^mptcp (\d+) tcp \d+ wrong (\d+) next (\d+)$/);
+    const [, mptcp, faults] = await child.waitForLine(/^mptcp (\d+) tcp \d+ (.*)$/);
     assert.ok(Number(mptcp) > 1000, child.output);
-    assert.deepEqual({ wrong, next }, { wrong: "0", next: "3" });
+    assert.equal(faults, "foreign 0 wrong 0 left 0");
   });
 
   it("does without a second process where there may be none", async (t) => {
@@ -283,45 +293,3 @@ describe("the seccomp supervisor", {
     assert.equal(await ask(child), "error 38");
   });
 });
-
-type Supervisor = { pid: number; parent: number };
-
-/** Living processes that are named as the launcher is. What it starts is named otherwise. */
-function supervisors(): Supervisor[] {
-  return readdirSync("/proc").flatMap((name) => {
-    if (!/^\d+$/.test(name)) return [];
-    try {
-      const [, comm, state, parent] =
-        /^\d+ \((.*)\) (\w) (\d+)/.exec(readFileSync(`/proc/${name}/stat`, "utf8")) ?? [];
-      const living = comm === "mptcpize" && state !== "Z" && state !== "X";
-      return living ? { pid: Number(name), parent: Number(parent) } : [];
-    } catch {
-      return []; // It has ended.
-    }
-  });
-}
-
-/** Guardian and worker, once both are in their places. Before the program is ready it may be who starts them. */
-function pair(): Promise<[Supervisor, Supervisor]> {
-  return waitFor("guardian and worker", () => {
-    const [first, second, ...others] = supervisors();
-    if (!first || !second || others.length > 0) return undefined;
-    if (second.parent === first.pid) return [first, second] satisfies [Supervisor, Supervisor];
-    return first.parent === second.pid ? ([second, first] satisfies [Supervisor, Supervisor]) : undefined;
-  });
-}
-
-/** Runs a command until the test ends. */
-function start(t: TestContext, [command = "", ...args]: readonly string[]): LabProcess {
-  const child = new LabProcess(command, args, { env: { LD_PRELOAD: undefined } });
-  t.after(() => child.kill());
-  return child;
-}
-
-/** Lets `supervised until` make a socket; gives the line that it says. */
-async function ask(child: LabProcess): Promise<string> {
-  const from = child.lines.length;
-  child.stdin.write("x");
-  const [line] = await child.waitForLine(/^(protocol|error) \d+$/, { from });
-  return line;
-}

@@ -1,10 +1,17 @@
 import assert from "node:assert/strict";
-import { mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { elf } from "../lab/elf.ts";
 import { Lab } from "../lab/lab.ts";
-import { ending, installation, launcher, openDirectory, writeProgram } from "../lab/launcher.ts";
+import {
+  closedStandardFiles,
+  ending,
+  installation,
+  launcher,
+  openDirectory,
+  writeProgram,
+} from "../lab/launcher.ts";
 import { type Build, compiled, toolsFor } from "../lab/programs.ts";
 import { requires } from "../lab/requires.ts";
 
@@ -50,13 +57,18 @@ describe("mptcpize run", { skip }, () => {
       assert.equal(ending("bash", ["-c", run]).stdout, "/etc/passwd\n");
     });
 
-    it("closed standard files", () => {
-      const script = `${launcher} run sh -c 'ls /proc/$$/fd' <&- 2>&- | tr '\\n' ' '`;
-      assert.equal(
-        ending("bash", ["-c", script]).stdout,
-        ending("bash", ["-c", script.replace(`${launcher} run`, "")]).stdout,
-      );
-    });
+    for (const [way, shell] of Object.entries(shells))
+      for (const closed of closedStandardFiles)
+        it(`${way}: its standard files, closed by ${closed}`, (t) => {
+          const report = join(openDirectory(t), "report");
+          const facts = `ls /proc/$$/fd >${report}`;
+          const reported = (prefix: string) => {
+            const command = `${prefix} ${shell.join(" ")} -c '${facts}' ${closed}`;
+            assert.equal(ending("bash", ["-c", command]).code, 0);
+            return readFileSync(report, "utf8");
+          };
+          assert.equal(reported(`${launcher} run -d --how=${way}`), reported("env"));
+        });
 
     it("its life, where nobody reads a warning any more", () => {
       const script = `exec 2> >(:); wait $!; ${launcher} run -d sh -c 'exit 9'; echo $?`;

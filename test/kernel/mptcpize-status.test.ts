@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { Processes } from "../../src/kernel/processes.ts";
+import { listAllSockets } from "../../src/services/status-namespaces.ts";
 import { checkout } from "../lab/checkout.ts";
 import type { Host } from "../lab/host.ts";
 import { Lab } from "../lab/lab.ts";
@@ -169,6 +171,43 @@ describe("mptcpize status", { skip: requires({ root: true }) }, () => {
       `  mptcp     listen  127.0.0.1:86  *       -         node[${pid}]`,
       "",
     ]);
+  });
+
+  it("counts every listener of a port that several share (SO_REUSEPORT)", {
+    skip: requires({ tools: ["python3"] }),
+  }, async (t) => {
+    const host = await oneHost(t);
+    const script = `
+import socket, time
+made = [socket.socket(socket.AF_INET, socket.SOCK_STREAM, protocol) for protocol in [262] * 8 + [6] * 3]
+for listener in made:
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.bind(("0.0.0.0", 89))
+    listener.listen(5)
+print("ready", flush=True)
+time.sleep(60)`;
+    const child = host.spawn("python3", ["-c", script]);
+    await child.waitForLine(/^ready$/);
+    assert.match(status([child.pid]).stdout, /^ {2}MPTCP: 8 of 11 listeners$/m);
+    const asNobody = ["nsenter", `--net=${host.path}`, "setpriv", "--reuid", "65534", "--clear-groups", "--"];
+    assert.equal(status([child.pid], asNobody).code, 0);
+  });
+
+  it("goes on by another process of a network namespace when one has ended, or without the namespace", async (t) => {
+    const { pid } = await start(await oneHost(t), server(90));
+    const processes = new Processes();
+    const living = processes.find(pid);
+    assert.ok(living);
+    const ended = { ...living, pid: 4_194_303 };
+    const networks = async (...holders: ReturnType<Processes["list"]>) => {
+      const { lists, closed } = await listAllSockets(processes, holders);
+      assert.deepEqual(closed, []);
+      return lists.map(({ networkNamespace }) => networkNamespace).includes(living.networkNamespace ?? 0);
+    };
+    assert.equal(await networks(ended, living), true);
+    assert.equal(await networks(ended), false);
+    // Its process id belongs to another one by now, in another network namespace.
+    assert.equal(await networks({ ...living, pid: process.pid }), false);
   });
 
   it("shows a user what it may see, and says that there is more", async (t) => {

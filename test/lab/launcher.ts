@@ -32,6 +32,17 @@ export const cleanEnvironment: Environment = Object.fromEntries(
   }),
 );
 
+/** Redirections of a shell that close some or all of them. */
+export const closedStandardFiles = [
+  "<&-",
+  ">&-",
+  "2>&-",
+  "<&- >&-",
+  "<&- 2>&-",
+  ">&- 2>&-",
+  "<&- >&- 2>&-",
+] as const;
+
 export type Ending = { code: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string };
 
 export type Surroundings = { env?: Environment; cwd?: string };

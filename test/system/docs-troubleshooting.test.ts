@@ -23,6 +23,7 @@ const faults: Readonly<Record<string, readonly string[]>> = {
   "The answer is dropped: rp_filter": [],
   "The server refuses": ["ip -n elsewhere mptcp limits set subflows 0"],
   "Nobody decides": [],
+  "Wrong bytes arrive": [],
   "A service stays TCP": ["systemctl start nginx.service"],
   EPERM: [],
   Watching: [],

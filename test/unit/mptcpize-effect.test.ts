@@ -39,6 +39,30 @@ describe("a change of a unit", () => {
     );
   });
 
+  it("takes no service from a socket whose connections systemd accepts, nor restarts an instance", async (t) => {
+    const systemd = new FakeSystemd(t);
+    for (const name of ["echo@.service", "echo.socket"]) systemd.put(`lib/${name}`, "");
+    systemd.shown["echo.socket"] = {
+      Accept: "yes",
+      Triggers: "echo@0-127.0.0.1:5000-127.0.0.1:5001.service",
+    };
+    const take = async (unit: string, now: boolean) => {
+      const written: string[] = [];
+      const context = { write: (text: string) => void written.push(text), warn: assert.fail };
+      const found = await findUnitInAnyState(unit, systemd.systemctl);
+      systemd.commands.splice(0);
+      await takeEffect(found, { now, user: false, state: "enabled" }, systemd.systemctl, context);
+      return [...written, ...systemd.commands];
+    };
+    const byItself = ["it takes effect with the next connection that echo.socket accepts\n"];
+    assert.deepEqual(await take("echo.socket", false), [
+      "it takes effect at the next start: systemctl restart echo.socket\n",
+    ]);
+    assert.deepEqual(await take("echo.socket", true), ["try-restart -- echo.socket"]);
+    assert.deepEqual(await take("echo@.service", false), byItself);
+    assert.deepEqual(await take("echo@.service", true), byItself);
+  });
+
   it("restarts what runs for --now", async (t) => {
     const commands = async (unit: string) => (await effect(t, unit, { now: true })).commands;
     assert.deepEqual(await commands("web"), ["try-restart -- web.service"]);

@@ -1,23 +1,30 @@
 /*
  * A program under the seccomp supervisor, in the situations that are hard for that:
- *   storm THREADS     says "ready", makes sockets until input ends, then says how many were of which kind
+ *   storm THREADS     says "ready", makes sockets until input ends, then says how many were MPTCP, TCP, in another
+ *                     network namespace, no such sockets at all, and how many files are left that it did not open
  *   unshare FLAGS     goes into new namespaces, then makes one: "protocol 262 of this namespace", or "of another"
  *   owner UID         becomes that user, then makes one: "protocol 262 uid 65534 gid 65534"
  *   until             says "ready", makes one when a byte comes, says "protocol 262" or "error 38"; until input ends
  *   user              says as whom it runs: "uid 65534 euid 0"
+ *   forbid COMMAND    runs a command under a policy that kills whoever makes an MPTCP socket
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum {
@@ -41,51 +48,56 @@ static int make_socket(void) {
 	return fd;
 }
 
-static atomic_long made[MPTCP + 1], wrong;
-static atomic_bool over;
-
-static void *make_many(void *unused) {
-	(void)unused;
-	while (!over) {
-		int fd = socket(AF_INET, SOCK_STREAM, 0), protocol = fd < 0 ? -1 : protocol_of(fd);
-		if (protocol == MPTCP || protocol == TCP) made[protocol]++;
-		else wrong++;
-		if (fd > STDERR_FILENO) close(fd);
-	}
-	return NULL;
-}
-
-static int lowest_free(void) {
-	int fd = dup(STDERR_FILENO);
-	close(fd);
-	return fd;
-}
-
-static int storm(int count) {
-	pthread_t threads[16];
-	char byte;
-	if (count > 16) return 2;
-	puts("ready");
-	for (int i = 0; i < count; i++)
-		if (pthread_create(&threads[i], NULL, make_many, NULL) != 0) return 2;
-	while (read(STDIN_FILENO, &byte, 1) > 0) continue;
-	over = true;
-	for (int i = 0; i < count; i++) pthread_join(threads[i], NULL);
-	printf("mptcp %ld tcp %ld wrong %ld next %d\n", made[MPTCP], made[TCP], wrong, lowest_free());
-	return 0;
-}
-
 static unsigned long long namespace_of(int fd) {
 	unsigned long long cookie = 0;
 	socklen_t length = sizeof cookie;
 	return getsockopt(fd, SOL_SOCKET, NETNS_COOKIE, &cookie, &length) < 0 ? 0 : cookie;
 }
 
+static atomic_long made[MPTCP + 1], wrong, foreign;
+static atomic_bool over;
+static unsigned long long own;
+
+static void *make_many(void *unused) {
+	(void)unused;
+	while (!over) {
+		int fd = socket(AF_INET, SOCK_STREAM, 0), protocol = fd < 0 ? -1 : protocol_of(fd);
+		if (protocol != MPTCP && protocol != TCP) wrong++;
+		else if (namespace_of(fd) != own) foreign++;
+		else made[protocol]++;
+		if (fd > STDERR_FILENO) close(fd);
+	}
+	return NULL;
+}
+
+static int count_files(void) {
+	int count = 0;
+	for (int fd = 0; fd < 1024; fd++) count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+static int storm(int count) {
+	pthread_t threads[16];
+	char byte;
+	if (count > 16) return 2;
+	own = namespace_of(socket(AF_UNIX, SOCK_DGRAM, 0));
+	int files = count_files();
+	puts("ready");
+	for (int i = 0; i < count; i++)
+		if (pthread_create(&threads[i], NULL, make_many, NULL) != 0) return 2;
+	while (read(STDIN_FILENO, &byte, 1) > 0) continue;
+	over = true;
+	for (int i = 0; i < count; i++) pthread_join(threads[i], NULL);
+	printf("mptcp %ld tcp %ld foreign %ld wrong %ld left %d\n", made[MPTCP], made[TCP], foreign, wrong,
+	       count_files() - files);
+	return 0;
+}
+
 static int from_namespaces(int flags) {
 	if (unshare(flags) < 0) return 2;
 	int fd = make_socket();
-	bool own = namespace_of(fd) == namespace_of(socket(AF_UNIX, SOCK_DGRAM, 0));
-	printf("protocol %d of %s\n", protocol_of(fd), own ? "this namespace" : "another");
+	bool is_own = namespace_of(fd) == namespace_of(socket(AF_UNIX, SOCK_DGRAM, 0));
+	printf("protocol %d of %s\n", protocol_of(fd), is_own ? "this namespace" : "another");
 	return 0;
 }
 
@@ -115,6 +127,24 @@ static int user(void) {
 	return 0;
 }
 
+#define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
+#define UNLESS_EQUAL(value, skip) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, skip)
+
+static int forbid(char **command) {
+	struct sock_filter code[] = {
+		LOAD(nr),
+		UNLESS_EQUAL(SYS_socket, 3),
+		LOAD(args[2]),
+		UNLESS_EQUAL(MPTCP, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {.len = sizeof code / sizeof *code, .filter = code};
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0) return 2;
+	execvp(command[0], command);
+	return 127;
+}
+
 int main(int argc, char **argv) {
 	const char *action = argc > 1 ? argv[1] : "";
 	int number = argc > 2 ? (int)strtol(argv[2], NULL, 0) : 0;
@@ -124,5 +154,6 @@ int main(int argc, char **argv) {
 	if (strcmp(action, "owner") == 0) return owner((unsigned)number);
 	if (strcmp(action, "until") == 0) return until();
 	if (strcmp(action, "user") == 0) return user();
+	if (strcmp(action, "forbid") == 0 && argc > 2) return forbid(argv + 2);
 	return 2;
 }

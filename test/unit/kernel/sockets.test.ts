@@ -283,7 +283,27 @@ describe("MPTCP listeners", () => {
       },
     ]);
     const states = fake.requests.map((request) => socketRequest.decode(request).states);
-    assert.deepEqual(states, [1 << 10, 1 << 10]);
+    assert.deepEqual(states, [1 << 10, 1 << 10, 1 << 10, 1 << 10]);
+    sockets.close();
+  });
+
+  it("are those of the TCP list as well: that of MPTCP leaves some of a port out", async () => {
+    const listener = (inode: number) => ({
+      ...{ family: 2, state: 10, id: socketId("0.0.0.0", 80, "0.0.0.0", 0), inode },
+      ...{ receiveQueue: 0, sendQueue: 5 },
+    });
+    const ofTcp = [1, 2, 3].map((inode) =>
+      tcpSocket.encode({ ...listener(inode), ...(inode === 3 ? {} : { upperLayer: { name: "mptcp" } }) }),
+    );
+    const fake = kernel({ "MPTCP IPv4": [mptcpSocket.encode(listener(1))], "TCP IPv4": ofTcp });
+    const sockets = Sockets.open({ open: fake.open });
+    assert.deepEqual(
+      (await sockets.dumpListeners()).map(({ inode, backlog }) => [inode, backlog]),
+      [
+        [1, 5],
+        [2, 5],
+      ],
+    );
     sockets.close();
   });
 });

@@ -25,6 +25,7 @@ export type Given = {
   readonly programs?: readonly Partial<Inspection>[];
   readonly asRoot?: boolean;
   readonly systemdVersion?: number;
+  readonly accepting?: string | undefined;
 };
 
 export function serviceFacts(given: Given = {}): ServiceFacts {
@@ -57,6 +58,7 @@ export function serviceFacts(given: Given = {}): ServiceFacts {
     })),
     asRoot: given.asRoot ?? true,
     systemdVersion: given.systemdVersion ?? 252,
+    accepting: given.accepting,
   };
 }
 

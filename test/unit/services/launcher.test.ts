@@ -6,6 +6,7 @@ import { refusal } from "./facts.ts";
 const question = {
   unit: "web.service",
   program: "/usr/sbin/web",
+  args: ["-a", "b c"],
   how: "auto",
   variables: new Map([["LD_PRELOAD", "%h/own.so"]] as const),
   searchPath: "/usr/bin",
@@ -51,7 +52,7 @@ describe("asking the launcher", () => {
     assert.deepEqual(calls, [
       [
         "/usr/bin/mptcpize",
-        ["run", "--dry-run", "--how=auto", "--env=LD_PRELOAD=%h/own.so", "--", "/usr/sbin/web"],
+        ["run", "--dry-run", "--how=auto", "--env=LD_PRELOAD=%h/own.so", "--", "/usr/sbin/web", "-a", "b c"],
         { environment: { PATH: "/usr/bin" } },
       ],
     ]);

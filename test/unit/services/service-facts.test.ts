@@ -62,12 +62,24 @@ describe("the facts about a service", () => {
       {
         unit: "web.service",
         program: "/usr/sbin/web",
+        args: ["-a"],
         how: "preload",
         variables: new Map([["LD_PRELOAD", "%h/a.so"]]),
         searchPath: "/own/bin",
         identity: { uid: 33, gid: 34 },
       },
     ]);
+  });
+
+  it("have a program looked at with its arguments, while it is enabled as well", async (t) => {
+    const systemd = new FakeSystemd(t);
+    systemd.put("lib/web.service", '[Service]\nExecStart=/usr/bin/env -i "A=1 2" /usr/sbin/web\n');
+    assert.deepEqual((await gather(systemd)).asked[0]?.args.slice(0, 1), ["-i"]);
+    systemd.put(
+      "etc/web.service.d/50-mptcpize.conf",
+      "[X-Mptcpize]\nWay=seccomp\n[Service]\nExecStart=\nExecStart=/usr/bin/mptcpize run -- /usr/bin/env\n",
+    );
+    assert.deepEqual((await gather(systemd)).asked[0]?.args, ["-i", "A=1 2", "/usr/sbin/web"]);
   });
 
   it("have a program looked at as root where User= does not apply, and in its own root", async (t) => {

@@ -53,6 +53,13 @@ describe("the plan for a service", () => {
     assert.deepEqual(plan({ properties: { TriggeredBy: "web.timer" } }).notes, []);
   });
 
+  it("says so for connections that systemd accepts, and advises no service that is not there", () => {
+    const [old = ""] = plan({ accepting: "web.socket" }).notes;
+    assert.match(old, /from web\.socket stay .*systemd 252 .*it takes a server that listens by itself$/);
+    const [recent = ""] = plan({ accepting: "web.socket", systemdVersion: 257 }).notes;
+    assert.match(recent, /mptcpize enable web\.socket$/);
+  });
+
   it("says that an instance is enabled by its template already, whatever the way", () => {
     const unit = { name: "web@a.service", templateName: "web@.service" };
     const dropIns = ["/etc/systemd/system/web@.service.d/50-mptcpize.conf"];

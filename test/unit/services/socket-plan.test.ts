@@ -26,6 +26,7 @@ function facts(given: Partial<SocketFacts> & { own?: string; later?: string } = 
     },
     listen: ["[::]:80 (Stream)", "127.0.0.1:81 (Stream)"],
     services: ["web.service"],
+    accept: false,
     systemdVersion: 257,
     ...rest,
   };
@@ -49,6 +50,17 @@ describe("the plan for a socket unit", () => {
     assert.throws(
       () => planSocket(facts({ systemdVersion: 252, services: [] })),
       refusal("mptcpize enable web.service"),
+    );
+  });
+
+  it("names no service where systemd accepts the connections: none listens", () => {
+    assert.throws(
+      () => planSocket(facts({ systemdVersion: 252, services: [], accept: true })),
+      (error) => {
+        assert.ok(refusal("with Accept=yes no service listens", "a server that listens by itself")(error));
+        assert.doesNotMatch(String(error), /web\.service|systemctl/);
+        return true;
+      },
     );
   });
 

@@ -32,7 +32,7 @@ const fine: EnabledFacts = {
   overridden: undefined,
   listeners: [],
   processes: [],
-  passed: { listeners: [], sockets: [] },
+  passed: { listeners: [], sockets: [], accept: false, systemdVersion: 257 },
 };
 
 function main(given: Partial<ProcessFacts>): ProcessFacts {
@@ -132,6 +132,7 @@ describe("an enabled unit", () => {
 
   it("gets the TCP sockets of its socket unit until that is enabled, too", () => {
     const passed = (protocol: "mptcp" | "tcp") => ({
+      ...fine.passed,
       listeners: [listener(protocol)],
       sockets: ["web.socket"],
     });
@@ -139,6 +140,27 @@ describe("an enabled unit", () => {
       "passed-sockets: TCP listeners come from web.socket: mptcpize enable web.socket",
     ]);
     assert.deepEqual(problems({ passed: passed("mptcp") }), []);
+    assert.deepEqual(problems({ passed: { ...passed("tcp"), systemdVersion: 252 } }), [
+      "passed-sockets: TCP listeners come from web.socket, and systemd 252 makes no MPTCP sockets; where the service can listen by itself: systemctl disable --now web.socket",
+    ]);
+  });
+
+  it("is not to be restarted for a connection that systemd accepted: that would end it", () => {
+    const passed = { ...fine.passed, accept: true, listeners: [listener("tcp")], sockets: ["web.socket"] };
+    const processes = [main({ startedAt: writtenAt - 1, reached: false })];
+    assert.deepEqual(problems({ unit: "web@.service", passed, processes }), [
+      "passed-sockets: TCP listeners come from web.socket: mptcpize enable web.socket",
+    ]);
+    assert.deepEqual(problems({ unit: "web@.service", passed: { ...passed, systemdVersion: 252 } }), [
+      "passed-sockets: TCP listeners come from web.socket, and systemd 252 makes no MPTCP sockets: it takes a server that listens by itself",
+    ]);
+  });
+
+  it("is named so that a shell and systemctl take it: all instances of a template, backslashes in quotes", () => {
+    const processes = [main({ startedAt: writtenAt - 1, reached: false })];
+    const advice = (unit: string) => problems({ unit, processes })[0]?.replace(/.*: /, "");
+    assert.equal(advice("web@.service"), "systemctl restart 'web@*.service'");
+    assert.equal(advice("web@a\\x2db.service"), "systemctl restart 'web@a\\x2db.service'");
   });
 
   it("that is a socket unit must not listen with TCP any more", () => {

@@ -267,10 +267,66 @@ describe("the status of a unit", () => {
     machine.enable();
     machine.start(1, earlier, { name: "systemd", cgroup: "0::/init.scope\n" });
     machine.start(10, later, machine.loaded);
+    machine.systemd.version = 257;
     machine.listen("tcp", [1, 10]);
     assert.deepEqual(await machine.problems(), [
       "passed-sockets: TCP listeners come from web.socket: mptcpize enable web.socket",
     ]);
+  });
+
+  it("with Accept=yes is told of the socket unit, which systemd keeps to itself", async (t) => {
+    const machine = new Machine(t);
+    machine.systemd.version = 257;
+    machine.systemd.put("lib/web@.service", "[Service]\nExecStart=/usr/sbin/web\n");
+    machine.systemd.put("lib/web.socket", "[Socket]\nListenStream=80\nAccept=yes\n");
+    machine.systemd.shown["web.socket"] = { Accept: "yes", Listen: "0.0.0.0:80 (Stream)" };
+    machine.enable("web@.service");
+    machine.start(1, earlier, { name: "systemd", cgroup: "0::/init.scope\n" });
+    machine.start(20, earlier, { cgroup: "0::/system.slice/system-web.slice/web@0-1.2.3.4.service\n" });
+    machine.listen("tcp", [1]);
+    assert.deepEqual(await machine.problems("web@.service"), [
+      "passed-sockets: TCP listeners come from web.socket: mptcpize enable web.socket",
+    ]);
+  });
+
+  describe("that is disabled, and was not restarted since, is told so", () => {
+    const still =
+      /^not-restarted: not enabled, but process 10 \(web\) runs with it still: systemctl restart web\.service$/;
+
+    it("by the library or the variable in a process", async (t) => {
+      const machine = new Machine(t);
+      machine.start(10, earlier, machine.loaded);
+      assert.match((await machine.problems()).join(), still);
+      machine.start(10, earlier, { environ: "GODEBUG=multipathtcp=1\0", maps: "" });
+      assert.match((await machine.problems()).join(), still);
+    });
+
+    it("by the supervisor", async (t) => {
+      const machine = new Machine(t);
+      machine.start(10, earlier);
+      assert.deepEqual(await machine.problems(), []);
+      machine.start(11, earlier, { name: "mptcpize" });
+      assert.match((await machine.problems()).join(), /process 11 \(mptcpize\) runs with it still/);
+    });
+
+    it("by an MPTCP listener of a socket unit", async (t) => {
+      const machine = new Machine(t);
+      machine.systemd.put("lib/web.socket", "[Socket]\nListenStream=80\n");
+      machine.systemd.shown["web.socket"] = { ActiveState: "active", Listen: "0.0.0.0:80 (Stream)" };
+      machine.listen("mptcp", [1]);
+      assert.deepEqual(await machine.problems("web.socket"), [
+        "not-restarted: not enabled, but it still listens with MPTCP: systemctl restart web.socket",
+      ]);
+      machine.systemd.put("lib/web.socket", "[Socket]\nListenStream=80\nSocketProtocol=mptcp\n");
+      assert.deepEqual(await machine.problems("web.socket"), [], "it has asked for that by itself");
+    });
+
+    it("unless the unit calls for mptcpize by itself", async (t) => {
+      const machine = new Machine(t);
+      machine.systemd.put("lib/web.service", "[Service]\nExecStart=/usr/bin/mptcpize run /usr/sbin/web\n");
+      machine.start(10, earlier, machine.loaded);
+      assert.deepEqual(await machine.problems(), []);
+    });
   });
 
   it("that is not enabled has one problem all the same: systemd may still have a drop-in that is gone", async (t) => {

@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { before, describe, it, type TestContext } from "node:test";
+import { launcher } from "../lab/launcher.ts";
+import { compiled, toolsFor } from "../lab/programs.ts";
+import { requires } from "../lab/requires.ts";
+import { ask, pair, start, supervisors } from "../lab/supervisors.ts";
+import { waitFor } from "../lab/wait.ts";
+
+/** How long a storm lasts; a campaign by hand gives it a minute. */
+const { MPTCPD_STORM_SECONDS = "4" } = process.env;
+const stormMs = Number(MPTCPD_STORM_SECONDS) * 1000;
+
+describe("the seccomp supervisor, killed", {
+  skip: requires({ root: true, tools: [toolsFor.glibc, "busybox"] }),
+}, () => {
+  let stepped: string;
+  let supervised: string;
+  before(async () => {
+    stepped = await compiled("stepped", "glibc static");
+    supervised = await compiled("supervised", "glibc static");
+  });
+
+  it("leaves a caller in another namespace its own socket, whichever step it is killed at", async (t) => {
+    const steps: string[] = [];
+    for (let step = 1; step <= 200 && steps.at(-1) !== "complete"; step++)
+      steps.push(await answerOf(t, stepped, ["kill", `${step}`]));
+    const right = /^(before|after) (worker|visitor) \w+: protocol (6|262) of this namespace, 0 left$/;
+    assert.deepEqual(
+      steps.filter((line) => line !== "complete" && !right.test(line)),
+      [],
+    );
+    for (const step of ["worker clone", "visitor setns", "visitor socket", "worker recvmsg"])
+      assert.ok(
+        steps.some((line) => line.includes(step)),
+        `${step} is not among\n${steps.join("\n")}`,
+      );
+    assert.match(steps.at(-2) ?? "", /protocol 262/);
+  });
+
+  describe("does no more for a caller that is gone, even if another process has its id by then", () => {
+    for (const [call, never] of [
+      ["openat", ["clone", "setns", "socket", "give"]],
+      ["setns", ["socket", "give"]],
+      ["socket", ["give"]],
+    ] as const)
+      it(`gone at ${call}: no ${never.join(", ")}`, async (t) => {
+        const calls = (await answerOf(t, stepped, ["gone", call])).split(" ");
+        assert.equal(calls.shift(), "then");
+        assert.equal(calls.shift(), call);
+        assert.ok(calls.includes("ioctl"), calls.join(" "));
+        assert.deepEqual(
+          calls.filter((name) => never.some((other) => other === name)),
+          [],
+        );
+      });
+  });
+
+  it("keeps network namespaces apart, and leaves no file behind, in a storm of kills", async (t) => {
+    const programs = 6;
+    // The last is in the supervisor's own namespace.
+    const script = `exec 3<&0; for i in ${"1 ".repeat(programs - 1)}; do
+      unshare -n ${supervised} storm 2 <&3 & done; ${supervised} storm 2 <&3 & wait`;
+    const child = start(t, [launcher, "run", "--how=seccomp", "busybox", "sh", "-c", script]);
+    await waitFor("all programs", () => child.lines.filter((line) => line === "ready").length === programs);
+    let kills = 0;
+    for (const end = performance.now() + stormMs; performance.now() < end; kills++) {
+      const both = await pair();
+      const { pid } = both[kills % 2] ?? assert.fail();
+      process.kill(pid, "SIGKILL");
+      await waitFor("its end", supervisors, { until: (found) => found.every((other) => other.pid !== pid) });
+    }
+    await pair();
+    child.stdin.end();
+    await child.exited;
+    const results = child.lines.filter((line) => line.startsWith("mptcp "));
+    assert.equal(results.length, programs, child.output);
+    for (const result of results)
+      assert.match(result, /^mptcp [1-9]\d+ tcp \d+ foreign 0 wrong 0 left 0$/, `after ${kills} kills`);
+    assert.ok(kills > stormMs / 200, `${kills} kills`);
+    t.diagnostic(`${kills} kills; ${results.join("; ")}`);
+  });
+
+  it("leaves TCP to callers where a policy kills each worker that makes a socket, and stays alive", async (t) => {
+    const forbidden = [supervised, "forbid", launcher, "run", "--how=seccomp", supervised, "until"];
+    const child = start(t, forbidden);
+    await child.waitForLine(/^ready$/);
+    for (let i = 0; i < 30; i++) assert.equal(await ask(child), "protocol 6");
+    await pair();
+  });
+
+  it("starts few processes while workers are killed at once, and answers meanwhile", async (t) => {
+    const child = start(t, [launcher, "run", "--how=seccomp", supervised, "until"]);
+    await child.waitForLine(/^ready$/);
+    const [guardian] = await pair();
+    const killed = new Set<number>();
+    const killer = setInterval(() => {
+      for (const { pid, parent } of supervisors()) {
+        if (parent !== guardian.pid) continue;
+        killed.add(pid);
+        process.kill(pid, "SIGKILL");
+      }
+    }, 1);
+    t.after(() => clearInterval(killer));
+    const longest: number[] = [];
+    for (const end = performance.now() + 2000; performance.now() < end; ) {
+      const begun = performance.now();
+      const line = await ask(child);
+      longest.push(performance.now() - begun);
+      assert.match(line, /^protocol (6|262)$/);
+    }
+    clearInterval(killer);
+    // 1, 2, 4, … 128 ms, then eight a second.
+    assert.ok(killed.size >= 5 && killed.size <= 30, `${killed.size} workers in two seconds`);
+    longest.sort((a, b) => a - b);
+    const median = longest[Math.floor(longest.length / 2)] ?? Number.NaN;
+    assert.ok(median < 50, `half of the calls took ${median} ms and more`);
+    await pair();
+  });
+});
+
+/** Runs `stepped` under the supervisor, which it traces; gives the line by which it says what it saw. */
+async function answerOf(t: TestContext, stepped: string, args: readonly string[]): Promise<string> {
+  const child = start(t, [launcher, "run", "--how=seccomp", stepped, ...args]);
+  await child.waitForLine(/^ready$/);
+  const [, worker] = await pair();
+  child.stdin.write(`${worker.pid}\n`);
+  const [line] = await child.waitForLine(/.+/, { from: 1 });
+  await child.kill();
+  await waitFor("no supervisor", supervisors, { until: (found) => found.length === 0 });
+  return line;
+}
