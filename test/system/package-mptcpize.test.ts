@@ -54,15 +54,25 @@ describe("mptcpize of the installed package", { skip }, () => {
     },
     async go(t) {
       if (newerGoProblem) return t.skip(newerGoProblem);
-      await runs(
-        install(lab, await compiledGo("loopback", { cgo: false, go: newerGo }), "loopback-go"),
-        "go",
-      );
-      await enables(
-        install(lab, await compiledGo("service", { cgo: false, go: newerGo }), "serves-go"),
-        4120,
-        "go",
-      );
+      const program = install(lab, await compiledGo("loopback", { cgo: false, go: newerGo }), "loopback-go");
+      await runs(program, "go");
+      const unit = "by-go.service";
+      await write(lab, {
+        [`/etc/systemd/system/${unit}`]: `[Service]\nType=oneshot\nExecStart=${program}\n`,
+      });
+      /** Newer Go listens by MPTCP on its own: it is the connection that tells. */
+      const says = async (): Promise<string | undefined> => {
+        await lab.run("systemctl", "start", unit);
+        await lab.run("journalctl", "--sync");
+        const lines = await lab.run("journalctl", "--output=cat", "--identifier=loopback-go");
+        return /connection (\d+)/.exec(lines.trim().split("\n").at(-1) ?? "")?.[1];
+      };
+      assert.equal(await says(), "6");
+      await size("enable", unit);
+      assert.equal(await says(), "262");
+      assert.match(await size("status", unit), /by-go\.service: enabled by go/);
+      await size("disable", unit);
+      assert.equal(await says(), "6");
     },
     async seccomp() {
       await runs(install(lab, await compiled("loopback", "glibc static"), "loopback-static"), "seccomp");
