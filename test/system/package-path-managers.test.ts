@@ -25,8 +25,8 @@ const program = `#!/bin/sh
 while read -r line; do
   case $line in
   *'"event":"connectionEstablished"'*)
-    token=$(printf %s "$line" | sed 's/.*"token":\\([0-9]*\\).*/\\1/')
-    printf '{"command":"createSubflow","request":1,"token":%s,"from":"${second}"}\\n' "$token"
+    token=$(printf %s "$line" | sed 's/.*"token":"\\([0-9a-f]*\\)".*/\\1/')
+    printf '{"command":"createSubflow","request":1,"token":"%s","from":"${second}"}\\n' "$token"
     ;;
   esac
 done

@@ -73,7 +73,7 @@ describe("a reload of mptcp.service", { skip: await bootedSystemProblem() }, () 
     );
     await write(system, { [`${plugins}/mine.js`]: broken });
     await isRefused(/mine: setup failed: Error: no modem/);
-    await system.run("ip", "link", "add", "extra", "type", "dummy");
+    await system.run("ip", "link", "add", "extra", "type", "veth", "peer", "extra-far");
     await system.run("ip", "link", "set", "extra", "up");
     await logged(system, /^mine: sees extra$/);
     await system.run("ip", "link", "delete", "extra");
@@ -106,7 +106,7 @@ describe("a reload of mptcp.service", { skip: await bootedSystemProblem() }, () 
     assert.match(unreadable.stderr, /plugins\/mine\.js: the running mptcpd .* cannot read it/);
     // The sandbox hides it (ProtectHome=), whatever its mode is.
     await write(system, { "/root/plugins/mine.js": plugin("mine", "") });
-    await system.run("chmod", "-R", "a+rX", "/root");
+    await system.run("chmod", "a+rx", "/root", "/root/plugins");
     await configure(system, "[core]\npath-manager=mine\nplugin-dir=/root/plugins\n");
     const hidden = await system.outcome("/usr/libexec/mptcpd", "--check");
     assert.equal(hidden.code, 1);
