@@ -10,3 +10,17 @@ export function table(cells: readonly (readonly string[])[], indent = ""): strin
   const lines = rows.map((row) => indent + row.map((cell, column) => cell.padEnd(widest(column))).join("  "));
   return lines.map((line) => `${line.trimEnd()}\n`).join("");
 }
+
+/** Words over as many lines as it takes, of which those after the first are indented further; none is parted. */
+export function wrapped(text: string, columns: number, indent = ""): string {
+  const lines: string[] = [];
+  let line = indent;
+  for (const word of text.split(" ")) {
+    const isFirst = line.trim() === "";
+    if (!isFirst && line.length + 1 + word.length > columns) {
+      lines.push(line);
+      line = `${indent}  ${word}`;
+    } else line += isFirst ? word : ` ${word}`;
+  }
+  return [...lines, line].map((one) => `${one}\n`).join("");
+}

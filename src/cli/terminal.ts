@@ -8,6 +8,16 @@ export function writeOutput(text: string): void {
   process.stdout.write(escapeLines(text));
 }
 
+/** How wide the terminal is, or what COLUMNS says in its place; undefined if neither is there. */
+export function outputColumns(
+  { columns }: { readonly columns?: number } = process.stdout,
+  { COLUMNS: given = "" }: NodeJS.ProcessEnv = process.env,
+): number | undefined {
+  // A terminal that does not know its size says 0.
+  if (columns !== undefined && columns > 0) return columns;
+  return /^[1-9]\d{0,4}$/.test(given) ? Number(given) : undefined;
+}
+
 /** Text of several lines, as help is. */
 export function writeError(text: string): void {
   process.stderr.write(escapeLines(text));

@@ -1,5 +1,5 @@
 /** MPTCP connections for people, in the manner of `wg show`, and as objects. */
-import { table } from "../cli/table.ts";
+import { table, wrapped } from "../cli/table.ts";
 import { tokenText } from "../connections/connection.ts";
 import { isInitial, serverSideOf } from "../connections/found.ts";
 import type { CarryingSocket, MptcpConnection, MptcpSubflow, SocketAddress } from "../kernel/sockets.ts";
@@ -8,15 +8,35 @@ import type { JsonObject } from "./json.ts";
 /** The interface that a socket's packets leave by, as far as it has one of its own. */
 export type InterfaceOf = (socket: CarryingSocket) => string | undefined;
 
-export function connectionText(connection: MptcpConnection, interfaceOf: InterfaceOf): string {
+/** @param columns where the table of subflows is wider than that, each has lines of its own; any width if undefined */
+export function connectionText(
+  connection: MptcpConnection,
+  interfaceOf: InterfaceOf,
+  columns = Number.POSITIVE_INFINITY,
+): string {
   const { token, local, remote, state, subflows, unidentified, info } = connection;
   const words = [state, ...(side(connection) ?? []), ...(isFallback(info) ? ["fallback to TCP"] : [])];
-  const headline = `connection ${tokenText(token)}: ${placeText(local)} to ${placeText(remote)}, ${words.join(", ")}\n`;
+  const headline = `connection ${tokenText(token)}: ${placeText(local)} to ${placeText(remote)}, ${words.join(", ")}`;
   const rows = [
     ...subflows.map((subflow) => rowOf(subflow, interfaceOf, subflow)),
     ...unidentified.map((socket) => rowOf(socket, interfaceOf)),
   ];
-  return rows.length === 0 ? headline : headline + table([titles, ...rows], "  ");
+  const head = wrapped(headline, columns);
+  if (rows.length === 0) return head;
+  const whole = table([titles, ...rows], "  ");
+  const fits = whole.split("\n").every((line) => line.length <= columns);
+  return head + (fits ? whole : rows.map((row) => rowLines(row, columns)).join(""));
+}
+
+/** A subflow where there is no room for a table: its ends, then the rest, each with its name where it needs one. */
+function rowLines(row: readonly string[], columns: number): string {
+  const [local, localId, remote, remoteId, device, state, backup, rtt, cwnd, sent, received, again] = row;
+  const ends = `${local} id ${localId} to ${remote} id ${remoteId}`;
+  const rest = [
+    ...[device, state, ...backupWords(backup), `RTT ${rtt}`, `cwnd ${cwnd}`],
+    ...[`sent ${sent}`, `received ${received}`, `retransmitted ${again}`],
+  ];
+  return wrapped(ends, columns, "  ") + wrapped(rest.join(", "), columns, "    ");
 }
 
 /**
@@ -67,6 +87,11 @@ function rowOf(socket: CarryingSocket, interfaceOf: InterfaceOf, identity?: Iden
     sizeText(bytes.received),
     sizeText(tcp.bytesRetransmitted ?? 0),
   ];
+}
+
+function backupWords(backup = "-"): string[] {
+  if (backup === "-") return [];
+  return [backup === "?" ? "backup unknown" : `backup for ${backup}`];
 }
 
 function subflowObject(socket: CarryingSocket, interfaceOf: InterfaceOf, identity?: Identity): JsonObject {

@@ -19,7 +19,11 @@ export async function runConnections(words: readonly string[], context: Context)
   if (context.json) {
     const objects = shown.map((connection) => connectionObject(connection, interfaceOf));
     context.write(jsonList(objects, context.pretty));
-  } else context.write(shown.map((connection) => connectionText(connection, interfaceOf)).join("\n"));
+  } else if (shown.length === 0) context.warn("there are no MPTCP connections in this network namespace");
+  else {
+    const texts = shown.map((connection) => connectionText(connection, interfaceOf, context.columns));
+    context.write(texts.join("\n"));
+  }
   // A connection that became plain TCP has no more to tell.
   if (shown.some(({ unidentified, info }) => unidentified.length > 0 && !info.flags.has("fallback")))
     context.warn(

@@ -11,6 +11,8 @@ export type Context = {
   write(text: string): void;
   /** Resolves when somebody has taken what was written; undefined where nothing waits. */
   drain(): Promise<void> | undefined;
+  /** How wide the terminal is; undefined if no terminal reads. */
+  readonly columns?: number | undefined;
   /** A line to standard error. */
   warn(message: string): void;
 };

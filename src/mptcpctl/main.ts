@@ -1,5 +1,5 @@
 import { programArguments } from "../cli/arguments.ts";
-import { complain, complainAtEnd, writeOutput } from "../cli/terminal.ts";
+import { complain, complainAtEnd, outputColumns, writeOutput } from "../cli/terminal.ts";
 import { runAdopt } from "./adopt.ts";
 import { runAnnounce, runListen, runWithdraw } from "./announce.ts";
 import { runConnections } from "./connections.ts";
@@ -32,6 +32,7 @@ const commands: Commands = {
 
 const output = {
   write: writeOutput,
+  columns: outputColumns(),
   drain: () =>
     process.stdout.writableNeedDrain
       ? new Promise<void>((resolve) => process.stdout.once("drain", resolve))

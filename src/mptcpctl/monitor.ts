@@ -25,6 +25,7 @@ export async function runMonitor(words: readonly string[], context: Context): Pr
           overrun: () => context.warn("events were lost: they came faster than they could be read"),
           error: (error) => context.warn(error instanceof Error ? error.message : String(error)),
         });
+        context.warn("listening for events of MPTCP; Ctrl-C ends it");
       });
       await Promise.race([interrupted(), failed]);
       await printed;

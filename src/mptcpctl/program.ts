@@ -1,5 +1,7 @@
 /** The tree of commands: what there is to say, and its help. */
 import { Command, CommanderError } from "commander";
+import { suggestionFor } from "../cli/suggestion.ts";
+import { didYouMean } from "../config/words.ts";
 import { version } from "../version.ts";
 import type { AdoptOptions } from "./adopt.ts";
 import { connectionUsages } from "./connection-grammar.ts";
@@ -39,7 +41,7 @@ type GlobalOptions = { json?: boolean; pretty?: boolean; timestamp?: boolean; ne
 
 type Surroundings = {
   readonly commands: Commands;
-  readonly output: Pick<Context, "write" | "drain" | "warn">;
+  readonly output: Pick<Context, "write" | "drain" | "warn" | "columns">;
   /** Goes on in another network namespace: does not come back if this process is not in it. */
   enterNetworkNamespace(namespace: string): void;
 };
@@ -249,7 +251,7 @@ function leaf(parent: Command, name: string, usage: string, description: string)
 function hinting(command: Command): Command {
   return command.exitOverride((error) => {
     if (error.exitCode === 0 || error.code === "commander.help") throw error;
-    const problem = error.message.replace(/^error: /, "");
+    const problem = error.message.replace(/^error: /, "") + suggestionFor(error, command);
     throw new UsageError(`${problem}; \`${pathOf(command)} --help\` shows what is allowed`);
   });
 }
@@ -279,8 +281,9 @@ function abbreviations(name: string, parent: Command): string[] {
 }
 
 function unknownCommand(parent: Command, word: string | undefined): UsageError {
-  const allowed = parent.commands.map((command) => command.name()).join(", ");
+  const names = parent.commands.map((command) => command.name());
   const path = parent.parent === null ? "" : `${parent.name()}: `;
-  const problem = word === undefined ? "a command is missing" : `"${word}" is not understood`;
-  return new UsageError(`${path}${problem}; allowed: ${allowed}`);
+  const problem =
+    word === undefined ? "a command is missing" : `"${word}" is not understood${didYouMean(word, names)}`;
+  return new UsageError(`${path}${problem}; allowed: ${names.join(", ")}`);
 }

@@ -1,3 +1,4 @@
+import { didYouMean } from "../config/words.ts";
 import { UsageError } from "./exit.ts";
 
 /** A word that takes a value after it: `id 3`. */
@@ -64,7 +65,8 @@ export function unknownWord<Request>(grammar: Grammar<Request>, word: string): U
   const keywords = Object.entries(grammar.keywords).map(([name, { value }]) => `${name} ${value}`);
   const all = [...(grammar.other ? [grammar.other.value] : []), ...keywords, ...grammar.flags];
   const allowed = all.length === 0 ? "no further word is allowed" : `allowed: ${all.join(", ")}`;
-  return new UsageError(`${grammar.command}: "${word}" is not understood; ${allowed}`);
+  const hint = didYouMean(word, [...Object.keys(grammar.keywords), ...grammar.flags]);
+  return new UsageError(`${grammar.command}: "${word}" is not understood${hint}; ${allowed}`);
 }
 
 /** Numbers as ip(8) takes them, by strtoul(3) with base 0: 10, 0xa, 012. Throws UsageError. */

@@ -1,5 +1,7 @@
 /** The tree of commands: what there is to say, and its help. */
 import { Command, CommanderError, Option } from "commander";
+import { suggestionFor } from "../cli/suggestion.ts";
+import { didYouMean } from "../config/words.ts";
 import { hows } from "../services/way.ts";
 import { version } from "../version.ts";
 import type { AttachOptions } from "./attach.ts";
@@ -57,7 +59,7 @@ export function describeProgram(): Command {
 }
 
 function buildProgram(commands: Commands, output: Output, exit: (code: number) => void): Command {
-  const program = new Command("mptcpize")
+  const program: Command = new Command("mptcpize")
     .description("Makes programs and services use Multipath TCP that know only TCP.")
     .usage("[OPTION...] COMMAND [ARGUMENT...]")
     .option("--usage", "print a short usage message")
@@ -71,7 +73,7 @@ function buildProgram(commands: Commands, output: Output, exit: (code: number) =
     .configureHelp(help)
     .configureOutput({ writeOut: output.write, writeErr: output.writeError, outputError: () => {} })
     .showSuggestionAfterError(false)
-    .exitOverride(failing("mptcpize"))
+    .exitOverride(failing("mptcpize", () => program))
     .addHelpText("after", `\n${closing}`);
 
   const missing = (what: string) => {
@@ -124,7 +126,13 @@ function buildProgram(commands: Commands, output: Output, exit: (code: number) =
 
   program.argument("[words...]").action(([word]: string[]) => {
     if (word === undefined) program.outputHelp({ error: true });
-    else throw new UsageError(`unknown arg ${word}`, exitCodes.command);
+    else {
+      const names = program
+        .createHelp()
+        .visibleCommands(program)
+        .map((command) => command.name());
+      throw new UsageError(`unknown arg ${word}${didYouMean(word, names)}`, exitCodes.command);
+    }
   });
   return program;
 }
@@ -144,19 +152,19 @@ const closing = [
 ].join("\n");
 
 function command(program: Command, name: string, usage: string, description: string): Command {
-  return program
-    .command(name)
+  const created = program.command(name);
+  return created
     .usage(usage)
     .description(description)
     .configureHelp(help)
-    .exitOverride(failing(`mptcpize ${name}`));
+    .exitOverride(failing(`mptcpize ${name}`, () => created));
 }
 
 /** Says what is wrong as the program says everything, and whose help has more. */
-function failing(command: string): (error: CommanderError) => void {
+function failing(command: string, itself: () => Command): (error: CommanderError) => void {
   return (error) => {
     if (error.exitCode === 0) throw error;
-    const message = error.message.replace(/^error: /, "").replace(/\.$/, "");
+    const message = error.message.replace(/^error: /, "").replace(/\.$/, "") + suggestionFor(error, itself());
     throw new UsageError(`${message}; \`${command} --help\` shows what is allowed`, exitCodes.usage);
   };
 }

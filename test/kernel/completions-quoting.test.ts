@@ -135,7 +135,7 @@ printf '%s\\n' "\${line# }" >>${file}
 
 /** Of the escapes, only bytes are meant. */
 function forPrintf(name: string): string {
-  return name.replace(/\\(?!x)/g, "\\\\\\\\");
+  return name.replace(/\\(?!x)/g, "\\\\");
 }
 
 function asHex(name: string): string {

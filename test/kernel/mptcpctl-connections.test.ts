@@ -73,6 +73,18 @@ describe("mptcpctl connections", { skip: requires() }, () => {
     assert.match(rows[0] ?? "", / 0 +10\.0\.1\.1 port \d+ +0 +eth1 +established +- +\d+\.\d\d ms +\d+ /);
     assert.match(rows[1] ?? "", / 5 +10\.0\.1\.1 port \d+ +0 +eth2 +established +us +/);
     assert.equal(rows.length, 2);
+    const inTerminal = (columns: number) =>
+      client.run("sh", "-c", `script -qec "stty cols ${columns}; '$0' connections" /dev/null`, program);
+    const narrow = (await inTerminal(80)).split(/\r?\n/);
+    assert.deepEqual(
+      narrow.filter((line) => line.length > 80),
+      [],
+    );
+    assert.ok(
+      narrow.some((line) => / id 5 to 10\.0\.1\.1 port \d+ id 0$/.test(line)),
+      narrow.join("\n"),
+    );
+    assert.match(await inTerminal(200), /^ {2}LOCAL +ID +REMOTE/m);
     await traffic.finish();
   });
 
@@ -109,7 +121,13 @@ describe("mptcpctl connections", { skip: requires() }, () => {
     await refuses(client, "connections eth1", 2, /allowed: TOKEN or ADDRESS$/m);
     await six.finish();
     await mapped.finish();
-    assert.equal(await ctl(await lab.host("idle"), "connections"), "");
+    const idle = await lab.host("idle");
+    const say = (line: string) => idle.run("sh", "-c", `"$0" ${line} 2>&1`, program);
+    assert.equal(
+      await say("connections"),
+      "mptcpctl: there are no MPTCP connections in this network namespace\n",
+    );
+    assert.equal(await say("-j connections"), "[]\n");
   });
 
   it("says when a connection became plain TCP", async (t) => {

@@ -63,6 +63,42 @@ describe("a connection", () => {
     );
   });
 
+  it("is no wider than the terminal, if no word is; where the table fits, it is that", () => {
+    const of = (columns: number) => connectionText(connection, interfaceOf, columns);
+    assert.equal(
+      of(80),
+      `${[
+        "connection 00000ebe: 10.0.1.2 port 40000 to 10.0.1.1 port 443, established,",
+        "  client",
+        "  10.0.1.2 port 40000 id 0 to 10.0.1.1 port 443 id 0",
+        "    eth1, established, RTT 12.35 ms, cwnd 10, sent 3.00 MiB, received 1.95 KiB,",
+        "      retransmitted 5 B",
+        "  10.0.2.2 port 5 id 12 to 10.0.1.1 port 443 id 0",
+        "    wlan0, established, backup for us, RTT 235 ms, cwnd 10, sent 3.00 MiB,",
+        "      received 1.95 KiB, retransmitted 5 B",
+      ].join("\n")}\n`,
+    );
+    const widest = Math.max(
+      ...text({})
+        .split("\n")
+        .map((line) => line.length),
+    );
+    assert.equal(of(widest), text({}));
+    assert.notEqual(of(widest - 1), text({}));
+    const long = { address: "2001:db8:1111:2222:3333:4444:5555:6666", port: 65535 };
+    const [one] = connection.subflows;
+    assert.ok(one);
+    const far = {
+      ...connection,
+      local: long,
+      remote: long,
+      subflows: [{ ...one, local: long, remote: long }],
+    };
+    for (const columns of [80, 100, 200])
+      for (const line of connectionText(far, () => "x".repeat(15), columns).split("\n"))
+        assert.ok(line.length <= columns, `${columns}: ${line}`);
+  });
+
   it("says which side made it, if that is known, and whether it became TCP", () => {
     const [initial, joined] = connection.subflows;
     assert.ok(initial && joined);

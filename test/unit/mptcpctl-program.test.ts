@@ -143,6 +143,14 @@ describe("mptcpctl's command line", () => {
     await refuses("endpoint --foo", /unknown option '--foo'; `mptcpctl endpoint --help` shows/);
     await refuses("endpoint add --foo", /unknown option '--foo'; `mptcpctl endpoint add --help` shows/);
     await refuses("help foo", /^"foo" is not understood; allowed: endpoint, limits/);
+    await refuses("conections", /^"conections" is not understood \(did you mean connections\?\); allowed: /);
+    await refuses(
+      "endpoint delte",
+      /^endpoint: "delte" is not understood \(did you mean delete\?\); allowed: /,
+    );
+    await refuses("help explian", /did you mean explain\?/);
+    await refuses("endpoint --jso", /unknown option '--jso' \(did you mean --json\?\); /);
+    await refuses("adopt --al", /unknown option '--al' \(did you mean --all\?\); /);
     await refuses("-n", /argument missing; `mptcpctl --help`/);
   });
 });

@@ -130,6 +130,11 @@ describe("mptcpize's command line", () => {
 
   it("exits with 255 for a command that there is not", () => refuses("foo", 255, /^unknown arg foo$/));
 
+  it("says which command or option was probably meant", async () => {
+    await refuses("statsu", 255, /^unknown arg statsu \(did you mean status\?\)$/);
+    await refuses("enable --runtme x", 64, /^unknown option '--runtme' \(did you mean --runtime\?\); /);
+  });
+
   it("exits with 64 for an option or a way that there is not", async () => {
     await refuses("--bogus", 64, /'--bogus'.*mptcpize --help/);
     await refuses("-x", 64, /'-x'/);
