@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "cgroup.h"
 #include "environment.h"
+#include "escape.h"
 #include "installation.h"
 #include "kernel.h"
 #include "message.h"
@@ -51,6 +52,12 @@ static size_t variables_of(const struct decision *decision, const struct options
 /* "KEY: PREFIX VALUE", without the blank between these two */
 static void print(const char *key, const char *prefix, const char *value) {
 	if (strchr(value, '\n')) fail(EXIT_REFUSED, "the line break in %s: %s cannot be shown", key, prefix);
+	/* Programs get the paths as they are. */
+	char copy[8 * PATH_MAX];
+	if (isatty(STDOUT_FILENO)) {
+		escape(copy, sizeof copy, value);
+		value = copy;
+	}
 	printf("%s: %s%s\n", key, prefix, value);
 }
 

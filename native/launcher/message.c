@@ -1,6 +1,7 @@
 #include "message.h"
 
-#include <ctype.h>
+#include "escape.h"
+
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,13 +9,12 @@
 #include <unistd.h>
 
 static void write_line(const char *format, va_list arguments) {
-	char line[2 * 4096 + 256]; /* two paths and some words */
-	int prefix = snprintf(line, sizeof line, "mptcpize: ");
-	int length = prefix + vsnprintf(line + prefix, sizeof line - prefix - 1, format, arguments);
-	if (length > (int)sizeof line - 2) length = sizeof line - 2;
-	/* Names of files, and what is in them, stay within the line and away from the terminal. */
-	for (int i = 0; i < length; i++)
-		if (iscntrl((unsigned char)line[i])) line[i] = '?';
+	char message[2 * 4096 + 256]; /* two paths and some words */
+	char line[sizeof message + 256];
+	vsnprintf(message, sizeof message, format, arguments);
+	size_t length = snprintf(line, sizeof line, "mptcpize: ");
+	/* Names of files, and what is in them, stay within the line and do not steer the terminal. */
+	length += escape(line + length, sizeof line - length - 1, message);
 	line[length++] = '\n';
 	/* Nobody may be reading any more. That must not end a program that is yet to start. */
 	struct sigaction ignored = {.sa_handler = SIG_IGN}, before;

@@ -1,8 +1,10 @@
+import { escapeControls } from "../log/text.ts";
+
 /** Text from outside as a message may show it: short, in quotes, and without characters that steer a terminal. */
 export function quote(text: string, { raw = false } = {}): string {
   const short = text.length > 60 ? `${text.slice(0, 57)}...` : text;
   const escaped = raw ? short : short.replace(/["\\]/g, "\\$&");
-  return `"${escaped.replace(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, "\ufffd")}"`;
+  return `"${escapeControls(escaped)}"`;
 }
 
 /** "a", "a or b", "a, b or c". */

@@ -1,6 +1,7 @@
 /** Control groups of version 2, cgroups(7): where they are mounted, who is in which. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { bytesOfText, textOfBytes } from "../log/bytes.ts";
 
 /** `code` is "CGROUP". */
 export class CgroupError extends Error {
@@ -36,7 +37,7 @@ export class Cgroups {
     const within = this.#root === "/" ? "" : this.#root;
     const isVisible = `${path}/`.startsWith(`${within}/`) && !`${path}/`.includes("/../");
     const directory = join(this.mount, path.slice(within.length)).replace(/\/$/, "");
-    if (!isVisible || !existsSync(directory))
+    if (!isVisible || !existsSync(bytesOfText(directory)))
       throw new CgroupError(`the cgroup ${path || "of version 2"} of process ${pid} is not to be seen here`);
     return directory;
   }
@@ -46,12 +47,13 @@ export class Cgroups {
     const found = new Map<bigint, string>();
     const visit = (directory: string) => {
       // A cgroup may go at any time.
-      const entries = orIfGone(() => readdirSync(directory, { withFileTypes: true }), []);
+      const entries = orIfGone(() => readdirSync(bytesOfText(directory), options), []);
       const id = orIfGone(() => cgroupId(directory), undefined);
       if (id === undefined) return;
       found.set(id, directory);
-      for (const entry of entries) if (entry.isDirectory()) visit(join(directory, entry.name));
+      for (const entry of entries) if (entry.isDirectory()) visit(join(directory, textOfBytes(entry.name)));
     };
+    const options = { withFileTypes: true, encoding: "buffer" } as const;
     visit(this.mount);
     return found;
   }
@@ -63,7 +65,7 @@ export class Cgroups {
 
   #read(pid: number | "self"): string {
     try {
-      return readFileSync(join(this.#proc, String(pid), "cgroup"), "utf8");
+      return textOfBytes(readFileSync(join(this.#proc, String(pid), "cgroup")));
     } catch (cause) {
       throw new CgroupError(`there is no process ${pid}`, { cause });
     }
@@ -75,7 +77,7 @@ export const rootCgroupId = 1n;
 
 /** The number by which the kernel knows a cgroup as long as it runs (fs/kernfs: the inode's). */
 export function cgroupId(directory: string): bigint {
-  return statSync(directory, { bigint: true }).ino;
+  return statSync(bytesOfText(directory), { bigint: true }).ino;
 }
 
 function orIfGone<Value, Fallback>(read: () => Value, fallback: Fallback): Value | Fallback {

@@ -1,6 +1,7 @@
 /** Processes as proc(5) shows them. What only their owner and root may see is undefined for anybody else. */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
+import { textOfBytes } from "../log/bytes.ts";
 
 export type Process = {
   readonly pid: number;
@@ -85,7 +86,7 @@ export class Processes {
   }
 
   #read(pid: number, file: string): string | undefined {
-    return orIfUnseen(() => readFileSync(join(this.#proc, String(pid), file), "utf8"));
+    return orIfUnseen(() => textOfBytes(readFileSync(join(this.#proc, String(pid), file))));
   }
 
   #link(pid: number, file: string): string | undefined {

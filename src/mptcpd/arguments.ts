@@ -1,3 +1,4 @@
+import { oneLine } from "../log/text.ts";
 import { textFor } from "./help.ts";
 import { type Option, options, type Settings } from "./options.ts";
 
@@ -35,7 +36,7 @@ export function parseArguments(
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     const tryHelp = "Try `mptcpd --help' or `mptcpd --usage' for more information.";
-    return { kind: "usageError", text: `mptcpd: ${error.message}\n${tryHelp}\n` };
+    return { kind: "usageError", text: `mptcpd: ${oneLine(error.message)}\n${tryHelp}\n` };
   }
   return { kind: "run", ...settings };
 }

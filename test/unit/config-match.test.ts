@@ -123,6 +123,18 @@ describe("a rule", () => {
     assert.ok(!matchesRule({ ...anything, matchInterface: ["wwan*"] }, eth0));
   });
 
+  it("takes names by their bytes: \\xff in a glob is one character of a name that is not UTF-8", () => {
+    const fits = (glob: string, name: string) =>
+      matchesRule({ ...anything, matchInterface: [glob] }, { ...eth0, interfaceNames: [name] });
+    assert.ok(fits("\\xff\\x81", "\\xff\\x81"));
+    assert.ok(!fits("\\xff\\x81", "\\xff\\x80"));
+    assert.ok(fits("\\xff?", "\\xff\\x80"));
+    assert.ok(fits("??", "\\xff\\x80"));
+    assert.ok(fits("[\\x80-\\xff]*", "\\xff\\x80"));
+    assert.ok(!fits("\\xff", "\\x5cxff"), "a name with a backslash");
+    assert.ok(fits("\\x5cxff", "\\x5cxff"));
+  });
+
   it("knows an interface without a kind as physical", () => {
     assert.ok(matchesRule({ ...anything, matchKind: ["physical"] }, eth0));
     assert.ok(!matchesRule({ ...anything, matchKind: ["physical"] }, { ...eth0, kind: "vlan" }));

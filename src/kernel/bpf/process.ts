@@ -1,6 +1,7 @@
 /** The BPF way for one process and its children: a cgroup of their own. */
 import { mkdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { bytesOfText } from "../../log/bytes.ts";
 import { Cgroups } from "../cgroups.ts";
 import { attachCgroup, detachCgroups, requireRoot } from "./attachment.ts";
 import { BpfError } from "./error.ts";
@@ -14,15 +15,15 @@ import { BpfError } from "./error.ts";
 export async function attachProcess(pid: number): Promise<string> {
   requireRoot();
   const directory = join(new Cgroups().of(pid), `mptcpize-${pid}`);
-  explained(`make ${directory}`, () => mkdirSync(directory));
+  explained(`make ${directory}`, () => mkdirSync(bytesOfText(directory)));
   try {
     await attachCgroup(directory);
     explained(`move process ${pid} to ${directory}`, () =>
-      writeFileSync(join(directory, "cgroup.procs"), String(pid)),
+      writeFileSync(bytesOfText(join(directory, "cgroup.procs")), String(pid)),
     );
     return directory;
   } catch (error) {
-    rmdirSync(directory);
+    rmdirSync(bytesOfText(directory));
     await sweepCgroups().catch(() => {});
     throw error;
   }

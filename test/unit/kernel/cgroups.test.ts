@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { Cgroups } from "../../../src/kernel/cgroups.ts";
+import { bytesOfText } from "../../../src/log/bytes.ts";
 
 describe("cgroups", () => {
   let root = "";
@@ -27,6 +28,19 @@ describe("cgroups", () => {
     processIn(7, "/system.slice/foo.service");
     assert.equal(open().of(1), mount);
     assert.equal(open().of(7), join(mount, "system.slice/foo.service"));
+  });
+
+  it("have names of bytes: two that are not UTF-8 stay two", () => {
+    const [one, other] = ["\udcff", "\udcfe"].map((name) => join(mount, name));
+    assert.ok(one && other);
+    for (const directory of [one, other]) mkdirSync(bytesOfText(directory));
+    mkdirSync(join(root, "proc/7"), { recursive: true });
+    writeFileSync(join(root, "proc/7/cgroup"), bytesOfText("0::/\udcfe\n"));
+    assert.equal(open().of(7), other);
+    const inode = statSync(bytesOfText(other), { bigint: true }).ino;
+    assert.equal(open().directories().get(inode), other);
+    // Node 20 cannot remove them by way of their parent.
+    for (const directory of [one, other]) rmdirSync(bytesOfText(directory));
   });
 
   it("are seen from within a container, in which a part is mounted", () => {
