@@ -8,7 +8,7 @@ root=$(dirname "$(dirname "$(readlink -f "$0")")")
 if [ "${1-}" != inside ]; then
   exec unshare --net --mount --pid --fork --mount-proc --kill-child "$0" inside "$@"
 fi
-rounds=${2:-8} seconds=${3:-4}
+rounds=${2:-20} seconds=${3:-2}
 rate=1G
 
 mount -t tmpfs tmpfs /run
@@ -36,26 +36,34 @@ measure() {
       "\($rate) \((.cpu_utilization_percent | .host_total + .remote_total) / 100 / ($rate / 8))"'
 }
 
+# Of a column of a file: its median, its best
 median() {
-  sort -g | awk '{ value[NR] = $1 } END { print (value[int((NR + 1) / 2)] + value[int(NR / 2) + 1]) / 2 }'
+  cut -d' ' -f"$1" "$2" | sort -g | awk '{ value[NR] = $1 } END { print (value[int((NR + 1) / 2)] + value[int(NR / 2) + 1]) / 2 }'
+}
+most() {
+  cut -d' ' -f"$1" "$2" | sort -g | tail -n 1
+}
+least() {
+  cut -d' ' -f"$1" "$2" | sort -g | head -n 1
 }
 
+# Ratios are of two measurements that follow each other; the best of all tells what a machine without other work does.
 compare() {
   local title=$1
   shift
-  : >/run/throughput && : >/run/cpu && : >/run/without && : >/run/with
+  rm -f /run/0 /run/1 /run/ratios
   for ((round = 0; round < rounds; round++)); do
-    read -r rate0 cpu0 < <(measure 0 "$@")
-    read -r rate1 cpu1 < <(measure 1 "$@")
-    awk "BEGIN { print $rate1 / $rate0 }" >>/run/throughput
-    awk "BEGIN { print $cpu1 / $cpu0 }" >>/run/cpu
-    echo "$rate0 $cpu0" >>/run/without
-    echo "$rate1 $cpu1" >>/run/with
-    printf '%s, round %d: %.2f and %.2f Gbit/s, %.3f and %.3f s of CPU for 1 GB\n' \
-      "$title" $((round + 1)) "$rate0" "$rate1" "$cpu0" "$cpu1"
+    for checksums in 0 1; do measure $checksums "$@" >>/run/$checksums; done
+    paste -d' ' <(tail -n 1 /run/0) <(tail -n 1 /run/1) | awk '{ print $3 / $1, $4 / $2 }' >>/run/ratios
   done
-  printf '%s: medians %.2f and %.2f Gbit/s; with checksums, throughput × %.2f, CPU for a byte × %.2f\n' "$title" \
-    "$(cut -d' ' -f1 /run/without | median)" "$(cut -d' ' -f1 /run/with | median)" "$(median </run/throughput)" "$(median </run/cpu)"
+  echo "$title, $rounds rounds of $seconds s:"
+  for checksums in 0 1; do
+    printf '  checksum_enabled=%s: median %.2f Gbit/s, best %.2f; CPU of both ends for 1 GB: median %.3f s, least %.3f s\n' \
+      $checksums "$(median 1 /run/$checksums)" "$(most 1 /run/$checksums)" "$(median 2 /run/$checksums)" "$(least 2 /run/$checksums)"
+  done
+  printf '  with checksums: throughput x %.2f (best to best x %.2f), CPU for a byte x %.2f (least to least x %.2f)\n' \
+    "$(median 1 /run/ratios)" "$(awk "BEGIN { print $(most 1 /run/1) / $(most 1 /run/0) }")" \
+    "$(median 2 /run/ratios)" "$(awk "BEGIN { print $(least 2 /run/1) / $(least 2 /run/0) }")"
 }
 
 compare "as fast as it goes"

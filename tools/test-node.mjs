@@ -26,6 +26,8 @@ const needsTheMachine = [
   /\bperformance\.now\b|\bhrtime\b|\bcpuUsage\b|\bmemoryUsage\b|\bresourceUsage\b/,
   // It fills a buffer of the kernel faster than mptcpd reads.
   /\bdropped (events|notifications)\b/,
+  // It takes every supervisor that there is for that of its own program.
+  /lab\/supervisors\.ts/,
   // It changes the network that all files in the sandbox share.
   /\.here\(\)/,
 ];

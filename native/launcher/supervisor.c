@@ -163,28 +163,24 @@ static _Noreturn void guard(const struct supervision *supervision) {
 	}
 }
 
-/*
- * Keeps of the launcher's files the channel, and standard error where there will be something to say. The numbers of
- * the standard files stay taken, by what nobody can write to: no other file shall get what is written to them.
- */
+/* Keeps of the launcher's files the channel, and standard error where there will be something to say. */
 static int keep_only(int *channel, bool standard_error) {
 	const int place = STDERR_FILENO + 1;
 	if (*channel != place && dup2(*channel, place) < 0) return -errno;
 	*channel = place;
 	if (syscall(SYS_close_range, place + 1, UINT_MAX, 0) < 0) return -errno;
-	if (fcntl(STDERR_FILENO, F_GETFD) < 0) standard_error = false;
-	int nothing = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (nothing < 0) return -errno;
-	for (int fd = STDIN_FILENO; fd <= (standard_error ? STDOUT_FILENO : STDERR_FILENO); fd++)
-		if (dup2(nothing, fd) < 0) return -errno;
-	if (nothing > place) close(nothing);
+	close(STDIN_FILENO);
+	close(STDOUT_FILENO);
+	if (!standard_error) close(STDERR_FILENO);
 	return 0;
 }
 
 static _Noreturn void supervise(int channel, const struct conversion *conversion) {
 	struct supervision supervision = {.to_tcp = conversion->to_tcp, .debug = conversion->debug};
 	struct report report = {.step = "close_range"};
-	report.error = keep_only(&channel, conversion->debug);
+	/* Where the program has closed standard error, another file may get its number, which is not to be written to. */
+	if (fcntl(STDERR_FILENO, F_GETFD) < 0) supervision.debug = false;
+	report.error = keep_only(&channel, supervision.debug);
 	if (report.error == 0) report.error = prepare_answers(&supervision, &report.step);
 	/* A parent that ignores SIGCHLD would not learn how its child ended. */
 	signal(SIGCHLD, SIG_DFL);

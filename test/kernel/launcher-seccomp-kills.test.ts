@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { before, describe, it, type TestContext } from "node:test";
+import { rounds } from "../lab/campaign.ts";
 import { launcher } from "../lab/launcher.ts";
 import { compiled, toolsFor } from "../lab/programs.ts";
 import { requires } from "../lab/requires.ts";
 import { ask, pair, start, supervisors } from "../lab/supervisors.ts";
 import { waitFor } from "../lab/wait.ts";
 
-/** How long a storm lasts; a campaign by hand gives it a minute. */
-const { MPTCPD_STORM_SECONDS = "4" } = process.env;
-const stormMs = Number(MPTCPD_STORM_SECONDS) * 1000;
+/** How long a storm lasts. */
+const stormMs = rounds(4, 60) * 1000;
 
 describe("the seccomp supervisor, killed", {
   skip: requires({ root: true, tools: [toolsFor.glibc, "busybox"] }),

@@ -121,7 +121,12 @@ describe("mptcpize run of a command that starts another program", { skip }, () =
   });
 
   describe("that gains privilege for a user, which no_new_privs would take", () => {
-    for (const command of [["sudo"], ["env", "-i", "sudo"], ["timeout", "5", "sudo"], ["sudo", "env", "-i"]])
+    for (const command of [
+      ["sudo"],
+      ["env", "-u", "LD_PRELOAD", "sudo"],
+      ["timeout", "5", "sudo"],
+      ["sudo", "env", "-i"],
+    ])
       it(`${command.join(" ")}: keeps its privilege, with a warning that says where to put mptcpize`, (t) => {
         const path = standIns(t);
         const sudo = join(path.split(":")[0] ?? "", "sudo");

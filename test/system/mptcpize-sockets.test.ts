@@ -38,6 +38,19 @@ describe("mptcpize enable, for sockets of systemd 257 and newer", {
     assert.equal(await unitTrees(lab), trees);
   });
 
+  it("advises only what exists for a service whose connections systemd accepts", async () => {
+    await write(lab, units);
+    await lab.run("systemctl", "restart", "echo.socket");
+    const enabled = await mptcpize(lab, "enable", "echo@.service");
+    assert.match(enabled.stderr, /from echo\.socket stay as they are: mptcpize enable echo\.socket$/m);
+    assert.match(enabled.stdout, /^it takes effect with the next connection that echo\.socket accepts$/m);
+    const talk = "exec 3<>/dev/tcp/127.0.0.1/5000; echo hello >&3; head --lines=1 <&3 >&2";
+    await lab.run("bash", "-c", `${talk}; ${lab.mptcpize} status echo@.service echo.socket >/root/status`);
+    const problems = text(lab, "/root/status").match(/problem: .*/g);
+    assert.deepEqual(problems, ["problem: TCP listeners come from echo.socket: mptcpize enable echo.socket"]);
+    await mptcpize(lab, "disable", "echo@.service");
+  });
+
   it("restarts a socket on --now whose service runs", async () => {
     await write(lab, {
       "/etc/systemd/system/busy.socket": "[Socket]\nListenStream=127.0.0.1:5010\n",
@@ -88,7 +101,13 @@ describe("mptcpize enable, for sockets of an older systemd", { skip }, () => {
       "/etc/systemd/system/old.socket": "[Socket]\nListenStream=127.0.0.1:5000\n",
       "/etc/systemd/system/old.service": "[Service]\nExecStart=/bin/sleep infinity\n",
     });
+    await write(lab, units);
     const trees = await unitTrees(lab);
+    await refuses(
+      lab,
+      ["enable", "echo.socket"],
+      /echo\.socket: systemd 25\d cannot make MPTCP sockets.*with Accept=yes no service listens in its place/,
+    );
     await refuses(
       lab,
       ["enable", "old.socket"],

@@ -66,7 +66,21 @@ describe("mptcpize status, of units", { skip: await systemdProblem([toolsFor.mus
       /^halfway\.service: not enabled, active$[\s\S]*problem: .*systemctl daemon-reload$/m,
     );
     await lab.run("systemctl", "daemon-reload");
+    assert.doesNotMatch(await status("halfway"), /daemon-reload/);
+    await lab.run("systemctl", "restart", "halfway");
     assert.doesNotMatch(await status("halfway"), /problem:/);
+  });
+
+  it("says that a unit was disabled and not started since", async () => {
+    await start("left", 7070);
+    await mptcpize(lab, "enable", "--now", "left");
+    await mptcpize(lab, "disable", "left");
+    assert.match(
+      await status("left"),
+      /^left\.service: not enabled, active$[\s\S]*problem: not enabled, but process.* with it still: systemctl restart left\.service$/m,
+    );
+    await lab.run("systemctl", "restart", "left");
+    assert.doesNotMatch(await status("left"), /problem:/);
   });
 
   it("names what reaches a static program behind a shell", async () => {

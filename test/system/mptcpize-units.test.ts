@@ -54,6 +54,8 @@ describe("mptcpize enable, for units of every kind", { skip: await systemdProble
     await lab.run("systemctl", "enable", "real");
     const { stdout } = await mptcpize(lab, "enable", "other");
     assert.match(stdout, /^mptcp successfully enabled on unit \/etc\/systemd\/system\/real\.service$/m);
+    const again = await mptcpize(lab, "enable", "real");
+    assert.equal(again.stdout, "real.service is already enabled: nothing has changed\n");
     assert.match(text(lab, dropIn("real.service")), /^Way=preload$/m);
     await mptcpize(lab, "disable", "other");
   });

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -88,6 +89,7 @@ static struct caller start_caller(int namespaces, int count) {
 	pid_t pid = fork();
 	if (pid < 0) fail("fork");
 	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(start[1]);
 		if (unshare(namespaces) < 0) fail("unshare");
 		close(ready[1]);
@@ -219,8 +221,10 @@ static void replace(pid_t pid) {
 		.exit_signal = SIGCHLD, .flags = CLONE_NEWNET, .set_tid = (uintptr_t)&pid, .set_tid_size = 1};
 	long other = syscall(SYS_clone3, &args, sizeof args);
 	if (other < 0) fail("clone3");
-	if (other == 0)
+	if (other == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		for (;;) pause();
+	}
 }
 
 static bool is_poll(uint64_t call) {
@@ -245,8 +249,9 @@ static int gone_at(const char *call) {
 		ptrace(PTRACE_SYSCALL, stop.pid, 0, 0);
 		if (!next_stop(0, &stop)) fail("no poll");
 	} while (!stop.entry || !is_poll(stop.call));
-	putchar('\n');
+	/* Whoever reads the line ends this process. */
 	kill(caller.pid, SIGKILL);
+	putchar('\n');
 	return 0;
 }
 
