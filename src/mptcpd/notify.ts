@@ -1,3 +1,5 @@
+import { oneLine } from "../log/text.ts";
+
 /** What the service manager is told (sd_notify(3)); all of it does nothing when it did not ask. */
 export interface Notifier {
   /** Start, or a reload, is done. */
@@ -39,7 +41,7 @@ export function createNotifier(options: NotifierOptions): Notifier {
     reloading: () => notify("RELOADING=1", `MONOTONIC_USEC=${now() / 1000n}`),
     stopping: () => notify("STOPPING=1"),
     watchdog: () => notify("WATCHDOG=1"),
-    status: (text) => notify(`STATUS=${text}`),
+    status: (text) => notify(`STATUS=${oneLine(text)}`),
     watchdogInterval: path === undefined ? undefined : watchdogInterval(environment, pid),
   };
 }
