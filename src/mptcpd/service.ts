@@ -120,6 +120,7 @@ export class Service {
         onChange: () => this.#status.changed(),
       });
     } catch (error) {
+      this.#reloadSocket?.close();
       if (signal.aborted) {
         this.#notifier.stopping();
         this.#log.notice("stopped before it was ready");
@@ -127,7 +128,6 @@ export class Service {
       }
       if (!(error instanceof StartError || error instanceof PluginsRefusedError)) throw error;
       for (const line of linesOf(error)) this.#log.error(line);
-      this.#reloadSocket?.close();
       process.exitCode = EXIT_FAILURE;
       if (isThreadCaught()) exitNow(EXIT_FAILURE);
       return undefined;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { Machine } from "../lab/machine.ts";
@@ -108,7 +108,10 @@ async function launched(t: TestContext, order: string, config: string): Promise<
   return machine;
 }
 
-/** The files there that say anything. */
+/** What is there but files that say nothing. */
 function leftIn(directory: string): string[] {
-  return readdirSync(directory).filter((name) => readFileSync(join(directory, name), "utf8") !== "");
+  return readdirSync(directory).filter((name) => {
+    const status = statSync(join(directory, name));
+    return !status.isFile() || status.size > 0;
+  });
 }
