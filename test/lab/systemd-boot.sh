@@ -84,7 +84,7 @@ forget_installed() {
 		# What is in a directory stands behind it.
 		tac "$list" | while read -r file; do
 			if [ -d "$root$file" ] && [ ! -L "$root$file" ]; then
-				rmdir --ignore-fail-on-non-empty "$root$file"
+				rmdir "$root$file" 2>/dev/null || true
 			else
 				rm --force "$root$file"
 			fi

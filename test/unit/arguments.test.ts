@@ -37,6 +37,7 @@ describe("mptcpd without options", () => {
       runtimeDir: "/run/mptcpd",
       check: false,
       plan: false,
+      reload: false,
       debug: false,
     });
   });
@@ -96,7 +97,7 @@ describe("options of mptcpd", () => {
     assert.equal(settingsOf("--deb").debug, true);
     assert.equal(overridesOf("--pl=/x").pluginDirectory, "/x");
     assert.equal(settingsOf("--pla").plan, true);
-    assert.equal(settingsOf("--r=/x").runtimeDir, "/x");
+    assert.equal(settingsOf("--ru=/x").runtimeDir, "/x");
     assert.equal(overridesOf("--log=null").log, "null");
   });
 

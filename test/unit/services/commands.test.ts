@@ -20,8 +20,8 @@ describe("the commands of a unit", () => {
       `{ path=/opt/a b/c ; argv[]=zero\none ; flags=ignore-failure privileged ; ${tail}`,
     ]);
     assert.deepEqual(commandsOf("web.service", [], properties, false), [
-      { path: "/bin/echo", privileged: false },
-      { path: "/opt/a b/c", privileged: true },
+      { path: "/bin/echo", args: ["a", ";", "b"], privileged: false },
+      { path: "/opt/a b/c", args: [], privileged: true },
     ]);
   });
 
@@ -29,7 +29,7 @@ describe("the commands of a unit", () => {
     const line = `{ path=/bin/echo ; argv[]=/bin/echo a ; ignore_errors=no ; ${tail}`;
     const properties = new Properties(new Map([["ExecStart", [line]]]));
     assert.deepEqual(commandsOf("web.service", [], properties, false), [
-      { path: "/bin/echo", privileged: false },
+      { path: "/bin/echo", args: ["a"], privileged: false },
     ]);
   });
 
@@ -45,10 +45,10 @@ describe("the commands of a unit", () => {
     assert.deepEqual(
       commandsOf("web.service", ["-/bin/a b", "+/bin/c", "-!/bin/d", "!!/bin/e"], properties, true),
       [
-        { path: "/bin/a", privileged: false },
-        { path: "/bin/c", privileged: true },
-        { path: "/bin/d", privileged: true },
-        { path: "/bin/e", privileged: false },
+        { path: "/bin/a", args: ["b"], privileged: false },
+        { path: "/bin/c", args: [], privileged: true },
+        { path: "/bin/d", args: [], privileged: true },
+        { path: "/bin/e", args: [], privileged: false },
       ],
     );
     assert.throws(

@@ -109,12 +109,13 @@ export class FakeSystemd {
         .split(":")
         .filter((entry) => entry !== "" && !entry.includes("libmptcpwrap.so"));
       const godebug = own("GODEBUG") === "" ? [] : [own("GODEBUG")];
-      const way = this.ways[args.at(-1) ?? ""] ?? "preload";
+      const program = args[args.indexOf("--") + 1] ?? "";
+      const way = this.ways[program] ?? "preload";
       const set =
         way === "seccomp"
           ? ""
           : `set: LD_PRELOAD=${[...others, library].join(":")}\nset: GODEBUG=${[...godebug, "multipathtcp=1"].join(",")}\n`;
-      return { stdout: `way: ${way}\nprogram: ${args.at(-1)}\nwhy: test\n${set}`, stderr: "", code: 0 };
+      return { stdout: `way: ${way}\nprogram: ${program}\nwhy: test\n${set}`, stderr: "", code: 0 };
     };
     return new Launcher(this.launcherPath, run);
   }
