@@ -81,9 +81,14 @@ forget_installed() {
 	local root=$1 package list file
 	for list in "$root"/var/lib/dpkg/info/{mptcpd,mptcpd-plugins,mptcpize,libmptcpwrap0,libmptcpd3}{,:*}.list; do
 		[ -e "$list" ] || continue
-		while read -r file; do
-			if [ -L "$root$file" ] || [ -f "$root$file" ]; then rm "$root$file"; fi
-		done <"$list"
+		# What is in a directory stands behind it.
+		tac "$list" | while read -r file; do
+			if [ -d "$root$file" ] && [ ! -L "$root$file" ]; then
+				rmdir "$root$file" 2>/dev/null || true
+			else
+				rm --force "$root$file"
+			fi
+		done
 		package=$(basename "$list" .list)
 		rm "$root/var/lib/dpkg/info/$package".*
 		# Stanzas begin with this line and end with an empty one.
