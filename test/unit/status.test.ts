@@ -32,7 +32,7 @@ describe("the status", () => {
     };
     assert.match(
       statusText({ ...inForce, refused }, idle, "UTC"),
-      /; the last reload \(2026-12-01 00:00:00 UTC\) was refused: mptcpd\.conf:3: on-stop: \\\u001b\[31m READY=1$/,
+      /; the last reload \(2026-12-01 00:00:00 UTC\) was refused: mptcpd\.conf:3: on-stop: \\u001b\[31m READY=1$/,
     );
     const long = statusText({ ...inForce, refused: { ...refused, why: "x".repeat(100_000) } }, idle);
     assert.ok(long.length < 500, `${long.length}`);
