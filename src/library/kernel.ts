@@ -61,3 +61,4 @@ export {
 export type { Decoded, Schema } from "../netlink/schema.ts";
 export type { OpenTransport, Transport, TransportOptions } from "../netlink/transport.ts";
 export type { NetlinkMessage } from "../netlink/wire.ts";
+export type { Clock, Timer } from "../time/clock.ts";
