@@ -117,7 +117,7 @@ describe("faults of the C mptcpd that this one does not have: following the netw
 
     it("IPv6 addresses, which the kernel takes from a link that goes down, lose their endpoints", async (t) => {
       const machine = await Machine.create(t, { eth0: ["10.0.0.1/24", "2001:db8::1/64"] });
-      await machine.start();
+      await machine.start({ config: soon });
       await machine.has("10.0.0.1 eth0 subflow", "2001:db8::1 eth0 subflow");
       await machine.ip("link set eth0 down");
       await machine.has("10.0.0.1 eth0 subflow");

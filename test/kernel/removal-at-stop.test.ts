@@ -44,12 +44,16 @@ describe("on-stop=remove while connections last", { skip: requires(), concurrenc
   });
 
   it("removes all where connections became plain TCP, which go on", async (t) => {
-    const { machine, server, connect } = await connected(t, "client");
-    await server.sysctl("net.mptcp.enabled", 0);
-    const connection = await connect();
+    const { machine, client, server } = await connected(t, "client");
+    const program =
+      'require("net").createServer((s) => s.pipe(s)).listen(7000, () => console.log("listens"))';
+    await server.spawn(process.execPath, ["-e", program]).waitForLine(/^listens$/);
+    const peer = new Peer(client);
+    const socket = await peer.connect({ address: "10.0.1.1", port: 7000 });
+    assert.equal((await shownConnections(client))[0]?.fallback, true);
     await machine.stop();
-    await connection.echo();
-    assert.deepEqual(await machine.host.endpointAddresses(), []);
+    await peer.echo(socket);
+    assert.deepEqual(await client.endpointAddresses(), []);
   });
 });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { atOnce, Machine } from "../lab/machine.ts";
@@ -61,7 +61,7 @@ describe("a runtime directory that cannot be written", { skip: requires() }, () 
   it("because it became read-only is one warning, and nothing else stops", async (t) => {
     const { machine } = await onSmallDisk(t);
     await machine.start();
-    mount("-o", "remount,ro", machine.runtimeDirectory);
+    coverReadOnly(machine);
     await machine.ip("addr add 10.0.0.2/24 dev eth0");
     await machine.has("10.0.0.1 eth0 subflow", "10.0.0.2 eth0 subflow");
     await machine.reload(withPathManager);
@@ -71,7 +71,7 @@ describe("a runtime directory that cannot be written", { skip: requires() }, () 
 
   it("because it is read-only does not keep mptcpd from starting", async (t) => {
     const { machine } = await onSmallDisk(t);
-    mount("-o", "remount,ro", machine.runtimeDirectory);
+    coverReadOnly(machine);
     await machine.start({ config: withPathManager });
     await machine.ip("addr add 10.0.0.2/24 dev eth0");
     await machine.reload(atOnce);
@@ -113,18 +113,32 @@ function saysOnce({ daemon }: Machine, pattern: RegExp): void {
 
 /** A machine whose runtime directory is a file system of its own, of 64 KiB. */
 async function onSmallDisk(t: TestContext) {
-  const machine = await Machine.create(t);
+  const closers: (() => Promise<void>)[] = [];
+  const machine = await Machine.create({ after: (close) => void closers.push(close) });
   const { runtimeDirectory } = machine;
   mkdirSync(runtimeDirectory);
   mount("-t", "tmpfs", "-o", "size=64k,mode=755", "tmpfs", runtimeDirectory);
-  // The lab removes its directory at the end.
-  t.after(() => execFileSync("umount", ["--lazy", runtimeDirectory]));
+  t.after(async () => {
+    // Before the lab removes its directory.
+    while (mounted(runtimeDirectory)) execFileSync("umount", ["--lazy", runtimeDirectory]);
+    for (const close of closers) await close();
+  });
   const fill = (): void => {
     assert.throws(() => writeFileSync(join(runtimeDirectory, "filler"), "x".repeat(200_000)), {
       code: "ENOSPC",
     });
   };
   return { machine, fill };
+}
+
+/** What has files open there cannot be made read-only; another mount over it can. */
+function coverReadOnly({ runtimeDirectory }: Machine): void {
+  mount("--bind", runtimeDirectory, runtimeDirectory);
+  mount("-o", "remount,bind,ro", runtimeDirectory);
+}
+
+function mounted(directory: string): boolean {
+  return readFileSync("/proc/self/mountinfo", "utf8").includes(` ${directory} `);
 }
 
 function mount(...words: readonly string[]): void {
