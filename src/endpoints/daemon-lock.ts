@@ -56,17 +56,17 @@ export class DaemonLock {
   }
 
   #keep(): void {
-    const { directory, namespace, log } = this.#options;
+    const { directory, namespace } = this.#options;
     if (this.#lock === undefined) {
       prepareRuntimeDirectory(directory);
       const lock = NamespaceLock.acquire(directory, namespace);
-      if (lock instanceof NamespaceLock) this.#lock = lock;
-      // Each takes the other's endpoints for somebody else's, so neither does harm.
-      else
-        log.error(
-          `mptcpd with pid ${lock.holder ?? "unknown"} serves this network namespace as well: stop one`,
-        );
+      // Each takes the other's endpoints for somebody else's, so neither does harm meanwhile.
+      if (!(lock instanceof NamespaceLock)) {
+        const holder = lock.holder === undefined ? "another mptcpd" : `mptcpd with pid ${lock.holder}`;
+        throw new Error(`${holder} serves this network namespace as well: stop one`);
+      }
+      this.#lock = lock;
     }
-    this.#lock?.sign();
+    this.#lock.sign();
   }
 }

@@ -6,6 +6,7 @@ import { until } from "./clock.ts";
 import type { Outcomes, Task } from "./outcomes.ts";
 import type { Step } from "./plan.ts";
 import { describeEndpoint } from "./plan.ts";
+import { Settling, type SettlingOptions } from "./settling.ts";
 import type { EndpointTable } from "./table.ts";
 
 /** A step towards what was decided about an endpoint. */
@@ -13,7 +14,7 @@ export interface EndpointTask extends Task {
   readonly step: Step;
 }
 
-export interface ExecutorOptions {
+export interface ExecutorOptions extends Pick<SettlingOptions, "resolving"> {
   readonly table: EndpointTable;
   readonly outcomes: Outcomes<EndpointTask>;
   readonly clock: Clock;
@@ -27,18 +28,25 @@ export interface Execution {
   readonly interrupted: boolean;
   /** A command had no answer: only reading the kernel again tells what became of it. */
   readonly doubtful: boolean;
-  /** Milliseconds until a deletion may be that had to wait; undefined: none has. */
-  readonly deletionIn: number | undefined;
+  /** Milliseconds until a step may be that had to wait; undefined: none has. */
+  readonly againIn: number | undefined;
 }
+
+/** Milliseconds between two looks whether a link has settled. */
+const SETTLING_PERIOD = 100;
 
 /** Carries out plans. Each step has an outcome of its own: one that fails delays no other that does not need it. */
 export class Executor {
   readonly #options: ExecutorOptions;
+  readonly #settling: Settling;
   /** When the next deletion may be. */
   #deletionDue = Number.NEGATIVE_INFINITY;
 
   constructor(options: ExecutorOptions) {
+    const { clock, resolving, table } = options;
+    const wasEndpoint = (address: string): boolean => table.formerId(address) !== undefined;
     this.#options = options;
+    this.#settling = new Settling({ clock, resolving, wasEndpoint });
   }
 
   async run(steps: readonly Step[]): Promise<Execution> {
@@ -46,24 +54,25 @@ export class Executor {
     const tasks = steps.map((step) => this.#taskOf(step));
     outcomes.retain(tasks);
     let doubtful = false;
-    let deletionIn: number | undefined;
+    const settling = await this.#settling.waiting(steps);
+    let againIn: number | undefined = settling.size > 0 ? SETTLING_PERIOD : undefined;
     for (const task of tasks) {
       const { step } = task;
       const wait = step.kind === "delete" ? Math.ceil(this.#deletionDue - clock.now()) : 0;
-      if (wait > 0) deletionIn = wait;
-      if (wait > 0 || !table.hasRoomFor(step) || !outcomes.isDue(task)) continue;
+      if (wait > 0) againIn = Math.min(wait, againIn ?? wait);
+      if (wait > 0 || settling.has(step) || !table.hasRoomFor(step) || !outcomes.isDue(task)) continue;
       try {
         const before = this.#options.removalsSent();
         const expected = await table.execute(step);
         if (expected) outcomes.succeed(task);
         const told = step.kind === "delete" && this.#noteRemoval(before);
-        if (!expected || told) return { interrupted: true, doubtful, deletionIn };
+        if (!expected || told) return { interrupted: true, doubtful, againIn };
       } catch (error) {
         outcomes.fail(task, error);
         doubtful ||= !(error instanceof KernelError);
       }
     }
-    return { interrupted: false, doubtful, deletionIn };
+    return { interrupted: false, doubtful, againIn };
   }
 
   /** Deletes one endpoint when peers have had time to deal with the last deletion. Throws what the command throws. */

@@ -34,12 +34,14 @@ export interface ReconcilerOptions extends RefusalsOptions {
   readonly removalsSent: () => bigint | undefined;
   /** What connections would lose with each local address, now. */
   readonly addressLoads: () => Promise<ReadonlyMap<string, AddressLoad>>;
+  /** The interfaces on which the kernel looks for a neighbour's link address at the moment. */
+  readonly resolving: () => Promise<ReadonlySet<number>>;
   /** Told what each run has decided. */
   readonly onDecisions?: (decisions: readonly Decision[]) => void;
 }
 
 /** What a run is scheduled for. */
-type Occasion = "period" | "retry" | "hold" | "deletion";
+type Occasion = "period" | "retry" | "hold" | "step";
 
 /** What a run would do. */
 export interface Preview {
@@ -78,7 +80,7 @@ export class Reconciler {
   #running: Promise<void> | undefined;
 
   constructor(options: ReconcilerOptions) {
-    const { kernel, ledger, log, clock, removalsSent } = options;
+    const { kernel, ledger, log, clock, removalsSent, resolving } = options;
     this.#options = options;
     this.#table = new EndpointTable({ kernel, ledger, log, interfaceName: this.#interfaceName });
     this.#limits = new LimitKeeper(kernel, ledger, log);
@@ -87,7 +89,7 @@ export class Reconciler {
     this.#others = new Outcomes(clock, log);
     this.#refusals = new Refusals(options);
     this.#executor = new Executor({
-      ...{ table: this.#table, outcomes: this.#outcomes, clock, removalsSent },
+      ...{ table: this.#table, outcomes: this.#outcomes, clock, removalsSent, resolving },
       interfaceName: this.#interfaceName,
     });
   }
@@ -162,10 +164,10 @@ export class Reconciler {
     if (decided === undefined) return;
     const { decisions, steps } = decided;
     await this.#keepLimits(decisions);
-    const { interrupted, doubtful, deletionIn } = await this.#executor.run(steps);
+    const { interrupted, doubtful, againIn } = await this.#executor.run(steps);
     if (doubtful) this.#stale = true;
     if (interrupted || doubtful) this.#dirty = true;
-    if (deletionIn !== undefined) this.#schedule("deletion", deletionIn, () => this.trigger());
+    if (againIn !== undefined) this.#schedule("step", againIn, () => this.trigger());
     this.#refusals.update(this.#outcomes.failures);
     this.#options.onDecisions?.(markRefused(decisions, this.#refusals.current, this.#table.current()));
     if (this.#dirty) return;

@@ -146,12 +146,15 @@ export class EndpointTable {
     const taken = ({ id, address, port }: Endpoint): boolean =>
       id === endpoint.id || (address === endpoint.address && port === endpoint.port);
     if (this.#endpoints.some(taken)) return !known.some(taken);
-    const full =
+    const isFull =
       error.code === "ERANGE" || (error.code === "EINVAL" && /too many/.test(error.extendedAck ?? ""));
-    if (!full || this.capacity === this.#endpoints.length) return false;
+    if (!isFull) return false;
+    const { length } = this.#endpoints;
     // Fewer than there were: a slot is free again, and how many there are is not known.
-    if (this.#endpoints.length < known.length) return true;
-    this.#learnCapacity(this.#endpoints.length);
+    if (length < known.length) return true;
+    // More than there were: somebody else has taken it.
+    if (length === this.capacity) return length > known.length;
+    this.#learnCapacity(length);
     return true;
   }
 

@@ -11,7 +11,9 @@ import { Reconciler } from "../endpoints/reconciler.ts";
 import { refusedFile, refusedText } from "../endpoints/refused-file.ts";
 import { StateFile } from "../endpoints/state-file.ts";
 import { MptcpPm } from "../kernel/mptcp-pm.ts";
+import { resolvingInterfaces } from "../kernel/neighbours.ts";
 import { removalsSent } from "../kernel/removals.ts";
+import { openRtnetlink } from "../kernel/rtnetlink.ts";
 import { Sockets } from "../kernel/sockets.ts";
 import { SysctlError, Sysctls } from "../kernel/sysctl.ts";
 import type { Logger } from "../log/log.ts";
@@ -129,6 +131,7 @@ export class Daemon {
       wallClock: Date.now,
       removalsSent,
       addressLoads: readAddressLoads,
+      resolving: readResolving,
       network: () => this.#network,
       config: () => this.#config,
       wanted: (network, config) =>
@@ -260,6 +263,15 @@ async function readAddressLoads() {
     return addressLoads(await sockets.dumpOutlines());
   } finally {
     sockets.close();
+  }
+}
+
+async function readResolving() {
+  const connection = openRtnetlink();
+  try {
+    return await resolvingInterfaces(connection);
+  } finally {
+    connection.close();
   }
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { rmSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import { largestLimits } from "../lab/largest-limit.ts";
 import { Machine, program } from "../lab/machine.ts";
 import { listenForNotifications } from "../lab/notify-socket.ts";
 import { requires } from "../lab/requires.ts";
@@ -41,7 +42,10 @@ describe("faults of the C mptcpd that this one does not have: as a service, besi
       const machine = await Machine.create(t);
       await machine.ip("mptcp limits set subflows 1 add_addr_accepted 1");
       await machine.start({ args: ["--addr-flags=signal"] });
-      assert.deepEqual(await machine.host.limits(), { subflows: 3, addAddrAccepted: 1 });
+      assert.deepEqual(await machine.host.limits(), {
+        ...(await largestLimits(machine.host)),
+        addAddrAccepted: 1,
+      });
     });
 
     it("they do not drift as addresses come and go", async (t) => {
@@ -54,7 +58,7 @@ describe("faults of the C mptcpd that this one does not have: as a service, besi
         await machine.has("10.0.0.1 eth0 subflow");
       }
       await machine.reload();
-      assert.deepEqual(await machine.host.limits(), { subflows: 4, addAddrAccepted: 4 });
+      assert.deepEqual(await machine.host.limits(), await largestLimits(machine.host));
     });
   });
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { waitForCarrierLoss } from "../lab/link.ts";
-import { hourly, Machine } from "../lab/machine.ts";
+import { atOnce, hourly, Machine, soon } from "../lab/machine.ts";
+import { ctl } from "../lab/mptcpctl.ts";
 import { requires } from "../lab/requires.ts";
 import { slowness } from "../lab/wait.ts";
 
@@ -74,7 +75,7 @@ describe("the removal delay", { skip: requires(), concurrency: 4 }, () => {
 
 describe("the last endpoint of a host", { skip: requires(), concurrency: 4 }, () => {
   it("stays while its link has no carrier or is down, until another address is usable", async (t) => {
-    const machine = await Machine.started(t);
+    const machine = await Machine.started(t, { config: soon });
     await machine.plug("eth1", "10.0.1.2/24");
     await machine.hasEndpointsAt(["10.0.1.2"]);
     await machine.nothingHappens(async () => {
@@ -86,8 +87,23 @@ describe("the last endpoint of a host", { skip: requires(), concurrency: 4 }, ()
     await machine.hasEndpointsAt(["10.0.2.2"]);
   });
 
+  it("goes at once with removal-delay=0, as explain says, and is back with its link", async (t) => {
+    const machine = await Machine.started(t, { config: atOnce });
+    await machine.plug("eth1", "10.0.1.2/24");
+    await machine.hasEndpointsAt(["10.0.1.2"]);
+    await machine.ip("link set eth1 down");
+    await machine.hasEndpointsAt([]);
+    const where = `--config ${machine.daemon.configFile} --runtime-dir ${machine.runtimeDirectory}`;
+    assert.match(
+      await ctl(machine.host, `explain 10.0.1.2 ${where}`),
+      /^10\.0\.1\.2 .* unusable +eth1 is down$/m,
+    );
+    await machine.ip("link set eth1 up");
+    await machine.hasEndpointsAt(["10.0.1.2"]);
+  });
+
   it("goes when its address is taken away", async (t) => {
-    const machine = await Machine.started(t);
+    const machine = await Machine.started(t, { config: soon });
     await machine.plug("eth1", "10.0.1.2/24");
     await machine.hasEndpointsAt(["10.0.1.2"]);
     await cut(machine, "eth1");

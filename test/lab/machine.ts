@@ -16,6 +16,9 @@ export type Interfaces = Readonly<Record<string, readonly string[]>>;
 /** [core] settings that make every change take effect at once; without them endpoints outlive their address by 2 s. */
 export const atOnce = "[core]\nremoval-delay=0\n";
 
+/** The same, but for the last endpoints of a host, which outlive their link. */
+export const soon = "[core]\nremoval-delay=0.1\n";
+
 /** The same for what keeps endpoints longer than any test runs: what still goes, goes at once. */
 export const hourly = "[core]\nremoval-delay=3600\n";
 

@@ -161,6 +161,8 @@ export class World {
   /** What connections would lose with each address. */
   addressLoads: ReadonlyMap<string, AddressLoad> = new Map();
   readAddressLoads: () => Promise<ReadonlyMap<string, AddressLoad>> = async () => this.addressLoads;
+  /** Interfaces on which the kernel looks for a neighbour. */
+  resolving: ReadonlySet<number> = new Set();
   /** As they were told last. */
   refusals: readonly Refusal[] = [];
   reconciler: Reconciler;
@@ -194,6 +196,7 @@ export class World {
       wallClock: () => WALL_CLOCK_AT_START + this.clock.now(),
       removalsSent: () => this.kernel.removalsSent,
       addressLoads: () => this.readAddressLoads(),
+      resolving: async () => this.resolving,
       onRefusals: (refusals) => {
         this.refusals = refusals;
       },

@@ -151,6 +151,36 @@ describe("the removal delay", () => {
   });
 });
 
+describe("an endpoint whose link has come back", () => {
+  it("waits while the kernel still looks for a neighbour there, as new subflows would fail with that", async (t) => {
+    const world = new World(t);
+    await world.become({ eth0, eth1 });
+    await world.become({ eth0: cut, eth1 });
+    world.resolving = new Set([2]);
+    await world.become({ eth0, eth1, eth2: { addresses: ["10.0.2.1"] } });
+    await world.advance(900);
+    assert.deepEqual(world.kernel.addresses, ["10.0.1.1", "10.0.2.1"], "others do not");
+    world.resolving = new Set();
+    await world.advance(100);
+    assert.deepEqual(world.kernel.addresses, ["10.0.0.1", "10.0.1.1", "10.0.2.1"]);
+  });
+
+  it("waits for 3.5 s at most, each time anew", async (t) => {
+    const world = new World(t);
+    world.resolving = new Set([2]);
+    await world.become({ eth0, eth1 });
+    assert.deepEqual(world.kernel.addresses, ["10.0.0.1", "10.0.1.1"], "not an address that is new");
+    for (const time of ["first", "second"]) {
+      await world.become({ eth0: cut, eth1 });
+      await world.become({ eth0, eth1 });
+      await world.advance(3400);
+      assert.deepEqual(world.kernel.addresses, ["10.0.1.1"], time);
+      await world.advance(100);
+      assert.deepEqual(world.kernel.addresses, ["10.0.0.1", "10.0.1.1"], time);
+    }
+  });
+});
+
 describe("endpoints of others", () => {
   it("are never touched: neither by address, nor by id, nor when everything of ours goes", async (t) => {
     const world = new World(t);
@@ -233,6 +263,18 @@ describe("a kernel that is full", () => {
     await world.reconciler.settled();
     assert.ok(world.kernel.addresses.includes("10.0.0.9"));
     assert.equal(world.kernel.endpoints.length, 8);
+  });
+
+  it("whose last slot somebody else took lets the address wait, which is no refusal", async (t) => {
+    const world = new World(t);
+    world.ledger().recordCapacity(2);
+    world.startReconciler();
+    world.kernel.capacity = 2;
+    await world.become({ eth0 });
+    world.kernel.endpoints.push(endpointOf({ id: 9, address: "192.168.7.7", ifIndex: 0 }));
+    await world.become({ eth0, eth1 });
+    assert.equal(world.said("error"), "");
+    assert.deepEqual(world.refusals, []);
   });
 
   it("is known as such after a restart", async (t) => {
