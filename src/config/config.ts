@@ -41,7 +41,7 @@ export type Origins = { readonly [Key in "pathManagers" | "loadPlugins"]?: strin
 /** A [path NAME] section. Every match-… that is given must match; a rule without any matches everything. */
 export interface PathRule {
   readonly name: string;
-  /** "FILE:LINE" of its header. */
+  /** "FILE:LINE" of its header, or "built in". */
   readonly source: string;
   /** Globs over the interface's name and alternative names. */
   readonly matchInterface: readonly string[] | undefined;
@@ -77,6 +77,44 @@ export const defaultConfigFile = "/etc/mptcpd/mptcpd.conf";
 /** What is in there is no library of one machine: the directory has the same name on all. */
 export const defaultPluginDirectory = "/usr/lib/mptcpd/plugins";
 
+/**
+ * Names that programs give to interfaces of containers and virtual machines, in force when the file has no [path] section.
+ * For what the kernel cannot tell: where it can, the policy goes by that (src/policy/guests.ts).
+ */
+export const containerRule: PathRule = {
+  name: "containers",
+  source: "built in",
+  matchInterface: [
+    ...[
+      "docker*",
+      "br-*",
+      "virbr*",
+      "veth*",
+      "cni*",
+      "cali*",
+      "podman*",
+      "lxc*",
+      "lxdbr*",
+      "incusbr*",
+      "ve-*",
+    ],
+    ...["vboxnet*", "vmnet*", "flannel*", "cilium*", "*.cali", "tunl0"],
+  ],
+  matchKind: undefined,
+  matchAddress: undefined,
+  ignore: true,
+  flags: undefined,
+  priority: 0,
+  max: undefined,
+  port: undefined,
+  bypassTunnel: false,
+};
+
+/** Copies of the rule have its source: a configuration goes to threads. */
+export function isBuiltIn(rule: PathRule): boolean {
+  return rule.source === containerRule.source;
+}
+
 export const defaultConfig: Config = {
   log: "stderr",
   pluginDirectory: defaultPluginDirectory,
@@ -90,6 +128,6 @@ export const defaultConfig: Config = {
   onStop: "keep",
   limits: "raise",
   removalDelay: 2000,
-  paths: [],
+  paths: [containerRule],
   origins: {},
 };

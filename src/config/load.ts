@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { checkRules, type WrittenRule } from "./check-rules.ts";
 import {
   type Config,
+  containerRule,
   defaultConfig,
   defaultConfigFile,
   notifyFlags,
@@ -87,7 +88,7 @@ class ConfigReader {
   }
 
   config(): Config {
-    const paths = this.#rules.map(({ rule }) => rule);
+    const paths = this.#rules.length > 0 ? this.#rules.map(({ rule }) => rule) : [containerRule];
     return { ...defaultConfig, ...this.#settings, paths, plugins: this.#plugins };
   }
 

@@ -1,10 +1,11 @@
 import type { Config, PathRule } from "../config/config.ts";
+import { isBuiltIn } from "../config/config.ts";
 import { findRule } from "../config/match.ts";
 import type { Address } from "../kernel/addresses.ts";
 import type { Link } from "../kernel/links.ts";
 import type { Egress, Family, Network } from "../network/network.ts";
 import { hasDefaultRoute, isIpv4Continuity, isTunnel } from "../network/network.ts";
-import { whyGuests } from "./guests.ts";
+import { ignoredBy, whyGuests } from "./guests.ts";
 import type { Reason } from "./usability.ts";
 import { whyUnusable } from "./usability.ts";
 
@@ -15,7 +16,7 @@ export type PolicyConfig = Pick<Config, "addressFlags" | "notifyFlags" | "paths"
 export interface JudgedAddress {
   readonly address: Address;
   readonly link: Link;
-  /** The [path] section that decides over it. */
+  /** The [path] section of the file that decides over it. */
   readonly rule: PathRule | undefined;
   /** Why it is of no use, or the administrator wants it to be of none; undefined: it is of use. */
   readonly reason: Reason | undefined;
@@ -36,13 +37,13 @@ export function judgeAddresses(network: Network, config: PolicyConfig): readonly
       whyRefused(network, link, address, rule) ??
       whyGuests(network, link, rule) ??
       whyNoRoute(network, config, link, address);
-    return { address, link, rule, reason };
+    return { address, link, rule: rule && isBuiltIn(rule) ? undefined : rule, reason };
   });
   judged.set(network, { config, addresses });
   return addresses;
 }
 
-/** The [path] section that decides over an address. */
+/** The [path] section that decides over an address, or the built-in one. */
 export function ruleFor({ paths }: PolicyConfig, link: Link, address: Address): PathRule | undefined {
   if (paths.length === 0) return undefined;
   const interfaceNames = [link.name, ...link.altNames];
@@ -56,7 +57,7 @@ export function whyRefused(
   address: Address,
   rule: PathRule | undefined,
 ): Reason | undefined {
-  if (rule?.ignore) return { code: "ignored", text: `ignored by [path ${rule.name}] (${rule.source})` };
+  if (rule?.ignore && !isBuiltIn(rule)) return { code: "ignored", text: ignoredBy(rule) };
   if (rule?.bypassTunnel) return undefined;
   return whyBypassing(network, link, address);
 }

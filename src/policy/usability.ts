@@ -70,12 +70,6 @@ function whyNotUnicast(link: Link, address: Address): Reason | undefined {
   return scope === undefined ? undefined : { code: "scope", text: `address of scope ${scope}` };
 }
 
-/** Whether no other network can reach an address, by what it is or by the scope that it was given. */
-export function isOfHostOnly(address: Address): boolean {
-  const kind = classOf(address);
-  return (kind !== "global" && kind !== "unique-local") || narrowScopes.has(address.scope);
-}
-
 /**
  * RT_SCOPE_LINK, RT_SCOPE_HOST and RT_SCOPE_NOWHERE. Of an IPv4 address its maker says how far it is valid, whatever it
  * looks like (ip-address(8)); the kernel gives IPv6 addresses the scope of their class (net/ipv6/addrconf.c).

@@ -22,9 +22,9 @@ describe("interfaces that lead to guests", { skip: requires(), concurrency: 4 },
 
   it("are not the bridge that the host's default route leaves by, for as long as it does", async (t) => {
     const machine = await hostOfGuests(t);
-    await machine.ip("route add default via 10.77.0.9 dev lxdbr0");
+    await machine.ip("route add default via 10.77.0.9 dev lxdbr0 metric 9");
     await machine.hasEndpointsAt([uplink, "10.77.0.1"]);
-    await machine.ip("route del default");
+    await machine.ip("route del default dev lxdbr0");
     await machine.hasEndpointsAt([uplink]);
     await machine.ip("-6 route add default via fe80::9 dev lxdbr0");
     await machine.hasEndpointsAt([uplink, "10.77.0.1"]);
@@ -57,7 +57,7 @@ describe("interfaces that lead to guests", { skip: requires(), concurrency: 4 },
       "link add br-lan type bridge",
       "link set br-lan up",
       "link set out0 master br-lan",
-      "route add default via 10.78.0.9",
+      "route add default via 10.78.0.9 metric 9",
     ]);
     await machine.hasEndpointsAt([uplink, "10.78.0.1"]);
   });
@@ -87,6 +87,16 @@ describe("interfaces that lead to guests", { skip: requires(), concurrency: 4 },
     await machine.hasEndpointsAt(["10.79.0.1"]);
     await machine.settled();
     assert.match(await explain(machine, "tap1"), /TAP device of a virtual machine/);
+  });
+
+  it("are told by their names, where no default route tells and the file has no [path] section", async (t) => {
+    const machine = await hostOfGuests(t);
+    await machine.ip("route del default");
+    await machine.hasEndpointsAt([uplink]);
+    await machine.settled();
+    assert.match(await explain(machine, "lxdbr0"), /ignored by \[path containers\] \(built in\)/);
+    await machine.host.ipBatch(["link set lxdbr0 down", "link set lxdbr0 name br0", "link set br0 up"]);
+    await machine.hasEndpointsAt([uplink, "10.77.0.1"]);
   });
 
   for (const kind of ["vxlan id 7 dstport 4789", "geneve id 7 remote 10.0.1.1"])
@@ -124,10 +134,11 @@ describe("interfaces on top of others", { skip: requires(), concurrency: 4 }, ()
   }
 });
 
-/** An uplink, and a bridge with one container behind it, as LXD and Docker make them. */
+/** An uplink with the default route, and a bridge with one container behind it, as LXD and Docker make them. */
 async function hostOfGuests(t: Closer): Promise<Machine> {
   const machine = await Machine.create(t, { eth0: [`${uplink}/24`] });
   await machine.host.ipBatch([
+    "route add default via 10.0.1.1",
     "link add lxdbr0 type bridge",
     "link set lxdbr0 up",
     "addr add 10.77.0.1/24 dev lxdbr0",

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { defaultConfig, notifyFlags, type PathRule } from "../../src/config/config.ts";
+import { containerRule, defaultConfig, notifyFlags } from "../../src/config/config.ts";
 import { ConfigError } from "../../src/config/error.ts";
 import { type Overrides, parseConfig } from "../../src/config/load.ts";
 import { core, path } from "../../src/config/schema.ts";
@@ -28,24 +28,10 @@ function errorsOf(text: string, overrides?: Overrides): readonly string[] {
   return assert.fail("the file was accepted");
 }
 
-const emptyRule: PathRule = {
-  name: "",
-  source: "",
-  matchInterface: undefined,
-  matchKind: undefined,
-  matchAddress: undefined,
-  ignore: false,
-  flags: undefined,
-  priority: 0,
-  max: undefined,
-  port: undefined,
-  bypassTunnel: false,
-};
-
 describe("mptcpd.conf", () => {
   it("may be empty: every key has a default", () => {
     assert.deepEqual(load(""), { config: defaultConfig, warnings: [], notices: [] });
-    assert.deepEqual(configOf("").paths, []);
+    assert.deepEqual(configOf("").paths, [containerRule]);
     assert.equal(configOf("").addressFlags.toString(), "subflow");
     assert.equal(configOf("").removalDelay, 2000);
   });
@@ -77,7 +63,7 @@ describe("mptcpd.conf", () => {
         pluginFaults: 3,
         kernelPathManager: "keep",
         plugins: new Map(),
-        paths: [],
+        paths: [containerRule],
         origins: { pathManagers: "f.conf:4: path-manager", loadPlugins: "f.conf:7: load-plugins" },
       },
       warnings: [],
@@ -85,7 +71,7 @@ describe("mptcpd.conf", () => {
     });
   });
 
-  it("has rules in the file's order", () => {
+  it("has rules in the file's order, which take the place of the built-in one", () => {
     const { paths } = configOf(`[path lte]
 match-interface=wwan*, usb0
 match-kind=physical
@@ -115,7 +101,7 @@ ignore=yes`);
         port: 8443,
         bypassTunnel: true,
       },
-      { ...emptyRule, name: "rest", source: "f.conf:10", ignore: true },
+      { ...containerRule, name: "rest", source: "f.conf:10", matchInterface: undefined },
     ]);
   });
 
@@ -474,7 +460,8 @@ describe("the example file that is shipped", () => {
 
   /** Keys without a default: what the file shows of them is an example. */
   const examples = ["load-plugins", "match-interface", "match-kind", "match-address", "flags", "max", "port"];
-  const [coreText = "", pathText = ""] = example.split(/^# \[path lte\]$/m);
+  const [coreText = ""] = example.split(/^# \[/m);
+  const [, pathText = ""] = example.split(/^# \[path lte\]$/m);
   const commented = (text: string) =>
     [...text.matchAll(/^# ([a-z-]+)=(.*)$/gm)].map(([, key = "", value = ""]) => [key, value] as const);
 
@@ -491,6 +478,12 @@ describe("the example file that is shipped", () => {
     it(`shows the default of ${key} in a [path] section`, () =>
       assert.deepEqual(configOf(`[path x]\n${key}=${value}`).paths, configOf("[path x]").paths));
 
+  it("shows the rule that is built in", () => {
+    const [section = ""] = /^# \[path containers\]\n(# [a-z-]+=.*\n)+/m.exec(example) ?? [];
+    const [rule] = configOf(section.replace(/^# /gm, "")).paths;
+    assert.deepEqual({ ...rule, source: containerRule.source }, containerRule);
+  });
+
   it("shows every key that has a default", () => {
     const shown = commented(example).map(([key]) => key);
     const active = [...example.matchAll(/^([a-z-]+)=/gm)].map(([, key]) => key);
@@ -504,7 +497,7 @@ describe("the example file that is shipped", () => {
   it("stays valid with everything switched on", () => {
     const everything = example.replace(/^# (?=\[|[a-z-]+=)/gm, "");
     assert.deepEqual(load(everything).warnings, []);
-    assert.equal(configOf(everything).paths.length, 2);
+    assert.equal(configOf(everything).paths.length, 3);
   });
 
   for (const [name, text] of [

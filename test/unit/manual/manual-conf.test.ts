@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import * as v from "valibot";
-import { defaultConfig, defaultConfigFile, notifyFlags } from "../../../src/config/config.ts";
+import { containerRule, defaultConfig, defaultConfigFile, notifyFlags } from "../../../src/config/config.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 import { core, path } from "../../../src/config/schema.ts";
 import { kernelPathManager, limits, onStop, settableFlags } from "../../../src/config/values.ts";
@@ -81,6 +81,13 @@ describe("mptcpd.conf(5)", () => {
         assert.match(text, /Default/, key);
       }
     assert.ok(textOf("SECTION [core]", "plugin-dir").includes(defaultConfig.pluginDirectory));
+  });
+
+  it("has the rule that is built in", () => {
+    const [block = ""] = sectionOf(page, "INTERFACES THAT LEAD TO GUESTS").blocks;
+    const [rule, ...more] = configOf(block).paths;
+    assert.deepEqual({ ...rule, source: containerRule.source }, containerRule);
+    assert.deepEqual(more, []);
   });
 
   it("has one key of mptcpd's in [plugin NAME]", () => {

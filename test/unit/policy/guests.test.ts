@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { defaultConfig, type PathRule } from "../../../src/config/config.ts";
+import { containerRule, defaultConfig, type PathRule } from "../../../src/config/config.ts";
 import type { Network } from "../../../src/network/network.ts";
 import { placeOf } from "../../../src/policy/input.ts";
 import { decide, desiredEndpoints } from "../../../src/policy/policy.ts";
@@ -14,6 +14,7 @@ const bridge = { kind: "bridge" };
 /** As in `networkOf`: interfaces get their index by their order, from 2. */
 const portOf = (master: number) => ({ master, slaveKind: "bridge" });
 const nic = { parentDevice: "0000:00:03.0" };
+const uplink = { ...nic, defaultRoute: true };
 
 /** What becomes of each address: "INTERFACE endpoint", or "INTERFACE REASON". */
 function verdicts(network: Network, paths: readonly PathRule[] = []): string[] {
@@ -27,7 +28,7 @@ const guests = "leads to guests of this host";
 describe("interfaces that lead to guests are no endpoints", () => {
   const cases: Readonly<Record<string, readonly [Sketches, string]>> = {
     "a bridge of containers (Docker, LXD, Incus, Podman, CNI)": [
-      { br: { ...bridge, ...at("10.5.0.1") }, vethA: { kind: "veth", ...portOf(2) } },
+      { br: { ...bridge, ...at("10.5.0.1") }, vethA: { kind: "veth", ...portOf(2) }, eth0: uplink },
       "br leads to guests of this host: bridge of vethA, no default route",
     ],
     "a bridge of virtual machines (libvirt, Proxmox without an uplink)": [
@@ -64,6 +65,7 @@ describe("interfaces that lead to guests are no endpoints", () => {
         vlan5: { kind: "vlan", lower: 3, ...at("10.5.5.1") },
         br: bridge,
         vethA: { kind: "veth", ...portOf(3) },
+        eth0: uplink,
       },
       "vlan5 leads to guests of this host: on br, which leads to guests, no default route",
     ],
@@ -77,6 +79,7 @@ describe("interfaces that lead to guests are no endpoints", () => {
         out0: { kind: "veth", lower: 2, ...portOf(4) },
         br: bridge,
         vethA: { kind: "veth", ...portOf(4) },
+        eth0: uplink,
       },
       "in0 leads to guests of this host: plugged into br, which leads to guests, no default route",
     ],
@@ -89,22 +92,35 @@ describe("interfaces that lead to guests are no endpoints", () => {
       },
       "br leads to guests of this host: bridge of a, no default route",
     ],
-    "the host's end of a container's veth, by its name: the kernel cannot tell": [
-      { "ve-web": { kind: "veth", ...at("192.168.77.1") } },
-      "ve-web leads to guests of this host: veth named ve-web, no default route",
-    ],
   };
   for (const [what, [sketches, expected]] of Object.entries(cases))
     it(what, () => assert.deepEqual(verdicts(networkOf(sketches)), [expected]));
 
-  for (const name of ["vboxnet0", "vmnet8", "docker0", "virbr0", "tunl0", "veth1a2b", "cali12", "lxc7"])
-    it(`${name}, by its name, on a kernel that does not name hardware`, () => {
-      const kind = name === "tunl0" ? { kind: "ipip", type: 768 } : {};
-      assert.match(
-        verdicts(networkOf({ [name]: { ...kind, ...at("10.9.0.1") } }))[0] ?? "",
-        /leads to guests/,
-      );
+  for (const name of [
+    "vboxnet0",
+    "vmnet8",
+    "docker0",
+    "veth1a2b",
+    "cali12",
+    "lxc7",
+    "ve-web",
+    "wireguard.cali",
+  ])
+    it(`${name}, by its name, where the kernel cannot tell and the file has no [path] section`, () => {
+      const network = networkOf({ [name]: at("10.9.0.1") });
+      assert.deepEqual(verdicts(network, [containerRule]), [
+        `${name} ignored by [path containers] (built in)`,
+      ]);
+      assert.deepEqual(verdicts(network), [`${name} endpoint`]);
     });
+
+  it("a bridge of containers, by its name, on a host without a default route", () => {
+    const network = networkOf({
+      lxdbr0: { ...bridge, ...at("10.5.0.1") },
+      g: { kind: "veth", ...portOf(2) },
+    });
+    assert.match(verdicts(network, [containerRule])[0] ?? "", /ignored by \[path containers\] \(built in\)$/);
+  });
 
   it("whose default route has this host itself as its gateway (Cilium's proxy)", () => {
     const network = networkOf({
@@ -138,9 +154,9 @@ describe("interfaces that lead out are endpoints", () => {
       br0: { ...bridge, ...at("10.5.0.1") },
       "eno2.5": { kind: "vlan", lower: 99, ...portOf(2) },
     },
-    "a bridge with a veth that has an address of this host": {
+    "a bridge of veths on a host without any default route, which may be a container": {
       br0: { ...bridge, ...at("10.5.0.1") },
-      uplink: { kind: "veth", ...portOf(2), addresses: [] },
+      port0: { kind: "veth", ...portOf(2) },
     },
     "a bridge that a veth joins to one with a network card": {
       br0: { ...bridge, ...at("10.5.0.1") },
@@ -177,12 +193,8 @@ describe("interfaces that lead out are endpoints", () => {
   };
   for (const [what, sketches] of Object.entries(cases))
     it(what, () => {
-      const network = networkOf(sketches);
-      const port = { ...network.addresses[0], address: "10.5.0.9", ifIndex: 3 };
-      const addresses = what.includes("has an address of this host")
-        ? [...network.addresses, { ...(network.addresses[0] ?? assert.fail()), ...port }]
-        : network.addresses;
-      assert.match(verdicts({ ...network, addresses })[0] ?? "", / endpoint$/);
+      const [verdict] = verdicts(networkOf(sketches), [containerRule]);
+      assert.match(verdict ?? "", / endpoint$/);
     });
 });
 
@@ -218,18 +230,18 @@ describe("a [path] section", () => {
 describe("an endpoint whose interface begins to look like one of guests", () => {
   const current = ours(endpointOf({ address: "10.5.0.1" }));
   const expired = new Set([placeOf({ address: "10.5.0.1", ifIndex: 2 })]);
-  const uplink = { "br-ex": { kind: "openvswitch", ...at("10.5.0.1") } };
+  const bridged = { "br-ex": { kind: "openvswitch", ...at("10.5.0.1") } };
   const wanted = (network: Network, over: ReadonlySet<string>) =>
     desiredEndpoints(decide(inputOf(network, { current, expired: over }))).map(({ address }) => address);
 
   it("is held for the removal delay, as its default route may be back at once", () => {
-    const beside = networkOf({ ...uplink, eth0: at("10.0.0.1") });
+    const beside = networkOf({ ...bridged, eth0: at("10.0.0.1") });
     assert.deepEqual(wanted(beside, new Set()).toSorted(), ["10.0.0.1", "10.5.0.1"]);
     assert.deepEqual(wanted(beside, expired), ["10.0.0.1"]);
   });
 
   it("stays while no other endpoint is usable", () => {
-    assert.deepEqual(wanted(networkOf(uplink), expired), ["10.5.0.1"]);
+    assert.deepEqual(wanted(networkOf(bridged), expired), ["10.5.0.1"]);
   });
 });
 
