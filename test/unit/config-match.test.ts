@@ -1,24 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import type { PathRule } from "../../src/config/config.ts";
+import { containerRule, type PathRule } from "../../src/config/config.ts";
 import { compileGlob } from "../../src/config/glob.ts";
 import { findRule, matchesRule } from "../../src/config/match.ts";
 import { contains, parsePrefix } from "../../src/config/prefix.ts";
 
-const anything: PathRule = {
-  name: "anything",
-  source: "f.conf:1",
-  matchInterface: undefined,
-  matchKind: undefined,
-  matchAddress: undefined,
-  ignore: false,
-  flags: undefined,
-  priority: 0,
-  max: undefined,
-  port: undefined,
-  bypassTunnel: false,
-};
+const anything: PathRule = { ...containerRule, matchInterface: undefined, ignore: false };
 const eth0 = { interfaceNames: ["eth0", "uplink"], kind: undefined, address: "10.1.2.3" };
 
 describe("globs", () => {
@@ -155,5 +143,12 @@ describe("a rule", () => {
     const rules = [first, { ...anything, name: "second" }, { ...anything, name: "third" }];
     assert.equal(findRule(rules, eth0)?.name, "second");
     assert.equal(findRule([first], eth0), undefined);
+  });
+
+  it("for containers matches their interfaces and no others", () => {
+    const matches = (name: string) => matchesRule(containerRule, { ...eth0, interfaceNames: [name] });
+    for (const name of ["docker0", "br-1a2b", "virbr0", "veth12", "cni0", "cali5", "podman1", "lxcbr0"])
+      assert.ok(matches(name), name);
+    for (const name of ["eth0", "br0", "wlan0", "wg0"]) assert.ok(!matches(name), name);
   });
 });
