@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { Worker } from "node:worker_threads";
 import type { Level } from "../log/log.ts";
+import { messageOf } from "../log/text.ts";
 import { LineSplitter } from "./line-splitter.ts";
 import type { FromWorker, ToWorker, WorkerInput } from "./protocol.ts";
 
@@ -27,7 +28,17 @@ const LARGEST_HEAP = 1024;
 /** Characters. */
 const LONGEST_LINE = 64 * 1024;
 
-/** Starts a thread. Where the system has none to spare, it "ends" with that error at once. */
+/** The system has no thread to spare. The message completes "the path managers' thread …". */
+export class ThreadStartError extends Error {
+  override readonly name = "ThreadStartError";
+  readonly code = "ETHREAD";
+
+  constructor(cause: unknown) {
+    super(`cannot start: ${messageOf(cause)}; raise TasksMax= or the memory limits of the unit`, { cause });
+  }
+}
+
+/** Starts a thread. Where the system has none to spare, it "ends" with ThreadStartError at once. */
 export const openThread: OpenThread = (workerData, events) => {
   try {
     const worker = new Worker(threadFile(), {
@@ -44,7 +55,7 @@ export const openThread: OpenThread = (workerData, events) => {
     return { post: (message) => worker.postMessage(message), terminate: () => worker.terminate() };
   } catch (error) {
     setImmediate(() => {
-      events.error(error);
+      events.error(new ThreadStartError(error));
       events.exit(1);
     });
     return { post: () => undefined, terminate: async () => undefined };

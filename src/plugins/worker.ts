@@ -4,7 +4,7 @@ import { type Clock, systemClock, type Timer } from "../time/clock.ts";
 import { RunningClock, within } from "../time/running-clock.ts";
 import { describeError, stackOf } from "./describe-error.ts";
 import type { PackedError } from "./endpoint-requests.ts";
-import { type OpenThread, openThread, type Thread } from "./open-thread.ts";
+import { type OpenThread, openThread, type Thread, ThreadStartError } from "./open-thread.ts";
 import {
   type FromWorker,
   LOAD_DEADLINE,
@@ -169,7 +169,9 @@ export class PluginWorker {
     await this.stop();
     if (answer?.kind === "refused") throw new PluginsRefusedError(answer.errors);
     if (isAskedToStop) throw new PluginsRefusedError(["the path managers' thread was stopped"]);
-    throw new PluginsRefusedError([`the path managers' thread ${failure.what}`], failure);
+    // No plugin is to blame where the system has no thread to spare.
+    const blamed = this.#error instanceof ThreadStartError ? undefined : failure;
+    throw new PluginsRefusedError([`the path managers' thread ${failure.what}`], blamed);
   }
 
   /**
@@ -245,6 +247,8 @@ export class PluginWorker {
   }
 
   #crash(status: number): WorkerFailure {
+    if (this.#error instanceof ThreadStartError)
+      return { what: this.#error.message, plugin: undefined, loading: undefined };
     const why = this.#error === undefined ? `status ${status}` : describeError(this.#error);
     const failure = this.#failureAt(`ended with ${why},`, "in");
     const guilty = this.#plugins.find(
