@@ -37,12 +37,16 @@ describe("the list of endpoints follows", { skip: requires(), concurrency: 4 }, 
 
   it("addresses that were there before their link was up and had a carrier", async (t) => {
     const machine = await Machine.started(t);
+    const peer = await machine.lab.host("peer");
     await machine.nothingHappens(() =>
-      machine.host.ipBatch(["link add eth1 type veth peer name peer1", "addr add 10.0.1.2/24 dev eth1"]),
+      machine.host.ipBatch([
+        `link add eth1 type veth peer name peer1 netns ${peer.namespace}`,
+        "addr add 10.0.1.2/24 dev eth1",
+      ]),
     );
     await machine.nothingHappens(() => machine.ip("link set eth1 up"));
     // The first carrier of its life.
-    await machine.ip("link set peer1 up");
+    await peer.ip("link set peer1 up");
     await machine.hasEndpointsAt(["10.0.1.2"]);
   });
 
