@@ -77,7 +77,11 @@ function behindPair(network: Network, link: Link, seen: Set<number>): Behind {
   // Each end names the other: the index alone may be that of an interface which came later.
   if (end === undefined || end.lower !== link.index) return "unknown";
   const master = end.master === 0 ? undefined : network.links.get(end.master);
-  if (master === undefined) return { guests: `its other end ${end.name} is on this host` };
+  // Cilium has such a pair. On a host that has no way out at all, somebody may be trying something.
+  if (master === undefined)
+    return network.defaultRoutes.length === 0
+      ? "unknown"
+      : { guests: `its other end ${end.name} is on this host` };
   const behind = lookBehind(network, master, seen);
   return typeof behind === "string"
     ? behind

@@ -70,7 +70,11 @@ describe("interfaces that lead to guests are no endpoints", () => {
       "vlan5 leads to guests of this host: on br, which leads to guests, no default route",
     ],
     "one end of a veth whose other end is on this host (Cilium)": [
-      { host0: { kind: "veth", lower: 3, ...at("10.244.1.13") }, net0: { kind: "veth", lower: 2 } },
+      {
+        host0: { kind: "veth", lower: 3, ...at("10.244.1.13") },
+        net0: { kind: "veth", lower: 2 },
+        eth0: uplink,
+      },
       "host0 leads to guests of this host: its other end net0 is on this host, no default route",
     ],
     "a veth that is plugged into a bridge of guests": [
@@ -113,6 +117,14 @@ describe("interfaces that lead to guests are no endpoints", () => {
       ]);
       assert.deepEqual(verdicts(network), [`${name} endpoint`]);
     });
+
+  it("not one end of a veth whose other end is on this host, which has no way out at all", () => {
+    const network = networkOf({
+      d0: { kind: "veth", lower: 3, ...at("10.1.0.1") },
+      q0: { kind: "veth", lower: 2 },
+    });
+    assert.deepEqual(verdicts(network, [containerRule]), ["d0 endpoint"]);
+  });
 
   it("a bridge of containers, by its name, on a host without a default route", () => {
     const network = networkOf({
