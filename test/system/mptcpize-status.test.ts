@@ -72,7 +72,7 @@ describe("mptcpize status, of units", { skip: await systemdProblem([toolsFor.mus
   });
 
   it("says that a unit was disabled and not started since", async () => {
-    await start("left", 7070);
+    await start("left", 7075);
     await mptcpize(lab, "enable", "--now", "left");
     await mptcpize(lab, "disable", "left");
     assert.match(
