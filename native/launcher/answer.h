@@ -7,8 +7,8 @@
 #include <sys/types.h>
 
 /*
- * What is being answered, in memory that outlives the process that does so. Only the one that answers may write here,
- * and its successor after its end; no process that it starts, which might outlive it.
+ * The request that is being answered, in memory that outlives the process that answers it. Only the one that answers
+ * may write here, and its successor after its end; no process that it starts, which might outlive it.
  */
 struct in_flight {
 	union {

@@ -22,7 +22,7 @@ function __@program@_values --argument-names value netns user plugins
                 or string replace -r '\.[a-z]*$' '' -- $file
             end
         case interface
-            # What begins with "-" would be an option.
+            # A word that begins with "-" would be an option.
             ip $space -o link show | string replace -rf '^\d+: ([^:@]+).*' '$1' | string replace -r '^-' '\\\\x2d'
         case address
             ip $space -o address show scope global | string replace -rf '^\d+: \S+\s+inet6? ([^/ ]+).*' '$1'

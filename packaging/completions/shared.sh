@@ -42,7 +42,7 @@ __@program@_values() {
 		done
 		;;
 	interface)
-		# Names are bytes, which "." stands for in no other locale. What begins with "-" would be an option.
+		# Names are bytes, which "." stands for in no other locale. A word that begins with "-" would be an option.
 		ip "${space[@]}" -o link show | LC_ALL=C sed -n 's/^[0-9]*: \([^:@]*\).*/\1/;T;s/^-/\\x2d/;p'
 		;;
 	address)

@@ -3,8 +3,8 @@ import type { ConnectionOutline, SubflowOutline } from "../kernel/sockets.ts";
 import { isInitial } from "./found.ts";
 
 /**
- * What connections would lose with each local address. Connections that became plain TCP are not counted: the kernel does
- * not close them with an endpoint.
+ * The subflows that connections would lose with each local address. Connections that became plain TCP are not counted:
+ * the kernel does not close them with an endpoint.
  */
 export function addressLoads(outlines: readonly ConnectionOutline[]): Map<string, AddressLoad> {
   const loads = new Map<string, { only: number; initial: number }>();

@@ -90,7 +90,7 @@ export class Checkpoint {
   flush(): void {
     if (this.#pending.length === 0) return;
     this.#lines += this.#pending.length;
-    // What is pending is in the table, too, from which the file is written anew.
+    // The table has the pending facts, too, and the file is written anew from it.
     if (this.#lines > this.#rewriteAt || (!this.#writes.isFailing && !this.#append())) this.#rewrite();
     this.#pending = [];
   }

@@ -129,7 +129,7 @@ export class CommandDesk {
     const isWanted = decide()?.some(
       (one) => one.address === address && one.outcome === "endpoint" && one.endpoint !== undefined,
     );
-    // What the policy keeps only for its connections would not come back.
+    // An endpoint that the policy keeps only for its connections would not come back.
     if (!isCommanded && isWanted !== true)
       throw new EndpointCommandError(what, "EAGAIN", "it is about to be removed");
     const reason = "a path manager renews it, so that the kernel tries lost subflows again";

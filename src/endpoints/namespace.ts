@@ -116,7 +116,7 @@ export class NamespaceLock {
   static acquire(directory: string, namespace: NamespaceIdentity): NamespaceLock | LockHolder {
     const file = namespaceFile(directory, namespace, "lock");
     for (;;) {
-      // Whoever can open the file can hold the lock: nobody else may.
+      // A process that can open the file can hold the lock: no other user may.
       const fd = openOrCreateGuarded(file, constants.O_RDWR | constants.O_APPEND, 0o600);
       let isEnding: boolean;
       try {
