@@ -9,11 +9,6 @@ export class CommandError extends Error {
   }
 }
 
-/** The word by which programs tell errors apart; undefined for a fault of our own. */
-export function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
-}
-
 /** What to say of an error that has no code: it is for a bug report, so it keeps its stack. */
 export function internalError(error: unknown): string {
   return `internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;

@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { getSystemErrorMap } from "node:util";
+import { codeOf } from "../log/text.ts";
 import { ConfigError } from "./error.ts";
 
 /** Far more than any mptcpd.conf has; keeps a wrong file from being read for minutes. */
@@ -56,8 +57,4 @@ function unreadable(file: string, error: unknown): ConfigError {
   const errno = error instanceof Error && "errno" in error ? Number(error.errno) : 0;
   const reason = getSystemErrorMap().get(errno)?.[1] ?? String(error);
   return new ConfigError([`${file}: cannot be read: ${reason}; let the daemon's user read it, or remove it`]);
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && "code" in error ? error.code : undefined;
 }

@@ -1,6 +1,7 @@
 import { closeSync, openSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { giveToOwnerOf } from "../kernel/guarded-file.ts";
+import { codeOf } from "../log/text.ts";
 import { prepareRuntimeDirectory } from "./namespace.ts";
 
 /** A file of the runtime directory that cannot be written or removed. `code` is the file system's: "ENOSPC". */
@@ -75,8 +76,4 @@ function discard(temporary: string): void {
   } catch {
     // Not there, or it cannot be removed either.
   }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }

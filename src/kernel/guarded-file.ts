@@ -2,8 +2,10 @@
  * Files in directories that belong to another user, such as the runtime directory of the unit, where root opens what
  * that user can lay: a FIFO, a link to somebody's file, a link whose other names are removed while we look.
  */
+
 import { closeSync, constants, fchownSync, fstatSync, openSync, type Stats, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { codeOf } from "../log/text.ts";
 
 /** A file that none of ours has left at its place. The message says what to do. */
 export class GuardedFileError extends Error {
@@ -88,7 +90,3 @@ function problemOf(file: Stats, directory: Stats): string | undefined {
 }
 
 const notRegular = "is not a regular file: remove it";
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && "code" in error ? error.code : undefined;
-}

@@ -36,3 +36,8 @@ export function cut(text: string, length: number): string {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** Of an error of Node's or the kernel's, such as "ENOENT". */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}

@@ -1,8 +1,8 @@
-import { CommandError, codeOf, internalError } from "../cli/command-error.ts";
+import { CommandError, internalError } from "../cli/command-error.ts";
 import { ConfigError } from "../config/error.ts";
-import { oneLine } from "../log/text.ts";
+import { codeOf, oneLine } from "../log/text.ts";
 
-export { CommandError, codeOf } from "../cli/command-error.ts";
+export { CommandError } from "../cli/command-error.ts";
 
 /** How the program ends: every exit code and every line about a failure comes from here. */
 

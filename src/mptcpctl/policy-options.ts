@@ -5,7 +5,7 @@ import { Ledger } from "../endpoints/ledger.ts";
 import { currentNamespace, namespaceFile, runtimeDirectoryFor } from "../endpoints/namespace.ts";
 import { readRefused } from "../endpoints/refused-file.ts";
 import { readWanted, type StatedWish } from "../endpoints/wanted-file.ts";
-import { messageOf } from "../log/text.ts";
+import { codeOf, messageOf } from "../log/text.ts";
 import type { Network } from "../network/network.ts";
 import { builtIn, wantedByDefault } from "../path-managers/index.ts";
 import { DEFAULT_PATH_MANAGER } from "../plugins/charge.ts";
@@ -13,7 +13,7 @@ import { planPlugins } from "../plugins/sources.ts";
 import type { Refusal } from "../policy/refused.ts";
 import type { WantedEndpoints } from "../policy/wanted.ts";
 import type { Context } from "./context.ts";
-import { CommandError, codeOf, UsageError } from "./exit.ts";
+import { CommandError, UsageError } from "./exit.ts";
 
 /** Where mptcpd's file and directory are, when they are not where it looks by itself. */
 export type PolicyOptions = { readonly config?: string; readonly runtimeDir?: string };

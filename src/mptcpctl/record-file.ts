@@ -1,5 +1,7 @@
 /** The file that `mptcpctl record` writes to. */
-import { closeSync, constants, fstatSync, lstatSync, openSync, rmSync } from "node:fs";
+
+import { closeSync, constants, fstatSync, lstatSync, openSync } from "node:fs";
+import { removeFile } from "../kernel/remove-file.ts";
 import { CommandError } from "./exit.ts";
 
 /**
@@ -12,7 +14,7 @@ export function openRecording(file: string): number {
   if (isOwnDescriptor(file)) return openSync(file, "w");
   const status = lstatSync(file, { throwIfNoEntry: false });
   if (status !== undefined && !status.isFile()) return openSpecial(file);
-  rmSync(file, { force: true });
+  removeFile(file);
   return openSync(file, "wx", 0o666);
 }
 

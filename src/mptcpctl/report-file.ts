@@ -1,18 +1,11 @@
 /** Where a report goes: a file of its own, which only its owner can read. */
-import {
-  accessSync,
-  closeSync,
-  constants,
-  lstatSync,
-  openSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+
+import { accessSync, closeSync, constants, lstatSync, openSync, renameSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { messageOf } from "../log/text.ts";
-import { CommandError, codeOf } from "./exit.ts";
+import { removeFile } from "../kernel/remove-file.ts";
+import { codeOf, messageOf } from "../log/text.ts";
+import { CommandError } from "./exit.ts";
 
 /** "mptcpd-report-HOST-20261125-220941.txt" */
 export function reportName(time: Date, extension: string, host = hostname()): string {
@@ -51,7 +44,7 @@ export function writeReportFile(file: string, text: string, replace: boolean): v
         renameSync(target, file);
       }
     } catch (error) {
-      rmSync(target, { force: true });
+      removeFile(target);
       throw error;
     }
   });

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { Config } from "../config/config.ts";
+import type { Config, PluginSection } from "../config/config.ts";
 import { systemClock } from "../endpoints/clock.ts";
 import type { EndpointCommand } from "../endpoints/commands.ts";
 import { type NamespaceIdentity, namespaceFile } from "../endpoints/namespace.ts";
@@ -241,9 +241,17 @@ function setupOf(config: Config): Setup {
   return { plan, settings, policy: packPolicy(config), needsThread, files };
 }
 
-/** Where a name is written makes no difference to the plugins. */
+/** In which line something is written makes no difference to the plugins. */
 function withoutOrigins(setup: Setup): Setup {
-  return { ...setup, settings: { ...setup.settings, origins: {} } };
+  const { settings, policy } = setup;
+  const plugins = [...settings.plugins].map(([name, { exec, entries }]): [string, PluginSection] => {
+    return [name, { exec, file: "", line: 0, entries: entries.map((entry) => ({ ...entry, line: 0 })) }];
+  });
+  return {
+    ...setup,
+    settings: { ...settings, plugins: new Map(plugins), origins: {} },
+    policy: { ...policy, paths: policy.paths.map((rule) => ({ ...rule, source: "" })) },
+  };
 }
 
 function chargeOfDefault({ plan }: Setup): Charge {

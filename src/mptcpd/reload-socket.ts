@@ -1,5 +1,6 @@
-import { lstatSync, rmSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
+import { removeFile } from "../kernel/remove-file.ts";
 import { messageOf } from "../log/text.ts";
 import type { Clock, Timer } from "../time/clock.ts";
 import { openSocketPath, type SocketPath } from "./socket-path.ts";
@@ -66,7 +67,7 @@ export class ReloadSocket {
     const umask = process.umask(OWNER_ONLY);
     try {
       // That of an mptcpd that was killed.
-      rmSync(file, { force: true });
+      removeFile(file);
       this.#path = openSocketPath(file);
       // Binds before it returns; what goes wrong comes as an event.
       server.listen(this.#path.name);

@@ -1,6 +1,6 @@
 /** How the program ends: every exit code and every line about a failure comes from here. */
-import { codeOf, internalError } from "../cli/command-error.ts";
-import { oneLine } from "../log/text.ts";
+import { internalError } from "../cli/command-error.ts";
+import { codeOf, oneLine } from "../log/text.ts";
 
 export { CommandError } from "../cli/command-error.ts";
 

@@ -1,9 +1,10 @@
 /** The machine and its kernel. */
+
 import { existsSync, readFileSync } from "node:fs";
 import { arch, version as kernelVersion, release, uptime } from "node:os";
 import { gunzipSync } from "node:zlib";
-import { codeOf } from "../cli/command-error.ts";
 import { table } from "../cli/table.ts";
+import { codeOf } from "../log/text.ts";
 import type { Section } from "./section.ts";
 
 export const kernelSection: Section = {

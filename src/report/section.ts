@@ -1,7 +1,6 @@
 /** The parts of a report, and how they are gathered: what fails says so, and does not keep the others. */
-import { codeOf } from "../cli/command-error.ts";
 import { ConfigError } from "../config/error.ts";
-import { messageOf, oneLine } from "../log/text.ts";
+import { codeOf, messageOf, oneLine } from "../log/text.ts";
 
 export type Findings = {
   /** For people: lines, each with its end. */

@@ -2,9 +2,10 @@
  * The sysctls that decide about MPTCP. They are named one by one: others hold secrets (net.ipv4.tcp_fastopen_key,
  * net.ipv6.conf.*.stable_secret).
  */
+
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { codeOf } from "../cli/command-error.ts";
+import { codeOf } from "../log/text.ts";
 import type { Section } from "./section.ts";
 
 /** @param root stands in for /proc/sys in tests */

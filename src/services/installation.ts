@@ -1,4 +1,5 @@
 /** Puts the files of a plan into their place, and takes them away again: all of them or none. */
+
 import {
   accessSync,
   chmodSync,
@@ -9,10 +10,10 @@ import {
   readdirSync,
   readFileSync,
   rmdirSync,
-  rmSync,
   statSync,
 } from "node:fs";
 import { basename, dirname } from "node:path";
+import { removeFile } from "../kernel/remove-file.ts";
 import { temporaryOf, writeFileAtomically } from "../systemd/files.ts";
 import { dropInPath, environmentFileBeside, formatDropIn, readDropIn } from "./drop-in.ts";
 import type { Plan } from "./plan.ts";
@@ -127,7 +128,7 @@ function temporaries(path: string): string[] {
 }
 
 function remove(path: string): void {
-  rmSync(path, { force: true });
+  removeFile(path);
 }
 
 /** @returns whether it was not there */

@@ -6,11 +6,11 @@ import {
   openSync,
   realpathSync,
   renameSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { removeFile } from "../kernel/remove-file.ts";
 
 /**
  * Readers see the old content or the new one, whatever happens. A file that is there keeps its mode and owner, and stays
@@ -20,7 +20,7 @@ export function writeFileAtomically(path: string, content: string | Uint8Array, 
   const existing = statSync(path, { throwIfNoEntry: false });
   const target = existing === undefined ? path : realpathSync(path);
   const temporary = temporaryOf(target);
-  rmSync(temporary, { force: true });
+  removeFile(temporary);
   // Nobody reads it before its mode is right, which is not left to the umask.
   const fd = openSync(temporary, "wx", 0o600);
   try {
@@ -34,7 +34,7 @@ export function writeFileAtomically(path: string, content: string | Uint8Array, 
     }
     renameSync(temporary, target);
   } catch (error) {
-    rmSync(temporary, { force: true });
+    removeFile(temporary);
     throw error;
   }
   syncDirectory(dirname(target));

@@ -73,8 +73,7 @@ describe("a reload of mptcp.service", { skip: await bootedSystemProblem() }, () 
     );
     await write(system, { [`${plugins}/mine.js`]: broken });
     await isRefused(/mine: setup failed: Error: no modem/);
-    await system.run("ip", "link", "add", "extra", "type", "veth", "peer", "extra-far");
-    await system.run("ip", "link", "set", "extra", "up");
+    await addUplink(system, "extra", "10.2.0.1/24");
     await logged(system, /^mine: sees extra$/);
     await system.run("ip", "link", "delete", "extra");
   });
