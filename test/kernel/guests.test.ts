@@ -63,19 +63,20 @@ describe("interfaces that lead to guests", { skip: requires(), concurrency: 4 },
   });
 
   it("are not veths that become an uplink when their other end moves to another namespace", async (t) => {
-    const machine = await Machine.started(t);
+    const machine = await hostOfGuests(t);
     const other = await machine.lab.host("other");
     await machine.host.ipBatch([
-      "link add eth0 type veth peer name p0",
-      "link set eth0 up",
-      "link set p0 up",
-      "addr add 10.0.1.2/24 dev eth0",
+      "link add up1 type veth peer name p1",
+      "link set up1 up",
+      "link set p1 up",
+      "addr add 10.75.0.2/24 dev up1",
     ]);
     await machine.settled();
-    assert.deepEqual(await machine.host.endpoints(), []);
-    await machine.ip(`link set p0 netns ${other.namespace}`);
-    await other.ip("link set p0 up");
-    await machine.hasEndpointsAt(["10.0.1.2"]);
+    await machine.hasEndpointsAt([uplink]);
+    assert.match(await explain(machine, "up1"), /its other end p1 is on this host/);
+    await machine.ip(`link set p1 netns ${other.namespace}`);
+    await other.ip("link set p1 up");
+    await machine.hasEndpointsAt([uplink, "10.75.0.2"]);
   });
 
   it("are TAP devices of virtual machines, and not those of VPNs", {
