@@ -4,6 +4,7 @@ import { existsSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { Cgroups } from "../../src/kernel/cgroups.ts";
+import { codeOf } from "../../src/log/text.ts";
 import { closedStandardFiles, ending, installation, writeProgram } from "../lab/launcher.ts";
 import { requires } from "../lab/requires.ts";
 import { waitFor } from "../lab/wait.ts";
@@ -107,14 +108,21 @@ function prepare(t: TestContext, attach?: string): Prepared {
   };
 }
 
-/** With what still runs in it, where a test failed. */
+/** With what still runs in it, where a test failed. The launcher may be about to remove it, too. */
 async function removeCgroup(directory: string): Promise<void> {
-  if (!existsSync(directory)) return;
-  writeFileSync(join(directory, "cgroup.kill"), "1");
+  unlessGone(() => writeFileSync(join(directory, "cgroup.kill"), "1"));
   await waitFor(`${directory} to be removed`, () => {
-    if (existsSync(directory)) rmdirSync(directory);
+    unlessGone(() => rmdirSync(directory));
     return true;
   });
+}
+
+function unlessGone(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error;
+  }
 }
 
 function hasNoCgroups(): string | false {

@@ -1,9 +1,9 @@
 const { MPTCPD_TEST_CAMPAIGN: campaign = "" } = process.env;
 
 /**
- * How often a test repeats what it does: a few times in CI, which has to be quick, and many times in the campaigns of
- * .ci/nightly, which set MPTCPD_TEST_CAMPAIGN.
+ * How often a test repeats what it does, or which cases it tries: a few in CI, which has to be quick, and many in the
+ * campaigns of .ci/nightly, which set MPTCPD_TEST_CAMPAIGN.
  */
-export function rounds(usually: number, inCampaign: number): number {
+export function rounds<Rounds>(usually: Rounds, inCampaign: Rounds): Rounds {
   return campaign === "" ? usually : inCampaign;
 }
