@@ -43,6 +43,7 @@ const namespaces = [
 
 describe("completed names reach the program whole, and the shell runs no part of them", {
   skip: requires({ tools: ["script"] }),
+  concurrency: true,
 }, () => {
   let lab: Lab;
   let host: Host;
@@ -119,18 +120,18 @@ describe("completed names reach the program whole, and the shell runs no part of
     ];
     const script = 'cd "$1/current" && script -qec "$2" /dev/null <"$1/input" >/dev/null';
     await host.run("env", "-i", ...environment, "sh", "-c", script, "sh", directory, command);
-    const words = readFileSync(got, "utf8").trimEnd().split("\n");
-    return { words: words.map((line) => line.split(" ")), files: readdirSync(current) };
+    // Arguments are bytes, and Latin-1 keeps each.
+    const calls = readFileSync(got, "latin1").split("\0\0").slice(0, -1);
+    const words = calls.map((call) =>
+      call.split("\0").map((word) => Buffer.from(word, "latin1").toString("hex")),
+    );
+    return { words, files: readdirSync(current) };
   }
 });
 
-/** Writes its arguments, in hexadecimal, as a line. */
+/** Writes its arguments, with NUL after each, and one more after the last. */
 function program(file: string): string {
-  return `#!/bin/sh
-line=
-for word; do line="$line \${word:+$(printf %s "$word" | od -An -v -tx1 | tr -d ' \\n')}"; done
-printf '%s\\n' "\${line# }" >>${file}
-`;
+  return `#!/bin/sh\nprintf '%s\\0' "$@" '' >>${file}\n`;
 }
 
 /** Of the escapes, only bytes are meant. */
