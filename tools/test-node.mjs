@@ -1,24 +1,43 @@
-// What a test file depends on, by its text.
+// What test files depend on.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** Code that differs from one version of Node to the next: a test that has to do with it runs on every supported one. */
-const interfacesOfNode = [
-  // Threads, the streams between them, the loader of modules, programs and their pipes.
-  /path[ -]managers?\b|load-plugins|plugin-dir|puppet|worker_threads/i,
-  // The addon and the sockets in the test's own process.
-  /from "(\.\.\/)+src\/(kernel|netlink|plugins|library)\//,
-  // Signals, and how the service ends.
-  /\bSIG(HUP|TERM|INT|PIPE)\b/,
-  // Standard streams that are closed, full or terminals.
-  /\bEPIPE\b|\/dev\/full|\bpty\b/,
-];
+/** The interfaces of Node that differ from one version to the next, and the tests that touch them, by how their paths begin. */
+const interfacesOfNode = {
+  "threads, and the streams between them": [
+    "unit/plugins/",
+    ...["kernel/path-managers-threads", "kernel/path-managers-reload", "kernel/faults-plugins"],
+  ],
+  "the loader of modules": [
+    ...["unit/library/", "unit/npm-types", "kernel/path-managers-loading", "system/package-npm"],
+    "kernel/mptcpctl-replay",
+  ],
+  "child processes and their pipes": [
+    ...["unit/cli/", "unit/mptcpd-output", "kernel/path-managers-programs", "kernel/check."],
+    "kernel/lab-command",
+  ],
+  "signals, and how a process ends": ["kernel/lifecycle", "kernel/reload.", "kernel/survival"],
+  "standard streams: closed, full, terminals": [
+    ...["unit/log", "unit/notify", "kernel/command-line", "kernel/mptcpctl.", "kernel/hostile-text"],
+  ],
+  "sockets of the addon, and timers beside them": [
+    ...["unit/addon", "unit/kernel/", "unit/netlink/", "unit/time/", "unit/network/"],
+    ...["kernel/addon", "kernel/rtnetlink.", "kernel/mptcp-pm", "kernel/sockets", "kernel/standstill"],
+  ],
+  "the file system, and what its errors say": [
+    ...["unit/endpoints/", "unit/connections/connections-checkpoint", "unit/config-file", "unit/file-access"],
+    ...["unit/services/", "unit/systemd/", "unit/mptcpctl-record-file", "kernel/state-directory"],
+    ...["kernel/mptcpctl-record", "kernel/mptcpize-status", "system/mptcpize-units"],
+  ],
+};
 
-/** Files below test/kernel and test/system that have to do with Node itself, and all unit tests, which are quick. */
-export function dependsOnNode(file, { root }) {
-  if (file.includes("/unit/")) return true;
-  const text = textOf(file, root);
-  return interfacesOfNode.some((pattern) => pattern.test(text));
+/** All beginnings in the table, for a test that finds files for each. */
+export const beginnings = Object.values(interfacesOfNode).flat();
+
+/** Whether a test file has to do with Node itself: it runs on every supported one. */
+export function dependsOnNode(file) {
+  const name = file.replace(/^(build\/)?test\//, "");
+  return beginnings.some((beginning) => name.startsWith(beginning));
 }
 
 const needsTheMachine = [

@@ -5,7 +5,7 @@
 //   npm test -- test/unit/log.test.ts the files at a path, as a failing test prints it
 //   npm test -- asan                  the tests of the parts in C, built for AddressSanitizer
 //   npm test -- --node packaged       on the Node that the packages bring, or on the one at a path
-//   npm test -- --on-node             only the tests that depend on Node (tools/test-node.mjs)
+//   npm test -- --on-node             only the tests that touch interfaces of Node (tools/test-node.mjs)
 //   npm test -- --jobs 2              so many kernel test files side by side as well, if they bear it
 // They run in a sandbox (tools/sandbox.mjs): first, side by side, the unit tests that bear others beside them, and then the
 // rest one after another. With CI=true a skipped test is a failure, unless the kernel or the machine cannot be given what
@@ -60,7 +60,7 @@ function readArguments() {
 function chosenFiles() {
   try {
     const chosen = chooseTests(words, { root, asan, directory: process.env.INIT_CWD });
-    return onNode ? chosen.filter((file) => dependsOnNode(file, { root })) : chosen;
+    return onNode ? chosen.filter(dependsOnNode) : chosen;
   } catch (error) {
     return fail(error.message);
   }
