@@ -51,9 +51,8 @@ const needsTheMachine = [
   /\.here\(\)/,
 ];
 
-/** A test file beside which no other may run. One below test/system boots a system, which takes all processors. */
+/** A test file beside which no other may run. */
 export function runsAlone(file, { root }) {
-  if (file.includes("/system/")) return true;
   const text = textOf(file, root);
   return needsTheMachine.some((pattern) => pattern.test(text));
 }

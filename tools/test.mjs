@@ -6,12 +6,12 @@
 //   npm test -- asan                  the tests of the parts in C, built for AddressSanitizer
 //   npm test -- --node packaged       on the Node that the packages bring, or on the one at a path
 //   npm test -- --on-node             only the tests that touch interfaces of Node (tools/test-node.mjs)
-//   npm test -- --jobs 2              so many kernel test files side by side as well, if they bear it
-// They run in a sandbox (tools/sandbox.mjs): first, side by side, the unit tests that bear others beside them, and then the
-// rest one after another. With CI=true a skipped test is a failure, unless the kernel or the machine cannot be given what
+//   npm test -- --jobs 2              so many files of kernel and system tests side by side
+// They run in a sandbox (tools/sandbox.mjs): first the unit tests, side by side, and then the rest one after another or,
+// with --jobs, side by side, but for those that bear no others beside them. With CI=true a skipped test is a failure, unless the kernel or the machine cannot be given what
 // it needs.
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { parseArgs } from "node:util";
@@ -74,19 +74,26 @@ async function runTests(wrap) {
   process.umask(0o022);
   try {
     const node = nodeIn(join(scratch, "bin"));
-    const bearing = files.filter((file) => !runsAlone(file, { root }));
-    const units = bearing.filter((file) => file.includes("/unit/"));
-    const together = jobs > 1 ? bearing.filter((file) => !units.includes(file)) : [];
-    const alone = files.filter((file) => !units.includes(file) && !together.includes(file));
+    const groups = { unit: [], kernel: [], alone: [], system: [] };
+    for (const file of files) groups[groupOf(file)].push(file);
     const codes = [
-      await runFiles(units, { node, scratch, wrap, concurrency: availableParallelism() }),
-      await runFiles(together, { node, scratch, wrap, concurrency: jobs }),
-      await runFiles(alone, { node, scratch, wrap, concurrency: 1 }),
+      await runFiles(groups.unit, { node, scratch, wrap, concurrency: availableParallelism() }),
+      await runFiles(groups.kernel, { node, scratch, wrap, concurrency: jobs }),
+      await runFiles(groups.alone, { node, scratch, wrap, concurrency: 1 }),
+      await runFiles(groups.system, { node, scratch, wrap, concurrency: jobs }),
     ];
+    reportSlowest(join(scratch, "durations"));
     return Math.max(...codes);
   } finally {
     rmSync(scratch, { recursive: true });
   }
+}
+
+/** Files of a group run side by side, but for those that have to run alone. */
+function groupOf(file) {
+  if (runsAlone(file, { root })) return "alone";
+  if (file.includes("/unit/")) return "unit";
+  return file.includes("/system/") ? "system" : "kernel";
 }
 
 function nodeIn(directory) {
@@ -102,18 +109,31 @@ function nodeIn(directory) {
 /** Gives 0, or the exit status of what has failed. */
 async function runFiles(some, { node, scratch, wrap, concurrency }) {
   if (some.length === 0) return 0;
-  const skips = join(scratch, "skips");
+  const [skips, took] = [join(scratch, "skips"), join(scratch, "took")];
   const options = [
     ...["--enable-source-maps", "--test", `--test-concurrency=${concurrency}`, "--test-timeout=600000"],
     ...["--test-reporter=spec", "--test-reporter-destination=stdout"],
     ...["--test-reporter=./tools/skips.mjs", `--test-reporter-destination=${skips}`],
+    ...["--test-reporter=./tools/durations.mjs", `--test-reporter-destination=${took}`],
   ];
   const env = { ...environmentOfTests(dirname(node)), ...sanitizer() };
   // The command sees the sanitizer, and what makes the sandbox does not.
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   const command = ["env", "--ignore-environment", ...variables, node, ...options, ...some];
   const code = await runToEnd(wrap(command));
+  appendFileSync(join(scratch, "durations"), readFileSync(took));
   return code || judgeSkips(readFileSync(skips, "utf8"));
+}
+
+/** Where the time has gone, if there was much. */
+function reportSlowest(file) {
+  const rows = readFileSync(file, "utf8").trimEnd().split("\n");
+  const slow = rows.map((row) => row.split(" ")).filter(([duration]) => duration > 10_000);
+  if (slow.length === 0) return;
+  slow.sort(([one], [other]) => other - one);
+  console.log("The slowest files, in seconds:");
+  for (const [duration, name] of slow.slice(0, 20))
+    console.log(`${String(Math.round(duration / 1000)).padStart(5)} ${name}`);
 }
 
 /** Packages can be installed; only for want of what cannot may CI skip a test: a kernel's drivers, rights to mount. */
