@@ -4,8 +4,16 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { rounds } from "../lab/campaign.ts";
 import { checkout } from "../lab/checkout.ts";
-import { environmentFile, output, packagesProblem, rpmArchitecture, rpmFile } from "../lab/packages.ts";
+import {
+  debArchitecture,
+  environmentFile,
+  output,
+  packagesProblem,
+  rpmArchitecture,
+  rpmFile,
+} from "../lab/packages.ts";
 import { run } from "../lab/process.ts";
 import { requires } from "../lab/requires.ts";
 
@@ -39,8 +47,10 @@ describe("packages that are built a second time", {
   const said: string[] = [];
 
   it("in another place, time zone and umask are the same, byte for byte", async () => {
-    const { environment, architecture }: { environment: Record<string, string>; architecture: string } =
+    const { environment, architecture: all }: { environment: Record<string, string>; architecture: string } =
       JSON.parse(readFileSync(environmentFile, "utf8"));
+    // Those of the other kind of machine are made alike, and take as long once more.
+    const architecture = rounds(debArchitecture, all);
     const variables = Object.entries({ ...environment, TZ: "Pacific/Auckland" }).map((pair) =>
       pair.join("="),
     );
@@ -50,14 +60,14 @@ describe("packages that are built a second time", {
       const build = [process.execPath, join(copy, "tools/package.mjs"), ...options];
       said.push(await run("env", [...variables, "sh", "-c", command, "build", ...build]));
     }
-    const first = digests(output);
+    const [first, again] = [digests(output), digests(join(copy, "out"))];
     const machines = architecture === "all" ? 2 : 1;
     assert.equal(
-      Object.keys(first).length,
+      Object.keys(again).length,
       5 * machines + 1,
       "two .deb, two .rpm and one of npm each, and npm's",
     );
-    assert.deepEqual(digests(join(copy, "out")), first);
+    for (const [name, digest] of Object.entries(again)) assert.equal(digest, first[name], name);
   });
 
   it("were announced in a line each before they were made, and in one with their size afterwards", () => {
