@@ -28,13 +28,14 @@ export function supervisors(): Supervisor[] {
 export function pair(): Promise<[Supervisor, Supervisor]> {
   let seen = "";
   return waitFor("guardian and worker", () => {
-    const [first, second, ...others] = supervisors();
-    if (!first || !second || others.length > 0) return undefined;
+    const all = supervisors();
+    // The worker may be starting a process of its own.
+    const [guardian, ...others] = all.filter(({ parent }) => !all.some(({ pid }) => pid === parent));
+    const [worker, ...more] = all.filter(({ parent }) => parent === guardian?.pid);
+    if (!guardian || !worker || others.length > 0 || more.length > 0) return undefined;
     const before = seen;
-    seen = `${first.pid} ${second.pid}`;
-    if (seen !== before) return undefined;
-    if (second.parent === first.pid) return [first, second] satisfies [Supervisor, Supervisor];
-    return first.parent === second.pid ? ([second, first] satisfies [Supervisor, Supervisor]) : undefined;
+    seen = `${guardian.pid} ${worker.pid}`;
+    return seen === before ? ([guardian, worker] satisfies [Supervisor, Supervisor]) : undefined;
   });
 }
 
