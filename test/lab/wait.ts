@@ -15,7 +15,13 @@ export const slowness = Number(MPTCPD_TEST_SLOWNESS);
 /** How long a wait lasts that names no deadline: far longer than any of the awaited things takes on a busy machine. */
 export const defaultDeadlineMs = 30_000 * slowness;
 
-const pollIntervalMs = 10;
+/**
+ * Milliseconds between two reads of a state: a tenth of what the wait has taken so far. Most reads start a process, and many
+ * waits at once would leave no processor to what is waited for.
+ */
+function pauseAfter(elapsed: number): number {
+  return Math.min(Math.max(10, elapsed / 10), 250);
+}
 
 /** What a wait without `until` ends with. */
 export type Something<Value> = Exclude<Value, undefined | null | false>;
@@ -43,11 +49,12 @@ export async function waitFor<Value>(
   for (;;) {
     const outcome = await attempt(read);
     if ("value" in outcome && until(outcome.value)) return outcome.value;
-    if (performance.now() - start >= deadlineMs) {
+    const elapsed = performance.now() - start;
+    if (elapsed >= deadlineMs) {
       const last = "value" in outcome ? inspect(outcome.value, { depth: 5 }) : inspect(outcome.error);
       throw new Error(`waited ${deadlineMs} ms for ${description}; last seen: ${last}`);
     }
-    await delay(pollIntervalMs);
+    await delay(pauseAfter(elapsed));
   }
 }
 
