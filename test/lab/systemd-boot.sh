@@ -66,9 +66,16 @@ inside() {
 	umount --recursive /sys/fs/cgroup
 	mount -t cgroup2 lab /sys/fs/cgroup
 	mount -t tmpfs -o mode=755 lab /run
-	mkdir -p /run/upper/etc/systemd/system /run/work /run/root
+	mkdir -p /run/upper/etc/systemd/system /run/upper/etc/systemd/system-generators /run/work /run/root
 	# The machine's own timers (updates of packages, …) would start at once.
 	ln -s /dev/null /run/upper/etc/systemd/system/timers.target
+	# Nor is there a disk or a console; each reload of the units would start all of these.
+	for generator in "$lower"/usr/lib/systemd/system-generators/*; do
+		case $generator in
+		*/systemd-sysv-generator) ;;
+		*) ln -s /dev/null "/run/upper/etc/systemd/system-generators/$(basename "$generator")" ;;
+		esac
+	done
 	mount -t overlay -o "lowerdir=$lower,upperdir=/run/upper,workdir=/run/work" lab /run/root
 	forget_installed /run/root
 	while status=0; "$@" || status=$?; [ "$status" = 133 ]; do :; done

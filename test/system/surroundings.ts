@@ -11,6 +11,8 @@ export const server = [
   "ip netns exec elsewhere /opt/mptcpd/bin/mptcpize run iperf3 --server --daemon",
 ];
 
+const rate = "tbf rate 20mbit burst 16kb latency 50ms";
+
 /** Addresses are of networks of 24 bits. A default route needs a metric. */
 export function uplink({ name, own, gateway, metric }: Uplink): string[] {
   return [
@@ -19,6 +21,9 @@ export function uplink({ name, own, gateway, metric }: Uplink): string[] {
     `ip -n elsewhere link set ${name} up`,
     `ip link set ${name} up`,
     `ip address add ${own}/24 dev ${name}`,
+    // Transfers as fast as the processors would leave nothing to the programs that are looked at.
+    `tc qdisc add dev ${name} root ${rate} || true`,
+    `tc -n elsewhere qdisc add dev ${name} root ${rate} || true`,
     ...(metric === undefined ? [] : [`ip route add default via ${gateway} dev ${name} metric ${metric}`]),
   ];
 }
