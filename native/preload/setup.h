@@ -24,7 +24,6 @@ struct setup {
 extern struct setup setup;
 
 /* Also for a call from the constructor of another library, before ours was called. errno stays. */
-
 void set_up(void);
 
 #endif
