@@ -32,8 +32,8 @@ static const char *fill(const struct option_host *host, const struct refused_cal
 	/* Its namespace may be another than that of the calling thread. */
 	if (cookie_of(made, SO_NETNS_COOKIE) != cookie_of(call->socket, SO_NETNS_COOKIE))
 		return ", it is of another network namespace";
-	const char *obstacle = carry_options(call->socket, made);
-	if (!obstacle) obstacle = carry_hints(host->memory, call->socket, made);
+	const char *obstacle = carry_hints(host->memory, call->socket, made);
+	if (!obstacle) obstacle = carry_options(call->socket, made);
 	if (!obstacle) obstacle = carry_file_flags(call->socket, made);
 	if (!obstacle) obstacle = carry_address(call->socket, made);
 	if (obstacle) return obstacle;
