@@ -46,10 +46,10 @@ static int wanted_protocol(int family, int type, int protocol) {
 	return protocol == 0 || protocol == IPPROTO_TCP ? IPPROTO_MPTCP : protocol;
 }
 
-/* As the program wants it. */
-static int make_unchanged(socket_call *next, int family, int type, int protocol) {
-	int *error = __errno_location(), before = *error, fd = next(family, type, protocol);
-	if (fd < 0 || protocol != IPPROTO_MPTCP || setup.policy == OPTIONS_REFUSE) return fd;
+/* Of a program that asks for MPTCP by itself, and so knows what MPTCP refuses. */
+static int make_mptcp(socket_call *next, int family, int type) {
+	int *error = __errno_location(), before = *error, fd = next(family, type, IPPROTO_MPTCP);
+	if (fd < 0) return fd;
 	leave_options_to_kernel(fd);
 	*error = before;
 	return fd;
@@ -60,7 +60,8 @@ __attribute__((visibility("default"))) int socket(int family, int type, int prot
 	int *error = __errno_location(), before = *error;
 	socket_call *next = setup.socket;
 	int wanted = wanted_protocol(family, type, protocol);
-	if (wanted == protocol) return make_unchanged(next, family, type, protocol);
+	if (wanted == protocol)
+		return protocol == IPPROTO_MPTCP ? make_mptcp(next, family, type) : next(family, type, protocol);
 
 	int fd = next(family, type, wanted), refusal = *error;
 	if (setup.debug) report_attempt(family, type, protocol, wanted, fd);

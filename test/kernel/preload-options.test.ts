@@ -24,6 +24,8 @@ type Value = string | number;
 type Setting = { value: string; before: Value; error: number; after: Value; protocol: number };
 type Answers = { family: number; level: number; number: number; sets: Setting[]; gets: Value[] };
 
+type Program = "options.py" | "become_tcp.py";
+
 const table = optionTable();
 const known = table.map(({ level, number }) => `${level}/${number}`);
 const rowOf = ({ level, number }: Answers): OptionRow =>
@@ -40,17 +42,17 @@ describe("socket options that MPTCP refuses, by preload", { skip: requires({ too
   });
   after(() => lab.close());
 
-  /** What test/lab/programs/options.py finds, as it is or with the library in it. */
-  async function found(words: readonly string[], library?: string): Promise<unknown> {
+  /** What a program of test/lab/programs finds, as it is or with the library in it. */
+  async function found(program: Program, words: readonly string[], library?: string): Promise<unknown> {
     const loaded = library === undefined ? [] : [`LD_PRELOAD=${library}`];
-    const command = ["-u", "LD_PRELOAD", ...loaded, "python3", source("options.py"), ...words];
+    const command = ["-u", "LD_PRELOAD", ...loaded, "python3", "-B", source(program), ...words];
     return JSON.parse(await host.run("env", ...command));
   }
-  const plain = (word: string, protocol = TCP) => found([word, String(protocol)]);
-  const ours = (word: string) => found([word, "0"], preloaded);
+  const plain = (program: Program, word: string) => found(program, [word, String(TCP)]);
+  const ours = (program: Program, word: string) => found(program, [word, "0"], preloaded);
 
   it("has all that the running kernel refuses in the table", async () => {
-    const refused = (await plain("refused")) as [number, number][];
+    const refused = (await plain("options.py", "refused")) as [number, number][];
     assert.ok(refused.length > 50, `only ${refused.length} are refused`);
     const missing = refused.map((pair) => pair.join("/")).filter((pair) => !known.includes(pair));
     assert.deepEqual(missing, []);
@@ -58,9 +60,9 @@ describe("socket options that MPTCP refuses, by preload", { skip: requires({ too
 
   it("gives TCP's answer or the table's, for each row, family and value, set and read", async () => {
     const [tcp, mptcp, answers] = (await Promise.all([
-      found(["rows", String(TCP), ...known]),
-      found(["rows", String(MPTCP), ...known]),
-      found(["rows", "0", ...known], preloaded),
+      found("options.py", ["rows", String(TCP), ...known]),
+      found("options.py", ["rows", String(MPTCP), ...known]),
+      found("options.py", ["rows", "0", ...known], preloaded),
     ])) as [Answers[], Answers[], Answers[]];
     const counts = new Map<string, number>();
     for (const [at, answer] of answers.entries()) {
@@ -87,10 +89,10 @@ describe("socket options that MPTCP refuses, by preload", { skip: requires({ too
   });
 
   it("takes hints, and reads them as TCP does, also those that were never set", async () => {
-    const answers = (await ours("hint")) as unknown[];
+    const answers = (await ours("options.py", "hint")) as unknown[];
     assert.deepEqual(
       answers.map((one) => (one === MPTCP ? TCP : one)),
-      await plain("hint"),
+      await plain("options.py", "hint"),
     );
     assert.ok(answers.includes(MPTCP));
   });
@@ -100,8 +102,8 @@ describe("socket options that MPTCP refuses, by preload", { skip: requires({ too
     let ofOurs: Record<string, Facts>;
     let ofTcp: Record<string, Facts>;
     before(async () => {
-      ofOurs = (await ours("changes")) as Record<string, Facts>;
-      ofTcp = (await plain("changes")) as Record<string, Facts>;
+      ofOurs = (await ours("become_tcp.py", "changes")) as Record<string, Facts>;
+      ofTcp = (await plain("become_tcp.py", "changes")) as Record<string, Facts>;
     });
     const promises = {
       "nothing that it should not have": ["nothing", "nothing-6"],
@@ -126,15 +128,15 @@ describe("socket options that MPTCP refuses, by preload", { skip: requires({ too
 
     it("a port that works as before, and that nobody else can take", async () => {
       const expected = { taken: true, received: "hello", protocols: [TCP, TCP, TCP] };
-      assert.deepEqual(await plain("works"), expected);
-      assert.deepEqual(await ours("works"), expected);
+      assert.deepEqual(await plain("become_tcp.py", "works"), expected);
+      assert.deepEqual(await ours("become_tcp.py", "works"), expected);
     });
   });
 
   describe("the kernel's error stands, and the socket is what it was, where", () => {
     let endings: Record<string, { error: number; protocol: number; same: boolean }>;
     before(async () => {
-      endings = (await ours("obstacles")) as typeof endings;
+      endings = (await ours("become_tcp.py", "obstacles")) as typeof endings;
     });
     const promises = {
       "it is in an epoll set": "epoll",

@@ -4,8 +4,6 @@
  *                        the library that makes a TCP socket or looks at the descriptor: "errno 92, the pipe is there"
  *   storm THREADS EACH   so many threads do so with so many sockets each, and as many others open and close files of their
  *                        own: "THREADS*EACH sockets are TCP, 0 files are gone"
- *   race EACH            one thread sets options of so many sockets, which another closes meanwhile and whose numbers it
- *                        gives to files: "N files are gone"
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -164,42 +162,11 @@ static void storm(int threads) {
 	printf("%d sockets are TCP, %d files are gone\n", made, gone);
 }
 
-static atomic_int shared = -1;
-
-static void *set_of_shared(void *unused) {
-	(void)unused;
-	while (!is_over)
-		if (shared >= 0) become_tcp(shared);
-	return NULL;
-}
-
-static void race(void) {
-	pthread_t thread;
-	int ends[2];
-	check(pipe(ends) == 0, "pipe");
-	ino_t inode = inode_of(ends[0]);
-	check(pthread_create(&thread, NULL, set_of_shared, NULL) == 0, "pthread_create");
-	for (int i = 0; i < each; i++) {
-		int fd = make_socket();
-		shared = fd;
-		for (int pause = i % 997 * 100; pause > 0; pause--) atomic_signal_fence(memory_order_seq_cst);
-		shared = -1;
-		dup2(ends[0], fd);
-		for (int looks = 0; looks < 20; looks++) sched_yield();
-		if (inode_of(fd) != inode) gone++;
-		close(fd);
-	}
-	is_over = true;
-	pthread_join(thread, NULL);
-	printf("%d files are gone\n", gone);
-}
-
 int main(int count, char **words) {
 	const char *action = count > 1 ? words[1] : "";
 	each = count > 2 ? atoi(words[count - 1]) : 0;
 	if (strcmp(action, "closed") == 0 && count == 3) close_at(each);
 	else if (strcmp(action, "storm") == 0 && count == 4) storm(atoi(words[2]));
-	else if (strcmp(action, "race") == 0 && count == 3) race();
 	else return 2;
 	return 0;
 }
