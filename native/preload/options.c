@@ -58,7 +58,7 @@ void leave_options_to_kernel(int socket) {
  * one until the answer is there.
  */
 static bool take(struct refused_call *call, int fd, int level, int name, int error) {
-	if (!is_refusal(error) || setup.off || setup.policy == OPTIONS_REFUSE) return false;
+	if (!is_refusal(error) || setup.policy == OPTIONS_REFUSE) return false;
 	call->row = concerned_row(fd, level, name);
 	if (!call->row) return false;
 	call->number = fd;

@@ -146,7 +146,10 @@ describe("socket options that MPTCP refuses, by preload", { skip: requires({ too
       "it is connected": "connected",
       "it was connected": "ended",
       "it is connecting": "connecting",
-      "the program has no descriptor left": "no-files",
+      "the program can open no file": "files-0",
+      "the program can open one file": "files-1",
+      "the program can open two files": "files-2",
+      "the program can open three files": "files-3",
       "it sends signals": "signals",
       "the program asked for MPTCP": "asked-for",
     };

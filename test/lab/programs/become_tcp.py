@@ -152,7 +152,18 @@ def in_epoll_by_former_number(one):
     return poll
 
 
+def shared_port(one):
+    """Two sockets can have its port, whatever they are about."""
+    one.setsockopt(SOCKET, socket.SO_REUSEPORT, 1)
+
+
+def listening(one):
+    shared_port(one)
+    one.listen(1)
+
+
 def connected(one):
+    shared_port(one)
     listener = socket.create_server(("127.0.0.1", 0))
     one.connect(listener.getsockname())
     return listener
@@ -167,20 +178,27 @@ def ended(one):
 
 def connecting(one):
     # To a neighbour that there is not.
+    shared_port(one)
     one.setblocking(False)
     assert one.connect_ex(("192.0.2.1", 9)) == errno.EINPROGRESS
 
 
-def without_files(one):
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (one.fileno() + 1, limits[1]))
-    kept = []
-    while True:
-        try:
-            kept.append(open("/dev/null"))
-        except OSError:
-            break
-    return Undo(lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limits), kept)
+def with_files(count):
+    """The program can open so many more."""
+
+    def prepare(one):
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (one.fileno() + 10, limits[1]))
+        kept = []
+        while True:
+            try:
+                kept.append(open("/dev/null"))
+            except OSError:
+                break
+        del kept[:count]
+        return Undo(lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limits), kept)
+
+    return prepare
 
 
 class Undo:
@@ -200,11 +218,11 @@ OBSTACLES = {
     "epoll": in_epoll,
     "epoll-former-number": in_epoll_by_former_number,
     "duplicate": lambda one: one.dup(),
-    "listening": lambda one: one.listen(1),
+    "listening": listening,
     "connected": connected,
     "ended": ended,
     "connecting": connecting,
-    "no-files": without_files,
+    **{f"files-{count}": with_files(count) for count in range(4)},
     "signals": with_signals,
     "asked-for": lambda one: None,
     "none": lambda one: None,
