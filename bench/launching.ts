@@ -8,6 +8,9 @@ import { multiarch, type Subject } from "./subject.ts";
 /** µs for one socket, made and closed, by the way in which it becomes MPTCP. */
 export type SocketTimes = Record<(typeof ways)[number], number[]>;
 
+/** µs for one setsockopt. */
+export type OptionTimes = Pick<SocketTimes, "mptcp" | "preload">;
+
 const ways = ["tcp", "mptcp", "preload", "theirs", "seccomp"] as const;
 
 const IPPROTO_MPTCP = 262;
@@ -36,7 +39,27 @@ export async function measureSockets(bench: Bench): Promise<SocketTimes> {
   return times;
 }
 
+/** µs for one setsockopt that MPTCP takes, in turns: by a program itself, and with the library in it. */
+export async function measureOptions(bench: Bench): Promise<OptionTimes> {
+  const host = await bench.lab.host("options");
+  const times: OptionTimes = { mptcp: [], preload: [] };
+  for (let round = 0; round < bench.plan.launchRounds; round++)
+    for (const way of ["mptcp", "preload"] as const)
+      times[way].push(...(await timesOf(bench, host, way, { action: "options", reading: "option" })));
+  return times;
+}
+
 async function socketTimes(bench: Bench, host: Host, way: (typeof ways)[number]): Promise<number[]> {
+  return timesOf(bench, host, way, { action: "sockets", reading: "socket" });
+}
+
+/** What bench/launch.c measures of sockets that become MPTCP by a way. */
+async function timesOf(
+  bench: Bench,
+  host: Host,
+  way: (typeof ways)[number],
+  { action, reading }: { action: string; reading: string },
+): Promise<number[]> {
   if (way === "theirs" && bench.theirs === undefined) return [];
   const before = {
     tcp: [],
@@ -45,12 +68,12 @@ async function socketTimes(bench: Bench, host: Host, way: (typeof ways)[number])
     theirs: [...mptcpize(bench, "theirs"), "run"],
     seccomp: [...mptcpize(bench, "ours"), "run", "--how=seccomp"],
   }[way];
-  const words = ["sockets", BATCHES_A_TURN, way === "mptcp" ? IPPROTO_MPTCP : 0];
+  const words = [action, BATCHES_A_TURN, way === "mptcp" ? IPPROTO_MPTCP : 0];
   const readings = await runLaunch(bench, host, before, words);
   const made = readings.one("protocol") === IPPROTO_MPTCP;
   if (made !== (way !== "tcp"))
     throw new Error(`${way}: the sockets have protocol ${readings.one("protocol")}`);
-  return [...readings.all("socket")];
+  return [...readings.all(reading)];
 }
 
 function mptcpize({ theirs = "" }: Bench, name: Subject["name"]): string[] {

@@ -5,7 +5,7 @@ import { Lab } from "../test/lab/lab.ts";
 import { measureLoad, measureReaction } from "./connections.ts";
 import type { Bench, Plan } from "./daemons.ts";
 import { measureCpu, measureLatency, measureMemory, measureStart, measureStorm } from "./daemons.ts";
-import { measureLaunch, measureSockets } from "./launching.ts";
+import { measureLaunch, measureOptions, measureSockets } from "./launching.ts";
 import { measureDelivery, measureParsing } from "./netlink.ts";
 import { asText } from "./report.ts";
 import { describeRun, type Row } from "./results.ts";
@@ -16,6 +16,7 @@ import {
   launchRows,
   loadRows,
   memoryRows,
+  optionRows,
   parsingRows,
   reactionRows,
   socketRows,
@@ -102,6 +103,7 @@ await step("netlink", async () => [
 await step("mptcpize", async () => [
   ...launchRows(await measureLaunch(bench)),
   ...socketRows(await measureSockets(bench)),
+  ...optionRows(await measureOptions(bench)),
 ]);
 await step("reaction of path managers", async () => reactionRows(await measureReaction(bench)));
 await step("load of path managers", async () => loadRows(await measureLoad(bench), bench.plan));

@@ -1,6 +1,6 @@
 import type { Load } from "./connections.ts";
 import type { Latency, MemoryUse, PerSubject, Plan, Storm } from "./daemons.ts";
-import type { SocketTimes } from "./launching.ts";
+import type { OptionTimes, SocketTimes } from "./launching.ts";
 import type { Row } from "./results.ts";
 import { median, quantile } from "./statistics.ts";
 import type { Subject } from "./subject.ts";
@@ -13,6 +13,8 @@ const PRIVATE_MEMORY = 12;
 const LAUNCH_RATIO = 1.1;
 /** Of a socket that the program itself makes MPTCP; what is beyond it is noise. */
 const SOCKET_RATIO = 1.1;
+/** Of a setsockopt without the library. */
+const OPTION_RATIO = 1.05;
 /** MiB: what a garbage-collected heap moves by without growing. */
 const GROWTH = 1;
 
@@ -128,6 +130,18 @@ export function socketRows(times: SocketTimes): Row[] {
       met: median(preload) <= SOCKET_RATIO * median(mptcp),
     },
     row("socket made MPTCP by seccomp, p50", "µs", readings(seccomp), median),
+  ];
+}
+
+export function optionRows({ mptcp, preload }: OptionTimes): Row[] {
+  const readings = new Map<Subject["name"], number[]>([["ours", preload]]);
+  const note = `without the library ${median(mptcp).toFixed(3)} µs`;
+  return [
+    {
+      ...row("setsockopt that MPTCP takes, by preload, p50", "µs", readings, median, note),
+      goal: `≤ ${OPTION_RATIO}× without`,
+      met: median(preload) <= OPTION_RATIO * median(mptcp),
+    },
   ];
 }
 

@@ -6,9 +6,9 @@ import { nodeHeaders } from "./node-headers.mjs";
 
 const root = dirname(import.meta.dirname);
 
-const commonFlags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden"];
+const commonFlags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Wshadow", "-Werror", "-fvisibility=hidden"];
 
-/** One compiler call makes each from all the C files of its directory. */
+/** One compiler call makes each from all the C files of its directories: its own, and what it shares with others. */
 export const natives = [
   { output: "addon.node", directory: "addon", flags: ["-fPIC", "-shared"], usesNode: true },
   { output: "mptcpize", directory: "launcher", flags: [] },
@@ -16,16 +16,19 @@ export const natives = [
   {
     output: "libmptcpwrap.so",
     directory: "preload",
+    shared: ["options"],
     flags: ["-fPIC", "-shared", "-fno-stack-protector"],
     plainFlags: ["-nostdlib"],
   },
 ];
 
 /** All files that one is made of. */
-export function sourcesOf({ directory }) {
-  return readdirSync(join(root, "native", directory))
-    .sort()
-    .map((name) => join("native", directory, name));
+export function sourcesOf({ directory, shared = [] }) {
+  return [directory, ...shared].flatMap((part) =>
+    readdirSync(join(root, "native", part))
+      .sort()
+      .map((name) => join("native", part, name)),
+  );
 }
 
 /** Throws what execFileSync throws, or an error that says what is missing. */

@@ -27,7 +27,7 @@ struct variable {
 	const char *value;
 };
 
-enum { MAX_VARIABLES = 4 };
+enum { MAX_VARIABLES = 5 };
 
 static bool uses_variables(const struct decision *decision) {
 	return decision->way == WAY_PRELOAD || decision->way == WAY_GO;
@@ -46,6 +46,9 @@ static size_t variables_of(const struct decision *decision, const struct options
 	if (options->debug) variables[count++] = (struct variable){"MPTCPWRAP_DEBUG", "1"};
 	if (options->off) variables[count++] = (struct variable){"MPTCPWRAP_OFF", "1"};
 	else if (getenv("MPTCPWRAP_OFF")) variables[count++] = (struct variable){"MPTCPWRAP_OFF", NULL};
+	if (options->policy != OPTIONS_TOLERATE)
+		variables[count++] = (struct variable){"MPTCPWRAP_OPTIONS", option_policy_name(options->policy)};
+	else if (getenv("MPTCPWRAP_OPTIONS")) variables[count++] = (struct variable){"MPTCPWRAP_OPTIONS", NULL};
 	return count;
 }
 

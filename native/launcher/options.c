@@ -17,13 +17,26 @@ static enum how parse_how(const char *text) {
 	fail(EXIT_USAGE, "--how=%.60s is unknown: allowed are auto, preload, seccomp, bpf", text);
 }
 
+const char *option_policy_name(enum option_policy policy) {
+	static const char *const names[] = {
+		[OPTIONS_TOLERATE] = "tolerate", [OPTIONS_TCP] = "tcp", [OPTIONS_REFUSE] = "refuse",
+	};
+	return names[policy];
+}
+
+static enum option_policy parse_policy(const char *text) {
+	for (enum option_policy policy = OPTIONS_TOLERATE; policy <= OPTIONS_REFUSE; policy++)
+		if (strcmp(text, option_policy_name(policy)) == 0) return policy;
+	fail(EXIT_USAGE, "--options=%.60s is unknown: allowed are tolerate, tcp, refuse", text);
+}
+
 static void put_variable(char *assignment) {
 	if (assignment[0] == '=' || !strchr(assignment, '=')) fail(EXIT_USAGE, "--env=%.60s is not NAME=VALUE", assignment);
 	if (putenv(assignment) != 0) fail(EXIT_REFUSED, "out of memory");
 }
 
 struct options parse_options(int argc, char *argv[]) {
-	enum { HOW = 256, OFF, STRICT, ARGV0, DRY_RUN, ENV };
+	enum { HOW = 256, OFF, STRICT, ARGV0, DRY_RUN, ENV, OPTIONS };
 	static const struct option known[] = {
 		{"how", required_argument, NULL, HOW},
 		{"off", no_argument, NULL, OFF},
@@ -31,6 +44,7 @@ struct options parse_options(int argc, char *argv[]) {
 		{"argv0", required_argument, NULL, ARGV0},
 		{"dry-run", no_argument, NULL, DRY_RUN},
 		{"env", required_argument, NULL, ENV},
+		{"options", required_argument, NULL, OPTIONS},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
@@ -46,6 +60,7 @@ struct options parse_options(int argc, char *argv[]) {
 		case 'd': options.debug = true; break;
 		case 'h': options.help = true; break;
 		case HOW: options.how = parse_how(optarg); break;
+		case OPTIONS: options.policy = parse_policy(optarg); break;
 		case OFF: options.off = true; break;
 		case STRICT: options.strict = true; break;
 		case ARGV0: options.argv0 = optarg; break;

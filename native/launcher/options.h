@@ -2,6 +2,7 @@
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
+#include "../options/refused.h"
 #include "way.h"
 
 #include <stdbool.h>
@@ -13,6 +14,7 @@ struct options {
 	bool dry_run; /* only say what would be done */
 	bool help;
 	enum how how;
+	enum option_policy policy; /* about socket options that MPTCP refuses */
 	char **command; /* the program and its arguments; its first is what is looked for */
 	char *argv0; /* what the program gets as its name */
 };
@@ -22,5 +24,8 @@ struct options {
  * environment, which is only allowed where it executes nothing.
  */
 struct options parse_options(int argc, char *argv[]);
+
+/* As in --options and MPTCPWRAP_OPTIONS. */
+const char *option_policy_name(enum option_policy policy);
 
 #endif

@@ -2,7 +2,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { suggestionFor } from "../cli/suggestion.ts";
 import { didYouMean } from "../config/words.ts";
-import { hows } from "../services/way.ts";
+import { hows, optionPolicies } from "../services/way.ts";
 import { version } from "../version.ts";
 import type { AttachOptions } from "./attach.ts";
 import type { Context } from "./context.ts";
@@ -85,6 +85,11 @@ function buildProgram(commands: Commands, output: Output, exit: (code: number) =
   command(program, "run", "[-d] [OPTION...] [--] PROGRAM [ARGUMENT...]", "run a program with MPTCP sockets")
     .option("-d", "say on standard error which way is taken, and each socket that is made MPTCP")
     .addOption(howOption())
+    .addOption(
+      new Option("--options <answer>", "the answer to socket options that MPTCP refuses").choices(
+        optionPolicies,
+      ),
+    )
     .option("--off", "the opposite: TCP, for a program that turns MPTCP on by itself")
     .option("--strict", "run nothing that would run as TCP")
     .option("--argv0 <name>", "what the program is to see as its own name")

@@ -6,6 +6,9 @@ export type Way = (typeof ways)[number];
 export const hows = ["auto", "preload", "seccomp", "bpf"] as const;
 export type How = (typeof hows)[number];
 
+/** What `--options` asks for: the answer where MPTCP refuses a socket option. */
+export const optionPolicies = ["tolerate", "tcp", "refuse"] as const;
+
 /** The variables by which the ways `preload` and `go` work: the dynamic linker reads one, Go programs the other. */
 export const variables = ["LD_PRELOAD", "GODEBUG"] as const;
 export type VariableName = (typeof variables)[number];

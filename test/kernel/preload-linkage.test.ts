@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { checkout } from "../lab/checkout.ts";
@@ -17,19 +18,38 @@ describe("libmptcpwrap.so as a file", { skip: requires({ tools: ["readelf"] }) }
   const skip = requires({ tools: [crossCompiler] });
   it("can be built for arm64, and is no more bound there", { skip }, async (t) => {
     const output = (await Lab.create(t)).freshPath("libmptcpwrap.so");
-    const flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-fPIC"];
+    const flags = [
+      "-std=gnu11",
+      "-O2",
+      "-Wall",
+      "-Wextra",
+      "-Wshadow",
+      "-Werror",
+      "-fvisibility=hidden",
+      "-fPIC",
+    ];
     const form = ["-shared", "-nostdlib", "-fno-stack-protector"];
-    const source = join(checkout, "native/preload/mptcpwrap.c");
-    await run("env", ["-u", "LD_PRELOAD", crossCompiler, ...flags, ...form, source, "-o", output]);
+    const command = [crossCompiler, ...flags, ...form, ...sources(), "-o", output];
+    await run("env", ["-u", "LD_PRELOAD", ...command]);
     assert.match(await run("readelf", ["-h", output]), /Machine: +AArch64/);
     await assertUnbound(output);
   });
 });
 
+function sources(): string[] {
+  return ["native/preload", "native/options"].flatMap((directory) =>
+    readdirSync(join(checkout, directory))
+      .filter((name) => name.endsWith(".c"))
+      .map((name) => join(checkout, directory, name)),
+  );
+}
+
 async function assertUnbound(path: string): Promise<void> {
   assert.doesNotMatch(await run("readelf", ["-d", path]), /NEEDED/);
   assert.match(await run("readelf", ["-V", path]), /No version information found/);
   assert.deepEqual(await dynamicSymbols(path), [
+    "GLOBAL FUNC getsockopt",
+    "GLOBAL FUNC setsockopt",
     "GLOBAL FUNC socket",
     "GLOBAL UND __errno_location",
     "GLOBAL UND getenv",

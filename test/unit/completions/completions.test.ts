@@ -48,8 +48,9 @@ const lines: Readonly<Record<string, readonly string[]>> = {
   "mptcpctl --v": ["--version"],
   "mptcpctl subflow create --n": ["--netns", "--no-wait"],
   "mptcpd --p": ["--path-manager", "--plan", "--plugin-dir"],
-  "mptcpize run --": ["--argv0", "--dry-run", "--help", "--how", "--off", "--strict"],
+  "mptcpize run --": ["--argv0", "--dry-run", "--help", "--how", "--off", "--options", "--strict"],
   "mptcpize disable --r": ["--repair"],
+  "mptcpize run --options=": ["refuse", "tcp", "tolerate"],
   // Values.
   "mptcpd --log ": ["journal", "null", "stderr", "syslog"],
   "mptcpd --log=s": ["stderr", "syslog"],

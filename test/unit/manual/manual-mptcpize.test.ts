@@ -8,8 +8,9 @@ import { describeProgram } from "../../../src/mptcpize/program.ts";
 import { dropInDirectories, dropInName } from "../../../src/services/drop-in.ts";
 import { lockPath } from "../../../src/services/lock.ts";
 import { problemCodes } from "../../../src/services/status-problems.ts";
-import { hows, ways } from "../../../src/services/way.ts";
+import { hows, optionPolicies, ways } from "../../../src/services/way.ts";
 import { checkout } from "../../lab/checkout.ts";
+import { type OptionClass, optionTable } from "../../lab/option-table.ts";
 import { commandsOf, documentedCommands, termsOfOptions } from "./commands.ts";
 import { sectionOf, termsOf } from "./page.ts";
 
@@ -43,6 +44,23 @@ describe("mptcpize(8)", () => {
     const [run] = sectionOf(page, "COMMANDS").definitions;
     const how = run?.below.find(({ term }) => term.startsWith("--how"))?.text ?? "";
     for (const name of hows) assert.match(how, new RegExp(`\\b${name}\\b`));
+  });
+
+  it("has the answers to socket options, and the table by which they are given", () => {
+    const { blocks, definitions } = sectionOf(page, "SOCKET OPTIONS");
+    const terms = definitions.map(({ term }) => term);
+    assert.deepEqual(terms.slice(0, 3).toSorted(), [...optionPolicies].toSorted());
+    const classes: Record<OptionClass, string> = {
+      HINT: "hint",
+      HINT_EXCEPT_1_255: "hint*",
+      OPTIONAL: "optional",
+      SEMANTIC: "semantic",
+    };
+    const documented = blocks.flatMap((block) =>
+      Array.from(block.matchAll(/^(\S+) +(\S+) +(.*)$/gm), ([, ...row]) => row),
+    );
+    const expected = optionTable().map((row) => [row.name, classes[row.class], row.reason]);
+    assert.deepEqual(documented, expected);
   });
 
   it("has the problems that status tells, and no others", () => {
@@ -99,5 +117,12 @@ describe("mptcpize run", () => {
       () => execFileSync(launcher, ["run", "--how=x", "true"], { stdio: "pipe" }),
       new RegExp(`allowed are ${hows.join(", ")}`),
     );
+  });
+
+  it("has a launcher that takes the answers to socket options that its help shows", () => {
+    const answers = described.find(({ long }) => long === "--options");
+    assert.deepEqual(answers?.argChoices, optionPolicies);
+    for (const answer of optionPolicies)
+      execFileSync(launcher, ["run", "--dry-run", `--options=${answer}`, "true"], { stdio: "pipe" });
   });
 });

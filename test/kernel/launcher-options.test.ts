@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { dryRun, ending, launcher } from "../lab/launcher.ts";
+import { requires } from "../lab/requires.ts";
+
+/** Sets a traffic class and a timeout, reads one, and says what protocol the sockets have. */
+const script = `
+import socket
+def answer(call, *arguments):
+    try: return call(*arguments)
+    except OSError as error: return f"errno {error.errno}"
+for level, option, value in [(0, 2, 60), (0, 2, 1), (6, 18, 5000), (1, 60, 1), (0, 2, 300), (0, 2, 64)]:
+    one = socket.socket()
+    print(option, value, answer(one.setsockopt, level, option, value), answer(one.getsockopt, level, option),
+          one.getsockopt(1, 38))
+`;
+
+type Policy = { options: readonly string[]; stdout: string[]; said: RegExp[] };
+
+const policies: Readonly<Record<string, Policy>> = {
+  "tolerates hints, leaves optional ones to the program, and makes TCP for what programs rely on": {
+    options: [],
+    stdout: [
+      "2 60 None 60 262",
+      "2 1 None 1 6",
+      "18 5000 None 5000 6",
+      "60 1 errno 95 0 262",
+      "2 300 errno 22 64 262",
+      "2 64 None 64 262",
+    ],
+    said: [
+      /^mptcpwrap: MPTCP refuses IP_TTL of fd \d+: taken as a hint$/m,
+      /^mptcpwrap: MPTCP refuses IP_TTL of fd \d+: read as TCP has it$/m,
+      /^mptcpwrap: MPTCP refuses IP_TTL of fd \d+: it is TCP now$/m,
+      /^mptcpwrap: MPTCP refuses TCP_USER_TIMEOUT of fd \d+: it is TCP now$/m,
+      /^mptcpwrap: MPTCP refuses SO_ZEROCOPY of fd \d+: errno 95, programs do without it$/m,
+      /^mptcpwrap: MPTCP refuses IP_TTL of fd \d+: errno 22 as TCP gives$/m,
+      /^mptcpwrap: MPTCP refuses IP_TTL of fd \d+: it has that value already$/m,
+    ],
+  },
+  "makes TCP for all of them with --options=tcp, but for errors and values that are there": {
+    options: ["--options=tcp"],
+    stdout: [
+      "2 60 None 60 6",
+      "2 1 None 1 6",
+      "18 5000 None 5000 6",
+      "60 1 None 1 6",
+      "2 300 errno 22 64 262",
+      "2 64 None 64 262",
+    ],
+    said: [/^mptcpwrap: MPTCP refuses SO_ZEROCOPY of fd \d+: it is TCP now$/m],
+  },
+  "leaves all to the kernel with --options=refuse": {
+    options: ["--options=refuse"],
+    stdout: [
+      "2 60 errno 95 errno 95 262",
+      "2 1 errno 95 errno 95 262",
+      "18 5000 errno 92 errno 95 262",
+      "60 1 errno 95 0 262",
+      "2 300 errno 95 errno 95 262",
+      "2 64 errno 95 errno 95 262",
+    ],
+    said: [],
+  },
+};
+
+describe("socket options under mptcpize run", { skip: requires({ tools: ["python3"] }) }, () => {
+  for (const [promise, { options, stdout, said }] of Object.entries(policies))
+    it(promise, () => {
+      const command = ["run", "-d", "--how=preload", ...options, "python3", "-c", script];
+      const result = ending(launcher, command);
+      assert.deepEqual([result.code, result.stdout.trim().split("\n")], [0, stdout]);
+      for (const line of said) assert.match(result.stderr, line);
+      if (said.length === 0) assert.doesNotMatch(result.stderr, /MPTCP refuses/);
+    });
+
+  it("says nothing of them without -d", () => {
+    assert.equal(ending(launcher, ["run", "--how=preload", "python3", "-c", script]).stderr, "");
+  });
+
+  it("gives TCP's answers with --off, as the sockets are TCP", () => {
+    const { stdout } = ending(launcher, ["run", "--how=preload", "--off", "python3", "-c", script]);
+    assert.match(stdout, /^2 60 None 60 6\n/);
+  });
+
+  it("takes the answers that there are, and no other", () => {
+    const { code, stderr } = ending(launcher, ["run", "--options=some", "true"]);
+    const words = "--options=some is unknown: allowed are tolerate, tcp, refuse";
+    assert.deepEqual({ code, stderr }, { code: 64, stderr: `mptcpize: ${words}\n` });
+  });
+
+  it("hands the answer to the library, and the default in spite of one from outside", () => {
+    for (const answer of ["tcp", "refuse"]) {
+      const set = dryRun("true", { options: [`--options=${answer}`] }).get("set");
+      assert.ok(set?.includes(`MPTCPWRAP_OPTIONS=${answer}`));
+    }
+    const env = { MPTCPWRAP_OPTIONS: "refuse" };
+    assert.deepEqual(dryRun("true", { options: ["--options=tolerate"], env }).get("unset"), [
+      "MPTCPWRAP_OPTIONS",
+    ]);
+    assert.deepEqual(dryRun("true", { env }).get("unset"), ["MPTCPWRAP_OPTIONS"]);
+  });
+});

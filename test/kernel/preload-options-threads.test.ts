@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { checkout } from "../lab/checkout.ts";
+import type { Host } from "../lab/host.ts";
+import { Lab } from "../lab/lab.ts";
+import { type Build, compiled, toolsFor } from "../lab/programs.ts";
+import { requires } from "../lab/requires.ts";
+
+/** The sanitizer's library, if its tests run; see tools/test.mjs. It is made for glibc. */
+const { MPTCPIZE_ASAN } = process.env;
+const library = join(checkout, MPTCPIZE_ASAN === undefined ? "dist" : "dist/asan", "libmptcpwrap.so");
+const preloaded = MPTCPIZE_ASAN === undefined ? library : `${MPTCPIZE_ASAN}:${library}`;
+const libcs: readonly Build[] = MPTCPIZE_ASAN === undefined ? ["glibc", "musl"] : ["glibc"];
+
+for (const libc of libcs) {
+  const skip = requires({ tools: [toolsFor.glibc, ...(libc === "musl" ? [toolsFor.musl] : [])] });
+  describe(`a socket that an option makes TCP, in a program of ${libc} with threads`, { skip }, () => {
+    let lab: Lab;
+    let host: Host;
+    before(async () => {
+      lab = await Lab.create();
+      host = await lab.host("one");
+    });
+    after(() => lab.close());
+    const threads = async (...words: (string | number)[]) => {
+      const command = [await compiled("option-threads", libc), ...words.map(String)];
+      return (await host.run("env", `LD_PRELOAD=${preloaded}`, ...command)).trim();
+    };
+
+    // The library makes two TCP sockets, one to compare with and one to put in place, and looks at the descriptor.
+    for (const step of [1, 2, 3])
+      it(`does not replace a file that got its number meanwhile, at step ${step} of 3`, async () => {
+        assert.equal(await threads("closed", step), "errno 92, the pipe is there");
+      });
+
+    it("is replaced if nobody interferes", async () => {
+      assert.equal(await threads("closed", 4), "errno 0, the pipe is gone");
+    });
+
+    it("stays out of the way of others that open and close files", async () => {
+      assert.equal(await threads("storm", 4, 300), "1200 sockets are TCP, 0 files are gone");
+    });
+  });
+}
