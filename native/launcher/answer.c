@@ -3,6 +3,7 @@
 
 #include "caller.h"
 #include "option_answer.h"
+#include "option_host.h"
 #include "visitor.h"
 
 #include <errno.h>
@@ -22,9 +23,14 @@
 #define SECCOMP_ADDFD_FLAG_SEND (1UL << 1) /* Linux 5.14 */
 #endif
 
+/* Whether the program wants the very socket that it gets: then there is nothing to report. */
+static bool is_asked_for(const struct supervision *supervision, const struct wanted *wanted) {
+	return (int)supervision->in_flight->request.data.args[2] == wanted->protocol;
+}
+
 /* The lines of libmptcpwrap.so. */
 static void report_attempt(const struct supervision *supervision, const struct wanted *wanted, int fd) {
-	if (supervision->debug)
+	if (supervision->debug && !is_asked_for(supervision, wanted))
 		dprintf(STDERR_FILENO,
 			"mptcpwrap: changing socket protocol from 0x%x to 0x%x (%s) for family 0x%x type 0x%x fd %d\n",
 			(int)supervision->in_flight->request.data.args[2], wanted->protocol,
@@ -33,7 +39,7 @@ static void report_attempt(const struct supervision *supervision, const struct w
 
 static void report_refusal(const struct supervision *supervision, const struct wanted *wanted, int error) {
 	report_attempt(supervision, wanted, -1);
-	if (supervision->debug)
+	if (supervision->debug && !is_asked_for(supervision, wanted))
 		dprintf(STDERR_FILENO,
 			"mptcpwrap: refused with errno %d, keeping socket protocol 0x%x for family 0x%x type 0x%x\n",
 			error, (int)supervision->in_flight->request.data.args[2], wanted->family, wanted->type);
@@ -73,6 +79,7 @@ static bool answer_with_socket(const struct supervision *supervision, const stru
 	}
 	struct stat file;
 	if (fstat(made, &file) == 0) in_flight->socket = file.st_ino;
+	if (is_asked_for(supervision, &wanted)) remember_asked_for(supervision->memory, cookie_of_socket(made));
 	int fd = waits ? give(supervision, made, wanted.type & SOCK_CLOEXEC) : -1;
 	close(made);
 	if (fd >= 0) report_attempt(supervision, &wanted, fd);

@@ -36,18 +36,21 @@ static void add(struct filter *filter, size_t count, const struct sock_filter *c
 	add(filter, sizeof(struct sock_filter[]){__VA_ARGS__} / sizeof(struct sock_filter), \
 	    (struct sock_filter[]){__VA_ARGS__})
 
-static void add_socket(struct filter *filter, bool to_tcp) {
+/* The call's number is loaded. */
+static void add_socket(struct filter *filter, bool to_tcp, bool answers_options) {
 	ADD(filter,
-	    IF_EQUAL(SYS_socket, 0, 12),
+	    IF_EQUAL(SYS_socket, 0, 13),
 	    LOAD(args[0]),
 	    IF_EQUAL(AF_INET, 1, 0),
-	    IF_EQUAL(AF_INET6, 0, 8),
+	    IF_EQUAL(AF_INET6, 0, 9),
 	    LOAD(args[1]),
 	    BPF_STMT(BPF_ALU | BPF_AND | BPF_K, ~(SOCK_NONBLOCK | SOCK_CLOEXEC)),
-	    IF_EQUAL(SOCK_STREAM, 0, 5),
+	    IF_EQUAL(SOCK_STREAM, 0, 6),
 	    LOAD(args[2]),
-	    IF_EQUAL(to_tcp ? IPPROTO_MPTCP : 0, 2, 0),
-	    IF_EQUAL(to_tcp ? IPPROTO_MPTCP : IPPROTO_TCP, 1, 0),
+	    IF_EQUAL(to_tcp ? IPPROTO_MPTCP : 0, 3, 0),
+	    IF_EQUAL(to_tcp ? IPPROTO_MPTCP : IPPROTO_TCP, 2, 0),
+	    /* Not to be changed, only to be told from those that are. */
+	    IF_EQUAL(to_tcp || answers_options ? IPPROTO_MPTCP : IPPROTO_TCP, 1, 0),
 	    ALLOW,
 	    STOP,
 	    ALLOW);
@@ -65,7 +68,7 @@ static void add_level(struct filter *filter, unsigned level, const struct option
 	filter->code[skip].k = filter->length - skip - 1u;
 }
 
-/* The call's number is loaded. */
+/* As above. */
 static void add_options(struct filter *filter, const struct option_choice *choice) {
 	static const unsigned char levels[] = {LEVEL_TCP, LEVEL_SOCKET, LEVEL_IP, LEVEL_IPV6};
 	ADD(filter, IF_EQUAL(SYS_setsockopt, 2, 0), IF_EQUAL(SYS_getsockopt, 1, 0), ALLOW, LOAD(args[1]));
@@ -76,7 +79,8 @@ void write_filter(struct filter *filter, bool to_tcp, const struct option_choice
 	filter->length = 0;
 	/* Other architectures' calls, and x32's (their numbers have a bit more), have other numbers. */
 	ADD(filter, LOAD(arch), IF_EQUAL(ARCHITECTURE, 1, 0), ALLOW, LOAD(nr));
-	add_socket(filter, to_tcp);
-	if (choice && choice->possible) add_options(filter, choice);
+	bool answers_options = choice && choice->possible;
+	add_socket(filter, to_tcp, answers_options);
+	if (answers_options) add_options(filter, choice);
 	ADD(filter, ALLOW);
 }

@@ -15,8 +15,8 @@ struct filter {
 };
 
 /*
- * socket(), where it asks for TCP, or `to_tcp` for MPTCP; setsockopt() and getsockopt() of the options that were chosen,
- * if `choice` is not NULL.
+ * socket(), where it asks for TCP, or `to_tcp` for MPTCP; if `choice` is not NULL, also where it asks for MPTCP anyway,
+ * and setsockopt() and getsockopt() of the options that were chosen.
  */
 void write_filter(struct filter *filter, bool to_tcp, const struct option_choice *choice);
 

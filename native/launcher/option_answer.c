@@ -11,7 +11,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { LONGEST_VALUE = 4096 };
+enum {
+	LONGEST_VALUE = 4096,
+	/* In place of a result, 0 or -errno: the kernel is to go on with the call. */
+	LEFT = 1,
+};
 
 /* A call about an option of an MPTCP socket. */
 struct option_call {
@@ -23,23 +27,19 @@ struct option_call {
 	uint64_t value, length;  /* the last arguments of the call */
 };
 
-static void say_left(const struct supervision *supervision, const struct option_row *row, int number,
-                     const char *reason) {
-	if (!supervision->debug) return;
+/* LEFT, with a line that says why. */
+static int leave(const struct option_call *call, const char *reason) {
+	if (!call->host.say) return LEFT;
 	struct line line;
 	begin_line(&line, "mptcpwrap: ");
-	add_text(&line, row->name);
+	add_text(&line, call->refused.row->name);
 	add_text(&line, " of fd ");
-	add_decimal(&line, number);
+	add_decimal(&line, call->refused.number);
 	add_text(&line, " is left to the kernel, ");
 	add_text(&line, reason);
 	add_text(&line, "\n");
-	if (write(STDERR_FILENO, line.text, line.length) < 0) return;
-}
-
-static bool leave(const struct option_call *call, const char *reason) {
-	say_left(call->supervision, call->refused.row, call->refused.number, reason);
-	return false;
+	call->host.say(call->host.context, &line);
+	return LEFT;
 }
 
 static int value_of(int socket, int option) {
@@ -68,31 +68,27 @@ void undo_change(const struct supervision *supervision, const struct caller *cal
 }
 
 /* With the caller's rights. The kernel is asked first; an error of its own it gives to the caller itself. */
-static bool set(struct option_call *call, const unsigned char *value, unsigned length) {
+static int set(struct option_call *call, const unsigned char *value, unsigned length) {
 	const struct option_row *row = call->refused.row;
-	if (setsockopt(call->refused.socket, row->level, row->number, value, length) == 0) {
-		send_result(call->supervision, 0);
-		return true;
-	}
-	if (!is_refusal(errno)) return false;
+	if (setsockopt(call->refused.socket, row->level, row->number, value, length) == 0) return 0;
+	if (!is_refusal(errno)) return LEFT;
 	call->refused.error = errno;
 	note_change(call->supervision, call->refused.socket);
-	send_result(call->supervision, -answer_set(&call->host, &call->refused, value, length));
-	return true;
+	return -answer_set(&call->host, &call->refused, value, length);
 }
 
-static bool answer_set_call(struct option_call *call) {
+static int answer_set_call(struct option_call *call) {
 	unsigned char value[LONGEST_VALUE];
 	struct rights rights;
 	/* What the kernel takes there is an int. */
 	unsigned length = (unsigned)call->length;
 	if (length > sizeof value) return leave(call, "its value is too long");
 	/* TCP would not get it either. */
-	if (read_memory(call->memory, call->value, value, length) < length || !still_waits(call->caller)) return false;
+	if (read_memory(call->memory, call->value, value, length) < length || !still_waits(call->caller)) return LEFT;
 	if (!lower_rights(call->caller, call->supervision->proc, &rights)) return leave(call, "rights cannot be lowered");
-	bool answered = set(call, value, length);
+	int result = set(call, value, length);
 	restore_rights(&rights);
-	return answered;
+	return result;
 }
 
 /* As getsockopt(2) does it. The caller waits, so it does not use its memory. */
@@ -103,35 +99,34 @@ static int write_answer(const struct option_call *call, const unsigned char *val
 	return written ? 0 : -EFAULT;
 }
 
-static bool answer_get_call(struct option_call *call) {
+static int answer_get_call(struct option_call *call) {
 	unsigned char value[LONGEST_VALUE] = {0};
 	const struct option_row *row = call->refused.row;
 	unsigned length, room;
-	if (read_memory(call->memory, call->length, &length, sizeof length) < sizeof length) return false;
+	if (read_memory(call->memory, call->length, &length, sizeof length) < sizeof length) return LEFT;
 	room = length < sizeof value ? length : sizeof value;
 	/* Some options read there which value is wanted. */
 	read_memory(call->memory, call->value, value, room);
-	if (!still_waits(call->caller)) return false;
+	if (!still_waits(call->caller)) return LEFT;
 	/* An answer of the kernel's own it gives to the caller itself. */
 	socklen_t unused = room;
-	if ((int)length < 0 || getsockopt(call->refused.socket, row->level, row->number, value, &unused) == 0) return false;
-	if (!is_refusal(errno)) return false;
+	if ((int)length < 0 || getsockopt(call->refused.socket, row->level, row->number, value, &unused) == 0) return LEFT;
+	if (!is_refusal(errno)) return LEFT;
 	call->refused.error = errno;
 	length = room;
 	int error = answer_get(&call->host, &call->refused, value, &length);
-	send_result(call->supervision, error ? -error : write_answer(call, value, room, length));
-	return true;
+	return error ? -error : write_answer(call, value, room, length);
 }
 
-static bool answer_reached(struct option_call *call) {
+static int answer_reached(struct option_call *call) {
 	if (refers_to_caller(call->refused.row)) return leave(call, "its value refers to other memory or files");
 	call->memory = open_memory(call->caller);
-	if (call->memory == -ESRCH) return false;
+	if (call->memory == -ESRCH) return LEFT;
 	if (call->memory < 0) return leave(call, "the program's memory is out of reach");
 	bool sets = call->supervision->in_flight->request.data.nr == SYS_setsockopt;
-	bool answered = sets ? answer_set_call(call) : answer_get_call(call);
+	int result = sets ? answer_set_call(call) : answer_get_call(call);
 	close(call->memory);
-	return answered;
+	return result;
 }
 
 bool answer_option(const struct supervision *supervision, const struct caller *caller) {
@@ -150,9 +145,11 @@ bool answer_option(const struct supervision *supervision, const struct caller *c
 	/* The socket of the last call may have been made with other ids. */
 	take_own_ids();
 	call.refused.socket = take_file(caller, call.refused.number);
-	if (call.refused.socket == -EPERM) return leave(&call, "the program's files are out of reach");
+	if (call.refused.socket == -EPERM) leave(&call, "the program's files are out of reach");
 	if (call.refused.socket < 0) return false;
-	bool answered = concerned_row(call.refused.socket, row->level, row->number) && answer_reached(&call);
+	int result = concerned_row(call.refused.socket, row->level, row->number) ? answer_reached(&call) : LEFT;
+	/* First: a socket that has been replaced may have the port that the caller uses next. */
 	close(call.refused.socket);
-	return answered;
+	if (result != LEFT) send_result(supervision, result);
+	return result != LEFT;
 }
