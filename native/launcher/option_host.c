@@ -28,13 +28,6 @@ static int make_socket(void *context, int family) {
 	return -ESRCH;
 }
 
-static bool is_socket_of(const struct caller *caller, int number, uint64_t cookie) {
-	int now = take_file(caller, number);
-	bool is_same = now >= 0 && cookie_of_socket(now) == cookie;
-	if (now >= 0) close(now);
-	return is_same;
-}
-
 /*
  * Another thread may have closed the descriptor and got the number for another file, which is not to be replaced. The
  * kernel replaces it in the name of the caller as soon as that runs: only a thread that closes it even then, while
@@ -54,8 +47,12 @@ static int put_in_place(void *context, int number, int old, int made) {
 		.newfd_flags = close_on_exec ? O_CLOEXEC : 0,
 	};
 	supervision->in_flight->replacement = cookie_of_socket(made);
-	if (!cookie || !is_socket_of(on_behalf->caller, number, cookie)) return -EBADF;
-	return ioctl(supervision->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &addfd) < 0 ? -errno : 0;
+	int now = take_file(on_behalf->caller, number), error = now;
+	if (now < 0) return error;
+	if (!cookie || cookie_of_socket(now) != cookie) error = -EBADF;
+	else error = ioctl(supervision->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &addfd) < 0 ? -errno : 0;
+	close(now);
+	return error;
 }
 
 static void say(void *context, const struct line *line) {

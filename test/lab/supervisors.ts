@@ -1,6 +1,7 @@
 /** Programs under the seccomp supervisor, and its processes. */
 import { readdirSync, readFileSync } from "node:fs";
 import type { TestContext } from "node:test";
+import { launcher } from "./launcher.ts";
 import { LabProcess } from "./process.ts";
 import { waitFor } from "./wait.ts";
 
@@ -50,5 +51,17 @@ export async function ask(child: LabProcess): Promise<string> {
   const from = child.lines.length;
   child.stdin.write("x");
   const [line] = await child.waitForLine(/^(protocol|error) \d+$/, { from });
+  return line;
+}
+
+/** Runs `stepped` or its like under the supervisor, which it traces; gives the line by which it says what it saw. */
+export async function stepThrough(t: TestContext, stepped: string, args: readonly string[]): Promise<string> {
+  const child = start(t, [launcher, "run", "--how=seccomp", stepped, ...args]);
+  await child.waitForLine(/^ready$/);
+  const [, worker] = await pair();
+  child.stdin.write(`${worker.pid}\n`);
+  const [line] = await child.waitForLine(/.+/, { from: 1 });
+  await child.kill();
+  await waitFor("no supervisor", supervisors, { until: (found) => found.length === 0 });
   return line;
 }
