@@ -23,20 +23,27 @@ export function supervisors(): Supervisor[] {
 }
 
 /**
- * Guardian and worker, once both are in their places: seen twice, as a process that either starts for a moment has the
- * same name at first, and before the program is ready the launcher has it, too.
+ * Guardian and worker, once both are in their places: a process that either starts for a moment has the same name at
+ * first, and before the program is ready the launcher has it, too.
  */
 export function pair(): Promise<[Supervisor, Supervisor]> {
-  let seen = "";
   return waitFor("guardian and worker", () => {
     const [first, second, ...others] = supervisors();
     if (!first || !second || others.length > 0) return undefined;
-    const before = seen;
-    seen = `${first.pid} ${second.pid}`;
-    if (seen !== before) return undefined;
-    if (second.parent === first.pid) return [first, second] satisfies [Supervisor, Supervisor];
-    return first.parent === second.pid ? ([second, first] satisfies [Supervisor, Supervisor]) : undefined;
+    if (waitsFor(first, second)) return [first, second] satisfies [Supervisor, Supervisor];
+    return waitsFor(second, first) ? ([second, first] satisfies [Supervisor, Supervisor]) : undefined;
   });
+}
+
+/** Whether the system call in which the guardian is (proc_pid_syscall(5)) is waitpid() for that worker. */
+function waitsFor(guardian: Supervisor, worker: Supervisor): boolean {
+  if (worker.parent !== guardian.pid) return false;
+  try {
+    const [, pid] = readFileSync(`/proc/${guardian.pid}/syscall`, "utf8").split(" ");
+    return Number(pid) === worker.pid;
+  } catch {
+    return false; // It has ended.
+  }
 }
 
 /** Runs a command until the test ends. */
