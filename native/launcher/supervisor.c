@@ -63,6 +63,7 @@ int start_supervisor(const struct conversion *conversion, struct option_choice *
 			report.error = -errno;
 			send(channel[1], &report, sizeof report, MSG_NOSIGNAL);
 		}
+		/* Whether or not it survives that. */
 		if (choice) choose_options(choice);
 		_exit(0);
 	}

@@ -1,4 +1,4 @@
-/* Sockets in the caller's name: those of another network namespace are made by a process that goes there and does not return. */
+/* Sockets in the caller's name. Those of another network namespace makes a process that goes there and does not return. */
 #ifndef VISITOR_H
 #define VISITOR_H
 

@@ -9,7 +9,8 @@
  *   owner UID         becomes that user, then makes one: "protocol 262 uid 65534 gid 65534"
  *   until             says "ready", makes one when a byte comes, says "protocol 262" or "error 38"; until input ends
  *   user              says as whom it runs: "uid 65534 euid 0"
- *   lost              says "ready" and, once input ends, whether TTL and TCP_NODELAY can be set: "ttl 38 nodelay 0"
+ *   settings          says "ready", sets a TTL and TCP_NODELAY when a byte comes, says "ttl 38 nodelay 0", which are
+ *                     errors; until input ends
  *   forbid COMMAND    runs a command under a policy that kills whoever makes an MPTCP socket
  *   closed COMMAND    the same of whoever takes a file of another process
  */
@@ -120,13 +121,14 @@ static int storm(int count, void *work(void *)) {
 	return 0;
 }
 
-static int lost(void) {
+static int settings(void) {
 	char byte;
 	int fd = make_socket();
 	puts("ready");
-	while (read(STDIN_FILENO, &byte, 1) > 0) continue;
-	int ttl = set_option(fd, IPPROTO_IP, IP_TTL, 60), nodelay = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	printf("ttl %d nodelay %d\n", ttl, nodelay);
+	while (read(STDIN_FILENO, &byte, 1) > 0) {
+		int ttl = set_option(fd, IPPROTO_IP, IP_TTL, 60), nodelay = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+		printf("ttl %d nodelay %d\n", ttl, nodelay);
+	}
 	return 0;
 }
 
@@ -202,7 +204,7 @@ int main(int argc, char **argv) {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (strcmp(action, "storm") == 0) return storm(number, make_many);
 	if (strcmp(action, "options") == 0) return storm(number, set_many);
-	if (strcmp(action, "lost") == 0) return lost();
+	if (strcmp(action, "settings") == 0) return settings();
 	if (strcmp(action, "unshare") == 0) return from_namespaces(number);
 	if (strcmp(action, "owner") == 0) return owner((unsigned)number);
 	if (strcmp(action, "until") == 0) return until();
