@@ -11,7 +11,7 @@ const commonFlags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Wshadow", "-Werr
 /** One compiler call makes each from all the C files of its directories: its own, and what it shares with others. */
 export const natives = [
   { output: "addon.node", directory: "addon", flags: ["-fPIC", "-shared"], usesNode: true },
-  { output: "mptcpize", directory: "launcher", flags: [] },
+  { output: "mptcpize", directory: "launcher", shared: ["options"], flags: [] },
   // Goes into programs of any libc, so it is linked with none. The sanitizer's build needs its own libraries.
   {
     output: "libmptcpwrap.so",

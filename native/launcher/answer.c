@@ -2,6 +2,8 @@
 #include "answer.h"
 
 #include "caller.h"
+#include "option_answer.h"
+#include "option_host.h"
 #include "visitor.h"
 
 #include <errno.h>
@@ -21,21 +23,14 @@
 #define SECCOMP_ADDFD_FLAG_SEND (1UL << 1) /* Linux 5.14 */
 #endif
 
-/* Sends the answer: a value, or (by flag) that the kernel go on with the call as if there were no filter. */
-static void send_answer(const struct supervision *supervision, int value, uint32_t flags) {
-	union {
-		struct seccomp_notif_resp response;
-		char room[256];
-	} answer = {.room = {0}};
-	answer.response = (struct seccomp_notif_resp){
-		.id = supervision->in_flight->request.id, .val = value, .flags = flags};
-	/* It can only fail where nobody waits any more. */
-	ioctl(supervision->listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
+/* Whether the program wants the very socket that it gets: then there is nothing to report. */
+static bool is_asked_for(const struct supervision *supervision, const struct wanted *wanted) {
+	return (int)supervision->in_flight->request.data.args[2] == wanted->protocol;
 }
 
 /* The lines of libmptcpwrap.so. */
 static void report_attempt(const struct supervision *supervision, const struct wanted *wanted, int fd) {
-	if (supervision->debug)
+	if (supervision->debug && !is_asked_for(supervision, wanted))
 		dprintf(STDERR_FILENO,
 			"mptcpwrap: changing socket protocol from 0x%x to 0x%x (%s) for family 0x%x type 0x%x fd %d\n",
 			(int)supervision->in_flight->request.data.args[2], wanted->protocol,
@@ -44,7 +39,7 @@ static void report_attempt(const struct supervision *supervision, const struct w
 
 static void report_refusal(const struct supervision *supervision, const struct wanted *wanted, int error) {
 	report_attempt(supervision, wanted, -1);
-	if (supervision->debug)
+	if (supervision->debug && !is_asked_for(supervision, wanted))
 		dprintf(STDERR_FILENO,
 			"mptcpwrap: refused with errno %d, keeping socket protocol 0x%x for family 0x%x type 0x%x\n",
 			error, (int)supervision->in_flight->request.data.args[2], wanted->family, wanted->type);
@@ -64,17 +59,8 @@ static int give(const struct supervision *supervision, int socket, bool close_on
 		.flags = supervision->restartable ? SECCOMP_ADDFD_FLAG_SEND : 0,
 	};
 	int fd = ioctl(supervision->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &addfd);
-	if (fd >= 0 && !supervision->restartable) send_answer(supervision, fd, 0);
+	if (fd >= 0 && !supervision->restartable) send_result(supervision, fd);
 	return fd;
-}
-
-/* A socket of the caller's owner and network namespace, or -errno. */
-static int make_socket_for(const struct supervision *supervision, const struct caller *caller,
-                           const struct wanted *wanted) {
-	ino_t network = network_of(caller->directory);
-	if (network == 0) return -ESRCH;
-	if (network == supervision->network) return make_socket_here(caller, wanted);
-	return make_socket_by_visitor(caller, wanted);
 }
 
 static bool answer_with_socket(const struct supervision *supervision, const struct caller *caller) {
@@ -84,7 +70,7 @@ static bool answer_with_socket(const struct supervision *supervision, const stru
 		.type = (int)in_flight->request.data.args[1],
 		.protocol = supervision->to_tcp ? IPPROTO_TCP : IPPROTO_MPTCP,
 	};
-	int made = make_socket_for(supervision, caller, &wanted);
+	int made = make_socket_for(caller, supervision->network, &wanted);
 	/* An answer would reach nobody, and there is nothing to report. */
 	bool waits = still_waits(caller);
 	if (made < 0) {
@@ -93,10 +79,17 @@ static bool answer_with_socket(const struct supervision *supervision, const stru
 	}
 	struct stat file;
 	if (fstat(made, &file) == 0) in_flight->socket = file.st_ino;
+	if (is_asked_for(supervision, &wanted)) remember_asked_for(supervision->memory, cookie_of_socket(made));
 	int fd = waits ? give(supervision, made, wanted.type & SOCK_CLOEXEC) : -1;
 	close(made);
 	if (fd >= 0) report_attempt(supervision, &wanted, fd);
 	return fd >= 0;
+}
+
+/* By the call; false: the kernel is to go on with it. */
+static bool answer_request(const struct supervision *supervision, const struct caller *caller) {
+	if (supervision->in_flight->request.data.nr == SYS_socket) return answer_with_socket(supervision, caller);
+	return answer_option(supervision, caller);
 }
 
 void answer(const struct supervision *supervision, bool with_socket) {
@@ -106,19 +99,26 @@ void answer(const struct supervision *supervision, bool with_socket) {
 	if (ioctl(supervision->listener, SECCOMP_IOCTL_NOTIF_RECV, &supervision->in_flight->request) < 0) return;
 	bool opened = open_caller(supervision->listener, supervision->proc, &supervision->in_flight->request, &caller);
 	/* Never worse than without us: the caller makes its own socket, or gets the error of doing so. */
-	if (!with_socket || !opened || !answer_with_socket(supervision, &caller))
-		send_answer(supervision, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+	if (!with_socket || !opened || !answer_request(supervision, &caller)) send_back(supervision);
 	if (opened) close_caller(&caller);
 }
 
-void answer_left_over(const struct supervision *supervision) {
-	struct caller caller;
+static bool answer_again(const struct supervision *supervision, const struct caller *caller, bool with_socket) {
+	if (supervision->in_flight->request.data.nr != SYS_socket) {
+		undo_change(supervision, caller);
+		return with_socket && answer_option(supervision, caller);
+	}
 	/* Not made anew: what has killed one worker shall not kill the next. */
 	ino_t socket = supervision->in_flight->socket;
+	int fd = socket != 0 ? find_socket(caller, socket) : -1;
+	if (fd >= 0) send_result(supervision, fd);
+	return fd >= 0;
+}
+
+void answer_left_over(const struct supervision *supervision, bool with_socket) {
+	struct caller caller;
 	bool opened = open_caller(supervision->listener, supervision->proc, &supervision->in_flight->request, &caller);
-	int fd = opened && socket != 0 ? find_socket(&caller, socket) : -1;
-	if (fd >= 0) send_answer(supervision, fd, 0);
-	else send_answer(supervision, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+	if (!opened || !answer_again(supervision, &caller, with_socket)) send_back(supervision);
 	if (opened) close_caller(&caller);
 }
 
@@ -126,6 +126,11 @@ void answer_left_over(const struct supervision *supervision) {
 static bool is_own(int proc) {
 	char self[16] = "";
 	return readlinkat(proc, "self", self, sizeof self - 1) > 0 && atoi(self) == getpid();
+}
+
+static void *shared_memory(size_t size) {
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	return memory == MAP_FAILED ? NULL : memory;
 }
 
 int prepare_answers(struct supervision *supervision, const char **step) {
@@ -142,7 +147,7 @@ int prepare_answers(struct supervision *supervision, const char **step) {
 	close(self);
 	if (supervision->network == 0) return -ENOENT;
 	*step = "mmap";
-	supervision->in_flight = mmap(NULL, sizeof *supervision->in_flight, PROT_READ | PROT_WRITE,
-				      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	return supervision->in_flight == MAP_FAILED ? -errno : 0;
+	supervision->in_flight = shared_memory(sizeof *supervision->in_flight);
+	supervision->memory = shared_memory(sizeof *supervision->memory);
+	return supervision->in_flight && supervision->memory ? 0 : -errno;
 }

@@ -14,7 +14,7 @@
 bool open_caller(int listener, int proc, const struct seccomp_notif *request, struct caller *caller) {
 	char path[16];
 	snprintf(path, sizeof path, "%u", request->pid);
-	*caller = (struct caller){.listener = listener, .id = request->id};
+	*caller = (struct caller){.listener = listener, .id = request->id, .pid = (pid_t)request->pid};
 	caller->directory = openat(proc, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (caller->directory < 0) return false;
 	if (still_waits(caller)) return true;
@@ -57,6 +57,11 @@ bool take_ids_of(const struct caller *caller) {
 	struct stat directory;
 	return fstat(caller->directory, &directory) == 0 && take_id(setfsgid, directory.st_gid) &&
 	       take_id(setfsuid, directory.st_uid);
+}
+
+void take_own_ids(void) {
+	setfsuid(geteuid());
+	setfsgid(getegid());
 }
 
 int find_socket(const struct caller *caller, ino_t socket) {

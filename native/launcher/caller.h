@@ -1,4 +1,4 @@
-/* The process whose socket() has been stopped by the filter of seccomp.c, and waits for its answer. */
+/* The thread whose call has been stopped by the filter of seccomp.c, and waits for its answer. */
 #ifndef CALLER_H
 #define CALLER_H
 
@@ -10,6 +10,7 @@
 struct caller {
 	int listener;  /* at which its call waits */
 	uint64_t id;   /* of that call */
+	pid_t pid;     /* of the thread */
 	int directory; /* its own in /proc */
 };
 
@@ -42,6 +43,8 @@ bool enter_network_of(const struct caller *caller);
  * history.
  */
 bool take_ids_of(const struct caller *caller);
+/* Takes back the ids of this process, with the rights that go with them. */
+void take_own_ids(void);
 
 /* The number that a socket, by its inode, has among the caller's files, or -1. */
 int find_socket(const struct caller *caller, ino_t socket);

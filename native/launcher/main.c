@@ -115,7 +115,8 @@ static void leave_unconverted(const struct program *program, const struct option
 }
 
 static void put_under_seccomp(const struct program *program, const struct options *options) {
-	struct conversion conversion = {.to_tcp = options->off, .debug = options->debug};
+	struct conversion conversion = {
+		.to_tcp = options->off, .debug = options->debug, .policy = options->policy};
 	bool no_new_privs = false;
 	const char *step = "";
 	int error = convert_by_seccomp(&conversion, &no_new_privs, &step);

@@ -1,6 +1,7 @@
 /*
  * The way for programs that no library reaches: a seccomp filter hands each socket() that asks for TCP to a
- * supervisor, which answers with an MPTCP socket made in the caller's name and network namespace.
+ * supervisor, which answers with an MPTCP socket made in the caller's name and network namespace; and each call
+ * about an option that MPTCP refuses, which gets the answer of native/options.
  *
  * What remains different from a socket of the program's own: its cgroup and its label of a security module are the
  * launcher's. A task takes one such filter only: where another is in force the answer is -EBUSY, and so it is for a
@@ -10,11 +11,14 @@
 #ifndef SECCOMP_H
 #define SECCOMP_H
 
+#include "../options/refused.h"
+
 #include <stdbool.h>
 
 struct conversion {
 	bool to_tcp; /* the opposite: MPTCP sockets become TCP ones (--off) */
-	bool debug;  /* a line on standard error for each socket */
+	bool debug;  /* a line on standard error for each socket, and each option that MPTCP refuses */
+	enum option_policy policy; /* about these options */
 };
 
 /*

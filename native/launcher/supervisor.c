@@ -38,7 +38,7 @@ static void reap(pid_t child) {
 	while (waitpid(child, NULL, __WCLONE) < 0 && errno == EINTR) continue;
 }
 
-int start_supervisor(const struct conversion *conversion, const char **step) {
+int start_supervisor(const struct conversion *conversion, struct option_choice *choice, const char **step) {
 	int channel[2];
 	*step = "socketpair";
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) < 0) return -errno;
@@ -63,6 +63,8 @@ int start_supervisor(const struct conversion *conversion, const char **step) {
 			report.error = -errno;
 			send(channel[1], &report, sizeof report, MSG_NOSIGNAL);
 		}
+		/* Whether or not it survives that. */
+		if (choice) choose_options(choice);
 		_exit(0);
 	}
 	sigprocmask(SIG_SETMASK, &before, NULL);
@@ -107,7 +109,7 @@ enum { NO_GUARDIAN = -1, NO_END = -1 };
  */
 static void work(const struct supervision *supervision, int guardian, int for_ms, bool with_sockets) {
 	const long start = now_ms();
-	answer_left_over(supervision);
+	answer_left_over(supervision, with_sockets);
 	for (;;) {
 		struct pollfd events[] = {{.fd = supervision->listener, .events = POLLIN}, {.fd = guardian}};
 		int passed = for_ms == NO_END ? 0 : (int)(now_ms() - start);
@@ -176,7 +178,8 @@ static int keep_only(int *channel, bool standard_error) {
 }
 
 static _Noreturn void supervise(int channel, const struct conversion *conversion) {
-	struct supervision supervision = {.to_tcp = conversion->to_tcp, .debug = conversion->debug};
+	struct supervision supervision = {
+		.to_tcp = conversion->to_tcp, .debug = conversion->debug, .policy = conversion->policy};
 	struct report report = {.step = "close_range"};
 	/* Where the program has closed standard error, another file may get its number, which is not to be written to. */
 	if (fcntl(STDERR_FILENO, F_GETFD) < 0) supervision.debug = false;

@@ -35,7 +35,7 @@ static int visit(pid_t parent, const struct caller *caller, const struct wanted 
 	return still_waits(caller) ? make_socket(wanted) : -ESRCH;
 }
 
-int make_socket_by_visitor(const struct caller *caller, const struct wanted *wanted) {
+static int make_socket_by_visitor(const struct caller *caller, const struct wanted *wanted) {
 	int channel[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) < 0) return -errno;
 	pid_t self = getpid(), visitor = fork();
@@ -54,6 +54,12 @@ int make_socket_by_visitor(const struct caller *caller, const struct wanted *wan
 	return made >= 0 ? made : error < 0 ? error : -EMFILE;
 }
 
-int make_socket_here(const struct caller *caller, const struct wanted *wanted) {
+static int make_socket_here(const struct caller *caller, const struct wanted *wanted) {
 	return take_ids_of(caller) ? make_socket(wanted) : -EPERM;
+}
+
+int make_socket_for(const struct caller *caller, ino_t own_network, const struct wanted *wanted) {
+	ino_t network = network_of(caller->directory);
+	if (network == 0) return -ESRCH;
+	return network == own_network ? make_socket_here(caller, wanted) : make_socket_by_visitor(caller, wanted);
 }

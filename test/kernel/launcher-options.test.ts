@@ -65,23 +65,28 @@ const policies: Readonly<Record<string, Policy>> = {
 };
 
 describe("socket options under mptcpize run", { skip: requires({ tools: ["python3"] }) }, () => {
-  for (const [promise, { options, stdout, said }] of Object.entries(policies))
-    it(promise, () => {
-      const command = ["run", "-d", "--how=preload", ...options, "python3", "-c", script];
+  const cases = Object.entries(policies).flatMap(([promise, policy]) =>
+    ["preload", "seccomp"].map((how) => ({ promise, how, ...policy })),
+  );
+  for (const { promise, how, options, stdout, said } of cases)
+    it(`${promise}, by ${how}`, () => {
+      const command = ["run", "-d", `--how=${how}`, ...options, "python3", "-c", script];
       const result = ending(launcher, command);
       assert.deepEqual([result.code, result.stdout.trim().split("\n")], [0, stdout]);
       for (const line of said) assert.match(result.stderr, line);
       if (said.length === 0) assert.doesNotMatch(result.stderr, /MPTCP refuses/);
     });
 
-  it("says nothing of them without -d", () => {
-    assert.equal(ending(launcher, ["run", "--how=preload", "python3", "-c", script]).stderr, "");
-  });
+  for (const how of ["preload", "seccomp"]) {
+    it(`says nothing of them without -d, by ${how}`, () => {
+      assert.equal(ending(launcher, ["run", `--how=${how}`, "python3", "-c", script]).stderr, "");
+    });
 
-  it("gives TCP's answers with --off, as the sockets are TCP", () => {
-    const { stdout } = ending(launcher, ["run", "--how=preload", "--off", "python3", "-c", script]);
-    assert.match(stdout, /^2 60 None 60 6\n/);
-  });
+    it(`gives TCP's answers with --off, as the sockets are TCP, by ${how}`, () => {
+      const { stdout } = ending(launcher, ["run", `--how=${how}`, "--off", "python3", "-c", script]);
+      assert.match(stdout, /^2 60 None 60 6\n/);
+    });
+  }
 
   it("takes the answers that there are, and no other", () => {
     const { code, stderr } = ending(launcher, ["run", "--options=some", "true"]);

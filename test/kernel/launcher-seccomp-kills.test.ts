@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { before, describe, it, type TestContext } from "node:test";
+import { before, describe, it } from "node:test";
 import { codeOf } from "../../src/log/text.ts";
 import { rounds } from "../lab/campaign.ts";
 import { launcher } from "../lab/launcher.ts";
 import { compiled, toolsFor } from "../lab/programs.ts";
 import { requires } from "../lab/requires.ts";
-import { ask, pair, start, supervisors } from "../lab/supervisors.ts";
+import { ask, pair, start, stepThrough, supervisors } from "../lab/supervisors.ts";
 import { waitFor } from "../lab/wait.ts";
 
 /** How long a storm lasts. */
@@ -24,7 +24,7 @@ describe("the seccomp supervisor, killed", {
   it("leaves a caller in another namespace its own socket, whichever step it is killed at", async (t) => {
     const steps: string[] = [];
     for (let step = 1; step <= 200 && steps.at(-1) !== "complete"; step++)
-      steps.push(await answerOf(t, stepped, ["kill", `${step}`]));
+      steps.push(await stepThrough(t, stepped, ["kill", `${step}`]));
     const right = /^(before|after) (worker|visitor) \w+: protocol (6|262) of this namespace, 0 left$/;
     assert.deepEqual(
       steps.filter((line) => line !== "complete" && !right.test(line)),
@@ -46,7 +46,7 @@ describe("the seccomp supervisor, killed", {
       ["socket", ["give"]],
     ] as const)
       it(`gone at ${call}: no ${never.join(", ")}`, async (t) => {
-        const calls = (await answerOf(t, stepped, ["gone", call])).split(" ");
+        const calls = (await stepThrough(t, stepped, ["gone", call])).split(" ");
         assert.equal(calls.shift(), "then");
         assert.equal(calls.shift(), call);
         assert.ok(calls.includes("ioctl"), calls.join(" "));
@@ -126,16 +126,4 @@ function killIfThere(pid: number): void {
   } catch (error) {
     if (codeOf(error) !== "ESRCH") throw error;
   }
-}
-
-/** Runs `stepped` under the supervisor, which it traces; gives the line by which it says what it saw. */
-async function answerOf(t: TestContext, stepped: string, args: readonly string[]): Promise<string> {
-  const child = start(t, [launcher, "run", "--how=seccomp", stepped, ...args]);
-  await child.waitForLine(/^ready$/);
-  const [, worker] = await pair();
-  child.stdin.write(`${worker.pid}\n`);
-  const [line] = await child.waitForLine(/.+/, { from: 1 });
-  await child.kill();
-  await waitFor("no supervisor", supervisors, { until: (found) => found.length === 0 });
-  return line;
 }

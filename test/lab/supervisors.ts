@@ -1,6 +1,7 @@
 /** Programs under the seccomp supervisor, and its processes. */
 import { readdirSync, readFileSync } from "node:fs";
 import type { TestContext } from "node:test";
+import { launcher } from "./launcher.ts";
 import { LabProcess } from "./process.ts";
 import { waitFor } from "./wait.ts";
 
@@ -22,21 +23,29 @@ export function supervisors(): Supervisor[] {
 }
 
 /**
- * Guardian and worker, once both are in their places: seen twice, as a process that either starts for a moment has the
- * same name at first, and before the program is ready the launcher has it, too.
+ * Guardian and worker, once both are in their places: a process that either starts for a moment has the same name at
+ * first, and before the program is ready the launcher has it, too.
  */
 export function pair(): Promise<[Supervisor, Supervisor]> {
-  let seen = "";
   return waitFor("guardian and worker", () => {
     const all = supervisors();
-    // The worker may be starting a process of its own.
+    // The worker may have started a process of its own, and waits for that.
     const [guardian, ...others] = all.filter(({ parent }) => !all.some(({ pid }) => pid === parent));
-    const [worker, ...more] = all.filter(({ parent }) => parent === guardian?.pid);
-    if (!guardian || !worker || others.length > 0 || more.length > 0) return undefined;
-    const before = seen;
-    seen = `${guardian.pid} ${worker.pid}`;
-    return seen === before ? ([guardian, worker] satisfies [Supervisor, Supervisor]) : undefined;
+    if (guardian === undefined || others.length > 0) return undefined;
+    const worker = all.find((one) => waitsFor(guardian, one));
+    return worker && ([guardian, worker] satisfies [Supervisor, Supervisor]);
   });
+}
+
+/** Whether the system call in which the guardian is (proc_pid_syscall(5)) is waitpid() for that worker. */
+function waitsFor(guardian: Supervisor, worker: Supervisor): boolean {
+  if (worker.parent !== guardian.pid) return false;
+  try {
+    const [, pid] = readFileSync(`/proc/${guardian.pid}/syscall`, "utf8").split(" ");
+    return Number(pid) === worker.pid;
+  } catch {
+    return false; // It has ended.
+  }
 }
 
 /** Runs a command until the test ends. */
@@ -51,5 +60,17 @@ export async function ask(child: LabProcess): Promise<string> {
   const from = child.lines.length;
   child.stdin.write("x");
   const [line] = await child.waitForLine(/^(protocol|error) \d+$/, { from });
+  return line;
+}
+
+/** Runs `stepped` or its like under the supervisor, which it traces; gives the line by which it says what it saw. */
+export async function stepThrough(t: TestContext, stepped: string, args: readonly string[]): Promise<string> {
+  const child = start(t, [launcher, "run", "--how=seccomp", stepped, ...args]);
+  await child.waitForLine(/^ready$/);
+  const [, worker] = await pair();
+  child.stdin.write(`${worker.pid}\n`);
+  const [line] = await child.waitForLine(/.+/, { from: 1 });
+  await child.kill();
+  await waitFor("no supervisor", supervisors, { until: (found) => found.length === 0 });
   return line;
 }

@@ -7,36 +7,26 @@
  *               a process of a third namespace: "then openat ioctl close ioctl", all calls until the next poll
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
+
+#include "tracing.h"
 
 enum {
 	NETNS_COOKIE = 71, /* SO_NETNS_COOKIE: Linux 5.14 */
 	FILES = 256,
 	CALLS_AFTER = 300, /* by another caller, for a visitor that has been left behind to meddle with */
 };
-
-static _Noreturn void fail(const char *what) {
-	printf("%s: %s\n", what, strerror(errno));
-	exit(1);
-}
 
 static int option_of(int fd, int option) {
 	int value = -1;
@@ -128,63 +118,11 @@ static const char *name_of(uint64_t call) {
 	return "another";
 }
 
-/* A stop at the start or the end of a system call, of the worker or what it has started. */
-struct stop {
-	pid_t pid;
-	bool entry;
-	uint64_t call, argument; /* the second; at the end the call is that of the start */
-};
-
-static struct stop last_entries[2]; /* of the worker, and of the visitor */
-static pid_t worker;
-
-static void trace(pid_t pid) {
-	const long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE;
-	int status;
-	if (ptrace(PTRACE_SEIZE, pid, 0, options) < 0) fail("PTRACE_SEIZE");
-	if (ptrace(PTRACE_INTERRUPT, pid, 0, 0) < 0 || waitpid(pid, &status, __WALL) != pid) fail("PTRACE_INTERRUPT");
-	ptrace(PTRACE_SYSCALL, pid, 0, 0);
-}
-
-/* Waits for the next such stop; false when this caller has ended. What is stopped for other reasons goes on. */
-static bool next_stop(pid_t caller, struct stop *stop) {
-	for (;;) {
-		int status;
-		struct __ptrace_syscall_info info;
-		pid_t pid = waitpid(-1, &status, __WALL);
-		if (pid < 0) fail("waitpid");
-		if (pid == caller && !WIFSTOPPED(status)) return false;
-		if (!WIFSTOPPED(status)) continue;
-		if (WSTOPSIG(status) != (SIGTRAP | 0x80)) {
-			ptrace(PTRACE_SYSCALL, pid, 0, 0);
-			continue;
-		}
-		if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info) <= 0) fail("PTRACE_GET_SYSCALL_INFO");
-		struct stop *entry = &last_entries[pid != worker];
-		*stop = (struct stop){.pid = pid, .entry = info.op == PTRACE_SYSCALL_INFO_ENTRY};
-		if (stop->entry) {
-			stop->call = info.entry.nr;
-			stop->argument = info.entry.args[1];
-			*entry = *stop;
-		} else {
-			stop->call = entry->call;
-			stop->argument = entry->argument;
-		}
-		return true;
-	}
-}
-
-/* Lets the caller call, and follows the worker to the end of the ioctl by which it takes that. */
+/* Lets the caller call, and follows the worker until it has taken that. */
 static void receive(const struct caller *caller) {
-	struct stop stop;
 	trace(worker);
 	if (write(caller->start, "", 1) != 1) fail("write");
-	do {
-		if (!next_stop(caller->pid, &stop)) fail("no call");
-		if (stop.entry || stop.call != SYS_ioctl || stop.argument != SECCOMP_IOCTL_NOTIF_RECV)
-			ptrace(PTRACE_SYSCALL, stop.pid, 0, 0);
-		else return;
-	} while (true);
+	follow_to_receipt(caller->pid);
 }
 
 static int kill_at(int step) {
