@@ -49,6 +49,12 @@ export function setProgram(maps: OptionMaps): Uint8Array {
     load32(1, 7, row.flags),
     and32(1, flags.hint | flags.inForce),
     jumpIfEqual32(1, 0, "leave"),
+    // Some options take values of no other length.
+    and32(1, flags.inForce),
+    jumpIfEqual32(1, 0, "hint"),
+    load32(2, 6, context.length),
+    jumpUnlessEqual32(2, 4, "leave"),
+    label("hint"),
     ...readValue,
     ...computeValue,
     ...valueInForce(maps),
