@@ -2,6 +2,7 @@
  * How the running kernel treats the options of the table: which of them it refuses on sockets of MPTCP, and what TCP does
  * with them. Found by trying, so that newer kernels, which take more, are left alone, and no default is written down.
  */
+import { SystemError } from "../../netlink/addon.ts";
 import { type OptionClass, optionTable } from "../option-table.ts";
 import { families, type OptionSocket, protocols, withSocket } from "../socket-options.ts";
 import { asItIs, describeFunction, type Outcome, type Piece } from "./number-function.ts";
@@ -41,13 +42,23 @@ const clocks = ["TCP_TIMESTAMP"];
 export function learnAnswers(): OptionAnswer[] {
   // What TCP makes of a number is the same for both families.
   const hints = new Map<string, Setting>();
-  return [families.ipv4, families.ipv6].flatMap((family) =>
-    withSocket(family, protocols.tcp, (tcp) =>
-      withSocket(family, protocols.mptcp, (mptcp) =>
-        optionTable.flatMap(([level, option, name, optionClass]) => {
-          if (level === LEVEL_IPV6 && family !== families.ipv6) return [];
-          return learn({ family, level, option, name, optionClass }, { tcp, mptcp, hints }) ?? [];
-        }),
+  return [families.ipv4, families.ipv6].flatMap((family) => {
+    try {
+      return learnFamily(family, hints);
+    } catch (error) {
+      if (error instanceof SystemError && error.code === "EAFNOSUPPORT") return [];
+      throw error;
+    }
+  });
+}
+
+function learnFamily(family: number, hints: Map<string, Setting>): OptionAnswer[] {
+  const rows = optionTable.filter(([level]) => level !== LEVEL_IPV6 || family === families.ipv6);
+  return withSocket(family, protocols.tcp, (tcp) =>
+    withSocket(family, protocols.mptcp, (mptcp) =>
+      rows.flatMap(
+        ([level, option, name, optionClass]) =>
+          learn({ family, level, option, name, optionClass }, { tcp, mptcp, hints }) ?? [],
       ),
     ),
   );
@@ -67,12 +78,15 @@ function learn(row: Row, { tcp, mptcp, hints }: Known): OptionAnswer | undefined
   const { family, level, option, name, optionClass } = row;
   const isReadable = refusals.includes(mptcp.get(level, option)) && !clocks.includes(name);
   const initial = isReadable ? numberOf(tcp.get(level, option)) : undefined;
+  const isHint = optionClass.startsWith("HINT");
+  // Nothing else is tried: names, filters and the like might have the kernel load modules.
+  if (!isHint && initial === undefined) return undefined;
   const isSettable = [initial ?? 0, 0, 1].some((value) =>
     refusals.includes(mptcp.set(level, option, number(value))),
   );
   const setting = !isSettable
     ? kernels
-    : optionClass.startsWith("HINT")
+    : isHint
       ? (hints.get(name) ?? hint(row, initial))
       : inForce(row, initial);
   if (setting.set === "hint") hints.set(name, setting);
