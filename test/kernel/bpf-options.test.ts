@@ -84,9 +84,11 @@ describe("socket options that MPTCP refuses, by bpf", { skip }, () => {
   it("takes the times that TCP takes, though they are read as they were set", () => {
     const times = table.filter(({ name }) => /_US$/.test(name)).map((row) => `${row.level}/${row.number}`);
     const errors = (answers: unknown) =>
-      (answers as Answers[]).flatMap(({ sets }) => sets.map(({ error }) => error));
-    const tcp = errors(outside("options.py", "rows", TCP, ...times));
-    assert.deepEqual(errors(inside("options.py", "rows", MPTCP, ...times)), tcp);
+      (answers as Answers[]).map(({ sets }) => sets.map(({ error }) => error));
+    const ours = errors(inside("options.py", "rows", MPTCP, ...times));
+    // Older kernels have none of them.
+    for (const [at, tcp] of errors(outside("options.py", "rows", TCP, ...times)).entries())
+      if (tcp.includes(0)) assert.deepEqual(ours[at], tcp);
   });
 
   it("takes hints, and reads them as TCP does, also those that were never set", () => {
