@@ -8,6 +8,7 @@ import { numbersTypes } from "../../src/kernel/bpf/btf.ts";
 import { getProgram } from "../../src/kernel/bpf/get-program.ts";
 import { attachOptions, keepOptions } from "../../src/kernel/bpf/option-attachment.ts";
 import { keySize, maxSlots, rowSize } from "../../src/kernel/bpf/option-rows.ts";
+import { removePinDirectory } from "../../src/kernel/bpf/pins.ts";
 import { createMap, createSocketStorage, loadOptionProgram } from "../../src/kernel/bpf/syscalls.ts";
 import { Cgroups, cgroupId } from "../../src/kernel/cgroups.ts";
 import { cleanEnvironment } from "../lab/launcher.ts";
@@ -49,7 +50,9 @@ describe("socket options that MPTCP refuses, by bpf", { skip }, () => {
   });
   after(() => {
     keepOptions(new Set());
+    removePinDirectory();
     rmdirSync(cgroup);
+    assert.equal(spawnSync("umount", ["/sys/fs/bpf"]).status, 0);
   });
 
   type Facts = { inherited: unknown; forgotten: unknown; large: unknown; datagrams: unknown; ends: unknown };
