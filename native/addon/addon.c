@@ -166,5 +166,6 @@ NAPI_MODULE_INIT() {
 	TRY(env, define_number(env, exports, "slotSize", SLOT_SIZE));
 	TRY(env, define_netlink(env, exports));
 	TRY(env, define_system(env, exports));
+	TRY(env, define_options(env, exports));
 	return exports;
 }

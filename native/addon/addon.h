@@ -89,5 +89,6 @@ napi_status get_bytes(napi_env env, napi_value value, void **bytes, size_t *leng
 napi_status define_function(napi_env env, napi_value exports, const char *name, napi_callback callback);
 napi_status define_netlink(napi_env env, napi_value exports);
 napi_status define_system(napi_env env, napi_value exports);
+napi_status define_options(napi_env env, napi_value exports);
 
 #endif

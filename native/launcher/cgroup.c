@@ -86,7 +86,7 @@ static void watch(int input, const char *node, const char *script) {
 }
 
 /* In the helper: the exit status of Node. Its output goes to the watcher, which is nobody's child when this ends. */
-static int attach(const char *node, const char *script, pid_t program) {
+static int attach(const char *node, const char *script, pid_t program, bool debug, bool refuse_options) {
 	char pid[16];
 	int channel[2], status;
 	snprintf(pid, sizeof pid, "%d", program);
@@ -103,7 +103,11 @@ static int attach(const char *node, const char *script, pid_t program) {
 	if (child < 0) return EXIT_REFUSED;
 	if (child == 0) {
 		if (dup2(channel[1], STDOUT_FILENO) < 0) _exit(EXIT_REFUSED);
-		execlp(node, node, script, "attach", "--pid", pid, (char *)NULL);
+		const char *words[8] = {node, script, "attach", "--pid", pid};
+		size_t count = 5;
+		if (debug) words[count++] = "--debug";
+		if (refuse_options) words[count++] = "--refuse-options";
+		execvp(node, (char *const *)words);
 		_exit(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTED);
 	}
 	while (waitpid(child, &status, 0) < 0)
@@ -111,12 +115,12 @@ static int attach(const char *node, const char *script, pid_t program) {
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_REFUSED;
 }
 
-int convert_by_bpf(const char *node, const char *script, const char **step) {
+int convert_by_bpf(const char *node, const char *script, bool debug, bool refuse_options, const char **step) {
 	pid_t self = getpid();
 	int status;
 	/* No signal at its end: an SIGCHLD that is blocked would wait for the program, one that is ignored hide the status. */
 	pid_t helper = syscall(SYS_clone, 0, NULL, NULL, NULL, NULL);
-	if (helper == 0) _exit(attach(node, script, self));
+	if (helper == 0) _exit(attach(node, script, self, debug, refuse_options));
 	*step = "start a process";
 	if (helper < 0) return -errno;
 	while (waitpid(helper, &status, __WALL) < 0)

@@ -133,9 +133,10 @@ static void put_under_seccomp(const struct program *program, const struct option
 	}
 }
 
-static void put_under_bpf(const struct installation *installation) {
+static void put_under_bpf(const struct installation *installation, const struct options *options) {
 	const char *step = "";
-	int result = convert_by_bpf(installation->node, installation->script, &step);
+	bool refuse = options->policy == OPTIONS_REFUSE;
+	int result = convert_by_bpf(installation->node, installation->script, options->debug, refuse, &step);
 	if (result == EXIT_NOT_FOUND) fail(EXIT_REFUSED, "%s was not found: --how=bpf needs Node.js", installation->node);
 	if (result > 0) exit(EXIT_REFUSED); /* Node has said why. */
 	if (result < 0) fail(EXIT_REFUSED, "--how=bpf: %s: %s", step, strerror(-result));
@@ -204,7 +205,7 @@ static void run(const struct installation *installation, const struct options *o
 	char **original = uses_variables(&decision) ? copy_of_environment() : NULL;
 	set_variables(&decision, options);
 	if (decision.way == WAY_SECCOMP) put_under_seccomp(&program, options);
-	if (decision.way == WAY_BPF) put_under_bpf(installation);
+	if (decision.way == WAY_BPF) put_under_bpf(installation, options);
 	execute(&program, options, original);
 }
 

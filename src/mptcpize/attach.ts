@@ -1,4 +1,6 @@
 /** `mptcpize attach`: what a unit's start, and the launcher with its watcher, call for the BPF way. */
+import type { AttachOptions as BpfOptions } from "../kernel/bpf/attachment.ts";
+import type { BpfError } from "../kernel/bpf/error.ts";
 import { attachProcess, sweepCgroups } from "../kernel/bpf/process.ts";
 import { attachOwnUnit } from "../services/bpf-units.ts";
 import type { Context } from "./context.ts";
@@ -9,14 +11,30 @@ export type AttachOptions = {
   readonly pid?: string;
   /** Only take out what ended. */
   readonly sweep?: boolean;
+  /** Say what the kernel does not take. */
+  readonly debug?: boolean;
+  /** Leave the socket options that MPTCP refuses to the kernel. */
+  readonly refuseOptions?: boolean;
 };
 
 /** Prints the cgroup that it made for a process. */
-export async function runAttach({ pid, sweep = false }: AttachOptions, context: Context): Promise<number> {
-  if (sweep) await sweepCgroups();
-  else if (pid === undefined) await attachOwnUnit();
-  else context.write(`${await attachProcess(parsePid(pid))}\n`);
+export async function runAttach(options: AttachOptions, context: Context): Promise<number> {
+  const { pid, sweep = false, debug = false, refuseOptions = false } = options;
+  if (sweep) {
+    await sweepCgroups();
+    return exitCodes.ok;
+  }
+  const answers = { answersOptions: !refuseOptions };
+  const missing = pid === undefined ? await attachOwnUnit(answers) : await attachPid(pid, answers, context);
+  if (missing !== undefined && debug)
+    context.warn(`socket options that MPTCP refuses stay refused: ${missing.message}`);
   return exitCodes.ok;
+}
+
+async function attachPid(text: string, answers: BpfOptions, context: Context): Promise<BpfError | undefined> {
+  const { directory, missing } = await attachProcess(parsePid(text), answers);
+  context.write(`${directory}\n`);
+  return missing;
 }
 
 function parsePid(text: string): number {

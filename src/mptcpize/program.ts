@@ -127,6 +127,8 @@ function buildProgram(commands: Commands, output: Output, exit: (code: number) =
     .description("attach the BPF program to the unit that this is called in, or to a process")
     .option("--pid <pid>", "a process, which gets a cgroup of its own")
     .option("--sweep", "forget cgroups that are gone")
+    .option("--debug", "say what the kernel does not take")
+    .option("--refuse-options", "leave socket options that MPTCP refuses to the kernel")
     .action(async (options: AttachOptions) => exit(await commands.attach(options, output)));
 
   program.argument("[words...]").action(([word]: string[]) => {

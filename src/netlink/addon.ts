@@ -1,6 +1,7 @@
 /**
  * The native addon with types. What it does has faces of its own: sockets of netlink in socket.ts, other system calls in
- * src/kernel/system.ts, MPTCP sockets in src/kernel/streams.ts, bpf(2) in src/kernel/bpf/syscalls.ts.
+ * src/kernel/system.ts, MPTCP sockets in src/kernel/streams.ts, socket options in src/kernel/socket-options.ts, bpf(2) in
+ * src/kernel/bpf/syscalls.ts.
  */
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -61,6 +62,10 @@ type AddonExports = {
     onResult: (fdOrErrno: number) => void,
   ): number;
   localPort(fd: number): number;
+  optionSocket(family: number, protocol: number): number;
+  setOption(fd: number, level: number, option: number, value: Uint8Array): number;
+  /** The length of the value. */
+  getOption(fd: number, level: number, option: number, room: Uint8Array): number;
   bpf(
     command: number,
     attributes: Uint8Array,

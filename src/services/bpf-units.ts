@@ -1,11 +1,12 @@
 /** The BPF way for units: systemd gives each start of a unit a cgroup, which bears the unit's name. */
 import { basename, dirname } from "node:path";
-import { attachCgroup, detachCgroups } from "../kernel/bpf/attachment.ts";
+import { type AttachOptions, attachCgroup, detachCgroups } from "../kernel/bpf/attachment.ts";
+import type { BpfError } from "../kernel/bpf/error.ts";
 import { Cgroups } from "../kernel/cgroups.ts";
 
-/** Attaches the cgroup of the unit that this process is a part of, as ExecStartPre= is. */
-export async function attachOwnUnit(): Promise<void> {
-  await attachCgroup(unitsCgroup(new Cgroups().of("self")));
+/** Attaches the cgroup of the unit that this process is a part of, as ExecStartPre= is. Returns what attachCgroup does. */
+export async function attachOwnUnit(options?: AttachOptions): Promise<BpfError | undefined> {
+  return await attachCgroup(unitsCgroup(new Cgroups().of("self")), options);
 }
 
 /** Takes out the unit, if it is attached; of a template, all its instances. */

@@ -63,6 +63,20 @@ describe("mptcpize run --how=bpf", { skip: requires({ root: true }) || hasNoCgro
       assert.equal(run(environment, ["sh", "-c", script]).stdout, plain.stdout);
     });
 
+  it("tells Node of -d, and of socket options that are left to the kernel", async (t) => {
+    const { run, calls } = prepare(t);
+    const words: string[] = [];
+    for (const options of [["-d"], ["--options=refuse"], ["-d", "--options=refuse"], ["--options=tcp"]]) {
+      const { stdout } = run([], ["sh", "-c", "echo $$"], options);
+      words.push(`attach --pid ${stdout.trim()}`);
+    }
+    const attached = calls().filter((call) => call !== "attach --sweep");
+    assert.deepEqual(
+      attached.map((call, index) => call.replace(words[index] ?? "", "").trim()),
+      ["--debug", "--refuse-options", "--debug --refuse-options", ""],
+    );
+  });
+
   it("runs nothing where Node refuses, which has said why", (t) => {
     const { run } = prepare(t, "echo 'mptcpize: this kernel is too old' >&2; exit 1");
     const { code, stdout, stderr } = run([], ["echo", "ran"]);
@@ -80,7 +94,11 @@ describe("mptcpize run --how=bpf", { skip: requires({ root: true }) || hasNoCgro
 
 type Prepared = {
   /** Runs a command under the launcher, that under another. */
-  run(prefix: readonly string[], command: readonly string[]): ReturnType<typeof ending>;
+  run(
+    prefix: readonly string[],
+    command: readonly string[],
+    options?: readonly string[],
+  ): ReturnType<typeof ending>;
   readonly cgroup: string;
   readonly node: string;
   /** What Node was called for. */
@@ -98,8 +116,9 @@ function prepare(t: TestContext, attach?: string): Prepared {
   );
   t.after(() => removeCgroup(cgroup));
   return {
-    run: (prefix, command) => {
-      const [program = "", ...args] = [...prefix, launcher, "run", "--how=bpf", "--", ...command];
+    run: (prefix, command, options = []) => {
+      const words = ["run", "--how=bpf", ...options, "--", ...command];
+      const [program = "", ...args] = [...prefix, launcher, ...words];
       return ending(program, args, { env: { MPTCPD_NODE: node } });
     },
     cgroup,

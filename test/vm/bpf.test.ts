@@ -7,7 +7,7 @@ import { Sysctls } from "../../src/kernel/sysctl.ts";
 import { checkout } from "../lab/checkout.ts";
 import { cleanEnvironment, ending, launcher } from "../lab/launcher.ts";
 import { LabProcess } from "../lab/process.ts";
-import { compiled } from "../lab/programs.ts";
+import { compiled, source } from "../lab/programs.ts";
 import { linuxWithUpdateSocketProtocol, requiresMachine } from "../lab/vm.ts";
 import { waitFor } from "../lab/wait.ts";
 
@@ -15,6 +15,8 @@ const pins = "/sys/fs/bpf/mptcpize";
 const cgroupRoot = "/sys/fs/cgroup";
 /** Node starts slowly in a machine that is emulated. */
 const deadlineMs = 60_000;
+
+const TCP = 6;
 
 const way = [launcher, "run", "--how=bpf", "--"] as const;
 
@@ -53,6 +55,22 @@ describe("mptcpize run --how=bpf", {
     assert.deepEqual(protocolsOf(underBpf("python3", "-c", script).stdout), ["262"]);
   });
 
+  it("takes socket options that MPTCP refuses and that are hints, and reads them as TCP does", () => {
+    const words = ["python3", "-B", source("bpf_options.py")];
+    const { ends, ...answers } = factsOf(underBpf(...words, "0"));
+    const { ends: endsOfTcp, ...answersOfTcp } = factsOf(ending("python3", [...words.slice(1), String(TCP)]));
+    assert.deepEqual(answers, answersOfTcp);
+    // 1 and 255 are no hints.
+    assert.notDeepEqual(ends, endsOfTcp);
+  });
+
+  it("leaves them to the kernel with --options=refuse", () => {
+    const script = "import socket; socket.socket().setsockopt(0, 2, 60)";
+    const refusing = ["run", "--how=bpf", "--options=refuse", "--", "python3", "-c", script];
+    assert.match(ending(launcher, refusing).stderr, /Operation not supported/);
+    assert.equal(underBpf("python3", "-c", script).stderr, "");
+  });
+
   it("reaches the children, in any number of generations", () => {
     const { stdout } = underBpf(
       "sh",
@@ -83,7 +101,10 @@ describe("mptcpize run --how=bpf", {
 
   it("leaves nothing behind, whether the program ends or is killed", async (t) => {
     const inside = await startInside(t);
-    assert.deepEqual(readdirSync(pins).sort(), ["cgroups", "link"]);
+    const pinned = readdirSync(pins).map((name) => name.replace(/-\d+$/, "-ID"));
+    assert.deepEqual(pinned.sort(), [
+      ...["cgroups", "getsockopt", "getsockopt-ID", "link", "setsockopt", "setsockopt-ID"],
+    ]);
     await inside.kill();
     await nothingIsAttached();
   });
@@ -182,6 +203,11 @@ function start(
 async function end(child: LabProcess): Promise<void> {
   child.stdin.end();
   await child.stop();
+}
+
+function factsOf({ stdout, stderr }: { stdout: string; stderr: string }): Record<string, unknown> {
+  assert.equal(stderr, "");
+  return JSON.parse(stdout);
 }
 
 function protocolsOf(output: string): string[] {

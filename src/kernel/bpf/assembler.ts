@@ -35,6 +35,26 @@ export function store(destination: Register, offset: number, source: Register): 
   return { opcode: 0x7b, destination, source, offset };
 }
 
+/** Reads four bytes at [source + offset]; the upper half of the register is 0 then. */
+export function load32(destination: Register, source: Register, offset: number): Line {
+  return { opcode: 0x61, destination, source, offset };
+}
+
+/** Writes the lower half at [destination + offset]. */
+export function store32(destination: Register, offset: number, source: Register): Line {
+  return { opcode: 0x63, destination, source, offset };
+}
+
+/** Reads one byte. */
+export function load8(destination: Register, source: Register, offset: number): Line {
+  return { opcode: 0x71, destination, source, offset };
+}
+
+/** Writes the lowest byte. */
+export function store8(destination: Register, offset: number, source: Register): Line {
+  return { opcode: 0x73, destination, source, offset };
+}
+
 export function copy(destination: Register, source: Register): Line {
   return { opcode: 0xbf, destination, source };
 }
@@ -51,12 +71,50 @@ export function and32(destination: Register, immediate: number): Line {
   return { opcode: 0x54, destination, immediate };
 }
 
+export function addRegister(destination: Register, source: Register): Line {
+  return { opcode: 0x0f, destination, source };
+}
+
+export function addRegister32(destination: Register, source: Register): Line {
+  return { opcode: 0x0c, destination, source };
+}
+
+export function andRegister32(destination: Register, source: Register): Line {
+  return { opcode: 0x5c, destination, source };
+}
+
+export function shiftRight32(destination: Register, bits: number): Line {
+  return { opcode: 0x74, destination, immediate: bits };
+}
+
+export function jump(target: string): Line {
+  return { opcode: 0x05, target };
+}
+
 export function jumpIfEqual32(destination: Register, immediate: number, target: string): Line {
   return { opcode: 0x16, destination, immediate, target };
 }
 
 export function jumpUnlessEqual32(destination: Register, immediate: number, target: string): Line {
   return { opcode: 0x56, destination, immediate, target };
+}
+
+export function jumpIfEqualRegister32(destination: Register, source: Register, target: string): Line {
+  return { opcode: 0x1e, destination, source, target };
+}
+
+/** Compares as signed numbers. */
+export function jumpIfSignedLess32(destination: Register, immediate: number, target: string): Line {
+  return { opcode: 0xc6, destination, immediate, target };
+}
+
+/** Compares as signed numbers. */
+export function jumpIfSignedAtMostRegister32(destination: Register, source: Register, target: string): Line {
+  return { opcode: 0xde, destination, source, target };
+}
+
+export function jumpIfGreaterRegister(destination: Register, source: Register, target: string): Line {
+  return { opcode: 0x2d, destination, source, target };
 }
 
 export function jumpIfZero(destination: Register, target: string): Line {

@@ -2,7 +2,7 @@
  * One program for the whole machine, pinned, with the set of cgroups whose sockets it makes MPTCP. It comes with the
  * first cgroup and goes with the last. A cgroup that ended is swept out at the next opportunity; its id never returns.
  */
-import { closeSync, existsSync, mkdirSync, openSync, rmdirSync, statfsSync, unlinkSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { SystemError } from "../../netlink/addon.ts";
 import { pollFor } from "../../time/poll.ts";
@@ -10,7 +10,9 @@ import { Cgroups, cgroupId, rootCgroupId } from "../cgroups.ts";
 import { Sysctls } from "../sysctl.ts";
 import { lockFile } from "../system.ts";
 import { findFunction, readKernelTypes } from "./btf.ts";
-import { BpfError } from "./error.ts";
+import { BpfError, explained } from "./error.ts";
+import { attachOptions, keepOptions } from "./option-attachment.ts";
+import { bpffs, isBpffs, makePinDirectory, pinDirectory, removePin, removePinDirectory } from "./pins.ts";
 import { attachedFunction, socketProgram } from "./program.ts";
 import {
   addId,
@@ -24,16 +26,33 @@ import {
   pin,
 } from "./syscalls.ts";
 
-/** From now on, TCP sockets that tasks of this cgroup make are MPTCP. Throws a BpfError where that cannot be. */
-export async function attachCgroup(directory: string): Promise<void> {
+export type AttachOptions = {
+  /** To take the socket options that MPTCP refuses and that are hints; the default. */
+  readonly answersOptions?: boolean;
+};
+
+/**
+ * From now on, TCP sockets that tasks of this cgroup make are MPTCP. Throws a BpfError where that cannot be.
+ *
+ * @returns why there are no answers for socket options, where the kernel takes no such programs
+ */
+export async function attachCgroup(
+  directory: string,
+  { answersOptions = true }: AttachOptions = {},
+): Promise<BpfError | undefined> {
   requireMptcp();
   const id = cgroupId(directory);
   if (id === rootCgroupId)
     throw new BpfError("CGROUP", "the root of all cgroups is the whole machine: it takes a cgroup below it");
+  let missing: BpfError | undefined;
   await change(
     () => openSet() ?? load(),
-    (cgroups) => addId(cgroups, id),
+    (cgroups) => {
+      addId(cgroups, id);
+      if (answersOptions) missing = refusalOf(() => attachOptions(directory, id));
+    },
   );
+  return missing;
 }
 
 /** Takes out the cgroups of which `isMeant` is true, and those that ended. Sockets that exist stay what they are. */
@@ -73,16 +92,12 @@ export function requireRoot(): void {
   if (process.geteuid?.() !== 0) throw new BpfError("EPERM", "BPF programs take root");
 }
 
-const bpffs = "/sys/fs/bpf";
-const directory = join(bpffs, "mptcpize");
-const setPath = join(directory, "cgroups");
-const linkPath = join(directory, "link");
+const setPath = join(pinDirectory, "cgroups");
+const linkPath = join(pinDirectory, "link");
 
 const maxCgroups = 16_384;
 const lockDeadlineMs = 10_000;
 const lockIntervalMs = 20;
-/** BPF_FS_MAGIC, include/uapi/linux/magic.h */
-const bpffsType = 0xcafe4a11;
 
 async function change(open: () => IdSet | undefined, act: (cgroups: IdSet) => void): Promise<void> {
   await exclusively(() => {
@@ -92,10 +107,23 @@ async function change(open: () => IdSet | undefined, act: (cgroups: IdSet) => vo
       sweep(cgroups);
       act(cgroups);
     } finally {
-      if (listIds(cgroups).length === 0) unpin();
+      const ids = new Set(listIds(cgroups));
+      if (ids.size === 0) unpin();
+      else keepOptions(ids);
       closeSync(cgroups.fd);
     }
   });
+}
+
+/** What a machine that does not take the programs says. */
+function refusalOf(act: () => void): BpfError | undefined {
+  try {
+    act();
+    return undefined;
+  } catch (error) {
+    if (error instanceof BpfError) return error;
+    throw error;
+  }
 }
 
 /** Between processes too: services start side by side. */
@@ -133,7 +161,7 @@ function load(): IdSet {
   unpin();
   const { cgroups, link } = start();
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makePinDirectory();
     pin(cgroups.fd, setPath);
     pin(link, linkPath);
   } catch (error) {
@@ -164,18 +192,6 @@ function start(): { cgroups: IdSet; link: number } {
   }
 }
 
-function explained(error: unknown): unknown {
-  if (!(error instanceof SystemError)) return error;
-  const { code, message } = error;
-  if (code === "EPERM" || code === "EACCES")
-    return new BpfError(
-      code,
-      `this machine refuses BPF programs that are attached to the kernel: ${message}; look for kernel lockdown (/sys/kernel/security/lockdown), a container's seccomp profile, missing CAP_BPF and CAP_PERFMON`,
-      error,
-    );
-  return new BpfError(code, `this kernel does not take the BPF program: ${message}`, error);
-}
-
 function attached(cgroups: IdSet): Map<bigint, string> {
   const ids = new Set(listIds(cgroups));
   if (ids.size === 0) return new Map();
@@ -190,16 +206,9 @@ function sweep(cgroups: IdSet): void {
 }
 
 function unpin(): void {
-  for (const remove of [() => unlinkSync(linkPath), () => unlinkSync(setPath), () => rmdirSync(directory)])
-    try {
-      remove();
-    } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
-    }
-}
-
-function isBpffs(): boolean {
-  return existsSync(bpffs) && statfsSync(bpffs).type === bpffsType;
+  for (const path of [linkPath, setPath]) removePin(path);
+  keepOptions(new Set());
+  removePinDirectory();
 }
 
 /** The program cannot fall back: where MPTCP is switched off, sockets would fail. */

@@ -1,5 +1,6 @@
 /**
- * Finds a function of the kernel in its type information, by the id of which a BPF program is attached to it.
+ * Finds a function of the kernel in its type information, by the id of which a BPF program is attached to it; describes
+ * the types of our own maps.
  * The format: Documentation/bpf/btf.rst, include/uapi/linux/btf.h.
  */
 import { readFileSync } from "node:fs";
@@ -29,10 +30,39 @@ export function findFunction(types: Buffer, name: string): number | undefined {
   }
 }
 
+/** The description of a number of 32 bits and of so many of them, and the ids of both. */
+export function numbersTypes(count: number): {
+  readonly data: Uint8Array;
+  readonly number: number;
+  readonly numbers: number;
+  readonly count: number;
+} {
+  const strings = Buffer.from("\0int\0", "latin1");
+  const types = Buffer.alloc(2 * commonSize + 4 + 12);
+  types.writeUInt32LE(1, 0);
+  types.writeUInt32LE(BTF_KIND_INT << 24, 4);
+  types.writeUInt32LE(4, 8);
+  types.writeUInt32LE((BTF_INT_SIGNED << 24) | 32, 12);
+  types.writeUInt32LE(BTF_KIND_ARRAY << 24, 20);
+  // Its elements, its index, how many
+  for (const [index, value] of [1, 1, count].entries()) types.writeUInt32LE(value, 28 + 4 * index);
+  const header = Buffer.alloc(headerSize);
+  header.writeUInt16LE(magic, 0);
+  header.writeUInt8(1, 2);
+  header.writeUInt32LE(headerSize, 4);
+  header.writeUInt32LE(types.length, 12);
+  header.writeUInt32LE(types.length, 16);
+  header.writeUInt32LE(strings.length, 20);
+  return { data: Buffer.concat([header, types, strings]), number: 1, numbers: 2, count };
+}
+
 const magic = 0xeb9f;
 const headerSize = 24;
 const commonSize = 12;
+const BTF_KIND_INT = 1;
+const BTF_KIND_ARRAY = 3;
 const BTF_KIND_FUNC = 12;
+const BTF_INT_SIGNED = 1;
 
 /** How many bytes follow a type's common part, by kind; `count` is its number of members. */
 const furtherSizes: readonly ((count: number) => number)[] = [

@@ -3,25 +3,28 @@ import { mkdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { bytesOfText } from "../../log/bytes.ts";
 import { Cgroups } from "../cgroups.ts";
-import { attachCgroup, detachCgroups, requireRoot } from "./attachment.ts";
+import { type AttachOptions, attachCgroup, detachCgroups, requireRoot } from "./attachment.ts";
 import { BpfError } from "./error.ts";
 
 /**
  * Moves a process into a new cgroup below its own, and attaches that.
  *
- * @returns the directory of the cgroup, which somebody has to remove when it is empty
+ * @returns the directory of the cgroup, which somebody has to remove when it is empty, and what attachCgroup does
  * @throws BpfError; the process is where it was then
  */
-export async function attachProcess(pid: number): Promise<string> {
+export async function attachProcess(
+  pid: number,
+  options?: AttachOptions,
+): Promise<{ directory: string; missing: BpfError | undefined }> {
   requireRoot();
   const directory = join(new Cgroups().of(pid), `mptcpize-${pid}`);
   explained(`make ${directory}`, () => mkdirSync(bytesOfText(directory)));
   try {
-    await attachCgroup(directory);
+    const missing = await attachCgroup(directory, options);
     explained(`move process ${pid} to ${directory}`, () =>
       writeFileSync(bytesOfText(join(directory, "cgroup.procs")), String(pid)),
     );
-    return directory;
+    return { directory, missing };
   } catch (error) {
     rmdirSync(bytesOfText(directory));
     await sweepCgroups().catch(() => {});

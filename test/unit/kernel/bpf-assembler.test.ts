@@ -9,9 +9,17 @@ describe("the assembler", () => {
     const encodings: [bpf.Line, string][] = [
       [bpf.load(7, 1, 8), "7917080000000000"],
       [bpf.store(10, -8, 0), "7b0af8ff00000000"],
+      [bpf.load32(1, 7, 12), "61710c0000000000"],
+      [bpf.store32(10, -16, 1), "631af0ff00000000"],
+      [bpf.load8(8, 3, 0), "7138000000000000"],
+      [bpf.store8(3, 2, 9), "7393020000000000"],
       [bpf.copy(2, 10), "bfa2000000000000"],
       [bpf.set(6, 1), "b706000001000000"],
       [bpf.add(2, -8), "07020000f8ffffff"],
+      [bpf.addRegister(0, 1), "0f10000000000000"],
+      [bpf.addRegister32(8, 3), "0c38000000000000"],
+      [bpf.andRegister32(8, 3), "5c38000000000000"],
+      [bpf.shiftRight32(9, 8), "7409000008000000"],
       [bpf.and32(7, ~0x80800), "54070000fff7f7ff"],
       [bpf.call(123), "850000007b000000"],
       [bpf.exit, "9500000000000000"],
@@ -44,6 +52,11 @@ describe("the assembler", () => {
     assert.equal(opcodes(bpf.jumpUnlessEqual32(6, 2, "end")), 0x56);
     assert.equal(opcodes(bpf.jumpIfZero(6, "end")), 0x15);
     assert.equal(opcodes(bpf.jumpUnlessZero(6, "end")), 0x55);
+    assert.equal(opcodes(bpf.jump("end")), 0x05);
+    assert.equal(opcodes(bpf.jumpIfSignedLess32(6, 4, "end")), 0xc6);
+    assert.equal(opcodes(bpf.jumpIfEqualRegister32(6, 7, "end")), 0x1e);
+    assert.equal(opcodes(bpf.jumpIfSignedAtMostRegister32(6, 7, "end")), 0xde);
+    assert.equal(opcodes(bpf.jumpIfGreaterRegister(6, 7, "end")), 0x2d);
   });
 
   it("refuses a label that is missing, or there twice", () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { findFunction, readKernelTypes } from "../../../src/kernel/bpf/btf.ts";
+import { findFunction, numbersTypes, readKernelTypes } from "../../../src/kernel/bpf/btf.ts";
 import { BpfError } from "../../../src/kernel/bpf/error.ts";
 
 const isMalformed = { name: "BpfError", code: "BTF" };
@@ -61,6 +61,20 @@ describe("the kernel's type information (BTF)", () => {
       code: "BTF",
       message: /^this kernel tells nothing about its types \(no \/nonexistent\): .*CONFIG_DEBUG_INFO_BTF$/,
     });
+  });
+
+  it("describes numbers for our own maps", () => {
+    const { data, ...ids } = numbersTypes(128);
+    assert.deepEqual(ids, { number: 1, numbers: 2, count: 128 });
+    const expected = [
+      ...["9feb0100", "18000000", "00000000", "28000000", "28000000", "05000000"],
+      // int: its name, its kind, four bytes, signed and 32 bits
+      ...["01000000", "00000001", "04000000", "20000001"],
+      // array: no name, its kind, no size, of ints, by ints, how many
+      ...["00000000", "00000003", "00000000", "01000000", "01000000", "80000000"],
+      "00696e7400",
+    ];
+    assert.equal(Buffer.from(data).toString("hex"), expected.join(""));
   });
 
   const own = "/sys/kernel/btf/vmlinux";

@@ -1,0 +1,137 @@
+/** The program before setsockopt(2): it takes hints, and remembers them with the socket. */
+import {
+  add,
+  addRegister32,
+  and32,
+  andRegister32,
+  assemble,
+  call,
+  copy,
+  exit,
+  jump,
+  jumpIfEqual32,
+  jumpIfEqualRegister32,
+  jumpIfGreaterRegister,
+  jumpIfSignedAtMostRegister32,
+  jumpIfSignedLess32,
+  jumpUnlessEqual32,
+  type Line,
+  label,
+  load,
+  load8,
+  load32,
+  set,
+  store32,
+} from "./assembler.ts";
+import { maxPieces } from "./number-function.ts";
+import {
+  context,
+  findRow,
+  findSlot,
+  leave,
+  type OptionMaps,
+  onlyMptcp,
+  valueInForce,
+} from "./option-lines.ts";
+import { flags, piece, row, shortValues } from "./option-rows.ts";
+
+const EINVAL = 22;
+
+const BPF_FUNC_set_retval = 187;
+const BPF_SK_STORAGE_GET_F_CREATE = 1;
+
+/** Machine code for BPF_CGROUP_SETSOCKOPT. R8 is the value, R9 the one in force. */
+export function setProgram(maps: OptionMaps): Uint8Array {
+  return assemble([
+    copy(6, 1),
+    ...onlyMptcp,
+    ...findRow(maps),
+    load32(1, 7, row.flags),
+    and32(1, flags.hint | flags.inForce),
+    jumpIfEqual32(1, 0, "leave"),
+    // Some options take values of no other length.
+    and32(1, flags.inForce),
+    jumpIfEqual32(1, 0, "hint"),
+    load32(2, 6, context.length),
+    jumpUnlessEqual32(2, 4, "leave"),
+    label("hint"),
+    ...readValue,
+    ...computeValue,
+    ...valueInForce(maps),
+    jumpIfEqualRegister32(8, 9, "taken"),
+    load32(1, 7, row.flags),
+    and32(1, flags.hint),
+    jumpIfEqual32(1, 0, "leave"),
+    load32(1, 7, row.flags),
+    and32(1, flags.exceptEnds),
+    jumpIfEqual32(1, 0, "remember"),
+    jumpIfEqual32(8, 1, "leave"),
+    jumpIfEqual32(8, 255, "leave"),
+    label("remember"),
+    ...findSlot(maps, BPF_SK_STORAGE_GET_F_CREATE, "taken"),
+    set(1, 1),
+    store32(0, 0, 1),
+    store32(0, 4, 8),
+    // The kernel is not asked.
+    label("taken"),
+    set(1, -1),
+    store32(6, context.length, 1),
+    set(0, 1),
+    exit,
+    label("invalid"),
+    set(1, -EINVAL),
+    label("refused"),
+    call(BPF_FUNC_set_retval),
+    set(0, 0),
+    exit,
+    ...leave,
+  ]);
+}
+
+/** A negative length is the answer of another program, which a cgroup below has. */
+const readValue: readonly Line[] = [
+  load32(2, 6, context.length),
+  jumpIfSignedLess32(2, 0, "leave"),
+  load(3, 6, context.value),
+  load(4, 6, context.end),
+  // There may be more room than value.
+  jumpIfSignedLess32(2, 4, "short value"),
+  copy(5, 3),
+  add(5, 4),
+  jumpIfGreaterRegister(5, 4, "leave"),
+  load32(8, 3, 0),
+  jump("value"),
+  label("short value"),
+  load32(5, 7, row.short),
+  jumpUnlessEqual32(2, 0, "how"),
+  load32(5, 7, row.empty),
+  label("how"),
+  set(8, 0),
+  jumpIfEqual32(5, shortValues.zero, "value"),
+  jumpIfEqual32(5, shortValues.error, "invalid"),
+  jumpIfEqual32(5, shortValues.kernel, "leave"),
+  copy(5, 3),
+  add(5, 1),
+  jumpIfGreaterRegister(5, 4, "invalid"),
+  load8(8, 3, 0),
+  label("value"),
+];
+
+/** What TCP makes of the value. */
+const computeValue: readonly Line[] = [
+  copy(2, 7),
+  add(2, row.pieces),
+  ...Array.from({ length: maxPieces }, () => [
+    load32(3, 2, piece.upto),
+    jumpIfSignedAtMostRegister32(8, 3, "piece"),
+    add(2, piece.size),
+  ]).flat(),
+  jump("leave"),
+  label("piece"),
+  load32(1, 2, piece.error),
+  jumpUnlessEqual32(1, 0, "refused"),
+  load32(3, 2, piece.mask),
+  andRegister32(8, 3),
+  load32(3, 2, piece.value),
+  addRegister32(8, 3),
+];
