@@ -48,6 +48,13 @@ export function compiledGo(
   });
 }
 
+/** The path of test/lab/programs/`name`.rs, compiled by `rustc`. */
+export function compiledRust(name: string): Promise<string> {
+  return made(`${name}-rust`, async (output) => {
+    await clean(["rustc", "-O", join(sources, `${name}.rs`), "-o", output]);
+  });
+}
+
 /** Kept until the sandbox ends, for the other test files; one that is being made is never seen. */
 async function made(name: string, make: (output: string) => Promise<void>): Promise<string> {
   const path = join(labDirectory, "programs", name);
