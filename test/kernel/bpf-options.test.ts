@@ -30,7 +30,7 @@ type Answers = { family: number; level: number; number: number; sets: Setting[];
 
 /** Of these, what is read differs: times that TCP rounds, bits that it combines, and no number. */
 const inexact = ["TCP_RTO_MIN_US", "TCP_DELACK_MAX_US", "IPV6_ADDR_PREFERENCES"];
-const withoutNumber = ["IPV6_MTU", "IPV6_FLOWLABEL_MGR"];
+const withoutNumber = ["IPV6_MTU", "IPV6_FLOWLABEL_MGR", "TCP_FASTOPEN_KEY"];
 
 const table = optionTable();
 const known = table.map(({ level, number }) => `${level}/${number}`);
