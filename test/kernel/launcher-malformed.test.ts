@@ -7,7 +7,7 @@ import { elf, goBuildInformation, nativeMachine } from "../lab/elf.ts";
 import { ending, launcher, openDirectory, writeProgram } from "../lab/launcher.ts";
 import { requires } from "../lab/requires.ts";
 
-const times = rounds(100, 400);
+const times = rounds(40, 400);
 const extremes = [0, 1, 0x7f, 0x80, 0xff];
 
 /** What each round damages. */
