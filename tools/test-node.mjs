@@ -47,8 +47,9 @@ const needsTheMachine = [
   /\bdropped (events|notifications)\b/,
   // It takes every supervisor that there is for that of its own program.
   /lab\/supervisors\.ts/,
-  // It changes the network that all files in the sandbox share.
+  // It changes the network, or mounts, that all files in the sandbox share.
   /\.here\(\)/,
+  /\/sys\/fs\/bpf/,
 ];
 
 /** A test file beside which no other may run. */
