@@ -46,9 +46,9 @@ const needsTheMachine = [
   // It fills a buffer of the kernel faster than mptcpd reads.
   /\bdropped (events|notifications)\b/,
   // It takes every supervisor that there is for that of its own program.
-  /lab\/supervisors\.ts/,
+  /lab\/supervisors\.[jt]s/,
   // It changes the network, or mounts, that all files in the sandbox share.
-  /\.here\(\)/,
+  /\.here\(\)|lab\/rtnetlink\.[jt]s/,
   /\/sys\/fs\/bpf/,
 ];
 
