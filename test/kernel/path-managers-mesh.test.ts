@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { describe, it, type TestContext } from "node:test";
 import type { Host } from "../lab/host.ts";
 import { type Closer, Lab } from "../lab/lab.ts";
@@ -12,8 +13,9 @@ const connections = 1000;
 /** Of two addresses here and two there. */
 const mesh = 4;
 const whole = connections * mesh;
-/** Milliseconds that mptcpd has, from its start to a whole mesh. */
-const wanted = 2000 * slowness;
+/** Milliseconds that mptcpd has, from its start to a whole mesh, on a machine that starts Node in the time that is usual. */
+const wanted = 2000;
+const usualStart = 50;
 /** How often that is measured at most. */
 const rounds = 5;
 const patience = { deadlineMs: defaultDeadlineMs };
@@ -106,12 +108,16 @@ async function wholeInTime(
   lose: () => Promise<number>,
 ): Promise<void> {
   const times: number[] = [];
-  while (times.length < rounds && !times.some((time) => time < wanted)) {
+  // In shares of what it may take: a machine whose processors others use is as slow at everything.
+  const shares: number[] = [];
+  while (shares.length < rounds && !shares.some((share) => share < 1)) {
     const all = await lose();
+    const allowed = wanted * Math.max(slowness, startOfNode() / usualStart);
     const start = performance.now();
     const daemon = killed.launch({ config });
     await subflows(client.host, all);
     times.push(Math.round(performance.now() - start));
+    shares.push((performance.now() - start) / allowed);
     await daemon.waitForLine(/^notice: ready$/);
     assert.deepEqual(
       daemon.lines.filter((line) => !slowHandler.test(line)),
@@ -119,7 +125,17 @@ async function wholeInTime(
     );
   }
   t.diagnostic(`whole so many milliseconds after the start of mptcpd: ${times}`);
-  assert.ok(Math.min(...times) < wanted, `it took ${times} ms`);
+  assert.ok(Math.min(...shares) < 1, `it took ${times} ms, ${shares} of what it may take`);
+}
+
+/** Milliseconds, the shortest of some. */
+function startOfNode(): number {
+  const times = Array.from({ length: 3 }, () => {
+    const start = performance.now();
+    spawnSync(process.execPath, ["-e", "0"]);
+    return performance.now() - start;
+  });
+  return Math.min(...times);
 }
 
 async function count(host: Host): Promise<number> {
