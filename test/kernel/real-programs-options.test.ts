@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chownSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { rounds } from "../lab/campaign.ts";
@@ -99,7 +99,7 @@ const exchanges: readonly Exchange[] = [
   },
   {
     name: "PostgreSQL and psql, with keepalives and bounds of waiting",
-    tools: ["psql", "setpriv"],
+    tools: ["psql", "setpriv", join(postgresPrograms(), "initdb")],
     server: postgres,
     client: () => [
       ...["psql", "-XAtc", "select 'hello'"],
@@ -221,11 +221,17 @@ frontend one
   return ["haproxy", "-db", "-f", file];
 }
 
+/** Of the newest version; Debian has them in no directory of PATH. */
+function postgresPrograms(): string {
+  const versions = "/usr/lib/postgresql";
+  const newest = existsSync(versions) ? readdirSync(versions).sort().at(-1) : undefined;
+  return join(versions, newest ?? "none", "bin");
+}
+
 /** It refuses to run as root. */
 async function postgres({ directory }: Place): Promise<Command> {
   const [uid = "", gid = ""] = (await run("sh", ["-c", "id -u postgres; id -g postgres"])).split("\n");
-  const programs = "/usr/lib/postgresql";
-  const bin = join(programs, readdirSync(programs).sort().at(-1) ?? "", "bin");
+  const bin = postgresPrograms();
   chownSync(directory, Number(uid), Number(gid));
   const asUser = ["setpriv", `--reuid=${uid}`, `--regid=${gid}`, "--clear-groups"];
   const [user = "", ...options] = asUser;

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 
 export type Requirements = {
   /** Root of the machine; being root of a user namespace does not do. */
@@ -63,6 +63,7 @@ function isRoot(): boolean {
 
 function isInstalled(tool: string): boolean {
   const { PATH = "" } = process.env;
+  if (isAbsolute(tool)) return isAccessible(tool, constants.X_OK);
   return PATH.split(":").some((directory) => isAccessible(join(directory, tool), constants.X_OK));
 }
 
