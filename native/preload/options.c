@@ -54,16 +54,15 @@ void leave_options_to_kernel(int socket) {
 }
 
 /*
- * Whether the answer is ours. The socket gets a descriptor that other threads do not know, so that it remains the same
- * one until the answer is there.
+ * Whether the answer to a call that the kernel refused is ours; errno stays. The socket gets a descriptor that other
+ * threads do not know, so that it remains the same one until the answer is there.
  */
-static bool take(struct refused_call *call, int fd, int level, int name, int error) {
-	if (!is_refusal(error) || setup.policy == OPTIONS_REFUSE) return false;
-	call->row = concerned_row(fd, level, name);
-	if (!call->row) return false;
-	call->number = fd;
-	call->error = error;
-	call->socket = outcome(syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, FIRST_FREE));
+static bool take(struct refused_call *call, int fd, int level, int name) {
+	int *error = __errno_location(), refusal = *error;
+	if (!is_refusal(refusal) || setup.policy == OPTIONS_REFUSE) return false;
+	*call = (struct refused_call){.number = fd, .socket = -1, .error = refusal, .row = concerned_row(fd, level, name)};
+	if (call->row) call->socket = outcome(syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, FIRST_FREE));
+	*error = refusal;
 	return call->socket >= 0;
 }
 
@@ -76,28 +75,18 @@ static int conclude(const struct refused_call *call, int answer, int before) {
 
 __attribute__((visibility("default"))) int setsockopt(int fd, int level, int name, const void *value, unsigned length) {
 	if (!setup.socket) set_up();
-	int *error = __errno_location(), before = *error, result = setup.set_option(fd, level, name, value, length);
-	if (result == 0) return 0;
-	int refusal = *error;
+	int before = *__errno_location(), result = setup.set_option(fd, level, name, value, length);
 	struct refused_call call;
-	if (!take(&call, fd, level, name, refusal)) {
-		*error = refusal;
-		return result;
-	}
+	if (result == 0 || !take(&call, fd, level, name)) return result;
 	struct option_host host = this_program();
 	return conclude(&call, answer_set(&host, &call, value, length), before);
 }
 
 __attribute__((visibility("default"))) int getsockopt(int fd, int level, int name, void *value, unsigned *length) {
 	if (!setup.socket) set_up();
-	int *error = __errno_location(), before = *error, result = setup.get_option(fd, level, name, value, length);
-	if (result == 0) return 0;
-	int refusal = *error;
+	int before = *__errno_location(), result = setup.get_option(fd, level, name, value, length);
 	struct refused_call call;
-	if (!take(&call, fd, level, name, refusal)) {
-		*error = refusal;
-		return result;
-	}
+	if (result == 0 || !take(&call, fd, level, name)) return result;
 	struct option_host host = this_program();
 	return conclude(&call, answer_get(&host, &call, value, length), before);
 }

@@ -4,7 +4,7 @@ import { rounds } from "../lab/campaign.ts";
 import { launcher } from "../lab/launcher.ts";
 import { compiled, toolsFor } from "../lab/programs.ts";
 import { requires } from "../lab/requires.ts";
-import { pair, start, stepThrough, supervisors } from "../lab/supervisors.ts";
+import { pair, start, stepThrough, stormOfKills, supervisors } from "../lab/supervisors.ts";
 import { waitFor } from "../lab/wait.ts";
 
 /** How long a storm lasts. */
@@ -62,30 +62,14 @@ describe("the seccomp supervisor's answers about socket options", {
     );
   });
 
-  it("are right, and leave no file behind, in a storm of kills", async (t) => {
-    const programs = 3;
-    // The last is in the supervisor's own namespace.
-    const script = `exec 3<&0; for i in ${"1 ".repeat(programs - 1)}; do
-      unshare -n ${supervised} options 2 <&3 & done; ${supervised} options 2 <&3 & wait`;
-    const child = start(t, [launcher, "run", "--how=seccomp", "busybox", "sh", "-c", script]);
-    await waitFor("all programs", () => child.lines.filter((line) => line === "ready").length === programs);
-    let kills = 0;
-    for (const end = performance.now() + stormMs; performance.now() < end; kills++) {
-      const both = await pair();
-      const { pid } = both[kills % 2] ?? assert.fail();
-      process.kill(pid, "SIGKILL");
-      await waitFor("its end", supervisors, { until: (found) => found.every((other) => other.pid !== pid) });
-    }
-    await pair();
-    child.stdin.end();
-    await child.exited;
-    const results = child.lines.filter((line) => line.startsWith("mptcp "));
-    assert.equal(results.length, programs, child.output);
-    for (const result of results)
-      assert.match(result, /^mptcp 0 tcp [1-9]\d+ foreign 0 wrong 0 left 0$/, `after ${kills} kills`);
-    assert.ok(kills > stormMs / 200, `${kills} kills`);
-    t.diagnostic(`${kills} kills; ${results.join("; ")}`);
-  });
+  it("are right, and leave no file behind, in a storm of kills", (t) =>
+    stormOfKills(t, {
+      supervised,
+      mode: "options",
+      programs: 3,
+      stormMs,
+      right: /^mptcp 0 tcp [1-9]\d+ foreign 0 wrong 0 left 0$/,
+    }));
 
   it("cost nothing, and are not missed, for options that the kernel takes", async (t) => {
     const child = start(t, [launcher, "run", "--how=seccomp", supervised, "settings"]);

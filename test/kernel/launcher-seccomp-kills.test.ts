@@ -5,8 +5,7 @@ import { rounds } from "../lab/campaign.ts";
 import { launcher } from "../lab/launcher.ts";
 import { compiled, toolsFor } from "../lab/programs.ts";
 import { requires } from "../lab/requires.ts";
-import { ask, pair, start, stepThrough, supervisors } from "../lab/supervisors.ts";
-import { waitFor } from "../lab/wait.ts";
+import { ask, pair, start, stepThrough, stormOfKills, supervisors } from "../lab/supervisors.ts";
 
 /** How long a storm lasts. */
 const stormMs = rounds(4, 60) * 1000;
@@ -57,30 +56,14 @@ describe("the seccomp supervisor, killed", {
       });
   });
 
-  it("keeps network namespaces apart, and leaves no file behind, in a storm of kills", async (t) => {
-    const programs = 6;
-    // The last is in the supervisor's own namespace.
-    const script = `exec 3<&0; for i in ${"1 ".repeat(programs - 1)}; do
-      unshare -n ${supervised} storm 2 <&3 & done; ${supervised} storm 2 <&3 & wait`;
-    const child = start(t, [launcher, "run", "--how=seccomp", "busybox", "sh", "-c", script]);
-    await waitFor("all programs", () => child.lines.filter((line) => line === "ready").length === programs);
-    let kills = 0;
-    for (const end = performance.now() + stormMs; performance.now() < end; kills++) {
-      const both = await pair();
-      const { pid } = both[kills % 2] ?? assert.fail();
-      process.kill(pid, "SIGKILL");
-      await waitFor("its end", supervisors, { until: (found) => found.every((other) => other.pid !== pid) });
-    }
-    await pair();
-    child.stdin.end();
-    await child.exited;
-    const results = child.lines.filter((line) => line.startsWith("mptcp "));
-    assert.equal(results.length, programs, child.output);
-    for (const result of results)
-      assert.match(result, /^mptcp [1-9]\d+ tcp \d+ foreign 0 wrong 0 left 0$/, `after ${kills} kills`);
-    assert.ok(kills > stormMs / 200, `${kills} kills`);
-    t.diagnostic(`${kills} kills; ${results.join("; ")}`);
-  });
+  it("keeps network namespaces apart, and leaves no file behind, in a storm of kills", (t) =>
+    stormOfKills(t, {
+      supervised,
+      mode: "storm",
+      programs: 6,
+      stormMs,
+      right: /^mptcp [1-9]\d+ tcp \d+ foreign 0 wrong 0 left 0$/,
+    }));
 
   it("leaves TCP to callers where a policy kills each worker that makes a socket, and stays alive", async (t) => {
     const forbidden = [supervised, "forbid", launcher, "run", "--how=seccomp", supervised, "until"];

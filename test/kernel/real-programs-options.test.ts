@@ -4,19 +4,21 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { rounds } from "../lab/campaign.ts";
 import type { Host } from "../lab/host.ts";
-import { type Closer, Lab } from "../lab/lab.ts";
+import type { Closer } from "../lab/lab.ts";
 import { launcher } from "../lab/launcher.ts";
 import { listeners } from "../lab/mptcpized.ts";
+import { nginx } from "../lab/nginx.ts";
+import { address, oneLink } from "../lab/one-link.ts";
 import { run } from "../lab/process.ts";
 import { compiledGo, compiledRust, source } from "../lab/programs.ts";
 import { requires } from "../lab/requires.ts";
 import { waitFor } from "../lab/wait.ts";
 
-const [address, port] = ["10.0.0.1", 8000];
+const port = 8000;
 const peer = `${address}:${port}`;
 
 type Command = readonly string[];
-type Place = { readonly lab: Lab; readonly from: Host; readonly to: Host; readonly directory: string };
+type Place = { readonly from: Host; readonly to: Host; readonly directory: string };
 
 interface Exchange {
   readonly name: string;
@@ -84,7 +86,7 @@ const exchanges: readonly Exchange[] = [
   {
     name: "nginx, with all that its listeners and connections set, and curl",
     tools: ["nginx", "curl"],
-    server: nginx,
+    server: nginxWithOptions,
     client: () =>
       words(`curl -sS --tcp-fastopen --tcp-nodelay --keepalive-time 5 --interface eth0 http://${peer}/`),
     says: /^hello$/,
@@ -141,7 +143,7 @@ describe("mptcpize run, with programs that set socket options", {
   for (const { name, tools, server, client, says, protocol = "MPTCP" } of tried)
     for (const way of ["TCP", "mptcpize"] as const)
       it(`${name}: by ${way}`, { skip: requires({ tools: [...tools] }) }, async (t) => {
-        const place = await oneLink(t);
+        const place = await placeOf(t);
         const starter = way === "TCP" ? [] : [launcher, "run"];
         const [command = "", ...args] = [...starter, ...(await server(place))];
         const serving = place.to.spawn(command, args);
@@ -158,14 +160,12 @@ describe("mptcpize run, with programs that set socket options", {
       });
 });
 
-async function oneLink(t: Closer): Promise<Place> {
-  const lab = await Lab.create(t);
-  const [from, to] = [await lab.host("client"), await lab.host("server")];
-  await lab.link({ a: [from, "eth0", "10.0.0.2/24"], b: [to, "eth0", `${address}/24`] });
+async function placeOf(t: Closer): Promise<Place> {
+  const { lab, from, to } = await oneLink(t);
   for (const host of [from, to]) await host.ip("link set lo up");
   const directory = lab.freshPath("directory");
   mkdirSync(directory);
-  return { lab, from, to, directory };
+  return { from, to, directory };
 }
 
 /** Connections that this host has begun, and that the server has taken as MPTCP. */
@@ -188,18 +188,10 @@ print(connection.makefile().read(), end="")`;
   return ["python3", "-c", program];
 }
 
-function nginx({ directory }: Place): Command {
-  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-    .map((use) => `${use}_temp_path ${directory}/${use};`)
-    .join(" ");
+function nginxWithOptions({ directory }: Place): Command {
   const listen = `listen ${peer} deferred fastopen=16 so_keepalive=30:5:3 rcvbuf=64k sndbuf=64k backlog=64;`;
-  writeFileSync(
-    join(directory, "nginx.conf"),
-    `daemon off; pid ${directory}/pid; worker_processes 2; events {}
-    http { access_log off; ${temporary} tcp_nopush on; tcp_nodelay on; sendfile on; reset_timedout_connection on;
-      server { ${listen} location / { return 200 hello; } } }`,
-  );
-  return ["nginx", "-e", "stderr", "-p", directory, "-c", join(directory, "nginx.conf")];
+  const transfers = "tcp_nopush on; tcp_nodelay on; sendfile on; reset_timedout_connection on;";
+  return nginx(directory, `${transfers} server { ${listen} location / { return 200 hello; } }`);
 }
 
 function haproxy({ directory }: Place): Command {

@@ -3,16 +3,16 @@ import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { checkout } from "../lab/checkout.ts";
-import type { Host } from "../lab/host.ts";
 import { Lab } from "../lab/lab.ts";
 import { launcher } from "../lab/launcher.ts";
 import { assertAllMptcp, listeners, runMptcpized, withServer } from "../lab/mptcpized.ts";
+import { nginx } from "../lab/nginx.ts";
+import { address, oneLink } from "../lab/one-link.ts";
 import { run } from "../lab/process.ts";
 import { requires } from "../lab/requires.ts";
 import { twoPaths } from "../lab/two-paths.ts";
 import { waitFor } from "../lab/wait.ts";
 
-const address = "10.0.0.1";
 const port = 8000;
 const url = `http://${address}:${port}/greeting`;
 
@@ -32,7 +32,7 @@ const pairs: readonly Pair[] = [
   {
     name: "curl, and nginx with its workers",
     tools: ["nginx", "curl"],
-    server: nginx,
+    server: (directory) => nginx(directory, `server { listen ${address}:${port}; root ${directory}; }`),
     client: () => ["curl", "-sS", url],
   },
   {
@@ -118,28 +118,11 @@ describe("mptcpize run, with programs as they are", { skip: requires({ root: tru
   });
 });
 
-async function oneLink(t: Parameters<typeof Lab.create>[0]): Promise<{ lab: Lab; from: Host; to: Host }> {
-  const lab = await Lab.create(t);
-  const [from, to] = [await lab.host("client"), await lab.host("server")];
-  await lab.link({ a: [from, "eth0", "10.0.0.2/24"], b: [to, "eth0", `${address}/24`] });
-  return { lab, from, to };
-}
-
 function directoryToServe(lab: Lab): string {
   const directory = lab.freshPath("served");
   mkdirSync(directory);
   writeFileSync(join(directory, "greeting"), "hello\n");
   return directory;
-}
-
-function nginx(directory: string): Command {
-  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-    .map((use) => `${use}_temp_path ${directory}/${use};`)
-    .join(" ");
-  const configuration = `daemon off; pid ${directory}/pid; worker_processes 2; events {}
-    http { access_log off; ${temporary} server { listen ${address}:${port}; root ${directory}; } }`;
-  writeFileSync(join(directory, "nginx.conf"), configuration);
-  return ["nginx", "-e", "stderr", "-p", directory, "-c", join(directory, "nginx.conf")];
 }
 
 async function sshd(directory: string): Promise<Command> {

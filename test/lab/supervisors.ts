@@ -1,4 +1,5 @@
 /** Programs under the seccomp supervisor, and its processes. */
+import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import type { TestContext } from "node:test";
 import { launcher } from "./launcher.ts";
@@ -53,6 +54,45 @@ export function start(t: TestContext, [command = "", ...args]: readonly string[]
   const child = new LabProcess(command, args, { env: { LD_PRELOAD: undefined } });
   t.after(() => child.kill());
   return child;
+}
+
+/**
+ * Runs `supervised MODE 2` some times side by side under one supervisor, all but one in network namespaces of their own, and
+ * kills guardian and worker in turn meanwhile. Each program's last line has to match.
+ */
+export async function stormOfKills(
+  t: TestContext,
+  { supervised, mode, programs, stormMs, right }: StormOptions,
+): Promise<void> {
+  const script = `exec 3<&0; for i in ${"1 ".repeat(programs - 1)}; do
+    unshare -n ${supervised} ${mode} 2 <&3 & done; ${supervised} ${mode} 2 <&3 & wait`;
+  const child = start(t, [launcher, "run", "--how=seccomp", "busybox", "sh", "-c", script]);
+  await waitFor("all programs", () => child.lines.filter((line) => line === "ready").length === programs);
+  let kills = 0;
+  for (const end = performance.now() + stormMs; performance.now() < end; kills++) {
+    const both = await pair();
+    const { pid } = both[kills % 2] ?? assert.fail();
+    process.kill(pid, "SIGKILL");
+    await waitFor("its end", supervisors, { until: (found) => found.every((other) => other.pid !== pid) });
+  }
+  await pair();
+  child.stdin.end();
+  await child.exited;
+  const results = child.lines.filter((line) => line.startsWith("mptcp "));
+  assert.equal(results.length, programs, child.output);
+  for (const result of results) assert.match(result, right, `after ${kills} kills`);
+  assert.ok(kills > stormMs / 200, `${kills} kills`);
+  t.diagnostic(`${kills} kills; ${results.join("; ")}`);
+}
+
+interface StormOptions {
+  /** The compiled program. */
+  readonly supervised: string;
+  readonly mode: string;
+  readonly programs: number;
+  /** How long it lasts. */
+  readonly stormMs: number;
+  readonly right: RegExp;
 }
 
 /** Lets `supervised until` make a socket; gives the line that it says. */

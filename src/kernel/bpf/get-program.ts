@@ -1,7 +1,6 @@
 /** The program after getsockopt(2): where MPTCP refuses, it reads what was remembered, or what TCP has. */
 import {
   add,
-  and32,
   assemble,
   copy,
   exit,
@@ -20,8 +19,16 @@ import {
   store8,
   store32,
 } from "./assembler.ts";
-import { context, findRow, leave, type OptionMaps, onlyMptcp, valueInForce } from "./option-lines.ts";
-import { flags, row } from "./option-rows.ts";
+import {
+  context,
+  findRow,
+  leave,
+  type OptionMaps,
+  onlyMptcp,
+  unlessFlagged,
+  valueInForce,
+} from "./option-lines.ts";
+import { flags } from "./option-rows.ts";
 
 const ENOPROTOOPT = 92;
 const EOPNOTSUPP = 95;
@@ -36,9 +43,7 @@ export function getProgram(maps: OptionMaps): Uint8Array {
     jumpUnlessEqual32(1, -ENOPROTOOPT, "leave"),
     label("kernel refuses"),
     ...findRow(maps),
-    load32(1, 7, row.flags),
-    and32(1, flags.readable),
-    jumpIfEqual32(1, 0, "leave"),
+    ...unlessFlagged(flags.readable, "leave"),
     ...valueInForce(maps),
     ...lengthRead,
     ...writeValue,
@@ -59,9 +64,7 @@ const lengthRead: readonly Line[] = [
   set(8, 4),
   jump("length"),
   label("little room"),
-  load32(1, 7, row.flags),
-  and32(1, flags.byteRead),
-  jumpIfEqual32(1, 0, "length"),
+  ...unlessFlagged(flags.byteRead, "length"),
   jumpIfEqual32(8, 0, "length"),
   jumpIfSignedLess32(9, 0, "length"),
   set(1, 255),

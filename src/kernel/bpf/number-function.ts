@@ -1,5 +1,5 @@
 /**
- * What TCP makes of the number that an option is set to, described by a few pieces: found by trying it, and short enough
+ * The value that TCP gives an option for the number that it is set to, described by a few pieces: found by trying it, and short enough
  * for a BPF program to compute it.
  */
 

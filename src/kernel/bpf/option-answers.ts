@@ -40,7 +40,7 @@ const clocks = ["TCP_TIMESTAMP"];
 
 /** Throws a SystemError if no sockets can be made. */
 export function learnAnswers(): OptionAnswer[] {
-  // What TCP makes of a number is the same for both families.
+  // TCP treats a number alike in both families.
   const hints = new Map<string, Setting>();
   return [families.ipv4, families.ipv6].flatMap((family) => {
     try {

@@ -1,6 +1,6 @@
 /**
- * What the two programs for socket options have in common (Documentation/bpf/prog_cgroup_sockopt.rst). All that they know
- * of options is in the map of option-rows.ts. R6 is the context, R7 the option's row.
+ * The lines that the two programs for socket options share (Documentation/bpf/prog_cgroup_sockopt.rst). Their only knowledge
+ * of options is the map of option-rows.ts. R6 is the context, R7 the option's row.
  */
 import {
   add,
@@ -72,6 +72,11 @@ export function findRow({ rows }: OptionMaps): readonly Line[] {
     jumpIfZero(0, "leave"),
     copy(7, 0),
   ];
+}
+
+/** Goes on at `target` unless the option's row has one of these flags. */
+export function unlessFlagged(flags: number, target: string): readonly Line[] {
+  return [load32(1, 7, row.flags), and32(1, flags), jumpIfEqual32(1, 0, target)];
 }
 
 /** R9: what was remembered, or else what TCP has from the start. */

@@ -2,7 +2,6 @@
 import {
   add,
   addRegister32,
-  and32,
   andRegister32,
   assemble,
   call,
@@ -31,6 +30,7 @@ import {
   leave,
   type OptionMaps,
   onlyMptcp,
+  unlessFlagged,
   valueInForce,
 } from "./option-lines.ts";
 import { flags, piece, row, shortValues } from "./option-rows.ts";
@@ -46,12 +46,9 @@ export function setProgram(maps: OptionMaps): Uint8Array {
     copy(6, 1),
     ...onlyMptcp,
     ...findRow(maps),
-    load32(1, 7, row.flags),
-    and32(1, flags.hint | flags.inForce),
-    jumpIfEqual32(1, 0, "leave"),
+    ...unlessFlagged(flags.hint | flags.inForce, "leave"),
     // Some options take values of no other length.
-    and32(1, flags.inForce),
-    jumpIfEqual32(1, 0, "hint"),
+    ...unlessFlagged(flags.inForce, "hint"),
     load32(2, 6, context.length),
     jumpUnlessEqual32(2, 4, "leave"),
     label("hint"),
@@ -59,12 +56,8 @@ export function setProgram(maps: OptionMaps): Uint8Array {
     ...computeValue,
     ...valueInForce(maps),
     jumpIfEqualRegister32(8, 9, "taken"),
-    load32(1, 7, row.flags),
-    and32(1, flags.hint),
-    jumpIfEqual32(1, 0, "leave"),
-    load32(1, 7, row.flags),
-    and32(1, flags.exceptEnds),
-    jumpIfEqual32(1, 0, "remember"),
+    ...unlessFlagged(flags.hint, "leave"),
+    ...unlessFlagged(flags.exceptEnds, "remember"),
     jumpIfEqual32(8, 1, "leave"),
     jumpIfEqual32(8, 255, "leave"),
     label("remember"),
@@ -117,7 +110,7 @@ const readValue: readonly Line[] = [
   label("value"),
 ];
 
-/** What TCP makes of the value. */
+/** R8: the value as TCP would have it. */
 const computeValue: readonly Line[] = [
   copy(2, 7),
   add(2, row.pieces),

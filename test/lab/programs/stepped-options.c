@@ -104,6 +104,16 @@ static void wait_for(pid_t caller, int *error) {
 	*error = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+/* Lets the caller make its call, and the worker go to that step of its answer. False, and says so: it has no such step. */
+static bool begin(pid_t caller, int start, int step, struct stop *stop) {
+	trace(worker);
+	if (write(start, "", 1) != 1) fail("write");
+	follow_to_receipt(caller);
+	if (go_to(caller, step, stop)) return true;
+	puts("complete");
+	return false;
+}
+
 static int kill_at(const char *call, int step) {
 	int start[2], error;
 	struct stop stop;
@@ -111,13 +121,7 @@ static int kill_at(const char *call, int step) {
 	if (pipe(start) < 0) fail("pipe");
 	int files = count_files();
 	pid_t caller = start_caller(call, fd, start[0]);
-	trace(worker);
-	if (write(start[1], "", 1) != 1) fail("write");
-	follow_to_receipt(caller);
-	if (!go_to(caller, step, &stop)) {
-		puts("complete");
-		return 0;
-	}
+	if (!begin(caller, start[1], step, &stop)) return 0;
 	kill(worker, SIGKILL);
 	if (waitpid(worker, NULL, __WALL) != worker) fail("waitpid");
 	wait_for(caller, &error);
@@ -135,13 +139,7 @@ static int swap_at(const char *call, int step) {
 	int fd = make_socket(call);
 	if (pipe(start) < 0 || pipe(ends) < 0 || fstat(ends[0], &before) < 0) fail("pipe");
 	pid_t caller = start_caller(call, fd, start[0]);
-	trace(worker);
-	if (write(start[1], "", 1) != 1) fail("write");
-	follow_to_receipt(caller);
-	if (!go_to(caller, step, &stop)) {
-		puts("complete");
-		return 0;
-	}
+	if (!begin(caller, start[1], step, &stop)) return 0;
 	if (dup2(ends[0], fd) < 0) fail("dup2");
 	ptrace(PTRACE_DETACH, stop.pid, 0, 0);
 	wait_for(caller, &error);
