@@ -8,10 +8,18 @@
 //   npm test -- --on-node             only the tests that touch interfaces of Node (tools/test-node.mjs)
 //   npm test -- --jobs 2              so many files of kernel and system tests side by side
 // They run in a sandbox (tools/sandbox.mjs): first the unit tests, side by side, and then the rest one after another or,
-// with --jobs, side by side, but for those that bear no others beside them. With CI=true a skipped test is a failure, unless the kernel or the machine cannot be given what
-// it needs.
+// with --jobs, side by side, but for those that bear no others beside them. With CI=true a skipped test is a failure,
+// unless the kernel or the machine cannot be given what it needs.
 import { execFileSync } from "node:child_process";
-import { appendFileSync, chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { parseArgs } from "node:util";
@@ -22,6 +30,9 @@ import { fetchForSystemTests } from "./system-downloads.mjs";
 import { chooseTests } from "./test-files.mjs";
 import { dependsOnNode, runsAlone } from "./test-node.mjs";
 import { environmentOfTests, putNode, versionOf } from "./test-runtime.mjs";
+
+/** A directory in the scratch directory, for every user. */
+const sanitizerReports = "sanitizer";
 
 const { words, asan, node: wantedNode, onNode, jobs } = readArguments();
 setUp({ buildOptions: asan ? ["--asan"] : [] });
@@ -71,6 +82,8 @@ async function runTests(wrap) {
   const scratch = mkdtempSync("/tmp/mptcpd-test-");
   // Some tests are other users.
   chmodSync(scratch, 0o755);
+  mkdirSync(join(scratch, sanitizerReports));
+  chmodSync(join(scratch, sanitizerReports), 0o1777);
   process.umask(0o022);
   try {
     const node = nodeIn(join(scratch, "bin"));
@@ -81,6 +94,7 @@ async function runTests(wrap) {
       await runFiles(groups.kernel, { node, scratch, wrap, concurrency: jobs }),
       await runFiles(groups.alone, { node, scratch, wrap, concurrency: 1 }),
       await runFiles(groups.system, { node, scratch, wrap, concurrency: jobs }),
+      judgeSanitizer(scratch),
     ];
     reportSlowest(join(scratch, "durations"));
     return Math.max(...codes);
@@ -116,7 +130,7 @@ async function runFiles(some, { node, scratch, wrap, concurrency }) {
     ...["--test-reporter=./tools/skips.mjs", `--test-reporter-destination=${skips}`],
     ...["--test-reporter=./tools/durations.mjs", `--test-reporter-destination=${took}`],
   ];
-  const env = { ...environmentOfTests(dirname(node)), ...sanitizer() };
+  const env = { ...environmentOfTests(dirname(node)), ...sanitizer(scratch) };
   // The command sees the sanitizer, and what makes the sandbox does not.
   const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   const command = ["env", "--ignore-environment", ...variables, node, ...options, ...some];
@@ -150,8 +164,16 @@ function judgeSkips(skipped) {
   return 1;
 }
 
+/** A process without standard error, such as the seccomp supervisor, can tell nobody else. */
+function judgeSanitizer(scratch) {
+  const directory = join(scratch, sanitizerReports);
+  const reports = readdirSync(directory);
+  for (const name of reports) console.error(readFileSync(join(directory, name), "utf8"));
+  return reports.length > 0 ? 1 : 0;
+}
+
 /** It must be the first library of the process that loads the addon. */
-function sanitizer() {
+function sanitizer(scratch) {
   if (!asan) return {};
   const library = execFileSync(process.env.CC ?? "cc", ["-print-file-name=libasan.so"], {
     encoding: "utf8",
@@ -159,7 +181,7 @@ function sanitizer() {
   return {
     LD_PRELOAD: library,
     // Node leaves much to the end of the process, which the leak detector would blame on it.
-    ASAN_OPTIONS: "detect_leaks=0",
+    ASAN_OPTIONS: `detect_leaks=0:log_path=${join(scratch, sanitizerReports, "report")}`,
     MPTCPD_ADDON: join(root, "dist/asan/addon.node"),
     // The launcher's tests start it without what is in here, and the library's with the sanitizer before it.
     MPTCPIZE: join(root, "dist/asan/mptcpize"),

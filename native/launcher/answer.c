@@ -2,6 +2,7 @@
 #include "answer.h"
 
 #include "caller.h"
+#include "listener.h"
 #include "option_answer.h"
 #include "option_host.h"
 #include "visitor.h"
@@ -58,7 +59,7 @@ static int give(const struct supervision *supervision, int socket, bool close_on
 		 */
 		.flags = supervision->restartable ? SECCOMP_ADDFD_FLAG_SEND : 0,
 	};
-	int fd = ioctl(supervision->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &addfd);
+	int fd = listener_ioctl(supervision->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &addfd);
 	if (fd >= 0 && !supervision->restartable) send_result(supervision, fd);
 	return fd;
 }

@@ -1,13 +1,14 @@
 #define _GNU_SOURCE
 #include "caller.h"
 
+#include "listener.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/fsuid.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,7 +29,7 @@ void close_caller(const struct caller *caller) {
 
 bool still_waits(const struct caller *caller) {
 	uint64_t id = caller->id;
-	return ioctl(caller->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+	return listener_ioctl(caller->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
 }
 
 ino_t network_of(int directory) {

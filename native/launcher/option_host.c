@@ -1,13 +1,13 @@
 #define _GNU_SOURCE
 #include "option_host.h"
 
+#include "listener.h"
 #include "reach.h"
 #include "visitor.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -50,7 +50,7 @@ static int put_in_place(void *context, int number, int old, int made) {
 	int now = take_file(on_behalf->caller, number), error = now;
 	if (now < 0) return error;
 	if (!cookie || cookie_of_socket(now) != cookie) error = -EBADF;
-	else error = ioctl(supervision->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &addfd) < 0 ? -errno : 0;
+	else error = listener_ioctl(supervision->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &addfd) < 0 ? -errno : 0;
 	close(now);
 	return error;
 }

@@ -1,6 +1,6 @@
 #include "supervision.h"
 
-#include <sys/ioctl.h>
+#include "listener.h"
 
 static void send_response(const struct supervision *supervision, int result, uint32_t flags) {
 	union {
@@ -13,7 +13,7 @@ static void send_response(const struct supervision *supervision, int result, uin
 		.error = result < 0 ? result : 0,
 		.flags = flags,
 	};
-	ioctl(supervision->listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
+	listener_ioctl(supervision->listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
 }
 
 void send_result(const struct supervision *supervision, int result) {

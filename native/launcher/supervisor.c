@@ -101,7 +101,12 @@ static long now_ms(void) {
 	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-enum { NO_GUARDIAN = -1, NO_END = -1 };
+enum {
+	NO_GUARDIAN = -1,
+	NO_END = -1,
+	/* The worker's exit status once no task is under the filter; with any other one, a sanitizer's say, it has failed. */
+	ALL_DONE = 42,
+};
 
 /*
  * Answers until the guardian is gone, which `guardian` tells by its hang-up, or for that many milliseconds. Ends with
@@ -118,7 +123,8 @@ static void work(const struct supervision *supervision, int guardian, int for_ms
 		/* First of all: from now on this process is the only one. */
 		if (events[1].revents) return;
 		if (events[0].revents & POLLIN) answer(supervision, with_sockets);
-		else if (events[0].revents) _exit(0);
+		/* Not at POLLERR: that is a poll() which a signal interrupts (kernel/seccomp.c, seccomp_notify_poll). */
+		else if (events[0].revents & POLLHUP) _exit(ALL_DONE);
 	}
 }
 
@@ -151,7 +157,8 @@ static _Noreturn void guard(const struct supervision *supervision) {
 			continue;
 		}
 		if (life[0] >= 0) close(life[0]);
-		if (worker > 0 && waitpid(worker, &status, 0) == worker && WIFEXITED(status)) _exit(0);
+		if (worker > 0 && waitpid(worker, &status, 0) == worker && WIFEXITED(status) && WEXITSTATUS(status) == ALL_DONE)
+			_exit(ALL_DONE);
 		if (life[1] >= 0) close(life[1]);
 		/* No caller waits for the next worker: this process does the work meanwhile. */
 		if (worker < 0) {
@@ -161,7 +168,8 @@ static _Noreturn void guard(const struct supervision *supervision) {
 		}
 		pause = pause_after(pause, now_ms() - birth);
 		/* What the worker has died of, unless it was killed, might end this process, too: callers then get TCP. */
-		if (pause > 0) work(supervision, NO_GUARDIAN, pause, WTERMSIG(status) == SIGKILL);
+		bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+		if (pause > 0) work(supervision, NO_GUARDIAN, pause, killed);
 	}
 }
 

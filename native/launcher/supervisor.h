@@ -3,9 +3,8 @@
  * waits; whichever is killed, the other replaces it at once, and who was waiting for an answer gets one. A worker that
  * is killed within a second of its start is replaced after a pause of at most 128 ms, in which the guardian answers.
  * When both are killed, socket() of the program fails with ENOSYS, where it asks for TCP, and so do the calls about
- * options that were chosen. Both end when the last task
- * under the filter is gone, and are nobody's children but init's (or the subreaper's: a program that is itself the init
- * of its pid namespace will see the guardian among its children).
+ * options that were chosen. Both end when the last task under the filter is gone, and are nobody's children but init's
+ * (or the subreaper's: a program that is itself the init of its pid namespace will see the guardian among its children).
  */
 #ifndef SUPERVISOR_H
 #define SUPERVISOR_H

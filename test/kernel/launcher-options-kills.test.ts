@@ -36,21 +36,25 @@ describe("the seccomp supervisor's answers about socket options", {
     ["read", 262, ["socket", "pwrite64", "ioctl"]],
     ["tcp", 6, ["setsockopt", "socket", "bind", "ioctl"]],
   ] as const)
-    it(`are the same whichever step of "${call}" the worker is killed at`, async (t) => {
-      const lines = await atEachStep(t, "kill", call);
-      const facts = lines.map((line) => line.replace(/^(before|after) \w+: /, ""));
-      const right = `error 0 protocol ${protocol} ttl 60 reuse 0 cloexec 1 same port, 0 left`;
-      assert.deepEqual(
-        facts.filter((line) => line !== right),
-        [],
-        lines.join("\n"),
-      );
-      for (const step of steps)
-        assert.ok(
-          lines.some((line) => line.startsWith(`after ${step}:`)),
-          `${step} is not among\n${lines.join("\n")}`,
+    for (const [action, disturbed] of [
+      ["kill", "the worker is killed at"],
+      ["interrupt", "a signal interrupts"],
+    ] as const)
+      it(`are the same whichever step of "${call}" ${disturbed}`, async (t) => {
+        const lines = await atEachStep(t, action, call);
+        const facts = lines.map((line) => line.replace(/^(before|after) \w+: /, ""));
+        const right = `error 0 protocol ${protocol} ttl 60 reuse 0 cloexec 1 same port, 0 left`;
+        assert.deepEqual(
+          facts.filter((line) => line !== right),
+          [],
+          lines.join("\n"),
         );
-    });
+        for (const step of steps)
+          assert.ok(
+            lines.some((line) => line.startsWith(`after ${step}:`)),
+            `${step} is not among\n${lines.join("\n")}`,
+          );
+      });
 
   it("replace no file that gets the socket's number meanwhile", async (t) => {
     const lines = await atEachStep(t, "swap", "tcp");

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import type { TestContext } from "node:test";
+import { inspect } from "node:util";
 import { launcher } from "./launcher.ts";
 import { LabProcess } from "./process.ts";
 import { waitFor } from "./wait.ts";
@@ -32,20 +33,24 @@ export function pair(): Promise<[Supervisor, Supervisor]> {
     const all = supervisors();
     // The worker may have started a process of its own, and waits for that.
     const [guardian, ...others] = all.filter(({ parent }) => !all.some(({ pid }) => pid === parent));
-    if (guardian === undefined || others.length > 0) return undefined;
-    const worker = all.find((one) => waitsFor(guardian, one));
-    return worker && ([guardian, worker] satisfies [Supervisor, Supervisor]);
+    const worker = guardian && others.length === 0 ? all.find((one) => waitsFor(guardian, one)) : undefined;
+    if (guardian && worker) return [guardian, worker];
+    throw new Error(`there are ${inspect(all.map((one) => ({ ...one, call: systemCallOf(one) })))}`);
   });
 }
 
 /** Whether the system call in which the guardian is (proc_pid_syscall(5)) is waitpid() for that worker. */
 function waitsFor(guardian: Supervisor, worker: Supervisor): boolean {
-  if (worker.parent !== guardian.pid) return false;
+  const [, pid] = systemCallOf(guardian).split(" ");
+  return worker.parent === guardian.pid && Number(pid) === worker.pid;
+}
+
+/** Its number and arguments, or "running", or nothing of a process that has ended. */
+function systemCallOf({ pid }: Supervisor): string {
   try {
-    const [, pid] = readFileSync(`/proc/${guardian.pid}/syscall`, "utf8").split(" ");
-    return Number(pid) === worker.pid;
+    return readFileSync(`/proc/${pid}/syscall`, "utf8");
   } catch {
-    return false; // It has ended.
+    return "";
   }
 }
 

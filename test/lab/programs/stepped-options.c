@@ -5,6 +5,8 @@
  * makes the socket, bound and with a TTL, TCP.
  *   kill CALL STEP    kills the worker at that stop: "before setsockopt: error 0 protocol 6 ttl 60 reuse 0 cloexec 1
  *                     same port, 0 left", or "complete" if the answer takes fewer
+ *   interrupt CALL STEP
+ *                     the same, but if it is the start of an ioctl, lets that fail with EINTR, and the worker live
  *   swap CALL STEP    gives the socket's number to a pipe at that stop: "before ioctl: the pipe is there"
  */
 #define _GNU_SOURCE
@@ -114,7 +116,25 @@ static bool begin(pid_t caller, int start, int step, struct stop *stop) {
 	return false;
 }
 
-static int kill_at(const char *call, int step) {
+/* Lets the system call at whose start it stands do nothing, and fail as if by a signal. */
+static void interrupt(pid_t pid, pid_t caller) {
+	struct stop end;
+	set_call(pid, -1);
+	ptrace(PTRACE_SYSCALL, pid, 0, 0);
+	if (!next_stop(caller, &end) || end.entry) fail("no end");
+	set_result(pid, -EINTR);
+}
+
+static bool is_question(const struct stop *stop) {
+	return stop->entry && stop->call == SYS_ioctl && stop->argument != SECCOMP_IOCTL_NOTIF_RECV;
+}
+
+static void kill_worker(void) {
+	kill(worker, SIGKILL);
+	if (waitpid(worker, NULL, __WALL) != worker) fail("waitpid");
+}
+
+static int disturb_at(const char *call, int step, bool kills) {
 	int start[2], error;
 	struct stop stop;
 	int fd = make_socket(call), port = port_of(fd);
@@ -122,8 +142,11 @@ static int kill_at(const char *call, int step) {
 	int files = count_files();
 	pid_t caller = start_caller(call, fd, start[0]);
 	if (!begin(caller, start[1], step, &stop)) return 0;
-	kill(worker, SIGKILL);
-	if (waitpid(worker, NULL, __WALL) != worker) fail("waitpid");
+	if (kills) kill_worker();
+	else {
+		if (is_question(&stop)) interrupt(stop.pid, caller);
+		ptrace(PTRACE_DETACH, stop.pid, 0, 0);
+	}
 	wait_for(caller, &error);
 	printf("%s %s: error %d protocol %d ttl %d reuse %d cloexec %d %s port, %d left\n", stop.entry ? "before" : "after",
 	       name_of(stop.call), error, option_of(fd, SOL_SOCKET, SO_PROTOCOL), option_of(fd, IPPROTO_IP, IP_TTL),
@@ -153,5 +176,8 @@ int main(int argc, char **argv) {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	puts("ready");
 	if (scanf("%d", &worker) != 1) return 2;
-	return (strcmp(argv[1], "kill") == 0 ? kill_at : swap_at)(argv[2], atoi(argv[3]));
+	const char *action = argv[1], *call = argv[2];
+	int step = atoi(argv[3]);
+	if (strcmp(action, "swap") == 0) return swap_at(call, step);
+	return disturb_at(call, step, strcmp(action, "kill") == 0);
 }

@@ -5,12 +5,14 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 
 static _Noreturn void fail(const char *what) {
@@ -63,6 +65,18 @@ static bool next_stop(pid_t caller, struct stop *stop) {
 		return true;
 	}
 }
+
+#ifdef __x86_64__
+/* Gives the system call at whose start a process stands another number; -1 is none. */
+static inline void set_call(pid_t pid, long call) {
+	if (ptrace(PTRACE_POKEUSER, pid, offsetof(struct user_regs_struct, orig_rax), call) < 0) fail("PTRACE_POKEUSER");
+}
+
+/* Gives the system call at whose end a process stands another result. */
+static inline void set_result(pid_t pid, long result) {
+	if (ptrace(PTRACE_POKEUSER, pid, offsetof(struct user_regs_struct, rax), result) < 0) fail("PTRACE_POKEUSER");
+}
+#endif
 
 /* Follows the worker, which this process traces, to the end of the ioctl by which it takes a call of the caller. */
 static void follow_to_receipt(pid_t caller) {
