@@ -10,7 +10,13 @@ const commonFlags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Wshadow", "-Werr
 
 /** One compiler call makes each from all the C files of its directories: its own, and what it shares with others. */
 export const natives = [
-  { output: "addon.node", directory: "addon", flags: ["-fPIC", "-shared"], usesNode: true },
+  {
+    output: "addon.node",
+    directory: "addon",
+    headers: ["options"],
+    flags: ["-fPIC", "-shared"],
+    usesNode: true,
+  },
   { output: "mptcpize", directory: "launcher", shared: ["options"], flags: [] },
   // Goes into programs of any libc, so it is linked with none. The sanitizer's build needs its own libraries.
   {
@@ -22,13 +28,17 @@ export const natives = [
   },
 ];
 
-/** All files that one is made of. */
-export function sourcesOf({ directory, shared = [] }) {
-  return [directory, ...shared].flatMap((part) =>
-    readdirSync(join(root, "native", part))
-      .sort()
-      .map((name) => join("native", part, name)),
-  );
+/** All files that one is made of; of some directories it includes only headers. */
+export function sourcesOf({ directory, shared = [], headers = [] }) {
+  return [
+    ...[directory, ...shared].flatMap(filesOf),
+    ...headers.flatMap(filesOf).filter((file) => file.endsWith(".h")),
+  ];
+}
+
+function filesOf(part) {
+  const names = readdirSync(join(root, "native", part)).sort();
+  return names.map((name) => join("native", part, name));
 }
 
 /** Throws what execFileSync throws, or an error that says what is missing. */

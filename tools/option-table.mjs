@@ -12,6 +12,10 @@ const rows = Array.from(
   source.matchAll(/^OPTION\((\w+), "(\w+)", (\d+), (\w+), /gm),
   ([, level, name, number, optionClass]) => `  [${levels[level]}, ${number}, "${name}", "${optionClass}"],\n`,
 );
+const beforeConnection = Array.from(
+  source.matchAll(/^BEFORE_CONNECTION\((\w+), (\d+)/gm),
+  ([, level, number]) => `  [${levels[level]}, ${number}],\n`,
+);
 writeFileSync(
   join(root, "src/kernel/option-table.ts"),
   `/** The socket options that MPTCP refuses: native/options/table.def, from which tools/option-table.mjs makes this. */
@@ -21,5 +25,9 @@ export type OptionClass = "HINT" | "HINT_EXCEPT_1_255" | "OPTIONAL" | "SEMANTIC"
 /** Level, number, name and class of each. */
 export const optionTable: readonly (readonly [number, number, string, OptionClass])[] = [
 ${rows.join("")}];
+
+/** Level and number of those that have no effect once there is a connection. */
+export const beforeConnection: readonly (readonly [number, number])[] = [
+${beforeConnection.join("")}];
 `,
 );

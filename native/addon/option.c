@@ -1,6 +1,8 @@
 /* Socket options of any kind, for finding out what the running kernel makes of them. */
 #include "addon.h"
 
+#include "../options/socket_calls.h"
+
 #include <errno.h>
 
 /* optionSocket(family, protocol): fd of a new stream socket | -errno */
@@ -10,7 +12,7 @@ static napi_value option_socket(napi_env env, napi_callback_info info) {
 	TRY(env, get_arguments(env, info, 2, arguments));
 	TRY(env, napi_get_value_int32(env, arguments[0], &family));
 	TRY(env, napi_get_value_int32(env, arguments[1], &protocol));
-	return result_of(env, socket(family, SOCK_STREAM | SOCK_CLOEXEC, protocol));
+	return result_of(env, kernel_socket(family, SOCK_STREAM | SOCK_CLOEXEC, protocol));
 }
 
 /* The arguments that setting and getting have in common: fd, level, number, bytes. */
@@ -29,7 +31,7 @@ static napi_value set_option(napi_env env, napi_callback_info info) {
 	void *bytes;
 	size_t length;
 	TRY(env, get_option_arguments(env, info, numbers, &bytes, &length));
-	return result_of(env, setsockopt(numbers[0], numbers[1], numbers[2], bytes, (socklen_t)length));
+	return result_of(env, kernel_setsockopt(numbers[0], numbers[1], numbers[2], bytes, (socklen_t)length));
 }
 
 /* getOption(fd, level, number, room): length of the value, which is in `room` now | -errno */
@@ -39,7 +41,7 @@ static napi_value get_option(napi_env env, napi_callback_info info) {
 	size_t size;
 	TRY(env, get_option_arguments(env, info, numbers, &bytes, &size));
 	socklen_t length = (socklen_t)size;
-	if (getsockopt(numbers[0], numbers[1], numbers[2], bytes, &length) < 0) return number(env, -errno);
+	if (kernel_getsockopt(numbers[0], numbers[1], numbers[2], bytes, &length) < 0) return number(env, -errno);
 	return number(env, length);
 }
 

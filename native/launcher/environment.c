@@ -19,6 +19,8 @@ static char *merged(const char *list, const char *separators, matcher *is_replac
 		list += length;
 		if (*list) list++;
 	}
+	/* Without one, the last separator goes. */
+	if (!*added && end > result) end--;
 	strcpy(end, added);
 	return result;
 }
@@ -35,6 +37,11 @@ static bool is_our_library(const char *path, size_t length) {
 
 char *merged_preload(const char *user, const char *library) {
 	return merged(user ? user : "", ": ", is_our_library, library);
+}
+
+char *preload_without_library(const char *user) {
+	char *others = merged(user, ": ", is_our_library, "");
+	return *others ? others : NULL;
 }
 
 static bool is_multipathtcp(const char *setting, size_t length) {

@@ -8,6 +8,9 @@
  */
 char *merged_preload(const char *user, const char *library);
 
+/* LD_PRELOAD without these entries; NULL if nothing is left. */
+char *preload_without_library(const char *user);
+
 /*
  * GODEBUG with this setting at its end, in place of any other of multipathtcp: of two, Go takes the last. `user` may
  * be NULL.

@@ -29,6 +29,20 @@ struct variable {
 
 enum { MAX_VARIABLES = 5 };
 
+/*
+ * Where the kernel converts, the library of an outer `mptcpize run` must not: its own sockets, of TCP and of MPTCP, would
+ * be converted or taken for the program's wish.
+ */
+static size_t variables_without_library(struct variable *variables) {
+	const char *preload = getenv("LD_PRELOAD");
+	size_t count = 0;
+	if (!preload || !strstr(preload, "libmptcpwrap.so")) return 0;
+	variables[count++] = (struct variable){"LD_PRELOAD", preload_without_library(preload)};
+	if (getenv("MPTCPWRAP_OFF")) variables[count++] = (struct variable){"MPTCPWRAP_OFF", NULL};
+	if (getenv("MPTCPWRAP_OPTIONS")) variables[count++] = (struct variable){"MPTCPWRAP_OPTIONS", NULL};
+	return count;
+}
+
 static bool uses_variables(const struct decision *decision) {
 	return decision->way == WAY_PRELOAD || decision->way == WAY_GO;
 }
@@ -37,6 +51,7 @@ static bool uses_variables(const struct decision *decision) {
 static size_t variables_of(const struct decision *decision, const struct options *options,
                            struct variable *variables) {
 	size_t count = 0;
+	if (decision->way == WAY_SECCOMP || decision->way == WAY_BPF) return variables_without_library(variables);
 	if (!uses_variables(decision)) return 0;
 	if (decision->library)
 		variables[count++] =

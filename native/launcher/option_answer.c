@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "option_answer.h"
 
+#include "../options/socket_calls.h"
 #include "option_host.h"
 #include "reach.h"
 #include "rights.h"
@@ -45,7 +46,7 @@ static int leave(const struct option_call *call, const char *reason) {
 static int value_of(int socket, int option) {
 	int value = 0;
 	socklen_t length = sizeof value;
-	return getsockopt(socket, SOL_SOCKET, option, &value, &length) < 0 ? 0 : value;
+	return kernel_getsockopt(socket, SOL_SOCKET, option, &value, &length) < 0 ? 0 : value;
 }
 
 /* What a successor of this process needs, should it be killed. */
@@ -63,16 +64,16 @@ void undo_change(const struct supervision *supervision, const struct caller *cal
 	if (socket < 0) return;
 	uint64_t cookie = cookie_of_socket(socket);
 	if (cookie != 0 && (cookie == in_flight->changing || cookie == in_flight->replacement))
-		setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &in_flight->reuse, sizeof in_flight->reuse);
+		kernel_setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &in_flight->reuse, sizeof in_flight->reuse);
 	close(socket);
 }
 
 /* With the caller's rights. The kernel is asked first; an error of its own it gives to the caller itself. */
 static int set(struct option_call *call, const unsigned char *value, unsigned length) {
 	const struct option_row *row = call->refused.row;
-	if (setsockopt(call->refused.socket, row->level, row->number, value, length) == 0) return 0;
-	if (!is_refusal(errno)) return LEFT;
+	if (kernel_setsockopt(call->refused.socket, row->level, row->number, value, length) == 0) return 0;
 	call->refused.error = errno;
+	if (!is_refusal_to_set(row, call->refused.socket, call->refused.error)) return LEFT;
 	note_change(call->supervision, call->refused.socket);
 	return -answer_set(&call->host, &call->refused, value, length);
 }
@@ -110,7 +111,8 @@ static int answer_get_call(struct option_call *call) {
 	if (!still_waits(call->caller)) return LEFT;
 	/* An answer of the kernel's own it gives to the caller itself. */
 	socklen_t unused = room;
-	if ((int)length < 0 || getsockopt(call->refused.socket, row->level, row->number, value, &unused) == 0) return LEFT;
+	if ((int)length < 0) return LEFT;
+	if (kernel_getsockopt(call->refused.socket, row->level, row->number, value, &unused) == 0) return LEFT;
 	if (!is_refusal(errno)) return LEFT;
 	call->refused.error = errno;
 	length = room;

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "option_host.h"
 
+#include "../options/socket_calls.h"
 #include "listener.h"
 #include "reach.h"
 #include "visitor.h"
@@ -14,7 +15,7 @@
 uint64_t cookie_of_socket(int socket) {
 	uint64_t cookie = 0;
 	socklen_t length = sizeof cookie;
-	return getsockopt(socket, SOL_SOCKET, SO_COOKIE, &cookie, &length) < 0 ? 0 : cookie;
+	return kernel_getsockopt(socket, SOL_SOCKET, SO_COOKIE, &cookie, &length) < 0 ? 0 : cookie;
 }
 
 static int make_socket(void *context, int family) {

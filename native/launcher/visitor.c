@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "visitor.h"
 
+#include "../options/socket_calls.h"
 #include "descriptor.h"
 
 #include <errno.h>
@@ -19,7 +20,7 @@ static void die_with(pid_t parent) {
 }
 
 static int make_socket(const struct wanted *wanted) {
-	int made = socket(wanted->family, wanted->type | SOCK_CLOEXEC, wanted->protocol);
+	int made = kernel_socket(wanted->family, wanted->type | SOCK_CLOEXEC, wanted->protocol);
 	return made < 0 ? -errno : made;
 }
 

@@ -4,26 +4,20 @@
 #include "kernel_calls.h"
 #include "sharing.h"
 
-enum {
-	POLLIN = 0x1,
-	POLLERR = 0x8,
-	POLLHUP = 0x10,
-	POLLRDHUP = 0x2000,
-};
+static bool is_listening(int socket) {
+	return socket_fact(socket, SO_ACCEPTCONN, 1);
+}
 
-struct poll_entry {
-	int fd;
-	short events, revents;
-};
-
-/* Never connected, or about to be: the kernel then reports that the socket is hung up, and nothing of an end or a fault. */
-static const char *find_state(int socket) {
-	const int64_t at_once[2] = {0, 0};
+/* Of a socket that never was, the kernel reports that it is hung up, and nothing of an end or a fault. */
+bool has_connection(int socket) {
 	struct poll_entry entry = {.fd = socket, .events = POLLIN | POLLRDHUP};
-	if (socket_fact(socket, SO_ACCEPTCONN, 1)) return ", it is listening";
-	if (outcome(syscall(SYS_ppoll, &entry, 1, at_once, NULL, 0)) != 1 || entry.revents != POLLHUP)
-		return ", it is or was connected, or connects";
-	return NULL;
+	if (is_listening(socket)) return false;
+	return poll_now(&entry, 1) != 1 || entry.revents != POLLHUP;
+}
+
+static const char *find_state(int socket) {
+	if (is_listening(socket)) return ", it is listening";
+	return has_connection(socket) ? ", it is or was connected, or connects" : NULL;
 }
 
 /* The option last, as the program has set everything else before. */

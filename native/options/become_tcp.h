@@ -4,6 +4,9 @@
 
 #include "refused.h"
 
+/* Whether it connects, is connected or was. */
+bool has_connection(int socket);
+
 /*
  * Puts a TCP socket in the place of the MPTCP socket, with all that was set so far (options, remembered hints, address,
  * file flags), and with the option of the call. NULL, or the obstacle, as words for the end of a line: then everything is

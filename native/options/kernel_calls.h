@@ -29,6 +29,11 @@ enum {
 	SO_NETNS_COOKIE = 71,
 	SO_BUF_LOCK = 72,
 
+	POLLIN = 0x1,
+	POLLHUP = 0x10,
+	POLLNVAL = 0x20,
+	POLLRDHUP = 0x2000,
+
 	ENOENT = 2,
 	EBADF = 9,
 	EINVAL = 22,
@@ -64,6 +69,17 @@ static inline uint64_t cookie_of(int socket, int name) {
 	uint64_t cookie = 0;
 	unsigned length = sizeof cookie;
 	return get_option(socket, LEVEL_SOCKET, name, &cookie, &length) == 0 ? cookie : 0;
+}
+
+struct poll_entry {
+	int fd;
+	short events, revents;
+};
+
+/* poll(2) without waiting: for how many there is something to tell. */
+static inline int poll_now(struct poll_entry *entries, unsigned count) {
+	const int64_t at_once[2] = {0, 0};
+	return outcome(syscall(SYS_ppoll, entries, count, at_once, (void *)0, 0L));
 }
 
 static inline void close_file(int fd) {

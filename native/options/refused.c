@@ -15,6 +15,10 @@ const struct option_row *concerned_row(int socket, int level, int name) {
 	return row && socket_fact(socket, SO_PROTOCOL, 0) == IPPROTO_MPTCP ? row : NULL;
 }
 
+bool is_refusal_to_set(const struct option_row *row, int socket, int error) {
+	return is_refusal(error) || (error == EINVAL && !has_effect_on_connections(row) && has_connection(socket));
+}
+
 void leave_to_kernel(const struct option_host *host, int socket) {
 	uint64_t cookie = cookie_of(socket, SO_COOKIE);
 	if (cookie) remember_asked_for(host->memory, cookie);
@@ -47,6 +51,51 @@ static int make_probe(const struct option_host *host, const struct refused_call 
 	if (probe >= 0 && recall_option(host->memory, cookie, call->row, &value))
 		set_option(probe, call->row->level, call->row->number, &value, sizeof value);
 	return probe;
+}
+
+struct piece {
+	void *start;
+	unsigned long length;
+};
+
+/*
+ * Between memory of this process and that of the call, which may be no memory at all: there is no other call that tells.
+ * False, too, where a policy forbids it.
+ */
+static bool transfer(long direction, void *own, const void *of_call, unsigned long length) {
+	struct piece local = {own, length}, remote = {(void *)of_call, length};
+	return outcome(syscall(direction, syscall(SYS_getpid), &local, 1L, &remote, 1L, 0L)) == (int)length;
+}
+
+static int stand_without_probe(const struct option_host *host, const struct refused_call *call) {
+	return stand(host, call, ", and there is no TCP socket to compare with");
+}
+
+/* Where there may be no more files: a hint is harmless, whatever TCP would make of its value. */
+static int set_without_probe(const struct option_host *host, const struct refused_call *call, uint64_t cookie,
+                             const void *value, unsigned length) {
+	int number;
+	bool is_hint = is_refusal(call->error) && (call->row->class == HINT || call->row->class == HINT_EXCEPT_1_255);
+	if (!is_hint || length < sizeof number || !transfer(SYS_process_vm_readv, &number, value, sizeof number))
+		return stand_without_probe(host, call);
+	if (call->row->class == HINT_EXCEPT_1_255 && (number == 1 || number == 255)) return stand_without_probe(host, call);
+	remember_option(host->memory, cookie, call->row, number);
+	say(host, call, ": taken as a hint", 0, "");
+	return 0;
+}
+
+/* What was remembered can be read even so. */
+static int get_without_probe(const struct option_host *host, const struct refused_call *call, uint64_t cookie,
+                             void *value, unsigned *length) {
+	int number;
+	unsigned room, size = sizeof number;
+	bool is_read = recall_option(host->memory, cookie, call->row, &number) &&
+	               transfer(SYS_process_vm_readv, &room, length, sizeof room) && room >= size &&
+	               transfer(SYS_process_vm_writev, &number, value, size) &&
+	               transfer(SYS_process_vm_writev, &size, length, sizeof size);
+	if (!is_read) return stand_without_probe(host, call);
+	say(host, call, ": read as it was set", 0, "");
+	return 0;
 }
 
 static bool is_connected(int socket) {
@@ -113,7 +162,7 @@ int answer_set(const struct option_host *host, const struct refused_call *call, 
 	uint64_t cookie = cookie_of(call->socket, SO_COOKIE);
 	if (!cookie || was_asked_for(host->memory, cookie)) return stand(host, call, ", the program asked for MPTCP");
 	int probe = make_probe(host, call, cookie);
-	if (probe < 0) return stand(host, call, ", and there is no TCP socket to compare with");
+	if (probe < 0) return set_without_probe(host, call, cookie, value, length);
 	struct value before, after;
 	read_value(probe, call->row, &before);
 	int error = -set_option(probe, call->row->level, call->row->number, value, length);
@@ -126,6 +175,10 @@ int answer_set(const struct option_host *host, const struct refused_call *call, 
 	}
 	if (is_same(&before, &after, length)) {
 		say(host, call, ": it has that value already", 0, "");
+		return 0;
+	}
+	if (!is_refusal(call->error)) {
+		say(host, call, ": it has no effect on a connection", 0, "");
 		return 0;
 	}
 	enum option_class class = class_of(call->row, &after);
@@ -143,7 +196,7 @@ int answer_get(const struct option_host *host, const struct refused_call *call, 
 	uint64_t cookie = cookie_of(call->socket, SO_COOKIE);
 	if (!cookie || was_asked_for(host->memory, cookie)) return stand(host, call, ", the program asked for MPTCP");
 	int probe = make_probe(host, call, cookie);
-	if (probe < 0) return stand(host, call, ", and there is no TCP socket to compare with");
+	if (probe < 0) return get_without_probe(host, call, cookie, value, length);
 	int error = -get_option(probe, call->row->level, call->row->number, value, length);
 	close_file(probe);
 	if (error && is_of_probe_only(call, error)) return stand(host, call, ", the connection is MPTCP");

@@ -51,6 +51,14 @@ static inline bool is_refusal(int error) {
 	return error == 92 /* ENOPROTOOPT */ || error == 95 /* EOPNOTSUPP */;
 }
 
+/* Whether it can be that error, or the one by which MPTCP refuses to set what a connection no longer needs. */
+static inline bool may_be_refusal(int error) {
+	return is_refusal(error) || error == 22 /* EINVAL */;
+}
+
+/* Whether an error of setsockopt(2) on an MPTCP socket means that MPTCP, and not the value, is the cause. */
+bool is_refusal_to_set(const struct option_row *row, int socket, int error);
+
 /* The option's row if the table has it and the socket is MPTCP; NULL: the kernel's answer stands. */
 const struct option_row *concerned_row(int socket, int level, int name);
 

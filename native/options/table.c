@@ -5,7 +5,6 @@
 const struct option_row option_rows[] = {
 #define OPTION(level, name, number, class, reason) {level, number, class, name},
 #include "table.def"
-#undef OPTION
 };
 
 const unsigned option_row_count = sizeof option_rows / sizeof *option_rows;
@@ -14,6 +13,13 @@ const struct option_row *find_option_row(int level, int number) {
 	for (const struct option_row *row = option_rows; row < option_rows + option_row_count; row++)
 		if (row->level == level && row->number == number) return row;
 	return NULL;
+}
+
+bool has_effect_on_connections(const struct option_row *row) {
+#define BEFORE_CONNECTION(of, name) \
+	if (row->level == of && row->number == name) return false;
+#include "table.def"
+	return true;
 }
 
 bool refers_to_caller(const struct option_row *row) {

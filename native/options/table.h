@@ -20,6 +20,9 @@ extern const unsigned option_row_count;
 /* NULL if the table does not have it. */
 const struct option_row *find_option_row(int level, int number);
 
+/* Whether setting it on a connection could change that. */
+bool has_effect_on_connections(const struct option_row *row);
+
 /* Whether its value has pointers or descriptors in it, which mean something only in the program itself. */
 bool refers_to_caller(const struct option_row *row);
 

@@ -54,21 +54,25 @@ void leave_options_to_kernel(int socket) {
 }
 
 /*
- * Whether the answer to a call that the kernel refused is ours; errno stays. The socket gets a descriptor that other
- * threads do not know, so that it remains the same one until the answer is there.
+ * Whether the answer to a call that failed may be ours; errno stays. The socket gets a descriptor that other threads do
+ * not know, so that it remains the same one until the answer is there, if there is one left.
  */
 static bool take(struct refused_call *call, int fd, int level, int name) {
 	int *error = __errno_location(), refusal = *error;
-	if (!is_refusal(refusal) || setup.policy == OPTIONS_REFUSE) return false;
 	*call = (struct refused_call){.number = fd, .socket = -1, .error = refusal, .row = concerned_row(fd, level, name)};
 	if (call->row) call->socket = outcome(syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, FIRST_FREE));
+	if (call->socket < 0) call->socket = fd;
 	*error = refusal;
-	return call->socket >= 0;
+	return call->row != NULL;
+}
+
+static void give_back(const struct refused_call *call) {
+	if (call->socket != call->number) close_file(call->socket);
 }
 
 /* The result for the program, by the answer. */
 static int conclude(const struct refused_call *call, int answer, int before) {
-	close_file(call->socket);
+	give_back(call);
 	*__errno_location() = answer ? answer : before;
 	return answer ? -1 : 0;
 }
@@ -77,7 +81,9 @@ __attribute__((visibility("default"))) int setsockopt(int fd, int level, int nam
 	if (!setup.socket) set_up();
 	int before = *__errno_location(), result = setup.set_option(fd, level, name, value, length);
 	struct refused_call call;
-	if (result == 0 || !take(&call, fd, level, name)) return result;
+	if (result == 0 || setup.policy == OPTIONS_REFUSE || !may_be_refusal(*__errno_location())) return result;
+	if (!take(&call, fd, level, name)) return result;
+	if (!is_refusal_to_set(call.row, call.socket, call.error)) return conclude(&call, call.error, before);
 	struct option_host host = this_program();
 	return conclude(&call, answer_set(&host, &call, value, length), before);
 }
@@ -86,7 +92,8 @@ __attribute__((visibility("default"))) int getsockopt(int fd, int level, int nam
 	if (!setup.socket) set_up();
 	int before = *__errno_location(), result = setup.get_option(fd, level, name, value, length);
 	struct refused_call call;
-	if (result == 0 || !take(&call, fd, level, name)) return result;
+	if (result == 0 || setup.policy == OPTIONS_REFUSE || !is_refusal(*__errno_location())) return result;
+	if (!take(&call, fd, level, name)) return result;
 	struct option_host host = this_program();
 	return conclude(&call, answer_get(&host, &call, value, length), before);
 }

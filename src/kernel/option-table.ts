@@ -4,7 +4,9 @@ export type OptionClass = "HINT" | "HINT_EXCEPT_1_255" | "OPTIONAL" | "SEMANTIC"
 
 /** Level, number, name and class of each. */
 export const optionTable: readonly (readonly [number, number, string, OptionClass])[] = [
+  [1, 2, "SO_REUSEADDR", "HINT"],
   [1, 10, "SO_OOBINLINE", "SEMANTIC"],
+  [1, 15, "SO_REUSEPORT", "HINT"],
   [1, 26, "SO_ATTACH_FILTER", "SEMANTIC"],
   [1, 27, "SO_DETACH_FILTER", "SEMANTIC"],
   [1, 42, "SO_PEEK_OFF", "OPTIONAL"],
@@ -148,4 +150,15 @@ export const optionTable: readonly (readonly [number, number, string, OptionClas
   [6, 44, "TCP_RTO_MAX_MS", "SEMANTIC"],
   [6, 45, "TCP_RTO_MIN_US", "HINT"],
   [6, 46, "TCP_DELACK_MAX_US", "HINT"],
+];
+
+/** Level and number of those that have no effect once there is a connection. */
+export const beforeConnection: readonly (readonly [number, number])[] = [
+  [1, 2],
+  [1, 15],
+  [0, 15],
+  [0, 24],
+  [0, 51],
+  [41, 78],
+  [6, 33],
 ];

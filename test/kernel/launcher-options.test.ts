@@ -3,6 +3,8 @@ import { describe, it } from "node:test";
 import { dryRun, ending, launcher } from "../lab/launcher.ts";
 import { requires } from "../lab/requires.ts";
 
+const isRoot = process.getuid?.() === 0;
+
 /** Sets a traffic class and a timeout, reads one, and says what protocol the sockets have. */
 const script = `
 import socket
@@ -14,6 +16,17 @@ for level, option, value in [(0, 2, 60), (0, 2, 1), (6, 18, 5000), (1, 60, 1), (
     print(option, value, answer(one.setsockopt, level, option, value), answer(one.getsockopt, level, option),
           one.getsockopt(1, 38))
 `;
+
+/** `mptcpize run` within another, by the options of both. */
+const nested: readonly { outer: readonly string[]; inner: readonly string[]; stdout: RegExp }[] = [
+  { outer: ["--how=preload"], inner: ["--how=seccomp"], stdout: /^2 60 None 60 262\n2 1 None 1 6\n/ },
+  { outer: ["--how=preload"], inner: ["--how=seccomp", "--options=tcp"], stdout: /^2 60 None 60 6\n/ },
+  { outer: ["--how=preload"], inner: ["--how=seccomp", "--off"], stdout: /^2 60 None 60 6\n/ },
+  { outer: ["--how=preload", "--off"], inner: ["--how=seccomp"], stdout: /^2 60 None 60 262\n/ },
+  { outer: ["--how=seccomp"], inner: ["--how=preload"], stdout: /^2 60 None 60 262\n2 1 None 1 6\n/ },
+  { outer: ["--how=seccomp"], inner: ["--how=seccomp"], stdout: /^2 60 None 60 262\n2 1 None 1 6\n/ },
+  { outer: ["--how=preload"], inner: ["--how=preload", "--off"], stdout: /^2 60 None 60 6\n/ },
+];
 
 type Policy = { options: readonly string[]; stdout: string[]; said: RegExp[] };
 
@@ -87,6 +100,21 @@ describe("socket options under mptcpize run", { skip: requires({ tools: ["python
       assert.match(stdout, /^2 60 None 60 6\n/);
     });
   }
+
+  for (const { outer, inner, stdout } of nested)
+    it(`gives those of the inner one: run ${outer.join(" ")}, then run ${inner.join(" ")}`, () => {
+      const command = ["run", ...outer, launcher, "run", ...inner, "python3", "-c", script];
+      const result = ending(launcher, command);
+      assert.deepEqual([result.code, result.stderr], [0, ""]);
+      assert.match(result.stdout, stdout);
+    });
+
+  it("asks the kernel itself whether it has MPTCP, whatever library is around it", { skip: !isRoot }, () => {
+    const off = `echo 0 >/proc/sys/net/mptcp/enabled; exec "$0" run --off "$0" run --strict true`;
+    const { code, stderr } = ending("unshare", ["--net", "sh", "-c", off, launcher]);
+    assert.equal(code, 125);
+    assert.match(stderr, /net\.mptcp\.enabled is 0/);
+  });
 
   it("takes the answers that there are, and no other", () => {
     const { code, stderr } = ending(launcher, ["run", "--options=some", "true"]);

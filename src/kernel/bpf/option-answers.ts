@@ -3,7 +3,7 @@
  * with them. Found by trying, so that newer kernels, which take more, are left alone, and no default is written down.
  */
 import { SystemError } from "../../netlink/addon.ts";
-import { type OptionClass, optionTable } from "../option-table.ts";
+import { beforeConnection, type OptionClass, optionTable } from "../option-table.ts";
 import { families, type OptionSocket, protocols, withSocket } from "../socket-options.ts";
 import { asItIs, describeFunction, type Outcome, type Piece } from "./number-function.ts";
 
@@ -16,8 +16,11 @@ export type OptionAnswer = {
   readonly level: number;
   readonly option: number;
   readonly name: string;
-  /** What setting it does: nothing of ours, or success (only if the value is in force, or for all that TCP takes). */
-  readonly set: "kernel" | "in force" | "hint";
+  /**
+   * What setting it does: nothing of ours, or success (only if the value is in force, for all that TCP takes, or for that
+   * where there is a connection already).
+   */
+  readonly set: "kernel" | "in force" | "hint" | "on connections";
   /** The values 1 and 255 are no hints. */
   readonly exceptEnds: boolean;
   /** What TCP has when nobody set it; undefined if reading it is the kernel's business. */
@@ -76,16 +79,19 @@ type Known = {
 /** Undefined where there is nothing to answer. */
 function learn(row: Row, { tcp, mptcp, hints }: Known): OptionAnswer | undefined {
   const { family, level, option, name, optionClass } = row;
+  const isLate = beforeConnection.some(([ofLevel, number]) => ofLevel === level && number === option);
   const isReadable = refusals.includes(mptcp.get(level, option)) && !clocks.includes(name);
   const initial = isReadable ? numberOf(tcp.get(level, option)) : undefined;
   const isHint = optionClass.startsWith("HINT");
   // Nothing else is tried: names, filters and the like might have the kernel load modules.
-  if (!isHint && initial === undefined) return undefined;
+  if (!isHint && !isLate && initial === undefined) return undefined;
   const isSettable = [initial ?? 0, 0, 1].some((value) =>
     refusals.includes(mptcp.set(level, option, number(value))),
   );
   const setting = !isSettable
-    ? kernels
+    ? isLate
+      ? onConnections(row)
+      : kernels
     : isHint
       ? (hints.get(name) ?? hint(row, initial))
       : inForce(row, initial);
@@ -105,6 +111,12 @@ function hint(row: Row, initial: number | undefined): Setting {
   // An option that takes no number takes something else.
   if (initial === undefined && pieces.every(({ error }) => error !== 0)) return kernels;
   return { set: "hint", ...shortValues(row), pieces };
+}
+
+/** MPTCP takes the option itself until there is a connection. */
+function onConnections(row: Row): Setting {
+  const setting = hint(row, 0);
+  return setting.set === "hint" ? { ...setting, set: "on connections" } : kernels;
 }
 
 /** What setting an option has no effect for: the value that it has. */

@@ -38,7 +38,11 @@ export const context = {
 } as const;
 
 /** struct bpf_sock */
-const socket = { family: 4, protocol: 12 } as const;
+const socket = { family: 4, protocol: 12, state: 72 } as const;
+
+/** include/net/tcp_states.h */
+const TCP_CLOSE = 7;
+const TCP_LISTEN = 10;
 
 const IPPROTO_MPTCP = 262;
 
@@ -73,6 +77,14 @@ export function findRow({ rows }: OptionMaps): readonly Line[] {
     copy(7, 0),
   ];
 }
+
+/** Leaves a socket to the kernel that never had a connection. */
+export const onlyConnections: readonly Line[] = [
+  load(1, 6, context.socket),
+  load32(1, 1, socket.state),
+  jumpIfEqual32(1, TCP_CLOSE, "leave"),
+  jumpIfEqual32(1, TCP_LISTEN, "leave"),
+];
 
 /** Goes on at `target` unless the option's row has one of these flags. */
 export function unlessFlagged(flags: number, target: string): readonly Line[] {

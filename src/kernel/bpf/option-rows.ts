@@ -13,7 +13,14 @@ export const piece = { upto: 0, error: 4, mask: 8, value: 12, size: 16 } as cons
 
 export const rowSize = row.pieces + maxPieces * piece.size;
 
-export const flags = { hint: 1, inForce: 2, readable: 4, exceptEnds: 8, byteRead: 16 } as const;
+export const flags = {
+  hint: 1,
+  inForce: 2,
+  readable: 4,
+  exceptEnds: 8,
+  byteRead: 16,
+  onConnections: 32,
+} as const;
 
 export const shortValues: Readonly<Record<ShortValue, number>> = { kernel: 0, error: 1, byte: 2, zero: 3 };
 
@@ -40,6 +47,7 @@ function encode(answer: OptionAnswer, slot: number): Buffer {
   const bits =
     (set === "hint" ? flags.hint : 0) |
     (set === "in force" ? flags.inForce : 0) |
+    (set === "on connections" ? flags.hint | flags.onConnections : 0) |
     (initial === undefined ? 0 : flags.readable) |
     (exceptEnds ? flags.exceptEnds : 0) |
     (byteRead ? flags.byteRead : 0);

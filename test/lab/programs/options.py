@@ -2,12 +2,15 @@
 
   options.py rows PROTOCOL LEVEL/NUMBER...            sets and gets each of them on sockets of both families
   options.py refused 0                                the options that TCP takes and MPTCP refuses
+  options.py states PROTOCOL                          sets all options to 1 on sockets in all states
+  options.py full PROTOCOL                            sets and gets a hint where no file can be opened any more
   options.py hint PROTOCOL                            sets and gets what programs set most, on sockets of that protocol
 """
 import ctypes
 import errno
 import json
 import os
+import resource
 import socket
 import struct
 import sys
@@ -153,10 +156,62 @@ def hint(protocol):
     return results
 
 
+def in_state(state, family, protocol):
+    """A socket, and others that have to stay open for it."""
+    address = "127.0.0.1" if family == INET else "::1"
+    listener = socket.socket(family, socket.SOCK_STREAM, protocol)
+    listener.bind((address, 0))
+    if state == "bound":
+        return listener, []
+    listener.listen()
+    if state == "listening":
+        return listener, []
+    one = socket.socket(family, socket.SOCK_STREAM, protocol)
+    if state == "connecting":
+        one.setblocking(False)
+        # Nobody answers there.
+        one.connect_ex(("192.0.2.9", 80) if family == INET else ("2001:db8::9", 80))
+    elif state != "new":
+        one.connect(listener.getsockname())
+        if state == "accepted":
+            return listener.accept()[0], [listener, one]
+        if state == "ended":
+            one.shutdown(socket.SHUT_RDWR)
+    return one, [listener]
+
+
+def in_all(state, protocol):
+    results = {}
+    for level, family in [(SOCKET, INET), (IP, INET), (TCP, INET), (IPV6, INET6)]:
+        for option in range(1, 100):
+            # TCP_REPAIR makes it another socket.
+            if (level, option) != (TCP, 19):
+                one, others = in_state(state, family, protocol)
+                results[f"{level}/{option}"] = set_option(one.fileno(), level, option, number(1))
+                for each in [one, *others]:
+                    each.close()
+    return results
+
+
+def states(protocol):
+    names = ["new", "bound", "listening", "connecting", "connected", "accepted", "ended"]
+    return {state: in_all(state, protocol) for state in names}
+
+
+def full(protocol):
+    with socket.socket(INET, socket.SOCK_STREAM, protocol) as one:
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+        error = set_option(one.fileno(), IP, 2, number(60))
+        result = [error, get_option(one.fileno(), IP, 2), set_option(one.fileno(), IP, 2, number(1))]
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        return [*result, get_option(one.fileno(), IP, 2)]
+
+
 def main(case, protocol, *words):
     if case == "rows":
         return rows(int(protocol), words)
-    return {"refused": lambda _: refused(), "hint": hint}[case](int(protocol))
+    return {"refused": lambda _: refused(), "hint": hint, "states": states, "full": full}[case](int(protocol))
 
 
 if __name__ == "__main__":
