@@ -1,7 +1,6 @@
 import {
   closeSync,
   constants,
-  existsSync,
   fchmodSync,
   fstatSync,
   ftruncateSync,
@@ -13,6 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { openOrCreateGuarded } from "../kernel/guarded-file.ts";
+import { isThere } from "../kernel/is-there.ts";
 import { lockHolder } from "../kernel/lock-holder.ts";
 import { lockFile, networkNamespaceCookie } from "../kernel/system.ts";
 
@@ -93,8 +93,10 @@ function timeOf(file: string): number | undefined {
 
 /** Creates the directory that the files of namespaces lie in, if it is not there; its parent has to be. */
 export function prepareRuntimeDirectory(directory: string): void {
-  if (!existsSync(directory)) mkdirSync(directory, { mode: 0o755 });
-  if ((statSync(directory).mode & WORLD_WRITABLE) !== 0) throw new Error("everybody may write to it");
+  if (!isThere(directory)) mkdirSync(directory, { mode: 0o755 });
+  const status = statSync(directory, { throwIfNoEntry: false });
+  if (status === undefined) throw new Error("it is a symbolic link that leads nowhere");
+  if ((status.mode & WORLD_WRITABLE) !== 0) throw new Error("everybody may write to it");
 }
 
 /** S_IWOTH of inode(7). */
