@@ -4,6 +4,7 @@ import {
   fchmodSync,
   fstatSync,
   ftruncateSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -113,6 +114,7 @@ export interface LockHolder {
 /** The right to change a namespace's ledger. The kernel gives it back when the process ends, however it ends. */
 export class NamespaceLock {
   readonly #fd: number;
+  readonly #file: string;
 
   /** @returns the lock, or who has it */
   static acquire(directory: string, namespace: NamespaceIdentity): NamespaceLock | LockHolder {
@@ -129,7 +131,7 @@ export class NamespaceLock {
           closeSync(fd);
           continue;
         }
-        if (!held) return new NamespaceLock(fd);
+        if (!held) return new NamespaceLock(fd, file);
         isEnding = fstatSync(fd).size === 0;
       } catch (error) {
         closeSync(fd);
@@ -141,13 +143,24 @@ export class NamespaceLock {
     }
   }
 
-  private constructor(fd: number) {
+  private constructor(fd: number, file: string) {
     this.#fd = fd;
+    this.#file = file;
     try {
       ftruncateSync(fd);
       writeSync(fd, `${process.pid}\n`);
     } catch {
       // For people who look; the lock holds without it, as on a full file system.
+    }
+  }
+
+  /** Whether the locked file still has its name. If somebody has removed it, the lock excludes nobody. */
+  get isInForce(): boolean {
+    try {
+      return lstatSync(this.#file, { throwIfNoEntry: false })?.ino === fstatSync(this.#fd).ino;
+    } catch {
+      // A file system that does not answer has not lost the file.
+      return true;
     }
   }
 
