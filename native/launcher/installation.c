@@ -21,7 +21,7 @@
 #define MPTCPIZE_NODE "node"
 #endif
 
-#define UNKNOWN_PLACE "where mptcpize is cannot be told: /proc is not mounted"
+#define UNKNOWN_PLACE "mptcpize cannot find its own files, as /proc is not mounted: mount it first"
 
 static const char *beside(const char *launcher, const char *name) {
 	const char *slash = strrchr(launcher, '/');

@@ -92,9 +92,11 @@ void decide(const struct program *program, enum how how, bool strict, const char
 	else if (decision->way == WAY_PRELOAD && strict && !program->readable)
 		obstruct(decision, "it may not be read, so whether LD_PRELOAD reaches it is unknown");
 	else if (decision->way == WAY_PRELOAD && problem)
-		obstruct(decision, "the library %s: %s", library, problem);
+		obstruct(decision, *library ? "the library %s: %s" : "%s%s", library, problem);
 	else if (decision->way == WAY_GO && problem)
-		snprintf(decision->remark, sizeof decision->remark, "the library %s: %s: only Go programs are converted",
+		snprintf(decision->remark, sizeof decision->remark,
+		         *library ? "the library %s: %s: only Go programs are converted"
+		                  : "%s%s: only Go programs are converted",
 		         library, problem);
 	else if (decision->way == WAY_PRELOAD && *loss)
 		snprintf(decision->remark, sizeof decision->remark, "%s: the program is not converted", loss);

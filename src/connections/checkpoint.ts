@@ -5,6 +5,7 @@ import { readStateFile } from "../endpoints/read-state-file.ts";
 import { replaceFile } from "../endpoints/replace-file.ts";
 import { RetriedWrite } from "../endpoints/retried-write.ts";
 import { openGuarded } from "../kernel/guarded-file.ts";
+import { isThere } from "../kernel/is-there.ts";
 import { messageOf } from "../log/text.ts";
 import type { AnnouncedAddress, Connection, ConnectionChange } from "./connection.ts";
 import type { FoundConnection } from "./found.ts";
@@ -86,9 +87,13 @@ export class Checkpoint {
     this.#pending.push(line);
   }
 
-  /** Writes what is pending. */
+  /** Writes what is pending. Without anything pending, writes the file anew if somebody has removed it. */
   flush(): void {
-    if (this.#pending.length === 0) return;
+    if (this.#pending.length === 0) {
+      const isBegun = this.#facts === undefined && this.#lines > 0;
+      if (isBegun && !this.#writes.isFailing && !isThere(this.#options.file)) this.#rewrite();
+      return;
+    }
     this.#lines += this.#pending.length;
     // The table has the pending facts, too, and the file is written anew from it.
     if (this.#lines > this.#rewriteAt || (!this.#writes.isFailing && !this.#append())) this.#rewrite();

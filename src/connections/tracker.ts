@@ -210,6 +210,8 @@ export class ConnectionTracker {
       this.#failures = 0;
       this.#unsettled = unsettled;
       this.#finishTakeOver();
+      // Somebody may have removed what is remembered.
+      this.#memory.flush();
       const took = tookSoFar();
       const period = this.table.size > 0 ? PERIOD : PERIOD_WITHOUT_CONNECTIONS;
       const soon = Math.min(Math.max(RETRY, REST_UNSETTLED * took), PERIOD);

@@ -1,5 +1,5 @@
-import { existsSync } from "node:fs";
 import * as v from "valibot";
+import { isThere } from "../kernel/is-there.ts";
 import { signalLockHolder } from "../kernel/lock-holder.ts";
 import type { Endpoint } from "../kernel/mptcp-pm.ts";
 import type { Logger } from "../log/log.ts";
@@ -36,7 +36,7 @@ export function requestAdoption(
   replaceFile(file, JSON.stringify({ bootId: namespace.bootId, endpoints: endpoints.map(plainEndpoint) }));
   return {
     isDone() {
-      if (!existsSync(file)) return true;
+      if (!isThere(file)) return true;
       if (!recordThem(directory, namespace, endpoints)) return false;
       removeFile(file);
       return true;
@@ -95,7 +95,7 @@ export class Adoptions {
       problems.push(`a request to adopt endpoints cannot be read: ${messageOf(error)}`);
     }
     try {
-      if (existsSync(file)) removeFile(file);
+      if (isThere(file)) removeFile(file);
     } catch (error) {
       problems.push(`${messageOf(error)}; mptcpctl adopt does not work until it is gone`);
     }

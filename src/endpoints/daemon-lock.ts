@@ -15,6 +15,10 @@ export interface DaemonLockOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly signal?: AbortSignal | undefined;
+  /** Told when the lock was taken again, after its file was gone: other state files may be gone, or another process's. */
+  readonly onRetaken?: () => void;
+  /** Told when another process has taken the lock meanwhile, and keeps it. Called once. */
+  readonly onLost?: (holder: LockHolder) => void;
 }
 
 /** What a file system says that cannot be written for now, and not that somebody configured it wrongly. */
@@ -23,11 +27,18 @@ const passing: readonly string[] = ["ENOSPC", "EDQUOT", "EROFS", "EISDIR", "EIO"
 /**
  * The namespace's lock for as long as the daemon runs. A file system that cannot be written does not keep the daemon from
  * its work: it takes the lock when it can.
+ *
+ * Somebody may remove the file while the lock is held; `check` takes the lock again then. If another process was faster,
+ * that one keeps it: everybody else finds that one, and nobody finds us.
  */
 export class DaemonLock {
   readonly #options: DaemonLockOptions;
   readonly #writes: RetriedWrite;
   #lock: NamespaceLock | undefined;
+  /** Another process has the lock; whether it keeps it is not known yet, or it does. */
+  #isContested = false;
+  #wasGone = false;
+  readonly #ending = new AbortController();
 
   /**
    * Waits for a lock that somebody has only for a moment.
@@ -60,25 +71,68 @@ export class DaemonLock {
     });
   }
 
+  /**
+   * Whether this process may write the files of the namespace. Where the file system has no lock for anybody, it may. Costs
+   * one look at the file.
+   */
+  get isInForce(): boolean {
+    return !this.#isContested && (this.#lock === undefined || this.#lock.isInForce);
+  }
+
+  /** Takes the lock again if its file is gone or is another one. */
+  check(): void {
+    if (this.#isContested || this.#lock === undefined || this.#lock.isInForce) return;
+    this.#lock.release();
+    this.#lock = undefined;
+    this.#wasGone = true;
+    this.#writes.attempt(() => this.#keep());
+  }
+
   /** Says that this mptcpd is about to end. */
   announceRelease(): void {
     this.#lock?.announceRelease();
   }
 
   release(): void {
-    this.#writes.close();
+    this.#ending.abort();
+    if (!this.#isContested) this.#writes.close();
     this.#lock?.release();
+    this.#lock = undefined;
   }
 
   #keep(): void {
     const { directory, namespace } = this.#options;
     prepareRuntimeDirectory(directory);
     const lock = NamespaceLock.acquire(directory, namespace);
-    // Each takes the other's endpoints for somebody else's, so neither does harm meanwhile.
-    if (!(lock instanceof NamespaceLock)) {
-      const holder = lock.holder === undefined ? "another mptcpd" : `mptcpd with pid ${lock.holder}`;
-      throw new Error(`${holder} serves this network namespace as well: stop one`);
-    }
+    if (lock instanceof NamespaceLock) this.#retake(lock);
+    else if (!this.#ending.signal.aborted) void this.#contest();
+  }
+
+  #retake(lock: NamespaceLock): void {
+    const { directory, log, onRetaken } = this.#options;
     this.#lock = lock;
+    this.#isContested = false;
+    if (this.#wasGone)
+      log.notice(`the lock of this network namespace was gone from ${directory}: it was made again`);
+    this.#wasGone = false;
+    if (!this.#ending.signal.aborted) onRetaken?.();
+  }
+
+  /** `mptcpctl adopt` lets go of the lock in a moment, another mptcpd does not. */
+  async #contest(): Promise<void> {
+    const { directory, namespace, clock, log, onLost } = this.#options;
+    const { signal } = this.#ending;
+    this.#isContested = true;
+    try {
+      const lock = await awaitLock(directory, namespace, { clock, log, signal });
+      if (!(lock instanceof NamespaceLock)) onLost?.(lock);
+      else if (signal.aborted) lock.release();
+      else this.#retake(lock);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof Error && "code" in error)) throw error;
+      this.#isContested = false;
+      this.#writes.attempt(() => this.#keep());
+    }
   }
 }

@@ -1,4 +1,5 @@
 import type * as v from "valibot";
+import { isThere } from "../kernel/is-there.ts";
 import type { Endpoint, EndpointFlag, Limits } from "../kernel/mptcp-pm.ts";
 import type { Bits } from "../netlink/bits.ts";
 import { ledgerSchema, plainEndpoint, readJson } from "./ledger-file.ts";
@@ -40,6 +41,7 @@ export interface LedgerOptions {
  * somebody else's.
  */
 export class Ledger {
+  readonly #file: string;
   readonly #store: TextStore;
   readonly #bootId: string;
   readonly #readOnly: boolean;
@@ -52,6 +54,7 @@ export class Ledger {
   /** Reads the ledger of a namespace, or begins one. */
   constructor({ directory, namespace, warn, readOnly = false, store = plainStore }: LedgerOptions) {
     const file = namespaceFile(directory, namespace, "ledger.json");
+    this.#file = file;
     this.#store = store(file);
     this.#bootId = namespace.bootId;
     this.#readOnly = readOnly;
@@ -153,6 +156,33 @@ export class Ledger {
   recordPathManager(record: PathManagerRecord | undefined): void {
     this.#pathManager = record;
     this.#write();
+  }
+
+  /** Writes the file again if somebody has removed it and it had anything to say. */
+  restore(): void {
+    if (this.#isEmpty || isThere(this.#file)) return;
+    this.#write();
+  }
+
+  /**
+   * Takes in the endpoints that another process has recorded while this one did not hold the namespace's lock, and writes
+   * the file as it should be.
+   */
+  absorb(): void {
+    try {
+      const state = readJson(this.#file, ledgerSchema);
+      const others = state?.bootId === this.#bootId ? state : undefined;
+      const isNew = (endpoint: Endpoint): boolean => !this.owns(endpoint);
+      this.#endpoints = [...this.#endpoints, ...(others?.endpoints ?? []).filter(isNew)];
+    } catch {
+      // Whatever it is, it is replaced.
+    }
+    if (!this.#isEmpty) this.#write();
+  }
+
+  get #isEmpty(): boolean {
+    const nothing = this.#limits ?? this.#capacity ?? this.#pathManager;
+    return this.#endpoints.length + this.#commanded.length === 0 && nothing === undefined;
   }
 
   #write(): void {

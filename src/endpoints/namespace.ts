@@ -1,10 +1,10 @@
 import {
   closeSync,
   constants,
-  existsSync,
   fchmodSync,
   fstatSync,
   ftruncateSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { openOrCreateGuarded } from "../kernel/guarded-file.ts";
+import { isThere } from "../kernel/is-there.ts";
 import { lockHolder } from "../kernel/lock-holder.ts";
 import { lockFile, networkNamespaceCookie } from "../kernel/system.ts";
 
@@ -93,8 +94,10 @@ function timeOf(file: string): number | undefined {
 
 /** Creates the directory that the files of namespaces lie in, if it is not there; its parent has to be. */
 export function prepareRuntimeDirectory(directory: string): void {
-  if (!existsSync(directory)) mkdirSync(directory, { mode: 0o755 });
-  if ((statSync(directory).mode & WORLD_WRITABLE) !== 0) throw new Error("everybody may write to it");
+  if (!isThere(directory)) mkdirSync(directory, { mode: 0o755 });
+  const status = statSync(directory, { throwIfNoEntry: false });
+  if (status === undefined) throw new Error("it is a symbolic link that leads nowhere");
+  if ((status.mode & WORLD_WRITABLE) !== 0) throw new Error("everybody may write to it");
 }
 
 /** S_IWOTH of inode(7). */
@@ -111,6 +114,7 @@ export interface LockHolder {
 /** The right to change a namespace's ledger. The kernel gives it back when the process ends, however it ends. */
 export class NamespaceLock {
   readonly #fd: number;
+  readonly #file: string;
 
   /** @returns the lock, or who has it */
   static acquire(directory: string, namespace: NamespaceIdentity): NamespaceLock | LockHolder {
@@ -127,7 +131,7 @@ export class NamespaceLock {
           closeSync(fd);
           continue;
         }
-        if (!held) return new NamespaceLock(fd);
+        if (!held) return new NamespaceLock(fd, file);
         isEnding = fstatSync(fd).size === 0;
       } catch (error) {
         closeSync(fd);
@@ -139,13 +143,24 @@ export class NamespaceLock {
     }
   }
 
-  private constructor(fd: number) {
+  private constructor(fd: number, file: string) {
     this.#fd = fd;
+    this.#file = file;
     try {
       ftruncateSync(fd);
       writeSync(fd, `${process.pid}\n`);
     } catch {
       // For people who look; the lock holds without it, as on a full file system.
+    }
+  }
+
+  /** Whether the locked file still has its name. If somebody has removed it, the lock excludes nobody. */
+  get isInForce(): boolean {
+    try {
+      return lstatSync(this.#file, { throwIfNoEntry: false })?.ino === fstatSync(this.#fd).ino;
+    } catch {
+      // A file system that does not answer has not lost the file.
+      return true;
     }
   }
 

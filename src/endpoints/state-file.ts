@@ -1,3 +1,4 @@
+import { isThere } from "../kernel/is-there.ts";
 import type { Logger } from "../log/log.ts";
 import type { Clock } from "./clock.ts";
 import { removeFile, replaceFile } from "./replace-file.ts";
@@ -19,24 +20,46 @@ export interface StateFileOptions {
   readonly log: Logger;
   /** What does not work while the file is out of date, for the warning. */
   readonly consequence: string;
+  /** Whether the file is still ours to write; by default always. What was not allowed is done by `repeat`. */
+  readonly isAllowed?: () => boolean;
 }
 
 /** A file of the runtime directory that is replaced as a whole, as soon as that is possible; see `RetriedWrite`. */
 export class StateFile implements TextStore {
   readonly #file: string;
   readonly #writes: RetriedWrite;
+  readonly #isAllowed: () => boolean;
+  /** As the file should be: undefined if it should not be there. */
+  #text: string | undefined;
 
-  constructor({ file, clock, log, consequence }: StateFileOptions) {
+  constructor({ file, clock, log, consequence, isAllowed = () => true }: StateFileOptions) {
     this.#file = file;
+    this.#isAllowed = isAllowed;
     this.#writes = new RetriedWrite({ clock, log, what: file, consequence });
   }
 
   write(text: string): void {
-    this.#writes.attempt(() => replaceFile(this.#file, text));
+    this.#text = text;
+    this.repeat();
   }
 
   remove(): void {
-    this.#writes.attempt(() => removeFile(this.#file));
+    this.#text = undefined;
+    this.repeat();
+  }
+
+  /** Does again what was asked for last. */
+  repeat(): void {
+    this.#writes.attempt(() => {
+      if (!this.#isAllowed()) return;
+      if (this.#text === undefined) removeFile(this.#file);
+      else replaceFile(this.#file, this.#text);
+    });
+  }
+
+  /** Writes the file again if somebody has removed it. */
+  restore(): void {
+    if (this.#text !== undefined && !this.#writes.isFailing && !isThere(this.#file)) this.repeat();
   }
 
   /** Tries for the last time what could not be done until now. */

@@ -22,7 +22,22 @@ function killTree(pid: number): void {
   signal(pid, "SIGSTOP");
   for (const task of namesIn(`/proc/${pid}/task`))
     for (const child of childrenIn(`/proc/${pid}/task/${task}`)) killTree(child);
+  // What it has left behind has another parent. No other process can have this group while the child is ours to reap.
+  signalGroup(pid, "SIGKILL");
   signal(pid, "SIGKILL");
+}
+
+/** Sends a signal to the process group of a child that was made its leader (spawn with `detached`). */
+export function signalGroup(leader: number, name: NodeJS.Signals): void {
+  signal(-leader, name);
+}
+
+/**
+ * Kills the process groups that a thread of ours has left which ended by itself: the kernel gives its children to the main
+ * thread (find_new_reaper() in kernel/exit.c), which itself starts no such groups.
+ */
+export function killGroupsLeft(): void {
+  for (const pid of childrenIn(`/proc/self/task/${process.pid}`)) signalGroup(pid, "SIGKILL");
 }
 
 function childrenIn(task: string): number[] {

@@ -4,7 +4,7 @@ import { Adoptions } from "../endpoints/adoption.ts";
 import { systemClock } from "../endpoints/clock.ts";
 import type { DaemonLock } from "../endpoints/daemon-lock.ts";
 import { Ledger } from "../endpoints/ledger.ts";
-import { currentNamespace, type NamespaceIdentity } from "../endpoints/namespace.ts";
+import { currentNamespace, type LockHolder, type NamespaceIdentity } from "../endpoints/namespace.ts";
 import { PathManagerKeeper } from "../endpoints/path-manager-keeper.ts";
 import type { Preview } from "../endpoints/reconciler.ts";
 import { Reconciler } from "../endpoints/reconciler.ts";
@@ -28,7 +28,7 @@ import { PluginsRefusedError } from "../plugins/worker.ts";
 import { DecisionTrace } from "./decision-trace.ts";
 import { lacksUserspace, neededBy } from "./needed-path-manager.ts";
 import { PathManagers } from "./path-managers.ts";
-import { requireLock, requireMptcp, requirePermission } from "./preconditions.ts";
+import { describeHolder, requireLock, requireMptcp, requirePermission } from "./preconditions.ts";
 import { StartError } from "./start-error.ts";
 import type { Summary } from "./status.ts";
 import { SysctlWatch } from "./sysctl-watch.ts";
@@ -42,7 +42,9 @@ export interface DaemonOptions {
   /** Ends a start that is under way. */
   readonly signal?: AbortSignal;
   /** Told once this process is the only mptcpd of its network namespace. */
-  readonly onOwner?: (namespace: NamespaceIdentity) => void;
+  readonly onOwner?: (namespace: NamespaceIdentity, isOwner: () => boolean) => void;
+  /** Told why this process must end: another one serves the network namespace. `abandon` is how. */
+  readonly onLost?: (why: string) => void;
   /** Told of what may have changed the summary. */
   readonly onChange?: () => void;
 }
@@ -56,6 +58,7 @@ export class Daemon {
   readonly #ledger: Ledger;
   readonly #lock: DaemonLock | undefined;
   readonly #files: readonly StateFile[];
+  readonly #stateFile: (file: string, consequence: string) => StateFile;
   #config: Config;
   #pathManagers: PathManagers | undefined;
   #monitor: NetworkMonitor | undefined;
@@ -78,8 +81,19 @@ export class Daemon {
     try {
       await persist(() => requirePermission(pm), patience);
       const namespace = currentNamespace();
-      daemon = new Daemon(options, pm, namespace, await requireLock(options, namespace));
-      options.onOwner?.(namespace);
+      const lock = await requireLock(
+        {
+          ...options,
+          onRetaken: () => (daemon ? daemon.#retakeFiles() : undefined),
+          onLost: (holder) => options.onLost?.(lostTo(holder)),
+        },
+        namespace,
+      );
+      daemon = new Daemon(options, pm, namespace, lock);
+      options.onOwner?.(namespace, () => {
+        lock.check();
+        return lock.isInForce;
+      });
       await daemon.#loadPlugins(options, namespace);
       await daemon.#listen(signal);
     } catch (error) {
@@ -114,19 +128,22 @@ export class Daemon {
     lock: DaemonLock | undefined,
   ) {
     const warn = (message: string): void => log.warning(message);
-    const stateFile = (file: string, consequence: string): StateFile =>
-      new StateFile({ file, consequence, log, clock: systemClock });
     const files: StateFile[] = [];
+    const stateFile = (file: string, consequence: string): StateFile => {
+      const isAllowed = (): boolean => {
+        if (lock === undefined || lock.isInForce) return true;
+        setImmediate(() => this.#restoreFiles(lock));
+        return false;
+      };
+      const made = new StateFile({ file, consequence, log, clock: systemClock, isAllowed });
+      files.push(made);
+      return made;
+    };
     const ledger = new Ledger({
       ...{ directory: runtimeDirectory, namespace, warn, readOnly: lock === undefined },
-      store: (file) => {
-        const store = stateFile(file, LEDGER_LOST);
-        files.push(store);
-        return store;
-      },
+      store: (file) => stateFile(file, LEDGER_LOST),
     });
     const refused = stateFile(refusedFile(runtimeDirectory, namespace), REFUSED_LOST);
-    files.push(refused);
     // Of an earlier mptcpd.
     if (lock) refused.remove();
     const adoptions = new Adoptions({ directory: runtimeDirectory, namespace, ledger, log });
@@ -139,6 +156,7 @@ export class Daemon {
     this.#pm = pm;
     this.#lock = lock;
     this.#files = files;
+    this.#stateFile = stateFile;
     this.#keeper = new PathManagerKeeper(sysctls, ledger, log);
     this.#reconciler = new Reconciler({
       kernel: pm,
@@ -158,7 +176,7 @@ export class Daemon {
         onChange?.();
       },
       beforeReading: () => {
-        if (!lock) return;
+        if (!lock || !this.#restoreFiles(lock)) return;
         this.#keepPathManager(() => this.#keeper.check());
         sysctlWatch.check();
         // Ways out that no notification told of, such as a route's next-hop object.
@@ -224,6 +242,14 @@ export class Daemon {
 
   /** Stops; what becomes of the endpoints is for `on-stop` to say. Connections of the kernel's path manager use them. */
   async stop(): Promise<void> {
+    // Somebody may have emptied the runtime directory since the last look, and another mptcpd may have begun.
+    this.#lock?.check();
+    if (this.#lock?.isInForce === false) {
+      this.#log.warning(
+        "another process has the lock of this network namespace: the endpoints stay as they are",
+      );
+      return await this.abandon();
+    }
     this.#lock?.announceRelease();
     try {
       try {
@@ -234,6 +260,31 @@ export class Daemon {
     } finally {
       await this.#close();
     }
+  }
+
+  /**
+   * Stops and leaves everything as it is: endpoints, limits and sysctls, and the files of the runtime directory, which
+   * another mptcpd now goes by.
+   */
+  async abandon(): Promise<void> {
+    await this.#pathManagers?.stop();
+    await this.#reconciler.stop({ remove: false });
+    await this.#close();
+  }
+
+  /** Makes again what somebody has removed from the runtime directory. @returns false if another process is the owner now */
+  #restoreFiles(lock: DaemonLock): boolean {
+    lock.check();
+    if (!lock.isInForce) return false;
+    this.#ledger.restore();
+    for (const file of this.#files) file.restore();
+    return true;
+  }
+
+  #retakeFiles(): void {
+    this.#ledger.absorb();
+    for (const file of this.#files) file.repeat();
+    this.#reconciler.trigger();
   }
 
   get #network(): Network {
@@ -248,7 +299,7 @@ export class Daemon {
   async #loadPlugins(options: DaemonOptions, namespace: NamespaceIdentity): Promise<void> {
     const { runtimeDirectory, log, debug, signal, onChange } = options;
     this.#pathManagers = await PathManagers.prepare(this.#config, {
-      ...{ runtimeDirectory, namespace, log, debug, signal },
+      ...{ runtimeDirectory, namespace, log, debug, signal, stateFile: this.#stateFile },
       onWanted: () => this.#reconciler.trigger(),
       onEndpointCommand: (command) => this.#reconciler.command(command),
       onCharge: () => {
@@ -299,12 +350,20 @@ export class Daemon {
   async #close(): Promise<void> {
     await this.#pathManagers?.stop();
     // New connections shall not wait for path managers that are gone.
-    if (this.#lock) this.#keepPathManager(() => this.#keeper.restore());
+    if (this.#lock?.isInForce) this.#keepPathManager(() => this.#keeper.restore());
     this.#monitor?.close();
     this.#pm.close();
     if (this.#lock) for (const file of this.#files) file.close();
     this.#lock?.release();
   }
+}
+
+/** Everybody finds the one that has the lock. This one nobody would find, so it is the one to yield. */
+function lostTo(holder: LockHolder): string {
+  return (
+    `${describeHolder(holder)} serves this network namespace now, as the lock was gone from the runtime directory: this ` +
+    "mptcpd ends and leaves its endpoints as they are; `mptcpctl adopt --all` gives them to the other"
+  );
 }
 
 const LEDGER_LOST =

@@ -1,9 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Config, PluginSection } from "../config/config.ts";
-import { systemClock } from "../endpoints/clock.ts";
 import type { EndpointCommand } from "../endpoints/commands.ts";
 import { type NamespaceIdentity, namespaceFile } from "../endpoints/namespace.ts";
-import { StateFile } from "../endpoints/state-file.ts";
+import type { StateFile } from "../endpoints/state-file.ts";
 import { wantedFile, wantedText } from "../endpoints/wanted-file.ts";
 import type { Logger } from "../log/log.ts";
 import type { Network } from "../network/network.ts";
@@ -28,6 +27,8 @@ export interface PathManagersOptions {
   readonly namespace: NamespaceIdentity;
   readonly log: Logger;
   readonly debug: boolean;
+  /** Makes a file of the runtime directory. */
+  readonly stateFile: (file: string, consequence: string) => StateFile;
   /** Other endpoints are wanted than before. */
   readonly onWanted: () => void;
   /** A path manager gives a command for endpoints. */
@@ -70,14 +71,10 @@ export class PathManagers {
     this.#setup = setup;
     this.#options = options;
     this.#charge = chargeOfDefault(setup);
-    this.#file = new StateFile({
-      ...{
-        file: wantedFile(options.runtimeDirectory, options.namespace),
-        clock: systemClock,
-        log: options.log,
-      },
-      consequence: "mptcpctl explain does not know what path managers want",
-    });
+    this.#file = options.stateFile(
+      wantedFile(options.runtimeDirectory, options.namespace),
+      "mptcpctl explain does not know what path managers want",
+    );
   }
 
   /** Who decides what. */

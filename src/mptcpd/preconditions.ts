@@ -37,7 +37,9 @@ export async function requirePermission(pm: MptcpPm): Promise<void> {
 export interface LockOptions {
   readonly runtimeDirectory: string;
   readonly log: Logger;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
+  readonly onRetaken?: () => void;
+  readonly onLost?: (holder: LockHolder) => void;
 }
 
 /**
@@ -45,12 +47,13 @@ export interface LockOptions {
  * rejects with the signal's reason.
  */
 export async function requireLock(
-  { runtimeDirectory: directory, log, signal }: LockOptions,
+  { runtimeDirectory: directory, ...options }: LockOptions,
   namespace: NamespaceIdentity,
 ): Promise<DaemonLock> {
+  const { signal } = options;
   let lock: DaemonLock | LockHolder;
   try {
-    lock = await DaemonLock.take({ directory, namespace, log, signal, clock: systemClock });
+    lock = await DaemonLock.take({ ...options, directory, namespace, clock: systemClock });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new StartError(
@@ -58,6 +61,9 @@ export async function requireLock(
     );
   }
   if (lock instanceof DaemonLock) return lock;
-  const holder = lock.holder === undefined ? "another mptcpd" : `mptcpd with pid ${lock.holder}`;
-  throw new StartError(`${holder} serves this network namespace already: stop it first`);
+  throw new StartError(`${describeHolder(lock)} serves this network namespace already: stop it first`);
+}
+
+export function describeHolder({ holder }: LockHolder): string {
+  return holder === undefined ? "another mptcpd" : `mptcpd with pid ${holder}`;
 }

@@ -1,4 +1,4 @@
-import { lstatSync } from "node:fs";
+import { lstatSync, renameSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { removeFile } from "../kernel/remove-file.ts";
 import { messageOf } from "../log/text.ts";
@@ -13,6 +13,8 @@ export interface ReloadSocketOptions {
   /** Told once why the socket cannot be made. */
   readonly warn: (message: string) => void;
   readonly clock: Clock;
+  /** Whether the name is ours to take: this process holds the namespace's lock. */
+  readonly isAllowed: () => boolean;
 }
 
 /** Milliseconds between two looks whether the socket is still there. */
@@ -47,7 +49,7 @@ export class ReloadSocket {
     this.#timer?.cancel();
     this.#timer = this.#options.clock.schedule(PERIOD, () => this.ensure());
     if (this.#inode !== undefined && inodeOf(this.#options.path) === this.#inode) return;
-    this.#listen();
+    if (this.#options.isAllowed()) this.#listen();
   }
 
   /** Lets nobody in any more. Those who still wait hear that there is no verdict. */
@@ -65,12 +67,15 @@ export class ReloadSocket {
     server.maxConnections = MOST_CLIENTS;
     server.on("error", (error) => this.#complain(error));
     const umask = process.umask(OWNER_ONLY);
+    // Node removes the name that it was given when the server is closed, and the socket there may be another's by then.
+    const temporary = `${file}.new`;
     try {
       // That of an mptcpd that was killed.
-      removeFile(file);
-      this.#path = openSocketPath(file);
+      removeFile(temporary);
+      this.#path = openSocketPath(temporary);
       // Binds before it returns; what goes wrong comes as an event.
       server.listen(this.#path.name);
+      if (server.listening) renameSync(temporary, file);
       this.#inode = server.listening ? inodeOf(file) : undefined;
     } catch (error) {
       this.#complain(error);
@@ -82,7 +87,12 @@ export class ReloadSocket {
   }
 
   #stopListening(): void {
-    // Takes the file away as well.
+    const { path } = this.#options;
+    try {
+      if (this.#inode !== undefined && inodeOf(path) === this.#inode) removeFile(path);
+    } catch (error) {
+      this.#complain(error);
+    }
     this.#server?.close();
     this.#server = undefined;
     this.#inode = undefined;

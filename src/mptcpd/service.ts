@@ -38,6 +38,12 @@ export class Service {
     this.#resolveReady = resolve;
   });
 
+  #isLost = false;
+  #resolveLost: () => void = () => undefined;
+  readonly #lost = new Promise<void>((resolve) => {
+    this.#resolveLost = resolve;
+  });
+
   constructor(request: Settings) {
     this.#request = request;
     this.#loaded = load(request);
@@ -54,7 +60,7 @@ export class Service {
     void stopped.then(() => asked.abort());
     const daemon = await this.#start(asked.signal);
     if (!daemon) return;
-    if (!asked.signal.aborted) {
+    if (!asked.signal.aborted && !this.#isLost) {
       this.#daemon = daemon;
       this.#keepWatchdog();
       this.#status.update();
@@ -63,7 +69,7 @@ export class Service {
       this.#resolveReady();
       if (this.#reloadAsked) void this.#reloadInTurn();
       await this.#reloading;
-      await stopped;
+      await Promise.race([stopped, this.#lost]);
     }
     this.#reloadSocket?.close();
     this.#notifier.stopping();
@@ -79,6 +85,10 @@ export class Service {
 
   async #stop(daemon: Daemon): Promise<number> {
     try {
+      if (this.#isLost) {
+        await daemon.abandon();
+        return EXIT_FAILURE;
+      }
       await daemon.stop();
       this.#log.notice("stopped");
       return 0;
@@ -99,7 +109,10 @@ export class Service {
       void this.#reloadInTurn();
     });
     // Also so that Node does not open a debugger's port.
-    process.on(signals.resync, () => this.#daemon?.resync());
+    process.on(signals.resync, () => {
+      this.#reloadSocket?.ensure();
+      this.#daemon?.resync();
+    });
     process.on(signals.ignore, () => undefined);
     return new Promise((resolve) => {
       for (const signal of signals.stop) process.once(signal, () => resolve());
@@ -116,7 +129,8 @@ export class Service {
         log,
         debug: this.#request.debug,
         signal,
-        onOwner: (namespace) => this.#listenForReloads(namespace),
+        onOwner: (namespace, isOwner) => this.#listenForReloads(namespace, isOwner),
+        onLost: (why) => this.#lose(why),
         onChange: () => this.#status.changed(),
       });
     } catch (error) {
@@ -135,7 +149,7 @@ export class Service {
   }
 
   /** For those who wait for the verdict; who asks before mptcpd is ready waits for that, too. */
-  #listenForReloads(namespace: NamespaceIdentity): void {
+  #listenForReloads(namespace: NamespaceIdentity, isAllowed: () => boolean): void {
     const reload = async (): Promise<Verdict> => {
       await this.#ready;
       return (await this.#reloadInTurn()) ?? { isInForce: false, lines: ["mptcpd has not started yet"] };
@@ -144,9 +158,16 @@ export class Service {
       path: namespaceFile(this.#request.runtimeDir, namespace, "reload"),
       reload,
       warn: (message) => this.#log.warning(message),
-      clock: systemClock,
+      ...{ clock: systemClock, isAllowed },
     });
     this.#reloadSocket.ensure();
+  }
+
+  /** The network namespace is another mptcpd's now. */
+  #lose(why: string): void {
+    this.#log.error(why);
+    this.#isLost = true;
+    this.#resolveLost();
   }
 
   /** One after the other: each has the file as it is at its turn. */

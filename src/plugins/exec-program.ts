@@ -1,6 +1,8 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
+import { isMainThread } from "node:worker_threads";
+import { signalGroup } from "../kernel/children.ts";
 import type { Clock } from "../time/clock.ts";
 import { runningClock } from "../time/running-clock.ts";
 import { LineSplitter } from "./line-splitter.ts";
@@ -31,7 +33,27 @@ export async function programsEnd(): Promise<void> {
   await Promise.all(Array.from(running, ({ ended }) => ended));
 }
 
-/** A running program. It does not outlive the thread that started it. */
+/** Those that end this process unless it handles them, and that a terminal sends to its own process group only. */
+const terminalSignals = ["SIGINT", "SIGQUIT", "SIGHUP", "SIGTERM"] as const;
+let isWatchingTerminal = false;
+
+/**
+ * Programs have process groups of their own, so that a terminal's ^C does not reach them. mptcpd ends them when it stops; for
+ * a process without handlers of its own, such as a simulation, this does.
+ */
+function watchTerminal(): void {
+  if (isWatchingTerminal || !isMainThread) return;
+  isWatchingTerminal = true;
+  for (const name of terminalSignals) {
+    if (process.listenerCount(name) > 0) continue;
+    process.once(name, () => {
+      for (const program of running) program.kill();
+      if (process.listenerCount(name) === 0) process.kill(process.pid, name);
+    });
+  }
+}
+
+/** A running program. It does not outlive the thread that started it, and what it has started does not outlive it. */
 export class Program {
   readonly ended: Promise<void>;
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
@@ -41,9 +63,10 @@ export class Program {
   constructor(command: readonly [string, ...string[]], events: ProgramEvents, clock: Clock = runningClock) {
     this.#clock = clock;
     const [program, ...args] = bound(command);
-    const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
+    const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"], detached: true });
     this.#child = child;
     running.add(this);
+    watchTerminal();
     this.ended = new Promise((resolve) => {
       child.once("exit", resolve).once("error", () => child.pid === undefined && resolve());
     });
@@ -69,6 +92,7 @@ export class Program {
       if (child.pid === undefined) events.end(this.#why);
     });
     child.on("exit", (status, signal) => {
+      this.#signal("SIGKILL");
       const how = this.#why ?? (signal === null ? `ended with status ${status}` : `was ended by ${signal}`);
       let isOver = false;
       const end = (): void => {
@@ -82,7 +106,7 @@ export class Program {
         events.end(how);
       };
       child.on("close", end);
-      // Programs that it has started may have its output open for as long as they like.
+      // A program that it has started, and that has left the group, may have its output open for as long as it likes.
       clock.schedule(GRACE, end);
     });
   }
@@ -92,17 +116,31 @@ export class Program {
     else if (this.#child.stdin.writable) this.#child.stdin.write(text);
   }
 
-  /** Asks it to end by closing its input and SIGTERM, and ends it. */
+  /** Asks it, and what it has started, to end: by closing its input and SIGTERM. Ends them when it has ended, or after a while. */
   end(): void {
     this.#child.stdin.end();
-    this.#child.kill("SIGTERM");
-    const timer = this.#clock.schedule(GRACE, () => this.#child.kill("SIGKILL"));
+    if (this.#isRunning) this.#signal("SIGTERM");
+    const timer = this.#clock.schedule(GRACE, () => this.kill());
     void this.ended.then(() => timer.cancel());
   }
 
   #kill(why: string): void {
     this.#why ??= why;
-    this.#child.kill("SIGKILL");
+    this.kill();
+  }
+
+  /** Ends it at once, with what it has started. */
+  kill(): void {
+    if (this.#isRunning) this.#signal("SIGKILL");
+  }
+
+  /** As Node has it: later, another process may have its pid. */
+  get #isRunning(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  #signal(name: NodeJS.Signals): void {
+    if (this.#child.pid !== undefined) signalGroup(this.#child.pid, name);
   }
 }
 

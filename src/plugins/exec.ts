@@ -1,4 +1,3 @@
-import { existsSync, statSync } from "node:fs";
 import * as v from "valibot";
 import { messageOf, oneLine } from "../log/text.ts";
 import {
@@ -13,8 +12,8 @@ import { Program } from "./exec-program.ts";
 import { detailsJson, networkJson } from "./json.ts";
 import { compareNetworks, emptyView } from "./network-changes.ts";
 import { levelOf } from "./refusal.ts";
+import { requireStartable } from "./startable.ts";
 import { handlersOf, historyOf, type Listener, tellConnection, tellNetwork } from "./telling.ts";
-import { requireTrusted } from "./trusted.ts";
 
 /** Milliseconds before the first restart, and the longest wait; who has run for so long begins anew. */
 const FIRST_RESTART = 100;
@@ -31,10 +30,7 @@ export function execPathManager(
   command: readonly [string, ...string[]],
 ): PathManagerDefinition {
   const [program] = command;
-  if (!existsSync(program)) throw new Error(`there is no program ${program}`);
-  requireTrusted(program);
-  if ((statSync(program).mode & 0o111) === 0)
-    throw new Error(`${program} cannot be executed: allow it with chmod +x`);
+  requireStartable(program);
   return definePathManager({
     name,
     description: `the program ${program}`,
@@ -65,7 +61,7 @@ class ProgramKeeper implements Listener {
     const [path] = this.#command;
     try {
       // Each time: it may be another file by now.
-      requireTrusted(path);
+      requireStartable(path);
     } catch (error) {
       this.#startAgain(`${path} is not started: ${messageOf(error)}; the next try is`);
       return;

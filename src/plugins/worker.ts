@@ -1,4 +1,4 @@
-import { killChildrenOf } from "../kernel/children.ts";
+import { killChildrenOf, killGroupsLeft } from "../kernel/children.ts";
 import { threadUsage } from "../kernel/thread-usage.ts";
 import { type Clock, systemClock, type Timer } from "../time/clock.ts";
 import { RunningClock, within } from "../time/running-clock.ts";
@@ -61,6 +61,8 @@ const TAKE_OVER_DEADLINE = 5000;
 /** Milliseconds that stopping may take, and then ending. */
 const STOP_DEADLINE = 2000;
 const END_DEADLINE = 1000;
+/** Milliseconds between the end of a thread and a look at the programs that it has left. */
+const CHILDREN_PAUSE = 100;
 /** MiB of what is no object, buffers for the most part, which Node sets no limit to. */
 const LARGEST_BUFFERS = 1024;
 const MIB = 1024 * 1024;
@@ -128,6 +130,8 @@ export class PluginWorker {
       },
       exit: (status) => {
         alive.delete(this);
+        // A thread is joined shortly before the kernel gives its children away.
+        if (!this.#isStopping) setTimeout(killGroupsLeft, CHILDREN_PAUSE).unref();
         this.#fail(this.#crash(status));
         this.#resolveOver();
       },

@@ -1,5 +1,5 @@
 /** Takes away what `enable` wrote, wherever it did. */
-import { existsSync } from "node:fs";
+import { isThere } from "../kernel/is-there.ts";
 import type { Systemctl } from "../systemd/systemctl.ts";
 import { type DropInDirectories, dropInPath, readDropIn } from "./drop-in.ts";
 import { leftovers, refuseForeign, uninstall } from "./installation.ts";
@@ -43,7 +43,7 @@ export async function disable(
     return dropIn === undefined ? [] : [{ path, dropIn }];
   });
   const left = paths.flatMap((path) => leftovers(path).map((file) => ({ path, file })));
-  const forgotten = paths.filter((path) => unit.dropIns.includes(path) && !existsSync(path));
+  const forgotten = paths.filter((path) => unit.dropIns.includes(path) && !isThere(path));
   const removed = [...found.map(({ path }) => path), ...left.map(({ file }) => file)];
   if (removed.length === 0 && unit.fragment === undefined) throw new UnknownUnitError(given);
   // All are looked at before any is touched.

@@ -13,6 +13,7 @@ import {
   statSync,
 } from "node:fs";
 import { basename, dirname } from "node:path";
+import { isThere } from "../kernel/is-there.ts";
 import { removeFile } from "../kernel/remove-file.ts";
 import { temporaryOf, writeFileAtomically } from "../systemd/files.ts";
 import { dropInPath, environmentFileBeside, formatDropIn, readDropIn } from "./drop-in.ts";
@@ -24,7 +25,7 @@ export type File = { readonly path: string; readonly text: string };
 /** What will be written, the drop-in last: systemd reads the other by way of it. */
 export function renderFiles(directory: string, unit: string, plan: Plan): File[] {
   const path = dropInPath(directory, unit);
-  const createdDirectory = !existsSync(dirname(path)) || isDirectoryOurs(path);
+  const createdDirectory = !isThere(dirname(path)) || isDirectoryOurs(path);
   const dropIn = { path, text: formatDropIn({ ...plan, unit, createdDirectory }) };
   if (plan.environmentFile === undefined) return [dropIn];
   return [{ path: environmentFileBeside(path), text: plan.environmentFile }, dropIn];
@@ -45,7 +46,7 @@ export function refuseUnwritable(path: string): void {
   if (isLink(directory))
     throw new Refusal(`${directory} is a symbolic link: other units may use what it leads to`);
   let existing = directory;
-  while (!existsSync(existing)) existing = dirname(existing);
+  while (!isThere(existing)) existing = dirname(existing);
   try {
     // "/.": what is there must be a directory.
     accessSync(`${existing}/.`, constants.W_OK);
@@ -75,7 +76,7 @@ export function install(files: readonly File[], path: string): Installation {
   const outdated = files.filter(({ path: file, text }) => textOf(file) !== text);
   // Enabled before, a unit may have an environment file that it needs no more.
   const unneeded = before.filter(
-    ({ path: file, text }) => text !== undefined && !files.some((needed) => needed.path === file),
+    ({ path: file }) => isThere(file) && !files.some((needed) => needed.path === file),
   );
   try {
     for (const { path: file, text } of outdated) writeFileAtomically(file, text);
@@ -102,7 +103,7 @@ export function uninstall(path: string): void {
 /** Files of ours without a drop-in that they belong to: a killed run leaves them. */
 export function leftovers(path: string): string[] {
   if (isThere(path)) return [];
-  return [...ownFiles(path), ...temporaries(path)].filter((file) => existsSync(file));
+  return [...ownFiles(path), ...temporaries(path)].filter(isThere);
 }
 
 /**
@@ -144,7 +145,7 @@ function makeDirectory(directory: string): boolean {
 
 /** Each with a mode that is not left to the umask: who can write to UNIT.d decides what the unit runs. */
 function makeDirectories(directory: string): void {
-  if (!existsSync(dirname(directory))) makeDirectories(dirname(directory));
+  if (!isThere(dirname(directory))) makeDirectories(dirname(directory));
   mkdirSync(directory, 0o755);
   chmodSync(directory, 0o755);
 }
@@ -164,11 +165,6 @@ function isLink(path: string): boolean {
 
 function namesIn(directory: string): string[] | undefined {
   return isDirectory(directory) ? readdirSync(directory) : undefined;
-}
-
-/** Also a symbolic link that leads nowhere is. */
-function isThere(path: string): boolean {
-  return namesIn(dirname(path))?.includes(basename(path)) === true;
 }
 
 function isDirectory(path: string): boolean {

@@ -18,6 +18,24 @@ import { requires } from "../lab/requires.ts";
 const skip = requires({ root: true, tools: ["busybox", "setpriv", "unshare", toolsFor.glibc] });
 
 describe("mptcpize run", { skip }, () => {
+  it("says in one line that it cannot find its files where /proc is not mounted", () => {
+    const without = (...words: readonly string[]) =>
+      ending("unshare", [
+        "--mount",
+        "sh",
+        "-c",
+        'mount -t tmpfs none /proc && exec "$@"',
+        "sh",
+        launcher,
+        ...words,
+      ]);
+    const why = "mptcpize cannot find its own files, as /proc is not mounted: mount it first";
+    const { stderr } = without("run", "--how=preload", "true");
+    assert.equal(stderr.split("\n").length, 2, stderr);
+    assert.ok(stderr.includes(why), stderr);
+    assert.doesNotMatch(stderr, /the library/);
+  });
+
   describe("the program keeps, by every way, all that it would have without", () => {
     const shells = { preload: ["/bin/bash"], seccomp: ["/bin/busybox", "sh"] };
     const facts = {

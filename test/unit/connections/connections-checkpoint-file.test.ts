@@ -32,6 +32,14 @@ describe("the file of the checkpoint", () => {
     assert.equal(readdirSync("/proc/self/fd").length, open);
   });
 
+  it("is written again when somebody has removed it, though there is nothing new", (t) => {
+    const world = CheckpointWorld.begun(t);
+    world.apply(opening("created"), announced(3, "10.1.0.2"));
+    rmSync(dirname(world.file), { recursive: true });
+    world.checkpoint.flush();
+    assert.equal(world.facts()?.announced.length, 1);
+  });
+
   it("stays small however many connections come and go", (t) => {
     const world = CheckpointWorld.begun(t);
     world.apply(opening("created"), announced(3, "10.1.0.2"));

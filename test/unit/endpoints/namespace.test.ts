@@ -69,6 +69,12 @@ describe("the runtime directory", () => {
     assert.throws(() => prepareRuntimeDirectory(join(directory, "a/b")), { code: "ENOENT" });
   });
 
+  it("is refused if it is a link that leads nowhere", (t) => {
+    const directory = join(temporaryDirectory(t), "run");
+    symlinkSync("/nonexistent/target", directory);
+    assert.throws(() => prepareRuntimeDirectory(directory), /is a symbolic link that leads nowhere/);
+  });
+
   it("is refused if everybody may write to it", (t) => {
     const directory = temporaryDirectory(t);
     chmodSync(directory, 0o1777);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { Adoptions, requestAdoption } from "../../../src/endpoints/adoption.ts";
@@ -134,6 +134,128 @@ describe("the lock, if it cannot be written", () => {
     lock.release();
   });
 });
+
+describe("a runtime directory that somebody has emptied", () => {
+  it("has its lock again after the next look, and then keeps others out", async (t) => {
+    const { directory, clock, log, said } = setUp(t);
+    const retaken: string[] = [];
+    const onRetaken = (): void => void retaken.push("retaken");
+    const lock = await DaemonLock.take({ directory, namespace, clock, log, onRetaken });
+    assert.ok(lock instanceof DaemonLock);
+    for (const empty of [
+      () => rmSync(join(directory, "netns-1.lock")),
+      () => rmSync(directory, { recursive: true }),
+      () => {
+        rmSync(directory, { recursive: true });
+        mkdirSync(directory, { mode: 0o755 });
+        writeFileSync(join(directory, "netns-1.lock"), "somebody's");
+      },
+    ]) {
+      lock.check();
+      assert.ok(lock.isInForce);
+      empty();
+      assert.ok(!lock.isInForce);
+      lock.check();
+      assert.ok(lock.isInForce);
+      assert.equal(lockHolder(join(directory, "netns-1.lock")), process.pid);
+      assert.match(
+        said().at(-1) ?? "",
+        /^notice: the lock of this network namespace was gone from \S+: it was/,
+      );
+    }
+    assert.equal(said().length, 3);
+    assert.equal(retaken.length, 3);
+    lock.release();
+  });
+
+  it("belongs to another process that was faster, if that keeps the lock", async (t) => {
+    const { directory, clock, log } = setUp(t);
+    const lost: unknown[] = [];
+    const lock = await DaemonLock.take({ directory, namespace, clock, log, onLost: (by) => lost.push(by) });
+    assert.ok(lock instanceof DaemonLock);
+    rmSync(join(directory, "netns-1.lock"));
+    const other = NamespaceLock.acquire(directory, namespace);
+    assert.ok(other instanceof NamespaceLock);
+    lock.check();
+    for (let times = 0; times < 100; times++) {
+      assert.ok(!lock.isInForce);
+      await advance(clock, 50);
+    }
+    assert.deepEqual(lost, [{ holder: process.pid }]);
+    lock.release();
+    assert.ok(!(NamespaceLock.acquire(directory, namespace) instanceof NamespaceLock), "it is the other's");
+    other.release();
+  });
+
+  it("belongs to us again when another process had the lock for a moment", async (t) => {
+    const { directory, clock, log } = setUp(t);
+    const retaken: string[] = [];
+    const options = { onRetaken: () => void retaken.push("retaken"), onLost: () => assert.fail() };
+    const lock = await DaemonLock.take({ directory, namespace, clock, log, ...options });
+    assert.ok(lock instanceof DaemonLock);
+    rmSync(join(directory, "netns-1.lock"));
+    const other = NamespaceLock.acquire(directory, namespace);
+    assert.ok(other instanceof NamespaceLock);
+    lock.check();
+    await advance(clock, 500);
+    other.release();
+    for (let times = 0; times < 5; times++) await advance(clock, 50);
+    assert.ok(lock.isInForce);
+    assert.deepEqual(retaken, ["retaken"]);
+    lock.release();
+  });
+
+  it("has its state files again, unless they are another process's by now", (t) => {
+    const { file, clock, log } = setUp(t);
+    let isOurs = true;
+    const stateFile = new StateFile({ file, clock, log, consequence: "", isAllowed: () => isOurs });
+    stateFile.write("first");
+    rmSync(file);
+    stateFile.restore();
+    assert.equal(readFileSync(file, "utf8"), "first");
+    isOurs = false;
+    writeFileSync(file, "another's");
+    stateFile.write("second");
+    stateFile.close();
+    assert.equal(readFileSync(file, "utf8"), "another's");
+    stateFile.remove();
+    stateFile.restore();
+    assert.equal(readFileSync(file, "utf8"), "another's");
+    isOurs = true;
+    stateFile.write("third");
+    assert.equal(readFileSync(file, "utf8"), "third");
+  });
+
+  it("has the ledger again, with what was read at the start, and what another process has added", (t) => {
+    const directory = temporaryDirectory(t);
+    const open = (): Ledger => new Ledger({ directory, namespace, warn: assert.fail });
+    const addresses = (): string[] => open().endpoints.map(({ address }) => address);
+    const file = join(directory, "netns-1.ledger.json");
+    open().record(endpointOf({ address: "10.0.0.1" }));
+    const ledger = open();
+    rmSync(file);
+    ledger.restore();
+    assert.deepEqual(addresses(), ["10.0.0.1"]);
+    rmSync(file);
+    open().record(endpointOf({ address: "10.0.0.2", id: 7 }));
+    ledger.absorb();
+    assert.deepEqual(addresses(), ["10.0.0.1", "10.0.0.2"]);
+  });
+
+  it("gets no ledger that has nothing to say", (t) => {
+    const directory = temporaryDirectory(t);
+    const ledger = new Ledger({ directory, namespace, warn: assert.fail });
+    ledger.restore();
+    ledger.absorb();
+    assert.deepEqual(readdirSync(directory), []);
+  });
+});
+
+/** Lets what waits on the clock go on. */
+async function advance(clock: FakeClock, milliseconds: number): Promise<void> {
+  clock.advance(milliseconds);
+  for (let times = 0; times < 10; times++) await Promise.resolve();
+}
 
 function setUp(t: TestContext) {
   const directory = temporaryDirectory(t);

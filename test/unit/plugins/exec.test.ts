@@ -47,6 +47,14 @@ class Script {
   }
 }
 
+function isRunning(pid: unknown): boolean {
+  try {
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return false;
+  }
+}
+
 /** Writes all that it is told into the file "told". */
 const listen = "cat >>told";
 
@@ -135,6 +143,65 @@ describe("a program that is a path manager", () => {
     assert.equal(script.bench.lines.length, 2);
   });
 
+  for (const [what, body, end] of [
+    [
+      "when it ends",
+      "while ! test -e go; do sleep 0.02; done",
+      (script: Script) => writeFileSync(join(script.directory, "go"), ""),
+    ],
+    ["when it is ended", "cat >/dev/null", (script: Script) => script.bench.runtime.close()],
+    [
+      "when it is ended and takes no notice",
+      "trap '' TERM; while :; do sleep 0.05; done",
+      (script: Script) => script.bench.runtime.close(),
+    ],
+  ] as const)
+    it(`takes what it has started with it ${what}`, async (t) => {
+      const script = new Script(
+        t,
+        `read hello; (trap '' TERM; exec sleep 1000) </dev/null >/dev/null 2>&1 & echo $! >child; ${body}`,
+      );
+      await script.bench.start();
+      const [child] = await script.read("child", 1);
+      assert.ok(isRunning(child));
+      end(script);
+      await waitFor("its end", async () => {
+        await script.bench.settle(100);
+        return !isRunning(child);
+      });
+    });
+
+  const notStartable: readonly (readonly [string, string, RegExp])[] = [
+    [
+      "does not exist",
+      "#!/nonexistent/interp -x",
+      /its interpreter \/nonexistent\/interp does not exist: correct/,
+    ],
+    ["cannot be executed", "#! /etc/passwd", /its interpreter \/etc\/passwd cannot be executed: correct/],
+    ["is a directory", "#!/etc", /its interpreter \/etc cannot be executed: correct/],
+    ["is not in the PATH", "#!/usr/bin/env nosuch-interpreter", /nosuch-interpreter is not in the PATH/],
+    ["has a carriage return", "#!/bin/sh\r", /its interpreter \S+ does not exist: end its lines with LF/],
+  ];
+  for (const [what, line, message] of notStartable)
+    it(`is refused if its interpreter ${what}`, (t) => {
+      const script = new Script(t, "");
+      writeFileSync(script.path, `${line}\n`);
+      assert.throws(() => execPathManager("test", [script.path]), message);
+    });
+
+  it("may have an interpreter that env finds, and options for env", (t) => {
+    const script = new Script(t, "");
+    for (const line of [
+      "#!/usr/bin/env sh",
+      "#!/usr/bin/env -S A=1 nosuch -u",
+      "#!\t/bin/sh -e",
+      "no script",
+    ]) {
+      writeFileSync(script.path, line);
+      execPathManager("test", [script.path]);
+    }
+  });
+
   it("that somebody else could have written by now is not started again, until that is mended", async (t) => {
     const script = new Script(t, "echo started >&2; read hello");
     await script.bench.start();
@@ -164,8 +231,11 @@ describe("a program that is a path manager", () => {
     await script.logged(/script wrote a line of more than 1048576 characters; it is started again/);
   });
 
-  it("has ended when it has, though what it started lives on with its output", async (t) => {
-    const script = new Script(t, "sleep 60 & echo $! >pid; echo last >&2; exit 1");
+  it("has ended when it has, though what has left its group lives on with its output", async (t) => {
+    const script = new Script(
+      t,
+      "setsid sh -c 'echo $$ >pid; exec sleep 60' & while ! test -s pid; do sleep 0.02; done; echo last >&2; exit 1",
+    );
     await script.bench.start();
     const [pid] = await script.read("pid", 1);
     t.after(() => process.kill(Number(pid)));

@@ -315,6 +315,17 @@ describe("enable", () => {
     assert.deepEqual(systemd.tree(), before);
   });
 
+  it("says also for --dry-run that it cannot write where a link leads nowhere", async (t) => {
+    const systemd = new FakeSystemd(t);
+    systemd.put("lib/web.service", plain);
+    systemd.link("etc", "/nonexistent/target");
+    for (const dryRun of [true, false])
+      await assert.rejects(
+        enableIn(systemd, "web", { dryRun }),
+        refusal("etc/web.service.d cannot be written"),
+      );
+  });
+
   it("does not write through a symbolic link into the drop-ins of others", async (t) => {
     const systemd = new FakeSystemd(t);
     systemd.put("lib/web.service", plain);
@@ -491,6 +502,29 @@ describe("disable", () => {
     const { removed, forgotten } = await disableIn(systemd);
     assert.deepEqual([removed, forgotten], [[], [join(systemd.root, dropIn)]]);
     assert.deepEqual(systemd.commands, ["daemon-reload", "forget web.service"]);
+  });
+
+  it("does not call a link that leads nowhere gone: it is somebody's, and stays", async (t) => {
+    const systemd = new FakeSystemd(t);
+    systemd.put("lib/web.service", plain);
+    systemd.link(dropIn, "/nonexistent/target");
+    systemd.shown["web.service"] = { DropInPaths: join(systemd.root, dropIn) };
+    const before = systemd.tree();
+    const { removed, forgotten } = await disableIn(systemd);
+    assert.deepEqual([removed, forgotten], [[], []]);
+    assert.deepEqual([systemd.tree(), systemd.commands], [before, []]);
+    await assert.rejects(enableIn(systemd), refusal(dropIn, "not written by mptcpize"));
+  });
+
+  it("takes an environment file away also when it is a link that leads nowhere", async (t) => {
+    const systemd = new FakeSystemd(t);
+    systemd.put("lib/web.service", plain);
+    systemd.link(environmentFile, "/nonexistent/target");
+    assert.deepEqual((await disableIn(systemd)).removed, [join(systemd.root, environmentFile)]);
+    assert.equal(systemd.tree()[environmentFile], undefined);
+    systemd.link(environmentFile, "/nonexistent/target");
+    await enableIn(systemd);
+    assert.equal(systemd.tree()[environmentFile], undefined);
   });
 
   it("does not throw away what somebody has added, unless told to", async (t) => {
