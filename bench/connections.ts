@@ -1,7 +1,7 @@
-import type { Host } from "../test/lab/host.ts";
-import type { Lab } from "../test/lab/lab.ts";
-import type { LabProcess } from "../test/lab/process.ts";
-import { waitFor } from "../test/lab/wait.ts";
+import type { Host } from "../src/lab/kit/host.ts";
+import type { Lab } from "../src/lab/kit/lab.ts";
+import type { LabProcess } from "../src/lab/kit/process.ts";
+import { waitFor } from "../src/lab/kit/wait.ts";
 import type { Bench, PerSubject } from "./daemons.ts";
 import { parseReadings, type Readings } from "./meter.ts";
 import type { PluginSubject, Subject } from "./subject.ts";

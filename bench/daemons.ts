@@ -1,4 +1,4 @@
-import type { Lab } from "../test/lab/lab.ts";
+import type { Lab } from "../src/lab/kit/lab.ts";
 import type { Meter } from "./meter.ts";
 import { runMeter } from "./meter.ts";
 import type { PluginSubject, Running, Subject } from "./subject.ts";

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { checkout } from "../test/lab/checkout.ts";
-import type { Host } from "../test/lab/host.ts";
+import { checkout } from "../src/lab/kit/checkout.ts";
+import type { Host } from "../src/lab/kit/host.ts";
 import type { Bench, PerSubject } from "./daemons.ts";
 import { parseReadings, type Readings } from "./meter.ts";
 import { multiarch, type Subject } from "./subject.ts";

@@ -1,7 +1,7 @@
 // What tools/bench.mjs runs in a sandbox when everything is there: measures, prints the table, writes the results.
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { Lab } from "../test/lab/lab.ts";
+import { Lab } from "../src/lab/kit/lab.ts";
 import { measureLoad, measureReaction } from "./connections.ts";
 import type { Bench, Plan } from "./daemons.ts";
 import { measureCpu, measureLatency, measureMemory, measureStart, measureStorm } from "./daemons.ts";

@@ -1,4 +1,4 @@
-import type { Host } from "../test/lab/host.ts";
+import type { Host } from "../src/lab/kit/host.ts";
 
 /** Where the compiled bench/meter.c is. */
 export type Meter = { readonly path: string };

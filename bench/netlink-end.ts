@@ -3,10 +3,10 @@
 //   parse SECONDS    how many messages a second become address objects: "rate"
 
 import { addressRequest, decodeAddressEvent } from "../src/kernel/addresses.ts";
+import { body } from "../src/kernel/netlink/ack.ts";
+import { NetlinkSocket } from "../src/kernel/netlink/socket.ts";
+import { frame, messages, NLM_F_DUMP, NLM_F_REQUEST } from "../src/kernel/netlink/wire.ts";
 import { groups, NETLINK_ROUTE, openRtnetlink, RTM_GETADDR, RTM_NEWADDR } from "../src/kernel/rtnetlink.ts";
-import { body } from "../src/netlink/ack.ts";
-import { NetlinkSocket } from "../src/netlink/socket.ts";
-import { frame, messages, NLM_F_DUMP, NLM_F_REQUEST } from "../src/netlink/wire.ts";
 
 const [command, argument] = process.argv.slice(2);
 if (command === "listen") listen(Number(argument));

@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import type { Host } from "../test/lab/host.ts";
-import type { LabProcess } from "../test/lab/process.ts";
+import type { Host } from "../src/lab/kit/host.ts";
+import type { LabProcess } from "../src/lab/kit/process.ts";
 import type { Bench, PerSubject } from "./daemons.ts";
 import { ADDED } from "./daemons.ts";
 import { parseReadings, runMeter } from "./meter.ts";

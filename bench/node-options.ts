@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { checkout } from "../test/lab/checkout.ts";
+import { checkout } from "../src/lab/kit/checkout.ts";
 
 /** The options of node that bin/mptcpd gives, so that what is measured beside the daemon runs as it does. */
 export function nodeOptions(): string[] {

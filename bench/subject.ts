@@ -1,10 +1,10 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { checkout } from "../test/lab/checkout.ts";
-import type { Host } from "../test/lab/host.ts";
-import type { Lab } from "../test/lab/lab.ts";
-import type { LabProcess } from "../test/lab/process.ts";
-import { waitFor } from "../test/lab/wait.ts";
+import { checkout } from "../src/lab/kit/checkout.ts";
+import type { Host } from "../src/lab/kit/host.ts";
+import type { Lab } from "../src/lab/kit/lab.ts";
+import type { LabProcess } from "../src/lab/kit/process.ts";
+import { waitFor } from "../src/lab/kit/wait.ts";
 
 /** A daemon that is measured: this checkout's, or the C program of a Debian package. */
 export type Subject = {

@@ -32,13 +32,16 @@ const { values: options } = parseArgs({
 
 const asanFlags = ["-fsanitize=address", "-fno-omit-frame-pointer", "-g", "-O1"];
 
-// A directory of src/ is a program if it has a main.ts.
-const programs = readdirSync(join(root, "src")).filter((name) =>
-  existsSync(join(root, "src", name, "main.ts")),
-);
+// Each program, and where its main.ts is.
+const programs = {
+  mptcpd: "src/programs/mptcpd",
+  mptcpize: "src/programs/mptcpize",
+  tour: "src/lab/tour",
+  lab: "src/lab/playground",
+};
 
 // Programs that run path managers themselves.
-const sharing = ["mptcpctl"];
+const sharing = { mptcpctl: "src/programs/mptcpctl" };
 
 for (const native of natives) {
   buildNative(native, join(root, "dist", native.output), native.plainFlags ?? []);
@@ -60,24 +63,29 @@ function buildNative(native, output, flags) {
 }
 
 function bundlePrograms() {
-  const alone = programs.filter((name) => !sharing.includes(name));
-  bundle({ entryPoints: Object.fromEntries(alone.map((name) => [name, `src/${name}/main.ts`])) });
+  bundle({ entryPoints: mainFiles(programs) });
 }
 
 // Who runs plugins and what these import have one copy of everything, so that they speak of the same classes.
 function bundleLibrary() {
   rmSync(join(root, "dist/lib"), { recursive: true, force: true });
-  const library = readdirSync(join(root, "src/library")).map((name) => name.replace(/\.ts$/, ""));
+  const library = readdirSync(join(root, "src/path-managers/api")).map((name) => name.replace(/\.ts$/, ""));
   bundle({
     entryPoints: {
-      "plugin-thread": "src/mptcpd/plugin-thread.ts",
-      "plugin-hooks": "src/plugins/module-hooks.ts",
-      ...Object.fromEntries(sharing.map((name) => [name, `src/${name}/main.ts`])),
-      ...Object.fromEntries(library.map((name) => [`lib/${name}`, `src/library/${name}.ts`])),
+      "plugin-thread": "src/programs/mptcpd/plugin-thread.ts",
+      "plugin-hooks": "src/path-managers/runtime/module-hooks.ts",
+      ...mainFiles(sharing),
+      ...Object.fromEntries(library.map((name) => [`lib/${name}`, `src/path-managers/api/${name}.ts`])),
     },
     splitting: true,
     chunkNames: "lib/shared-[hash]",
   });
+}
+
+function mainFiles(programs) {
+  return Object.fromEntries(
+    Object.entries(programs).map(([name, directory]) => [name, `${directory}/main.ts`]),
+  );
 }
 
 function bundle(options) {

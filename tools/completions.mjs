@@ -1,6 +1,6 @@
 // Makes the completions of the programs for bash, zsh and fish:
 //   node tools/completions.mjs DIRECTORY      writes bash/mptcpctl, zsh/_mptcpctl, fish/mptcpctl.fish … into it
-// The programs' own tables (src/completions) go into the shells' code (packaging/completions).
+// The programs' own tables (src/programs/completions) go into the shells' code (packaging/completions).
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -14,7 +14,7 @@ if (directory === undefined || directory === "" || directory.startsWith("-") || 
   process.exit(64);
 }
 
-const { completionFiles } = await load("src/completions/files.ts");
+const { completionFiles } = await load("src/programs/completions/files.ts");
 const sourceOf = (name) => readFileSync(join(root, "packaging/completions", name), "utf8");
 for (const { path, text } of completionFiles(sourceOf)) {
   mkdirSync(join(directory, dirname(path)), { recursive: true });

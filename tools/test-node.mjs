@@ -5,28 +5,30 @@ import { join } from "node:path";
 /** The interfaces of Node that differ from one version to the next, and the tests that touch them, by how their paths begin. */
 const interfacesOfNode = {
   "threads, and the streams between them": [
-    "unit/plugins/",
+    "unit/path-managers/runtime/",
     ...["kernel/path-managers-threads", "kernel/path-managers-reload", "kernel/faults-plugins"],
   ],
   "the loader of modules": [
-    ...["unit/library/", "unit/npm-types", "kernel/path-managers-loading", "system/package-npm"],
+    ...["unit/path-managers/api/", "kernel/path-managers-loading", "system/package-npm"],
     "kernel/mptcpctl-replay",
   ],
   "child processes and their pipes": [
-    ...["unit/cli/", "unit/mptcpd-output", "kernel/path-managers-programs", "kernel/check."],
-    "kernel/lab-command",
+    ...["unit/base/command-line/", "unit/programs/mptcpd/mptcpd-output"],
+    ...["kernel/path-managers-programs", "kernel/check.", "kernel/lab-command"],
   ],
   "signals, and how a process ends": ["kernel/lifecycle", "kernel/reload.", "kernel/survival"],
   "standard streams: closed, full, terminals": [
-    ...["unit/log", "unit/notify", "kernel/command-line", "kernel/mptcpctl.", "kernel/hostile-text"],
+    ...["unit/base/log", "unit/programs/mptcpd/notify"],
+    ...["kernel/command-line", "kernel/mptcpctl.", "kernel/hostile-text"],
   ],
   "sockets of the addon, and timers beside them": [
-    ...["unit/addon", "unit/kernel/", "unit/netlink/", "unit/time/", "unit/network/"],
+    ...["unit/kernel/", "unit/base/", "unit/control/network/"],
     ...["kernel/addon", "kernel/rtnetlink.", "kernel/mptcp-pm", "kernel/sockets", "kernel/standstill"],
   ],
   "the file system, and what its errors say": [
-    ...["unit/endpoints/", "unit/connections/connections-checkpoint", "unit/config-file", "unit/file-access"],
-    ...["unit/services/", "unit/systemd/", "unit/mptcpctl-record-file", "kernel/state-directory"],
+    ...["unit/control/endpoints/", "unit/control/connections/connections-checkpoint"],
+    ...["unit/control/config/config-file", "unit/programs/mptcpd/file-access"],
+    ...["unit/services/", "unit/programs/mptcpctl/mptcpctl-record-file", "kernel/state-directory"],
     ...["kernel/mptcpctl-record", "kernel/mptcpize-status", "system/mptcpize-units"],
   ],
 };

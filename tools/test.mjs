@@ -2,7 +2,7 @@
 //   npm test                          everything
 //   npm test -- unit                  one group: unit, kernel (in network namespaces), system (in a booted systemd)
 //   npm test -- kernel addon          the files of a group whose name has that word in it
-//   npm test -- test/unit/log.test.ts the files at a path, as a failing test prints it
+//   npm test -- test/unit/base/log/log.test.ts the files at a path, as a failing test prints it
 //   npm test -- asan                  the tests of the parts in C, built for AddressSanitizer
 //   npm test -- --node packaged       on the Node that the packages bring, or on the one at a path
 //   npm test -- --on-node             only the tests that touch interfaces of Node (tools/test-node.mjs)

@@ -1,5 +1,5 @@
 /*
- * The native addon: what JavaScript cannot do itself. src/netlink/addon.ts is its only caller and gives it types,
+ * The native addon: what JavaScript cannot do itself. src/kernel/netlink/addon.ts is its only caller and gives it types,
  * error messages and documentation.
  *
  * Conventions: a system call's failure is *returned* as -errno, never thrown; only a failing Node-API call (wrong

@@ -1,4 +1,4 @@
-/* Text that others can choose, as a terminal may see it: src/log/text.ts does the same for the other programs. */
+/* Text that others can choose, as a terminal may see it: src/base/text.ts does the same for the other programs. */
 #ifndef ESCAPE_H
 #define ESCAPE_H
 

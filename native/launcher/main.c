@@ -1,7 +1,7 @@
 /*
  * mptcpize run: makes a program use MPTCP where it asks for TCP, by the way that suits it, and becomes that program.
  * What the way needs is all that is changed for it: process, open files, signals, limits and directory are the same.
- * Every other command is Node's (src/mptcpize).
+ * Every other command is Node's (src/programs/mptcpize).
  */
 #define _GNU_SOURCE
 #include "cgroup.h"

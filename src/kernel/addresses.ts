@@ -1,7 +1,7 @@
-import { type Bits, bitNames, type NameOf } from "../netlink/bits.ts";
-import { body, type Dump, type NetlinkConnection } from "../netlink/connection.ts";
-import { bits, bitsOf, type Decoded, ip, message, struct, u8, u32 } from "../netlink/schema.ts";
-import type { NetlinkMessage } from "../netlink/wire.ts";
+import { type Bits, bitNames, type NameOf } from "./netlink/bits.ts";
+import { body, type Dump, type NetlinkConnection } from "./netlink/connection.ts";
+import { bits, bitsOf, type Decoded, ip, message, struct, u8, u32 } from "./netlink/schema.ts";
+import type { NetlinkMessage } from "./netlink/wire.ts";
 import {
   AF_INET,
   AF_INET6,

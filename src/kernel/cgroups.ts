@@ -1,7 +1,7 @@
 /** Control groups of version 2, cgroups(7): where they are mounted, who is in which. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { bytesOfText, textOfBytes } from "../log/bytes.ts";
+import { bytesOfText, textOfBytes } from "../base/log/bytes.ts";
 
 /** `code` is "CGROUP". */
 export class CgroupError extends Error {

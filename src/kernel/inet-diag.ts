@@ -2,7 +2,7 @@
  * The messages of sock_diag(7) for TCP and MPTCP sockets: include/uapi/linux/{inet_diag,tcp,mptcp}.h, filled in by
  * net/ipv4/{inet_diag,tcp_diag}.c and net/mptcp/{mptcp_diag,diag,sockopt}.c.
  */
-import { bitNames, type NameOf } from "../netlink/bits.ts";
+import { bitNames, type NameOf } from "./netlink/bits.ts";
 import {
   attributes,
   bits,
@@ -19,7 +19,7 @@ import {
   u16be,
   u32,
   u64,
-} from "../netlink/schema.ts";
+} from "./netlink/schema.ts";
 
 export const NETLINK_SOCK_DIAG = 4;
 export const SOCK_DIAG_BY_FAMILY = 20;

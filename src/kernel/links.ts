@@ -1,6 +1,6 @@
-import { type Bits, bitNames, type NameOf } from "../netlink/bits.ts";
-import { body, type Dump, type NetlinkConnection } from "../netlink/connection.ts";
-import { KernelError } from "../netlink/errors.ts";
+import { type Bits, bitNames, type NameOf } from "./netlink/bits.ts";
+import { body, type Dump, type NetlinkConnection } from "./netlink/connection.ts";
+import { KernelError } from "./netlink/errors.ts";
 import {
   attributes,
   bits,
@@ -17,8 +17,8 @@ import {
   u16,
   u32,
   withDefault,
-} from "../netlink/schema.ts";
-import type { NetlinkMessage } from "../netlink/wire.ts";
+} from "./netlink/schema.ts";
+import type { NetlinkMessage } from "./netlink/wire.ts";
 import { AF_UNSPEC, type Change, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK } from "./rtnetlink.ts";
 
 /** Network interfaces (net/core/rtnetlink.c, rtnl_fill_ifinfo; include/uapi/linux/if_link.h; netdevice(7)). */

@@ -1,5 +1,5 @@
-import { bitNames } from "../netlink/bits.ts";
-import { genericHeader } from "../netlink/generic.ts";
+import { bitNames } from "./netlink/bits.ts";
+import { genericHeader } from "./netlink/generic.ts";
 import {
   attributes,
   bitsOf,
@@ -14,8 +14,8 @@ import {
   u16be,
   u32,
   withDefault,
-} from "../netlink/schema.ts";
-import type { NetlinkMessage } from "../netlink/wire.ts";
+} from "./netlink/schema.ts";
+import type { NetlinkMessage } from "./netlink/wire.ts";
 
 /** What the group "mptcp_pm_events" says (include/uapi/linux/mptcp_pm.h; net/mptcp/pm_netlink.c, mptcp_event*()). */
 export type MptcpEvent =

@@ -1,6 +1,6 @@
-import { bitNames, type NameOf } from "../netlink/bits.ts";
-import { genericMessage } from "../netlink/generic.ts";
-import { attributes, bits, ipv4, ipv6, nested, oneOf, s32, u8, u16, u32 } from "../netlink/schema.ts";
+import { bitNames, type NameOf } from "./netlink/bits.ts";
+import { genericMessage } from "./netlink/generic.ts";
+import { attributes, bits, ipv4, ipv6, nested, oneOf, s32, u8, u16, u32 } from "./netlink/schema.ts";
 
 /**
  * The messages of the generic netlink family "mptcp_pm", version 1: Documentation/netlink/specs/mptcp_pm.yaml,

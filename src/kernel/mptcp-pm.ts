@@ -1,11 +1,4 @@
-import type { Bits } from "../netlink/bits.ts";
-import { type ConnectionOptions, NetlinkConnection, type Subscription } from "../netlink/connection.ts";
-import { KernelError, NetlinkError } from "../netlink/errors.ts";
-import { GenericFamily, NETLINK_GENERIC } from "../netlink/generic.ts";
-import { ipFamily } from "../netlink/ip.ts";
-import type { Encodable } from "../netlink/schema.ts";
-import type { NetlinkMessage } from "../netlink/wire.ts";
-import { type Clock, systemClock } from "../time/clock.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
 import { decodeEvent, type MptcpEvent } from "./mptcp-pm-events.ts";
 import {
   type addressAttributes,
@@ -14,6 +7,13 @@ import {
   endpointFlags,
   pmMessage,
 } from "./mptcp-pm-schema.ts";
+import type { Bits } from "./netlink/bits.ts";
+import { type ConnectionOptions, NetlinkConnection, type Subscription } from "./netlink/connection.ts";
+import { KernelError, NetlinkError } from "./netlink/errors.ts";
+import { GenericFamily, NETLINK_GENERIC } from "./netlink/generic.ts";
+import { ipFamily } from "./netlink/ip.ts";
+import type { Encodable } from "./netlink/schema.ts";
+import type { NetlinkMessage } from "./netlink/wire.ts";
 import { AF_INET, AF_INET6 } from "./rtnetlink.ts";
 
 export type { MptcpEvent } from "./mptcp-pm-events.ts";

@@ -1,7 +1,7 @@
-import type { NetlinkConnection } from "../netlink/connection.ts";
-import { body } from "../netlink/connection.ts";
-import { message, s32, struct, u8, u16 } from "../netlink/schema.ts";
-import type { NetlinkMessage } from "../netlink/wire.ts";
+import type { NetlinkConnection } from "./netlink/connection.ts";
+import { body } from "./netlink/connection.ts";
+import { message, s32, struct, u8, u16 } from "./netlink/schema.ts";
+import type { NetlinkMessage } from "./netlink/wire.ts";
 import { AF_UNSPEC, RTM_GETNEIGH, RTM_NEWNEIGH } from "./rtnetlink.ts";
 
 /** struct ndmsg (include/uapi/linux/neighbour.h). */

@@ -1,6 +1,6 @@
 /** Looking into other network namespaces without moving there: a socket belongs to the one in which it was made. */
 import { closeSync, openSync } from "node:fs";
-import { addon, check } from "../netlink/addon.ts";
+import { addon, check } from "./netlink/addon.ts";
 
 /**
  * Runs `open` in a network namespace; what it opens stays there. It must not wait: setns(2) moves this thread, which

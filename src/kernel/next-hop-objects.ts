@@ -1,6 +1,6 @@
-import { body, type NetlinkConnection } from "../netlink/connection.ts";
-import { bytes, ip, message, struct, u8, u32 } from "../netlink/schema.ts";
-import { littleEndian, type NetlinkMessage } from "../netlink/wire.ts";
+import { body, type NetlinkConnection } from "./netlink/connection.ts";
+import { bytes, ip, message, struct, u8, u32 } from "./netlink/schema.ts";
+import { littleEndian, type NetlinkMessage } from "./netlink/wire.ts";
 import type { Hop, Route } from "./routes.ts";
 import { AF_UNSPEC, RTM_GETNEXTHOP, RTM_NEWNEXTHOP } from "./rtnetlink.ts";
 

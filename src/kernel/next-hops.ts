@@ -1,7 +1,7 @@
-import { NetlinkProtocolError } from "../netlink/errors.ts";
-import { ipBytes } from "../netlink/ip.ts";
-import { codec, type Decoded, ip, message, s32, struct, u8, u16 } from "../netlink/schema.ts";
-import { align4, littleEndian } from "../netlink/wire.ts";
+import { NetlinkProtocolError } from "./netlink/errors.ts";
+import { ipBytes } from "./netlink/ip.ts";
+import { codec, type Decoded, ip, message, s32, struct, u8, u16 } from "./netlink/schema.ts";
+import { align4, littleEndian } from "./netlink/wire.ts";
 import { AF_INET, AF_INET6 } from "./rtnetlink.ts";
 
 /** The parts of a route that are no plain attributes (include/uapi/linux/rtnetlink.h). */

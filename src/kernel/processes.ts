@@ -1,7 +1,7 @@
 /** Processes as proc(5) shows them. What only their owner and root may see is undefined for anybody else. */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
-import { textOfBytes } from "../log/bytes.ts";
+import { textOfBytes } from "../base/log/bytes.ts";
 
 export type Process = {
   readonly pid: number;

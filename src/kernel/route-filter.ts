@@ -1,4 +1,4 @@
-import { HEADER_LENGTH, littleEndian } from "../netlink/wire.ts";
+import { HEADER_LENGTH, littleEndian } from "./netlink/wire.ts";
 import { RTM_DELROUTE, RTM_NEWROUTE } from "./rtnetlink.ts";
 
 /**

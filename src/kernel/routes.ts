@@ -1,9 +1,9 @@
-import { bitNames } from "../netlink/bits.ts";
-import { body, type Dump, type NetlinkConnection } from "../netlink/connection.ts";
-import { KernelError } from "../netlink/errors.ts";
-import { ipFamily } from "../netlink/ip.ts";
-import { bitsOf, type Decoded, ip, message, s32, struct, u8, u32, withDefault } from "../netlink/schema.ts";
-import type { NetlinkMessage } from "../netlink/wire.ts";
+import { bitNames } from "./netlink/bits.ts";
+import { body, type Dump, type NetlinkConnection } from "./netlink/connection.ts";
+import { KernelError } from "./netlink/errors.ts";
+import { ipFamily } from "./netlink/ip.ts";
+import { bitsOf, type Decoded, ip, message, s32, struct, u8, u32, withDefault } from "./netlink/schema.ts";
+import type { NetlinkMessage } from "./netlink/wire.ts";
 import { nextHops, via } from "./next-hops.ts";
 import {
   AF_INET,

@@ -1,4 +1,4 @@
-import { type ConnectionOptions, NetlinkConnection } from "../netlink/connection.ts";
+import { type ConnectionOptions, NetlinkConnection } from "./netlink/connection.ts";
 
 /**
  * Routing netlink (rtnetlink(7), include/uapi/linux/rtnetlink.h): message types, groups and how to open it. What the

@@ -1,6 +1,6 @@
 /** Socket options as the running kernel takes them, on sockets that nobody else has. */
 import { closeSync } from "node:fs";
-import { addon, check } from "../netlink/addon.ts";
+import { addon, check } from "./netlink/addon.ts";
 
 export const families = { ipv4: 2, ipv6: 10 } as const;
 export const protocols = { tcp: 6, mptcp: 262 } as const;

@@ -1,6 +1,5 @@
 /** Sockets as they come out of sock_diag's messages, and which of them belong together. */
-import { ipText, unmapped } from "../netlink/ip.ts";
-import type { Decoded } from "../netlink/record.ts";
+
 import {
   subflowFlags,
   type TcpInfo,
@@ -9,6 +8,8 @@ import {
   type tcpSocket,
   tcpStates,
 } from "./inet-diag.ts";
+import { ipText, unmapped } from "./netlink/ip.ts";
+import type { Decoded } from "./netlink/record.ts";
 import { AF_INET } from "./rtnetlink.ts";
 import type { CarryingSocket, MptcpSubflow, Socket, SocketAddress, SubflowOutline } from "./sockets.ts";
 

@@ -1,7 +1,7 @@
 /** The few system calls that Node has no API for and that are not about netlink. */
 import { closeSync, openSync } from "node:fs";
-import { bytesOfText } from "../log/bytes.ts";
-import { addon, check, SystemError } from "../netlink/addon.ts";
+import { bytesOfText } from "../base/log/bytes.ts";
+import { addon, check, SystemError } from "./netlink/addon.ts";
 
 /**
  * Sends one datagram to a UNIX socket, never waiting; `path` is a file, or "@name" for an abstract address.

@@ -1,7 +1,8 @@
 /** Sockets with Accept=yes: systemd accepts, and starts an instance of a template for each connection. */
-import type { Systemctl } from "../systemd/systemctl.ts";
-import { parseUnitName } from "../systemd/unit-name.ts";
+
 import { Properties } from "./properties.ts";
+import type { Systemctl } from "./systemd/systemctl.ts";
+import { parseUnitName } from "./systemd/unit-name.ts";
 
 /**
  * The socket unit that such a service gets its connections from. It has the name of the template (Accept= in

@@ -1,10 +1,10 @@
 /** Which programs the ExecStart= lines of a unit start. */
 import { accessSync, constants } from "node:fs";
 import { join } from "node:path";
-import { parseExecLine } from "../systemd/exec-line.ts";
-import { splitWords } from "../systemd/words.ts";
 import type { Properties } from "./properties.ts";
 import { Refusal } from "./refusal.ts";
+import { parseExecLine } from "./systemd/exec-line.ts";
+import { splitWords } from "./systemd/words.ts";
 
 export type Command = {
   /** Absolute. */

@@ -1,9 +1,9 @@
 /** Takes away what `enable` wrote, wherever it did. */
-import { isThere } from "../kernel/is-there.ts";
-import type { Systemctl } from "../systemd/systemctl.ts";
+import { isThere } from "../base/is-there.ts";
 import { type DropInDirectories, dropInPath, readDropIn } from "./drop-in.ts";
 import { leftovers, refuseForeign, uninstall } from "./installation.ts";
 import { UnknownUnitError } from "./refusal.ts";
+import type { Systemctl } from "./systemd/systemctl.ts";
 import { findUnitInAnyState, type Unit } from "./unit.ts";
 
 export type DisableOptions = {

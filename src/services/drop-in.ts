@@ -6,8 +6,8 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { type Assignment, parseUnitFile } from "../systemd/unit-file.ts";
 import { Refusal, unreadable } from "./refusal.ts";
+import { type Assignment, parseUnitFile } from "./systemd/unit-file.ts";
 import { type Way, ways } from "./way.ts";
 
 export const dropInName = "50-mptcpize.conf";

@@ -1,5 +1,5 @@
 /** Makes a unit use MPTCP from its next start: facts, plan, files, and a look at what systemd made of them. */
-import type { Systemctl } from "../systemd/systemctl.ts";
+
 import { type DropInDirectories, dropInPath, environmentFileBeside, readDropIn } from "./drop-in.ts";
 import {
   type File,
@@ -14,6 +14,7 @@ import { Refusal, reasonOf } from "./refusal.ts";
 import { type FactSources, gatherServiceFacts } from "./service-facts.ts";
 import { planBpf, planService } from "./service-plan.ts";
 import { gatherSocketFacts, planSocket } from "./socket-plan.ts";
+import type { Systemctl } from "./systemd/systemctl.ts";
 import { findUnit, type LoadedUnit } from "./unit.ts";
 import { takeSnapshot, verify } from "./verification.ts";
 import type { How } from "./way.ts";

@@ -1,8 +1,8 @@
 /** Reading the files that EnvironmentFile= names; their paths may be globs (systemd.exec(5)). */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { compileGlob } from "../config/glob.ts";
-import { parseEnvironmentFile } from "../systemd/environment.ts";
+import { compileGlob } from "../base/glob.ts";
+import { parseEnvironmentFile } from "./systemd/environment.ts";
 
 /** The variables of all files that a path stands for. A file that cannot be read has none: the start will tell. */
 export function readEnvironmentFiles(path: string): Map<string, string> {

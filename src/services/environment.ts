@@ -2,9 +2,9 @@
  * The environment that systemd gives a service, as far as it decides over LD_PRELOAD and GODEBUG. systemd.exec(5):
  * EnvironmentFile= wins over Environment=, that over what the manager passes on; UnsetEnvironment= comes last.
  */
-import { environmentAssignments, environmentFiles } from "../systemd/environment.ts";
-import type { Assignment } from "../systemd/unit-file.ts";
-import { escapeSpecifiers, validWords } from "../systemd/words.ts";
+import { environmentAssignments, environmentFiles } from "./systemd/environment.ts";
+import type { Assignment } from "./systemd/unit-file.ts";
+import { escapeSpecifiers, validWords } from "./systemd/words.ts";
 import { settings } from "./unit-files.ts";
 
 export type EnvironmentSources = {

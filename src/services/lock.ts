@@ -1,9 +1,9 @@
 /** One at a time: commands that change units read, write and verify, and must not see each other's halves. */
 import { closeSync, constants } from "node:fs";
 import { resolve } from "node:path";
-import { openOrCreateGuarded } from "../kernel/guarded-file.ts";
+import { openOrCreateGuarded } from "../base/guarded-file.ts";
+import { pollFor } from "../base/poll.ts";
 import { lockFile } from "../kernel/system.ts";
-import { pollFor } from "../time/poll.ts";
 import type { DropInDirectories } from "./drop-in.ts";
 import { Refusal, reasonOf } from "./refusal.ts";
 

@@ -1,7 +1,8 @@
 /** Drop-ins that systemd applies after ours, and that take back what it says. */
-import { type Assignment, parseUnitFile } from "../systemd/unit-file.ts";
+
 import { dropInName } from "./drop-in.ts";
 import { Refusal } from "./refusal.ts";
+import { type Assignment, parseUnitFile } from "./systemd/unit-file.ts";
 import { laterSetting, type UnitFiles } from "./unit-files.ts";
 
 /** Lines of a drop-in of ours, as systemd will read them. */

@@ -1,4 +1,4 @@
-import { parseShownWords } from "../systemd/shown.ts";
+import { parseShownWords } from "./systemd/shown.ts";
 
 /** What `systemctl show` says of a unit. A property that it does not have, or that is empty, is "" or []. */
 export class Properties {

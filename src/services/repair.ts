@@ -1,8 +1,8 @@
 /** `--repair`: takes the C mptcpize's line out of the unit file itself. */
 import { readFileSync } from "node:fs";
-import { writeFileAtomically } from "../systemd/files.ts";
-import type { RunCommand, Systemctl } from "../systemd/systemctl.ts";
+import { writeFileAtomically } from "../base/write-file.ts";
 import { Refusal, reasonOf } from "./refusal.ts";
+import type { RunCommand, Systemctl } from "./systemd/systemctl.ts";
 import type { Unit } from "./unit.ts";
 import { removalDiff, withoutUpstreamLines } from "./upstream.ts";
 

@@ -1,9 +1,10 @@
 /** Running a service under the launcher's seccomp supervisor: its ExecStart= lines, rewritten; and where that fails. */
-import { type ExecLine, parseExecLine } from "../systemd/exec-line.ts";
-import { escapeSpecifiers, quoteWord } from "../systemd/words.ts";
+
 import type { Properties } from "./properties.ts";
 import { Refusal } from "./refusal.ts";
 import { deniedSystemCall, hidden } from "./sandbox.ts";
+import { type ExecLine, parseExecLine } from "./systemd/exec-line.ts";
+import { escapeSpecifiers, quoteWord } from "./systemd/words.ts";
 
 /**
  * The launcher executes the program in its place, so the main process, what it is given and what it says to systemd

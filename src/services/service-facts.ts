@@ -1,9 +1,6 @@
 /** Gathers all that the plan for a service is made from. Reads only. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { environmentFiles } from "../systemd/environment.ts";
-import { execLines } from "../systemd/exec-line.ts";
-import type { Systemctl } from "../systemd/systemctl.ts";
 import { acceptingSocket } from "./accepting-socket.ts";
 import { commandsOf, defaultSearchPath } from "./commands.ts";
 import { isOwnEnvironmentFile, readDropIn } from "./drop-in.ts";
@@ -13,6 +10,9 @@ import type { Identity, Inspection, Launcher } from "./launcher.ts";
 import { environmentFilesOf, Properties } from "./properties.ts";
 import { Refusal } from "./refusal.ts";
 import { sandboxProperties } from "./sandbox.ts";
+import { environmentFiles } from "./systemd/environment.ts";
+import { execLines } from "./systemd/exec-line.ts";
+import type { Systemctl } from "./systemd/systemctl.ts";
 import type { LoadedUnit, Unit } from "./unit.ts";
 import { readUnitFiles, type UnitFiles } from "./unit-files.ts";
 import { isUpstreamSetting } from "./upstream.ts";

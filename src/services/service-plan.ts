@@ -1,13 +1,13 @@
 /** Decides what makes a service use MPTCP. Pure: facts go in, a plan or a Refusal comes out. */
 import { basename } from "node:path";
-import { execLines } from "../systemd/exec-line.ts";
-import { escapeSpecifiers, quoteWord } from "../systemd/words.ts";
 import { dropInName } from "./drop-in.ts";
 import { overriding, ownSettings } from "./overriding.ts";
 import { type Plan, versionWithSocketProtocol } from "./plan.ts";
 import { Refusal } from "./refusal.ts";
 import { refuseWhereSeccompFails, underLauncher } from "./seccomp-lines.ts";
 import type { Program, ServiceFacts } from "./service-facts.ts";
+import { execLines } from "./systemd/exec-line.ts";
+import { escapeSpecifiers, quoteWord } from "./systemd/words.ts";
 import { settings, withDropIn } from "./unit-files.ts";
 import { isUpstreamSetting } from "./upstream.ts";
 import { planVariables } from "./variables-plan.ts";

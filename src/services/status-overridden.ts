@@ -1,10 +1,11 @@
 /** Whether what a drop-in of ours sets is what the unit gets: files that came later may decide otherwise. */
-import type { Systemctl } from "../systemd/systemctl.ts";
-import type { Assignment } from "../systemd/unit-file.ts";
+
 import type { DropIn } from "./drop-in.ts";
 import { unsetting } from "./environment.ts";
 import { readEnvironmentFiles } from "./environment-files.ts";
 import { environmentFilesOf, Properties } from "./properties.ts";
+import type { Systemctl } from "./systemd/systemctl.ts";
+import type { Assignment } from "./systemd/unit-file.ts";
 import { laterSetting, type UnitFiles } from "./unit-files.ts";
 import type { VariableName } from "./way.ts";
 

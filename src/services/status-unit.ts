@@ -1,8 +1,6 @@
 /** What there is to say of one unit: gathered from systemd, its files and its processes. Reads only. */
 import { existsSync, statSync } from "node:fs";
 import type { Process, Processes } from "../kernel/processes.ts";
-import { execLines } from "../systemd/exec-line.ts";
-import type { Systemctl } from "../systemd/systemctl.ts";
 import { acceptingSocket } from "./accepting-socket.ts";
 import { isCgroupOfUnit } from "./bpf-units.ts";
 import type { DropIn, FoundDropIn } from "./drop-in.ts";
@@ -22,6 +20,8 @@ import {
   reloadProblems,
 } from "./status-problems.ts";
 import { type Holder, type SocketStatus, socketsOf } from "./status-sockets.ts";
+import { execLines } from "./systemd/exec-line.ts";
+import type { Systemctl } from "./systemd/systemctl.ts";
 import type { Unit } from "./unit.ts";
 import { readUnitFiles, type UnitFiles } from "./unit-files.ts";
 import type { Way } from "./way.ts";

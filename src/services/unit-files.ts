@@ -1,9 +1,9 @@
 /** What the files of a unit say together: settings in the order in which systemd applies them. */
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
-import { type Assignment, parseUnitFile } from "../systemd/unit-file.ts";
 import { dropInName, parseDropIn } from "./drop-in.ts";
 import { unreadable } from "./refusal.ts";
+import { type Assignment, parseUnitFile } from "./systemd/unit-file.ts";
 
 export type UnitFiles = { readonly fragment: string; readonly assignments: readonly Assignment[] };
 

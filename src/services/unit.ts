@@ -1,11 +1,11 @@
 /** Which unit is meant by what stands on the command line, and whether it is one that can be enabled at all. */
 import { realpathSync } from "node:fs";
 import { basename } from "node:path";
-import type { Systemctl } from "../systemd/systemctl.ts";
-import { parseUnitName, type UnitName } from "../systemd/unit-name.ts";
 import { readDropIn } from "./drop-in.ts";
 import { Properties } from "./properties.ts";
 import { Refusal, UnknownUnitError } from "./refusal.ts";
+import type { Systemctl } from "./systemd/systemctl.ts";
+import { parseUnitName, type UnitName } from "./systemd/unit-name.ts";
 
 export type Unit = {
   /** Its real name: aliases are followed. */

@@ -2,7 +2,7 @@
  * What the C mptcpize leaves in a unit file that it "enabled": one line, put after [Service] or in place of the first
  * Environment= (mptcpd, src/mptcpize.c). Other Environment= lines it deleted; those are lost.
  */
-import type { Assignment } from "../systemd/unit-file.ts";
+import type { Assignment } from "./systemd/unit-file.ts";
 
 /** The file without those lines; undefined if it has none. */
 export function withoutUpstreamLines(text: string): string | undefined {

@@ -1,12 +1,13 @@
 /** The ways that work by variables: what the launcher says goes into the unit, in a place where it takes effect. */
-import { formatEnvironmentFile } from "../systemd/environment.ts";
-import { escapeSpecifiers, quoteWord } from "../systemd/words.ts";
+
 import { type EnvironmentSources, unsetting, variableOf } from "./environment.ts";
 import { overriding, ownSettings } from "./overriding.ts";
 import type { Plan } from "./plan.ts";
 import { Refusal } from "./refusal.ts";
 import { hidden } from "./sandbox.ts";
 import type { ServiceFacts } from "./service-facts.ts";
+import { formatEnvironmentFile } from "./systemd/environment.ts";
+import { escapeSpecifiers, quoteWord } from "./systemd/words.ts";
 import { withDropIn } from "./unit-files.ts";
 import { type VariableName, variables } from "./way.ts";
 

@@ -1,11 +1,12 @@
 /** Whether systemd made of a drop-in what was meant: the unit as it was, with ours in addition. */
-import { environmentAssignments } from "../systemd/environment.ts";
-import type { Systemctl } from "../systemd/systemctl.ts";
+
 import { environmentFileBeside, isOwnEnvironmentFile } from "./drop-in.ts";
 import { ownSettings } from "./overriding.ts";
 import type { Plan } from "./plan.ts";
 import { environmentFilesOf, Properties } from "./properties.ts";
 import { Refusal } from "./refusal.ts";
+import { environmentAssignments } from "./systemd/environment.ts";
+import type { Systemctl } from "./systemd/systemctl.ts";
 import { type VariableName, variables } from "./way.ts";
 
 /** What systemd says of a unit that enabling it must keep, or change in the one way that was planned. */

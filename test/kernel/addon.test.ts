@@ -10,11 +10,11 @@ import {
   type StreamProtocol,
 } from "../../src/kernel/streams.ts";
 import { networkNamespaceCookie } from "../../src/kernel/system.ts";
-import { Lab } from "../lab/lab.ts";
+import { Lab } from "../../src/lab/kit/lab.ts";
+import { run } from "../../src/lab/kit/process.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { waitFor, within } from "../../src/lab/kit/wait.ts";
 import { collectGarbage, openSocket } from "../lab/netlink-socket.ts";
-import { run } from "../lab/process.ts";
-import { requires } from "../lab/requires.ts";
-import { waitFor, within } from "../lab/wait.ts";
 
 const RTM_DELLINK = 17;
 const RTNLGRP_IPV4_IFADDR = 5;

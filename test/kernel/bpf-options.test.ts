@@ -11,10 +11,10 @@ import { keySize, maxSlots, rowSize } from "../../src/kernel/bpf/option-rows.ts"
 import { removePinDirectory } from "../../src/kernel/bpf/pins.ts";
 import { createMap, createSocketStorage, loadOptionProgram } from "../../src/kernel/bpf/syscalls.ts";
 import { Cgroups, cgroupId } from "../../src/kernel/cgroups.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { cleanEnvironment } from "../lab/launcher.ts";
 import { type OptionRow, optionTable } from "../lab/option-table.ts";
 import { source } from "../lab/programs.ts";
-import { requires } from "../lab/requires.ts";
 
 const pins = "/sys/fs/bpf/mptcpize";
 const TCP = "6";

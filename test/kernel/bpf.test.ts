@@ -4,8 +4,8 @@ import { closeSync, existsSync, rmSync } from "node:fs";
 import { before, describe, it } from "node:test";
 import { attachedCgroups, checkProgram } from "../../src/kernel/bpf/attachment.ts";
 import { addId, createIdSet, deleteId, listIds, openPinned, pin } from "../../src/kernel/bpf/syscalls.ts";
-import { addon } from "../../src/netlink/addon.ts";
-import { requires } from "../lab/requires.ts";
+import { addon } from "../../src/kernel/netlink/addon.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
 
 const bpffs = "/sys/fs/bpf";
 

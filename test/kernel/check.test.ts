@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { chmodSync, existsSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { Machine } from "../lab/machine.ts";
 import { check, PluginDirectory, plugin, withPlugins } from "../lab/plugin-directory.ts";
 import { compiled } from "../lab/programs.ts";
-import { requires } from "../lab/requires.ts";
 
 const options = { skip: requires({ tools: ["cc"] }), concurrency: 2 };
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { chmodSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { addForeign, twoAddresses } from "../lab/examples.ts";
 import { largestLimits } from "../lab/largest-limit.ts";
 import { atOnce, Machine, program } from "../lab/machine.ts";
-import { requires } from "../lab/requires.ts";
 
 const options = { skip: requires(), concurrency: 4 };
 

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { type Shell, shellNames } from "../../src/completions/files.ts";
+import { type Host, namespaceDirectory } from "../../src/lab/kit/host.ts";
+import { Lab } from "../../src/lab/kit/lab.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { type Shell, shellNames } from "../../src/programs/completions/files.ts";
 import { Completions, shellProblem } from "../lab/completion.ts";
-import { type Host, namespaceDirectory } from "../lab/host.ts";
-import { Lab } from "../lab/lab.ts";
-import { requires } from "../lab/requires.ts";
 
 /** What is typed before the Tab key, and the interface's name that it stands for, as shells write bytes. */
 const interfaces = [

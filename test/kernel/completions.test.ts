@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
-import { shellNames } from "../../src/completions/files.ts";
+import type { Host } from "../../src/lab/kit/host.ts";
+import { Lab } from "../../src/lab/kit/lab.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { twoPaths } from "../../src/lab/kit/two-paths.ts";
+import { waitFor } from "../../src/lab/kit/wait.ts";
+import { shellNames } from "../../src/programs/completions/files.ts";
 import { Completions, offered, shellProblem } from "../lab/completion.ts";
 import { shownConnections } from "../lab/connections.ts";
-import type { Host } from "../lab/host.ts";
-import { Lab } from "../lab/lab.ts";
 import { type OpenSocket, Peer } from "../lab/peer.ts";
-import { requires } from "../lab/requires.ts";
-import { twoPaths } from "../lab/two-paths.ts";
-import { waitFor } from "../lab/wait.ts";
 
 describe("completions of what the kernel has", { skip: requires() }, () => {
   let lab: Lab;

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { eventually } from "../../src/lab/kit/wait.ts";
 import { findCapacity } from "../lab/capacity.ts";
 import { atOnce, hourly, Machine } from "../lab/machine.ts";
-import { requires } from "../lab/requires.ts";
-import { eventually } from "../lab/wait.ts";
 
 const twoLinks = { eth0: ["10.0.0.1/24"], wwan0: ["10.0.1.1/24"] };
 const eth0 = "10.0.0.1 eth0 subflow";

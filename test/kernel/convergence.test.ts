@@ -1,20 +1,20 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { parseConfig } from "../../src/config/load.ts";
+import { parseConfig } from "../../src/control/config/load.ts";
+import { readNetwork } from "../../src/control/network/read.ts";
+import type { DesiredEndpoint } from "../../src/control/policy/decision.ts";
+import { placeOf } from "../../src/control/policy/input.ts";
+import { decide, desiredEndpoints } from "../../src/control/policy/policy.ts";
 import type { Endpoint } from "../../src/kernel/mptcp-pm.ts";
 import { MptcpPm } from "../../src/kernel/mptcp-pm.ts";
 import { openRtnetlink } from "../../src/kernel/rtnetlink.ts";
-import { readNetwork } from "../../src/network/read.ts";
-import { wantedByDefault } from "../../src/path-managers/index.ts";
-import type { DesiredEndpoint } from "../../src/policy/decision.ts";
-import { placeOf } from "../../src/policy/input.ts";
-import { decide, desiredEndpoints } from "../../src/policy/policy.ts";
+import { Lab } from "../../src/lab/kit/lab.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { wantedByDefault } from "../../src/path-managers/built-in/index.ts";
 import { rounds } from "../lab/campaign.ts";
 import { findCapacity } from "../lab/capacity.ts";
-import { Lab } from "../lab/lab.ts";
 import { Machine } from "../lab/machine.ts";
-import { requires } from "../lab/requires.ts";
 
 const sequences = rounds(20, 200);
 const interfaces = ["eth0", "eth1", "eth2"] as const;

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { dumpNextHops } from "../../src/kernel/next-hop-objects.ts";
-import type { Closer } from "../lab/lab.ts";
+import type { Closer } from "../../src/lab/kit/lab.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { atOnce, Machine } from "../lab/machine.ts";
-import { requires } from "../lab/requires.ts";
 import { useRtnetlink } from "../lab/rtnetlink.ts";
 import { openTunnel, tunnelNeeds } from "../lab/tunnel.ts";
 

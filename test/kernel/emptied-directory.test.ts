@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { within } from "../../src/lab/kit/wait.ts";
 import { atOnce, Machine } from "../lab/machine.ts";
 import { ctl } from "../lab/mptcpctl.ts";
 import { askToReload, inForce } from "../lab/reload-command.ts";
-import { requires } from "../lab/requires.ts";
-import { within } from "../lab/wait.ts";
 
 const options = { skip: requires(), concurrency: 2 };
 

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { EndpointKernel } from "../../src/endpoints/table.ts";
+import type { EndpointKernel } from "../../src/control/endpoints/table.ts";
 import { type EndpointFlag, endpointFlags, MptcpPm } from "../../src/kernel/mptcp-pm.ts";
-import { NetlinkError } from "../../src/netlink/errors.ts";
-import { SimulatedEndpoints } from "../../src/simulation/endpoints.ts";
-import { requires } from "../lab/requires.ts";
+import { NetlinkError } from "../../src/kernel/netlink/errors.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { SimulatedEndpoints } from "../../src/path-managers/simulation/endpoints.ts";
 import { kernelIsOlderThan } from "../lab/vm.ts";
-import { FakePathManager } from "../unit/endpoints/fakes.ts";
+import { FakePathManager } from "../unit/control/endpoints/fakes.ts";
 
 interface Given {
   readonly flags?: readonly EndpointFlag[];

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { checkout } from "../../src/lab/kit/checkout.ts";
+import { Lab } from "../../src/lab/kit/lab.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { eventually, waitFor } from "../../src/lab/kit/wait.ts";
 import { findCapacity } from "../lab/capacity.ts";
-import { checkout } from "../lab/checkout.ts";
-import { Lab } from "../lab/lab.ts";
 import { largestLimits } from "../lab/largest-limit.ts";
 import { Machine, soon } from "../lab/machine.ts";
 import { listenForNotifications } from "../lab/notify-socket.ts";
-import { requires } from "../lab/requires.ts";
-import { eventually, waitFor } from "../lab/wait.ts";
 
 const { MPTCPD_ADDON: addon = join(checkout, "dist/addon.node") } = process.env;
 

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { checkout } from "../lab/checkout.ts";
+import { checkout } from "../../src/lab/kit/checkout.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { waitFor } from "../../src/lab/kit/wait.ts";
 import { Machine, program } from "../lab/machine.ts";
 import { families, ManagedHost } from "../lab/managed-host.ts";
 import { Peer } from "../lab/peer.ts";
 import { check, PluginDirectory, plugin, withPlugins } from "../lab/plugin-directory.ts";
-import { requires } from "../lab/requires.ts";
-import { waitFor } from "../lab/wait.ts";
 
 const [ipv4] = families;
 const { MPTCPD_ADDON: addon = join(checkout, "dist/addon.node") } = process.env;

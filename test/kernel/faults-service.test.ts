@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { rmSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { largestLimits } from "../lab/largest-limit.ts";
 import { Machine, program } from "../lab/machine.ts";
 import { listenForNotifications } from "../lab/notify-socket.ts";
-import { requires } from "../lab/requires.ts";
 
 describe("faults of the C mptcpd that this one does not have: as a service, beside others", {
   skip: requires(),

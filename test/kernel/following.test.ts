@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { atOnce, hourly, Machine } from "../lab/machine.ts";
-import { requires } from "../lab/requires.ts";
 
 describe("the list of endpoints follows", { skip: requires(), concurrency: 4 }, () => {
   it("addresses that come and go", async (t) => {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Closer } from "../lab/lab.ts";
+import type { Closer } from "../../src/lab/kit/lab.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { atOnce, Machine } from "../lab/machine.ts";
 import { ctl } from "../lab/mptcpctl.ts";
-import { requires } from "../lab/requires.ts";
 import { openTunnel, tunnelNeeds } from "../lab/tunnel.ts";
 
 const uplink = "10.0.1.2";

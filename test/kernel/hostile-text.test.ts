@@ -3,10 +3,10 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { checkout } from "../lab/checkout.ts";
-import type { Host } from "../lab/host.ts";
-import { Lab } from "../lab/lab.ts";
-import { requires } from "../lab/requires.ts";
+import { checkout } from "../../src/lab/kit/checkout.ts";
+import type { Host } from "../../src/lab/kit/host.ts";
+import { Lab } from "../../src/lab/kit/lab.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
 
 /** Steers a terminal by C0 and C1 controls, turns the order of what follows, and begins a line of its own. */
 const evil = "x\x1b[2J\x9b31m\x7f\u202e\u2066\u200f\nmptcpd: forged";
@@ -133,15 +133,15 @@ describe("text that others can choose reaches the terminal only escaped", { skip
 });
 
 describe("programs write to the terminal", () => {
-  it("by src/cli/terminal.ts alone", () => {
+  it("by src/base/command-line/terminal.ts alone", () => {
     const exceptions = new Map([
-      ["cli/terminal.ts", "escapes"],
-      ["log/stderr.ts", "escapes each message, and adds colours"],
-      ["tour/screen.ts", "escapes all but colours"],
-      ["plugins/thread.ts", "redirects what path managers print to the log"],
-      ["mptcpctl/main.ts", "waits for the output to drain"],
-      ["mptcpize/main.ts", "listens for its errors"],
-      ["mptcpd/main.ts", "listens for its errors"],
+      ["base/command-line/terminal.ts", "escapes"],
+      ["base/log/stderr.ts", "escapes each message, and adds colours"],
+      ["lab/tour/screen.ts", "escapes all but colours"],
+      ["path-managers/runtime/thread.ts", "redirects what path managers print to the log"],
+      ["programs/mptcpctl/main.ts", "waits for the output to drain"],
+      ["programs/mptcpize/main.ts", "listens for its errors"],
+      ["programs/mptcpd/main.ts", "listens for its errors"],
     ]);
     const source = join(checkout, "src");
     const writing = readdirSync(source, { recursive: true, encoding: "utf8" })
@@ -153,7 +153,7 @@ describe("programs write to the terminal", () => {
       writing.filter((name) => !exceptions.has(name)),
       [],
     );
-    for (const name of ["mptcpctl/main.ts", "mptcpize/main.ts", "mptcpd/main.ts"])
+    for (const name of ["programs/mptcpctl/main.ts", "programs/mptcpize/main.ts", "programs/mptcpd/main.ts"])
       assert.doesNotMatch(
         readFileSync(join(source, name), "utf8"),
         /process\.(stdout|stderr)\.write\(/,

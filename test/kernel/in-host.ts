@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { checkout } from "../lab/checkout.ts";
-import type { Host } from "../lab/host.ts";
+import { checkout } from "../../src/lab/kit/checkout.ts";
+import type { Host } from "../../src/lab/kit/host.ts";
 
 /**
  * Runs code of src/ in a host, which this process is not in, and gives what it says. `body` is a module's text: it

@@ -3,10 +3,10 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { checkout } from "../lab/checkout.ts";
-import { type Exit, LabProcess } from "../lab/process.ts";
-import { requires } from "../lab/requires.ts";
-import { defaultDeadlineMs, eventually, within } from "../lab/wait.ts";
+import { checkout } from "../../src/lab/kit/checkout.ts";
+import { type Exit, LabProcess } from "../../src/lab/kit/process.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { defaultDeadlineMs, eventually, within } from "../../src/lab/kit/wait.ts";
 
 const patience = { deadlineMs: defaultDeadlineMs };
 

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { Lab } from "../lab/lab.ts";
+import { Lab } from "../../src/lab/kit/lab.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { startTraffic } from "../../src/lab/kit/traffic.ts";
+import { twoPaths } from "../../src/lab/kit/two-paths.ts";
+import { eventually, waitFor } from "../../src/lab/kit/wait.ts";
 import { Machine } from "../lab/machine.ts";
-import { requires } from "../lab/requires.ts";
-import { startTraffic } from "../lab/traffic.ts";
-import { twoPaths } from "../lab/two-paths.ts";
-import { eventually, waitFor } from "../lab/wait.ts";
 
 describe("the lab", { skip: requires() }, () => {
   it("gives each host a network of its own", async (t) => {

@@ -3,11 +3,11 @@ import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { codeOf } from "../../src/base/text.ts";
 import { Cgroups } from "../../src/kernel/cgroups.ts";
-import { codeOf } from "../../src/log/text.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { waitFor } from "../../src/lab/kit/wait.ts";
 import { closedStandardFiles, ending, installation, writeProgram } from "../lab/launcher.ts";
-import { requires } from "../lab/requires.ts";
-import { waitFor } from "../lab/wait.ts";
 
 /** The launcher's part of the BPF way, with a stand-in for Node; the program in the kernel: test/vm/bpf.test.ts. */
 describe("mptcpize run --how=bpf", { skip: requires({ root: true }) || hasNoCgroups() }, () => {

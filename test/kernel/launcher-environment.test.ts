@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { elf, goBuildInformation } from "../lab/elf.ts";
 import {
   dryRun,
@@ -13,7 +14,6 @@ import {
   openDirectory,
   writeProgram,
 } from "../lab/launcher.ts";
-import { requires } from "../lab/requires.ts";
 
 const skip = requires();
 const godebug = "GODEBUG=multipathtcp=1";

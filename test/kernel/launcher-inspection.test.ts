@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { elf, foreignMachine, goBuildInformation } from "../lab/elf.ts";
 import { type DryRun, dryRun, ending, launcher, openDirectory, writeProgram } from "../lab/launcher.ts";
 import { compiled, compiledGo, toolsFor } from "../lab/programs.ts";
-import { requires } from "../lab/requires.ts";
 
 const skip = requires({ tools: [...Object.values(toolsFor), "busybox", "python3"] });
 /** Any file that is there: it is not executed. */

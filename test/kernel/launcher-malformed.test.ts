@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { rounds } from "../lab/campaign.ts";
 import { elf, goBuildInformation, nativeMachine } from "../lab/elf.ts";
 import { ending, launcher, openDirectory, writeProgram } from "../lab/launcher.ts";
-import { requires } from "../lab/requires.ts";
 
 const times = rounds(40, 400);
 const extremes = [0, 1, 0x7f, 0x80, 0xff];

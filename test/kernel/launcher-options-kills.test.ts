@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { before, describe, it, type TestContext } from "node:test";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { waitFor } from "../../src/lab/kit/wait.ts";
 import { rounds } from "../lab/campaign.ts";
 import { launcher } from "../lab/launcher.ts";
 import { compiled, toolsFor } from "../lab/programs.ts";
-import { requires } from "../lab/requires.ts";
 import { pair, start, stepThrough, stormOfKills, supervisors } from "../lab/supervisors.ts";
-import { waitFor } from "../lab/wait.ts";
 
 /** How long a storm lasts. */
 const stormMs = rounds(4, 60) * 1000;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { ending, launcher } from "../lab/launcher.ts";
 import { compiled, toolsFor } from "../lab/programs.ts";
-import { requires } from "../lab/requires.ts";
 import { testAnswers } from "./option-answers.ts";
 
 const seccomp = [launcher, "run", "--how=seccomp"] as const;

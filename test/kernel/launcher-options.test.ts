@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { dryRun, ending, launcher } from "../lab/launcher.ts";
-import { requires } from "../lab/requires.ts";
 
 const isRoot = process.getuid?.() === 0;
 

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { chmodSync, chownSync, copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { elf, goBuildInformation } from "../lab/elf.ts";
 import { type Ending, ending, launcher, openDirectory, writeProgram } from "../lab/launcher.ts";
 import { compiled, toolsFor } from "../lab/programs.ts";
-import { requires } from "../lab/requires.ts";
 
 const skip = requires({ root: true, tools: [toolsFor.glibc, "setpriv", "python3"] });
 const nobody = 65534;

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
-import { codeOf } from "../../src/log/text.ts";
+import { codeOf } from "../../src/base/text.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { rounds } from "../lab/campaign.ts";
 import { launcher } from "../lab/launcher.ts";
 import { compiled, toolsFor } from "../lab/programs.ts";
-import { requires } from "../lab/requires.ts";
 import { ask, pair, start, stepThrough, stormOfKills, supervisors } from "../lab/supervisors.ts";
 
 /** How long a storm lasts. */

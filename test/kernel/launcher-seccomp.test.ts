@@ -11,11 +11,11 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { before, describe, it } from "node:test";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { waitFor } from "../../src/lab/kit/wait.ts";
 import { closedStandardFiles, type Ending, ending, launcher, openDirectory } from "../lab/launcher.ts";
 import { type Build, compiled, toolsFor } from "../lab/programs.ts";
-import { requires } from "../lab/requires.ts";
 import { ask, pair, start, supervisors } from "../lab/supervisors.ts";
-import { waitFor } from "../lab/wait.ts";
 
 const nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"] as const;
 const NEWUSER = 0x10000000;

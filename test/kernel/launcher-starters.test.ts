@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { chmodSync, copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, it, type TestContext } from "node:test";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { ending, launcher, openDirectory, writeProgram } from "../lab/launcher.ts";
 import { compiled, toolsFor } from "../lab/programs.ts";
-import { requires } from "../lab/requires.ts";
 
 const skip = requires({ root: true, tools: [toolsFor.glibc, "setpriv", "busybox"] });
 const aSocket = ["socket", "2", "1", "0"];

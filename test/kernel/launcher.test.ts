@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { Lab } from "../../src/lab/kit/lab.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { elf } from "../lab/elf.ts";
-import { Lab } from "../lab/lab.ts";
 import {
   closedStandardFiles,
   ending,
@@ -13,7 +14,6 @@ import {
   writeProgram,
 } from "../lab/launcher.ts";
 import { type Build, compiled, toolsFor } from "../lab/programs.ts";
-import { requires } from "../lab/requires.ts";
 
 const skip = requires({ root: true, tools: ["busybox", "setpriv", "unshare", toolsFor.glibc] });
 

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { defaultDeadlineMs } from "../../src/lab/kit/wait.ts";
 import { addForeign, first, foreign, removeAtStop, second, twoAddresses } from "../lab/examples.ts";
 import { largestLimits } from "../lab/largest-limit.ts";
 import { atOnce, Machine, program } from "../lab/machine.ts";
 import { ctl } from "../lab/mptcpctl.ts";
 import { listenForNotifications } from "../lab/notify-socket.ts";
 import { Peer } from "../lab/peer.ts";
-import { requires } from "../lab/requires.ts";
-import { defaultDeadlineMs } from "../lab/wait.ts";
 
 /** Many of these wait more than they compute; the first one waits for half a minute. */
 const options = { skip: requires(), concurrency: 4 };

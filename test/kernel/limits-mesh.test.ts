@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { Host } from "../../src/lab/kit/host.ts";
+import { Lab } from "../../src/lab/kit/lab.ts";
+import { type Cable, waitForCarrierLoss } from "../../src/lab/kit/link.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { eventually, slowness } from "../../src/lab/kit/wait.ts";
 import { shownConnections } from "../lab/connections.ts";
-import type { Host } from "../lab/host.ts";
-import { Lab } from "../lab/lab.ts";
-import { type Cable, waitForCarrierLoss } from "../lab/link.ts";
 import { atOnce, Machine } from "../lab/machine.ts";
 import { Peer } from "../lab/peer.ts";
-import { requires } from "../lab/requires.ts";
-import { eventually, slowness } from "../lab/wait.ts";
 
 /** Milliseconds for what takes peers a few round trips, retransmissions included. */
 const patience = 40_000 * slowness;

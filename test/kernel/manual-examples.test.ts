@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { checkout } from "../lab/checkout.ts";
-import type { Host } from "../lab/host.ts";
-import { Lab } from "../lab/lab.ts";
-import { requires } from "../lab/requires.ts";
-import { waitFor } from "../lab/wait.ts";
+import { checkout } from "../../src/lab/kit/checkout.ts";
+import type { Host } from "../../src/lab/kit/host.ts";
+import { Lab } from "../../src/lab/kit/lab.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { waitFor } from "../../src/lab/kit/wait.ts";
 import { sectionOf } from "../unit/manual/page.ts";
 
 /** A line that somebody types, and what follows on the screen. */

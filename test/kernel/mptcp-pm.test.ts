@@ -3,13 +3,13 @@ import { once } from "node:events";
 import { createServer, type Server, Socket } from "node:net";
 import { after, before, beforeEach, describe, it, type TestContext } from "node:test";
 import { type Endpoint, endpointFlags, type MptcpEvent, MptcpPm } from "../../src/kernel/mptcp-pm.ts";
+import { KernelError } from "../../src/kernel/netlink/errors.ts";
 import { mptcpConnect, mptcpListen } from "../../src/kernel/streams.ts";
-import { KernelError } from "../../src/netlink/errors.ts";
-import type { Host } from "../lab/host.ts";
-import { Lab } from "../lab/lab.ts";
-import { requires } from "../lab/requires.ts";
+import type { Host } from "../../src/lab/kit/host.ts";
+import { Lab } from "../../src/lab/kit/lab.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { waitFor } from "../../src/lab/kit/wait.ts";
 import { kernelIsOlderThan } from "../lab/vm.ts";
-import { waitFor } from "../lab/wait.ts";
 
 const { of } = endpointFlags;
 

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Lab } from "../lab/lab.ts";
+import { Lab } from "../../src/lab/kit/lab.ts";
+import type { LabProcess } from "../../src/lab/kit/process.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { startTraffic } from "../../src/lab/kit/traffic.ts";
+import { twoPaths } from "../../src/lab/kit/two-paths.ts";
+import { eventually } from "../../src/lab/kit/wait.ts";
 import { ctl, hostWithTwoInterfaces, monitorsListen, outcome, program } from "../lab/mptcpctl.ts";
-import type { LabProcess } from "../lab/process.ts";
-import { requires } from "../lab/requires.ts";
-import { startTraffic } from "../lab/traffic.ts";
-import { twoPaths } from "../lab/two-paths.ts";
-import { eventually } from "../lab/wait.ts";
 
 describe("mptcpctl and ip mptcp", { skip: requires() }, () => {
   it("print the same, byte for byte", async (t) => {

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { Lab } from "../../src/lab/kit/lab.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { addonOfCheckout, startTraffic } from "../../src/lab/kit/traffic.ts";
+import { twoPaths } from "../../src/lab/kit/two-paths.ts";
+import { waitFor, within } from "../../src/lab/kit/wait.ts";
 import { managedConnection, type ShownSubflow, shownConnections } from "../lab/connections.ts";
-import { Lab } from "../lab/lab.ts";
 import { ctl, program, refuses } from "../lab/mptcpctl.ts";
-import { requires } from "../lab/requires.ts";
-import { addonOfCheckout, startTraffic } from "../lab/traffic.ts";
-import { twoPaths } from "../lab/two-paths.ts";
 import { kernelIsOlderThan } from "../lab/vm.ts";
-import { waitFor, within } from "../lab/wait.ts";
 import { sourceUrl } from "./in-host.ts";
 
 const withoutNetAdmin = ["--bounding-set=-net_admin", "--inh-caps=-net_admin"] as const;

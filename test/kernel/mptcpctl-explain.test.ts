@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { startDaemon } from "../lab/daemon.ts";
-import type { Host } from "../lab/host.ts";
-import { Lab } from "../lab/lab.ts";
+import { startDaemon } from "../../src/lab/kit/daemon.ts";
+import type { Host } from "../../src/lab/kit/host.ts";
+import { Lab } from "../../src/lab/kit/lab.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { eventually, within } from "../../src/lab/kit/wait.ts";
 import { ctl, hostWithTwoInterfaces, outcome, program, refuses } from "../lab/mptcpctl.ts";
 import { PluginDirectory, plugin } from "../lab/plugin-directory.ts";
-import { requires } from "../lab/requires.ts";
-import { eventually, within } from "../lab/wait.ts";
 
 describe("mptcpctl explain", { skip: requires() }, () => {
   it("says of every address what becomes of it, and why", async (t) => {

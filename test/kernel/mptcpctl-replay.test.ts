@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { type Closer, Lab } from "../lab/lab.ts";
+import { type Closer, Lab } from "../../src/lab/kit/lab.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { defaultDeadlineMs, within } from "../../src/lab/kit/wait.ts";
 import { ctl, program, refuses, words } from "../lab/mptcpctl.ts";
-import { requires } from "../lab/requires.ts";
-import { defaultDeadlineMs, within } from "../lab/wait.ts";
 
 describe("mptcpctl replay", { skip: requires() }, () => {
   const header = '{"recording":"mptcpd","version":1,"time":"2026-11-25T19:00:00.000Z","kernel":"6.18"}\n';

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { Host } from "../../src/lab/kit/host.ts";
+import { Lab } from "../../src/lab/kit/lab.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { startTraffic } from "../../src/lab/kit/traffic.ts";
+import { twoPaths } from "../../src/lab/kit/two-paths.ts";
+import { waitFor, within } from "../../src/lab/kit/wait.ts";
 import { managedConnection, type ShownSubflow, shownConnections } from "../lab/connections.ts";
-import type { Host } from "../lab/host.ts";
-import { Lab } from "../lab/lab.ts";
 import { ctl, monitorsListen, outcome, program, refuses, words } from "../lab/mptcpctl.ts";
-import { requires } from "../lab/requires.ts";
-import { startTraffic } from "../lab/traffic.ts";
-import { twoPaths } from "../lab/two-paths.ts";
-import { waitFor, within } from "../lab/wait.ts";
 
 /** How the only connection of a host has its subflow from or to an address. */
 async function subflowOf(host: Host, address: string): Promise<ShownSubflow | undefined> {

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Lab } from "../lab/lab.ts";
+import { Lab } from "../../src/lab/kit/lab.ts";
+import { run } from "../../src/lab/kit/process.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { startTraffic } from "../../src/lab/kit/traffic.ts";
+import { twoPaths } from "../../src/lab/kit/two-paths.ts";
+import { within } from "../../src/lab/kit/wait.ts";
 import { ctl, monitorsListen, outcome, program, refuses, words } from "../lab/mptcpctl.ts";
-import { run } from "../lab/process.ts";
-import { requires } from "../lab/requires.ts";
-import { startTraffic } from "../lab/traffic.ts";
-import { twoPaths } from "../lab/two-paths.ts";
-import { within } from "../lab/wait.ts";
 import { inHost } from "./in-host.ts";
 
 describe("mptcpctl", { skip: requires() }, () => {

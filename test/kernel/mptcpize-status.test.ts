@@ -3,16 +3,16 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { Processes } from "../../src/kernel/processes.ts";
+import { checkout } from "../../src/lab/kit/checkout.ts";
+import type { Host } from "../../src/lab/kit/host.ts";
+import { Lab } from "../../src/lab/kit/lab.ts";
+import type { LabProcess } from "../../src/lab/kit/process.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { startTraffic } from "../../src/lab/kit/traffic.ts";
+import { twoPaths } from "../../src/lab/kit/two-paths.ts";
+import { waitFor } from "../../src/lab/kit/wait.ts";
 import { listAllSockets } from "../../src/services/status-namespaces.ts";
-import { checkout } from "../lab/checkout.ts";
-import type { Host } from "../lab/host.ts";
-import { Lab } from "../lab/lab.ts";
 import { launcher } from "../lab/launcher.ts";
-import type { LabProcess } from "../lab/process.ts";
-import { requires } from "../lab/requires.ts";
-import { startTraffic } from "../lab/traffic.ts";
-import { twoPaths } from "../lab/two-paths.ts";
-import { waitFor } from "../lab/wait.ts";
 
 type Socket = {
   protocol: string;
@@ -90,7 +90,7 @@ describe("mptcpize status", { skip: requires({ root: true }) }, () => {
     const lab = await Lab.create(t);
     const hosts = await twoPaths(lab);
     await hosts.client.ip("mptcp endpoint add 10.0.2.2 dev eth2 subflow");
-    const main = join(import.meta.dirname, "../lab/traffic-main.js");
+    const main = join(import.meta.dirname, "../../src/lab/kit/traffic-main.js");
     const program = [launcher, "run", "--", process.execPath, main] as const;
     const traffic = await startTraffic({
       from: hosts.client,

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { checkout } from "../lab/checkout.ts";
-import { Lab } from "../lab/lab.ts";
-import { requires } from "../lab/requires.ts";
+import { checkout } from "../../src/lab/kit/checkout.ts";
+import { Lab } from "../../src/lab/kit/lab.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
 
 const ctl = join(checkout, "bin/mptcpctl");
 

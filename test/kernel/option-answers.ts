@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { Host } from "../lab/host.ts";
-import { Lab } from "../lab/lab.ts";
+import type { Host } from "../../src/lab/kit/host.ts";
+import { Lab } from "../../src/lab/kit/lab.ts";
 import { type OptionClass, type OptionRow, optionTable } from "../lab/option-table.ts";
 import { source } from "../lab/programs.ts";
 

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { checkout } from "../../src/lab/kit/checkout.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { findCapacity } from "../lab/capacity.ts";
-import { checkout } from "../lab/checkout.ts";
 import { addForeign, first, foreign, removeAtStop, twoAddresses } from "../lab/examples.ts";
 import { Machine } from "../lab/machine.ts";
-import { requires } from "../lab/requires.ts";
 
 const options = { skip: requires(), concurrency: 4 };
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { Announcement } from "../../src/library/index.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { eventually } from "../../src/lab/kit/wait.ts";
+import type { Announcement } from "../../src/path-managers/api/index.ts";
 import { families, type ManagedConnection, ManagedHost, sides } from "../lab/managed-host.ts";
-import { requires } from "../lab/requires.ts";
-import { eventually } from "../lab/wait.ts";
 
 for (const side of sides) {
   describe(`a path manager of the ${side} announces addresses:`, { skip: requires() }, () => {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { Machine } from "../lab/machine.ts";
 import { Peer } from "../lab/peer.ts";
 import { check, plugin, sayer, withPlugins } from "../lab/plugin-directory.ts";
-import { requires } from "../lab/requires.ts";
 
 const options = { skip: requires(), concurrency: 2 };
 

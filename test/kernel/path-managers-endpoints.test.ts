@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { Machine } from "../lab/machine.ts";
 import { ManagedHost } from "../lab/managed-host.ts";
 import { PluginDirectory } from "../lab/plugin-directory.ts";
-import { requires } from "../lab/requires.ts";
 
 describe("a path manager has a hand in endpoints:", { skip: requires() }, () => {
   let managed: ManagedHost;

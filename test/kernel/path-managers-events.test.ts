@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { families, ManagedHost, sides } from "../lab/managed-host.ts";
-import { requires } from "../lab/requires.ts";
 import { kernelIsOlderThan } from "../lab/vm.ts";
 
 for (const side of sides) {

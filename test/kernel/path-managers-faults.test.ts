@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import type { Closer } from "../lab/lab.ts";
+import type { Closer } from "../../src/lab/kit/lab.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { slowness, waitFor } from "../../src/lab/kit/wait.ts";
 import { type Machine, program, slowHandler } from "../lab/machine.ts";
 import { ManagedHost } from "../lab/managed-host.ts";
 import { PluginDirectory, plugin, withPlugins } from "../lab/plugin-directory.ts";
-import { requires } from "../lab/requires.ts";
-import { slowness, waitFor } from "../lab/wait.ts";
 
 const options = { skip: requires(), concurrency: 2 };
 

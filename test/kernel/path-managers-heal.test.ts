@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import type { Host } from "../lab/host.ts";
+import type { Host } from "../../src/lab/kit/host.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { waitFor } from "../../src/lab/kit/wait.ts";
 import { ManagedHost } from "../lab/managed-host.ts";
-import { requires } from "../lab/requires.ts";
-import { waitFor } from "../lab/wait.ts";
 
 const CONNECTIONS = 60;
 const config = "[core]\npath-manager=addr_adv,heal\n[path v6]\nmatch-address=::/0\nignore=yes\n";

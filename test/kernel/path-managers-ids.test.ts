@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { families, type ManagedConnection, ManagedHost } from "../lab/managed-host.ts";
-import { requires } from "../lab/requires.ts";
 import { kernelIsOlderThan } from "../lab/vm.ts";
 
 const third = { IPv4: "10.0.1.77", IPv6: "fd00:1::77", "IPv4 by IPv6 sockets": "10.0.1.77" } as const;

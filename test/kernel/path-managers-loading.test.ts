@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { chmodSync, chownSync } from "node:fs";
 import { describe, it } from "node:test";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { check, PluginDirectory, plugin, sayer, withPlugins } from "../lab/plugin-directory.ts";
-import { requires } from "../lab/requires.ts";
 
 const options = { skip: requires(), concurrency: 2 };
 

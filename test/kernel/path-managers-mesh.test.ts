@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { describe, it, type TestContext } from "node:test";
-import type { Host } from "../lab/host.ts";
-import { type Closer, Lab } from "../lab/lab.ts";
+import type { Host } from "../../src/lab/kit/host.ts";
+import { type Closer, Lab } from "../../src/lab/kit/lab.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { twoPaths } from "../../src/lab/kit/two-paths.ts";
+import { defaultDeadlineMs, slowness, waitFor } from "../../src/lab/kit/wait.ts";
 import { Machine, slowHandler } from "../lab/machine.ts";
 import { Peer } from "../lab/peer.ts";
-import { requires } from "../lab/requires.ts";
-import { twoPaths } from "../lab/two-paths.ts";
-import { defaultDeadlineMs, slowness, waitFor } from "../lab/wait.ts";
 
 const connections = 1000;
 /** Of two addresses here and two there. */

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { checkout } from "../lab/checkout.ts";
-import type { Closer } from "../lab/lab.ts";
+import { checkout } from "../../src/lab/kit/checkout.ts";
+import type { Closer } from "../../src/lab/kit/lab.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { waitFor } from "../../src/lab/kit/wait.ts";
 import type { Machine } from "../lab/machine.ts";
 import { families, ManagedHost } from "../lab/managed-host.ts";
 import { PluginDirectory, withPlugins } from "../lab/plugin-directory.ts";
-import { requires } from "../lab/requires.ts";
-import { waitFor } from "../lab/wait.ts";
 
 const options = { skip: requires(), concurrency: 2 };
 const patience = { deadlineMs: 15_000 };

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { tokenText } from "../../src/library/index.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { eventually } from "../../src/lab/kit/wait.ts";
+import { tokenText } from "../../src/path-managers/api/index.ts";
 import { ManagedHost } from "../lab/managed-host.ts";
 import { type Line, PuppetProgram, puppetNeeds } from "../lab/puppet-program.ts";
-import { requires } from "../lab/requires.ts";
-import { eventually } from "../lab/wait.ts";
 
 type End = { readonly address: string; readonly port: number };
 type Told = Line & { readonly connection?: { readonly token: string } };

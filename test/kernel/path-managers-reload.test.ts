@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { waitFor } from "../../src/lab/kit/wait.ts";
 import type { Machine } from "../lab/machine.ts";
 import { families, ManagedHost } from "../lab/managed-host.ts";
 import { PluginDirectory, withPlugins } from "../lab/plugin-directory.ts";
-import { requires } from "../lab/requires.ts";
-import { waitFor } from "../lab/wait.ts";
 
 const [ipv4] = families;
 const options = { skip: requires(), concurrency: 2 };

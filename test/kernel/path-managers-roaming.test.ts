@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { waitFor } from "../../src/lab/kit/wait.ts";
 import { slowHandler } from "../lab/machine.ts";
 import { ManagedHost } from "../lab/managed-host.ts";
-import { requires } from "../lab/requires.ts";
-import { waitFor } from "../lab/wait.ts";
 
 const ipv4Only = "[path v6]\nmatch-address=::/0\nignore=yes\n";
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { eventually } from "../../src/lab/kit/wait.ts";
 import { type Family, families, ManagedHost, type Side, sides } from "../lab/managed-host.ts";
 import type { OpenSocket } from "../lab/peer.ts";
-import { requires } from "../lab/requires.ts";
-import { eventually } from "../lab/wait.ts";
 
 /** On the second path; nobody has it. */
 const nobody = { IPv4: "10.0.2.99", IPv6: "fd00:2::99", "IPv4 by IPv6 sockets": "10.0.2.99" } as const;

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { describe, it } from "node:test";
-import type { Host } from "../lab/host.ts";
-import type { Closer } from "../lab/lab.ts";
+import type { Host } from "../../src/lab/kit/host.ts";
+import type { Closer } from "../../src/lab/kit/lab.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { Machine, program } from "../lab/machine.ts";
 import { PluginDirectory, plugin } from "../lab/plugin-directory.ts";
-import { requires } from "../lab/requires.ts";
 
 describe("the kernel's path manager", { skip: requires(), concurrency: 2 }, () => {
   it("is the userspace one while a plugin is in charge that gives commands, and comes back at the stop", async (t) => {

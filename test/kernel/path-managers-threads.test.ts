@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import type { Closer } from "../../src/lab/kit/lab.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { waitFor } from "../../src/lab/kit/wait.ts";
 import { rounds } from "../lab/campaign.ts";
-import type { Closer } from "../lab/lab.ts";
 import type { Machine } from "../lab/machine.ts";
 import { ManagedHost } from "../lab/managed-host.ts";
 import { check, PluginDirectory, plugin, withPlugins } from "../lab/plugin-directory.ts";
-import { requires } from "../lab/requires.ts";
-import { waitFor } from "../lab/wait.ts";
 
 const options = { skip: requires(), concurrency: 2 };
 /** A blocked thread is one that had a processor for a while: on a busy machine that takes several times as long. */

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { checkout } from "../lab/checkout.ts";
-import { Lab } from "../lab/lab.ts";
-import { run } from "../lab/process.ts";
-import { requires } from "../lab/requires.ts";
+import { checkout } from "../../src/lab/kit/checkout.ts";
+import { Lab } from "../../src/lab/kit/lab.ts";
+import { run } from "../../src/lab/kit/process.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
 
 const library = join(checkout, "dist/libmptcpwrap.so");
 const crossCompiler = "aarch64-linux-gnu-gcc";

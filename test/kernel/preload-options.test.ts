@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { describe } from "node:test";
-import { checkout } from "../lab/checkout.ts";
-import { requires } from "../lab/requires.ts";
+import { checkout } from "../../src/lab/kit/checkout.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { testAnswers } from "./option-answers.ts";
 
 /** The sanitizer's library, if its tests run; see tools/test.mjs. */

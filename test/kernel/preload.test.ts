@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { checkout } from "../lab/checkout.ts";
-import type { Host } from "../lab/host.ts";
-import { Lab } from "../lab/lab.ts";
+import { checkout } from "../../src/lab/kit/checkout.ts";
+import type { Host } from "../../src/lab/kit/host.ts";
+import { Lab } from "../../src/lab/kit/lab.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { type Build, compiled, toolsFor } from "../lab/programs.ts";
-import { requires } from "../lab/requires.ts";
 
 /** The sanitizer's library, if its tests run; see tools/test.mjs. */
 const { MPTCPIZE_ASAN } = process.env;

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import type { Host } from "../../src/lab/kit/host.ts";
+import { Lab } from "../../src/lab/kit/lab.ts";
+import { run } from "../../src/lab/kit/process.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { eventually } from "../../src/lab/kit/wait.ts";
 import { newerGo, newerGoProblem } from "../lab/downloads.ts";
-import type { Host } from "../lab/host.ts";
-import { Lab } from "../lab/lab.ts";
 import { launcher } from "../lab/launcher.ts";
 import { assertAllMptcp, runMptcpized } from "../lab/mptcpized.ts";
-import { run } from "../lab/process.ts";
 import { type Build, compiled, compiledGo, source, toolsFor } from "../lab/programs.ts";
-import { requires } from "../lab/requires.ts";
-import { eventually } from "../lab/wait.ts";
 
 const skip = requires({ root: true, tools: [toolsFor.glibc, toolsFor.musl, toolsFor.go, "ss"] });
 const builds: readonly Build[] = ["glibc", "glibc static", "musl", "musl static"];

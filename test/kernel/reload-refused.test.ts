@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { rmSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { atOnce, Machine, program } from "../lab/machine.ts";
 import { PluginDirectory, plugin } from "../lab/plugin-directory.ts";
 import { compiled } from "../lab/programs.ts";
 import { askToReload, inForce, startReload, verdictOf } from "../lab/reload-command.ts";
-import { requires } from "../lab/requires.ts";
 
 const options = { skip: requires({ tools: ["cc"] }), concurrency: 2 };
 

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import type { Closer } from "../lab/lab.ts";
+import type { Closer } from "../../src/lab/kit/lab.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { atOnce, Machine, program } from "../lab/machine.ts";
 import { PluginDirectory, plugin } from "../lab/plugin-directory.ts";
 import { askToReload, inForce, startReload, verdictOf } from "../lab/reload-command.ts";
-import { requires } from "../lab/requires.ts";
 
 const options = { skip: requires({ tools: ["perl"] }), concurrency: 2 };
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { first, second, twoAddresses } from "../lab/examples.ts";
 import { atOnce, Machine } from "../lab/machine.ts";
 import { PluginDirectory, plugin } from "../lab/plugin-directory.ts";
-import { requires } from "../lab/requires.ts";
 
 const options = { skip: requires(), concurrency: 4 };
 

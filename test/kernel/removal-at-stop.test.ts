@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { Lab } from "../../src/lab/kit/lab.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { twoPaths } from "../../src/lab/kit/two-paths.ts";
+import { eventually } from "../../src/lab/kit/wait.ts";
 import { shownConnections } from "../lab/connections.ts";
-import { Lab } from "../lab/lab.ts";
 import { Machine } from "../lab/machine.ts";
 import { Peer } from "../lab/peer.ts";
-import { requires } from "../lab/requires.ts";
-import { twoPaths } from "../lab/two-paths.ts";
-import { eventually } from "../lab/wait.ts";
 
 const config = "[core]\non-stop=remove\n[path ipv6]\nmatch-address=::/0\nignore=yes\n";
 

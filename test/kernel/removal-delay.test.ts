@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { waitForCarrierLoss } from "../lab/link.ts";
+import { waitForCarrierLoss } from "../../src/lab/kit/link.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { slowness } from "../../src/lab/kit/wait.ts";
 import { atOnce, hourly, Machine, soon } from "../lab/machine.ts";
 import { ctl } from "../lab/mptcpctl.ts";
-import { requires } from "../lab/requires.ts";
-import { slowness } from "../lab/wait.ts";
 
 describe("the removal delay", { skip: requires(), concurrency: 4 }, () => {
   const delayMs = 700;

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { rounds } from "../lab/campaign.ts";
 import { addForeign, first, foreign, second, twoAddresses } from "../lab/examples.ts";
 import { Machine } from "../lab/machine.ts";
-import { requires } from "../lab/requires.ts";
 
 const options = { skip: requires(), concurrency: 4 };
 

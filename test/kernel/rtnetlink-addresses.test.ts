@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type Address, decodeAddressEvent, dumpAddresses } from "../../src/kernel/addresses.ts";
 import { groups } from "../../src/kernel/rtnetlink.ts";
-import { requires } from "../lab/requires.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { eventually, waitFor } from "../../src/lab/kit/wait.ts";
 import { ipJson, listen, objects, sorted, useRtnetlink } from "../lab/rtnetlink.ts";
-import { eventually, waitFor } from "../lab/wait.ts";
 
 describe("rtnetlink: addresses", { skip: requires() }, () => {
   const rtnetlink = useRtnetlink();

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { decodeLinkEvent, dumpLinks, getLink, linkFlags } from "../../src/kernel/links.ts";
 import { groups } from "../../src/kernel/rtnetlink.ts";
-import { Lab } from "../lab/lab.ts";
-import { requires } from "../lab/requires.ts";
+import { Lab } from "../../src/lab/kit/lab.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { eventually } from "../../src/lab/kit/wait.ts";
 import { ipJson, listen, object, sorted, strings, useRtnetlink } from "../lab/rtnetlink.ts";
 import { openTunnel, tunnelNeeds } from "../lab/tunnel.ts";
-import { eventually } from "../lab/wait.ts";
 
 describe("rtnetlink: links", { skip: requires() }, () => {
   const rtnetlink = useRtnetlink();

@@ -4,9 +4,9 @@ import { dumpLinks } from "../../src/kernel/links.ts";
 import { routeFilter } from "../../src/kernel/route-filter.ts";
 import { decodeRouteEvent, dumpRoutes, lookupRoute, type Route } from "../../src/kernel/routes.ts";
 import { groups } from "../../src/kernel/rtnetlink.ts";
-import { requires } from "../lab/requires.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { eventually, waitFor } from "../../src/lab/kit/wait.ts";
 import { ipJson, listen, object, objects, sorted, useRtnetlink } from "../lab/rtnetlink.ts";
-import { eventually, waitFor } from "../lab/wait.ts";
 
 describe("rtnetlink: routes", { skip: requires() }, () => {
   const rtnetlink = useRtnetlink();

@@ -3,12 +3,12 @@ import { execFileSync } from "node:child_process";
 import { describe, it } from "node:test";
 import { decodeAddressEvent, dumpAddresses } from "../../src/kernel/addresses.ts";
 import { dumpLinks } from "../../src/kernel/links.ts";
+import { body } from "../../src/kernel/netlink/connection.ts";
 import { dumpRoutes, lookupRoute, routeFlags, routeRequest } from "../../src/kernel/routes.ts";
 import { AF_INET6, groups, openRtnetlink, RTM_GETROUTE } from "../../src/kernel/rtnetlink.ts";
-import { body } from "../../src/netlink/connection.ts";
-import { requires } from "../lab/requires.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { waitFor } from "../../src/lab/kit/wait.ts";
 import { listen, useRtnetlink } from "../lab/rtnetlink.ts";
-import { waitFor } from "../lab/wait.ts";
 
 describe("rtnetlink", { skip: requires() }, () => {
   const rtnetlink = useRtnetlink();

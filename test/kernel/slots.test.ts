@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { Host } from "../../src/lab/kit/host.ts";
+import type { Closer } from "../../src/lab/kit/lab.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { eventually } from "../../src/lab/kit/wait.ts";
 import { findCapacity } from "../lab/capacity.ts";
-import type { Host } from "../lab/host.ts";
-import type { Closer } from "../lab/lab.ts";
 import { atOnce, hourly, Machine, type MachineOptions } from "../lab/machine.ts";
-import { requires } from "../lab/requires.ts";
-import { eventually } from "../lab/wait.ts";
 
 const notice = /^notice: this kernel holds (\d+) endpoints; addresses beyond them wait for a free slot$/;
 

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { Machine } from "../lab/machine.ts";
 import { compiled, toolsFor } from "../lab/programs.ts";
-import { requires } from "../lab/requires.ts";
 
 /** They wait more than they compute. */
 const options = { skip: requires({ tools: [toolsFor.glibc] }), concurrency: 6 };

@@ -3,9 +3,9 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { atOnce, Machine } from "../lab/machine.ts";
 import { ctl, outcome } from "../lab/mptcpctl.ts";
-import { requires } from "../lab/requires.ts";
 
 const withPathManager = `${atOnce}path-manager=fullmesh\n`;
 

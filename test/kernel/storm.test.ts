@@ -1,9 +1,9 @@
 import { describe, it } from "node:test";
+import type { Host } from "../../src/lab/kit/host.ts";
+import type { Closer } from "../../src/lab/kit/lab.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { rounds } from "../lab/campaign.ts";
-import type { Host } from "../lab/host.ts";
-import type { Closer } from "../lab/lab.ts";
 import { atOnce, Machine } from "../lab/machine.ts";
-import { requires } from "../lab/requires.ts";
 
 const interfaces = ["eth0", "eth1", "eth2"];
 /** Few enough for the slots of any kernel. */

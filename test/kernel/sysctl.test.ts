@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Lab } from "../lab/lab.ts";
-import { requires } from "../lab/requires.ts";
+import { Lab } from "../../src/lab/kit/lab.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { inHost } from "./in-host.ts";
 
 const imports = { Sysctls: "kernel/sysctl" };

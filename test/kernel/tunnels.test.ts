@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Host } from "../lab/host.ts";
-import type { Closer } from "../lab/lab.ts";
+import type { Host } from "../../src/lab/kit/host.ts";
+import type { Closer } from "../../src/lab/kit/lab.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { atOnce, hourly, Machine } from "../lab/machine.ts";
-import { requires } from "../lab/requires.ts";
 import { openTunnel, tunnelNeeds } from "../lab/tunnel.ts";
 
 /** A host with two ways to the Internet, IPv6 on one of them; and its VPN's address. */

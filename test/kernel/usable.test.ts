@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { waitFor } from "../../src/lab/kit/wait.ts";
 import { atOnce, Machine } from "../lab/machine.ts";
-import { requires } from "../lab/requires.ts";
 import { openTunnel, tunnelNeeds } from "../lab/tunnel.ts";
-import { waitFor } from "../lab/wait.ts";
 
 describe("which addresses are endpoints", { skip: requires(), concurrency: 4 }, () => {
   it("takes every address that exists at start, of both families, as subflow, bound to its device", async (t) => {

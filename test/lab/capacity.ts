@@ -1,4 +1,4 @@
-import { Lab } from "./lab.ts";
+import { Lab } from "../../src/lab/kit/lab.ts";
 
 /** How many endpoints this kernel holds; it tells only by refusing one more. */
 export async function findCapacity(): Promise<number> {

@@ -3,9 +3,9 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Shell } from "../../src/completions/files.ts";
-import { checkout } from "./checkout.ts";
-import { requires } from "./requires.ts";
+import { checkout } from "../../src/lab/kit/checkout.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import type { Shell } from "../../src/programs/completions/files.ts";
 
 const sources = join(checkout, "test/lab");
 

@@ -1,9 +1,9 @@
-import type { Host } from "./host.ts";
-import type { Lab } from "./lab.ts";
+import type { Host } from "../../src/lab/kit/host.ts";
+import type { Lab } from "../../src/lab/kit/lab.ts";
+import { startTraffic, type Traffic } from "../../src/lab/kit/traffic.ts";
+import { twoPaths } from "../../src/lab/kit/two-paths.ts";
+import { waitFor } from "../../src/lab/kit/wait.ts";
 import { ctl } from "./mptcpctl.ts";
-import { startTraffic, type Traffic } from "./traffic.ts";
-import { twoPaths } from "./two-paths.ts";
-import { waitFor } from "./wait.ts";
 
 /** What tests look at of `mptcpctl -j connections`. */
 export type ShownConnection = {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { checkout } from "./checkout.ts";
+import { checkout } from "../../src/lab/kit/checkout.ts";
 
 /** A fenced block: "```ini /etc/mptcpd/mptcpd.conf" has the language ini and that file. */
 export type Block = { language: string; file: string; text: string; line: number };

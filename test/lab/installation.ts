@@ -1,7 +1,7 @@
 import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { checkout } from "../../src/lab/kit/checkout.ts";
 import type { BootedSystem } from "./booted-system.ts";
-import { checkout } from "./checkout.ts";
 
 /** What the daemon runs on, in the directory that the packages keep for themselves. */
 const home = "/usr/lib/mptcpd";

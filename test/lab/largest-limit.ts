@@ -1,4 +1,4 @@
-import type { Host, LabLimits } from "./host.ts";
+import type { Host, LabLimits } from "../../src/lab/kit/host.ts";
 import { outcome } from "./mptcpctl.ts";
 
 /** The largest limits that the kernel takes: 8, and 64 from Linux 7.3 on. It names them when it refuses more. */

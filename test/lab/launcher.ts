@@ -3,8 +3,8 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { TestContext } from "node:test";
-import { checkout } from "./checkout.ts";
-import { labDirectory } from "./requires.ts";
+import { checkout } from "../../src/lab/kit/checkout.ts";
+import { labDirectory } from "../../src/lab/kit/requires.ts";
 
 const built = { launcher: join(checkout, "dist/mptcpize"), library: join(checkout, "dist/libmptcpwrap.so") };
 const { MPTCPIZE: underSanitizer } = process.env;

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { checkout } from "./checkout.ts";
-import { type Daemon, type DaemonOptions, startDaemon } from "./daemon.ts";
-import type { Host, LabEndpoint } from "./host.ts";
-import { type Closer, Lab } from "./lab.ts";
-import type { Cable } from "./link.ts";
-import { eventually, within } from "./wait.ts";
+import { checkout } from "../../src/lab/kit/checkout.ts";
+import { type Daemon, type DaemonOptions, startDaemon } from "../../src/lab/kit/daemon.ts";
+import type { Host, LabEndpoint } from "../../src/lab/kit/host.ts";
+import { type Closer, Lab } from "../../src/lab/kit/lab.ts";
+import type { Cable } from "../../src/lab/kit/link.ts";
+import { eventually, within } from "../../src/lab/kit/wait.ts";
 
 export type MachineOptions = Omit<DaemonOptions, "runtimeDirectory">;
 

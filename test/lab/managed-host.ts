@@ -1,11 +1,11 @@
-import type { Subflow } from "../../src/library/index.ts";
-import type { Host } from "./host.ts";
-import { type Closer, Lab } from "./lab.ts";
-import type { Cable } from "./link.ts";
+import type { Host } from "../../src/lab/kit/host.ts";
+import { type Closer, Lab } from "../../src/lab/kit/lab.ts";
+import type { Cable } from "../../src/lab/kit/link.ts";
+import { twoPaths } from "../../src/lab/kit/two-paths.ts";
+import type { Subflow } from "../../src/path-managers/api/index.ts";
 import { Machine } from "./machine.ts";
 import { type OpenSocket, Peer } from "./peer.ts";
 import { Puppet } from "./puppet.ts";
-import { twoPaths } from "./two-paths.ts";
 
 /** By what sockets and addresses a connection between the two hosts is made. */
 export type Family = {

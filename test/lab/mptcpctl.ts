@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { checkout } from "./checkout.ts";
-import type { Host } from "./host.ts";
-import type { Lab } from "./lab.ts";
-import { CommandError } from "./process.ts";
-import { waitFor } from "./wait.ts";
+import { checkout } from "../../src/lab/kit/checkout.ts";
+import type { Host } from "../../src/lab/kit/host.ts";
+import type { Lab } from "../../src/lab/kit/lab.ts";
+import { CommandError } from "../../src/lab/kit/process.ts";
+import { waitFor } from "../../src/lab/kit/wait.ts";
 
 /** This checkout's mptcpctl. */
 export const program = join(checkout, "bin/mptcpctl");

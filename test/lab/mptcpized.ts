@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import type { Host } from "./host.ts";
+import type { Host } from "../../src/lab/kit/host.ts";
+import { waitFor } from "../../src/lab/kit/wait.ts";
 import { launcher } from "./launcher.ts";
-import { waitFor } from "./wait.ts";
 
 /** Runs a command to its end by `mptcpize run` and gives its stdout. */
 export function runMptcpized(host: Host, ...command: readonly string[]): Promise<string> {

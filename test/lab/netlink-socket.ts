@@ -3,7 +3,7 @@ import type { TestContext } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { NetlinkSocket, type NetlinkSocketOptions } from "../../src/netlink/socket.ts";
+import { NetlinkSocket, type NetlinkSocketOptions } from "../../src/kernel/netlink/socket.ts";
 
 const NETLINK_ROUTE = 0;
 

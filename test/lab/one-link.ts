@@ -1,5 +1,5 @@
-import type { Host } from "./host.ts";
-import { type Closer, Lab } from "./lab.ts";
+import type { Host } from "../../src/lab/kit/host.ts";
+import { type Closer, Lab } from "../../src/lab/kit/lab.ts";
 
 /** The server's address on the link. */
 export const address = "10.0.0.1";

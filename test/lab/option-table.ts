@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { checkout } from "./checkout.ts";
+import { checkout } from "../../src/lab/kit/checkout.ts";
 
 export const optionClasses = ["HINT", "HINT_EXCEPT_1_255", "OPTIONAL", "SEMANTIC"] as const;
 export type OptionClass = (typeof optionClasses)[number];

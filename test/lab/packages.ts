@@ -1,7 +1,7 @@
 /** The packages that tools/packages-for-tests.mjs has built. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { checkout } from "./checkout.ts";
+import { checkout } from "../../src/lab/kit/checkout.ts";
 
 const manifest: { version: string } = JSON.parse(readFileSync(join(checkout, "package.json"), "utf8"));
 

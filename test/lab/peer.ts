@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { SubflowFlag } from "../../src/kernel/sockets.ts";
-import { checkout } from "./checkout.ts";
-import type { Host } from "./host.ts";
-import type { LabProcess } from "./process.ts";
-import { defaultDeadlineMs, waitFor, within } from "./wait.ts";
+import { checkout } from "../../src/lab/kit/checkout.ts";
+import type { Host } from "../../src/lab/kit/host.ts";
+import type { LabProcess } from "../../src/lab/kit/process.ts";
+import { defaultDeadlineMs, waitFor, within } from "../../src/lab/kit/wait.ts";
 
 export type ListenRequest = {
   readonly address: string;

@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Closer, Lab } from "./lab.ts";
+import type { Closer, Lab } from "../../src/lab/kit/lab.ts";
 import { type Ending, Machine, type Patience } from "./machine.ts";
 
 /** A plugin directory of a lab with these files, and what a configuration says of it. */

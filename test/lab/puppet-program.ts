@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import type { HandlerName } from "../../src/library/index.ts";
+import { type Something, waitFor, within } from "../../src/lab/kit/wait.ts";
+import type { HandlerName } from "../../src/path-managers/api/index.ts";
 import type { Machine } from "./machine.ts";
 import { PluginDirectory } from "./plugin-directory.ts";
 import { source } from "./programs.ts";
-import { type Something, waitFor, within } from "./wait.ts";
 
 /** What `requires` must ask for. */
 export const puppetNeeds = { files: ["/usr/bin/python3"] } as const;

@@ -2,11 +2,11 @@ import { copyFileSync } from "node:fs";
 import { createConnection, type Socket } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { Connection, Details, HandlerName, PathManager } from "../../src/library/index.ts";
-import { cut, messageOf } from "../../src/log/text.ts";
+import { cut, messageOf } from "../../src/base/text.ts";
+import { defaultDeadlineMs, waitFor, within } from "../../src/lab/kit/wait.ts";
+import type { Connection, Details, HandlerName, PathManager } from "../../src/path-managers/api/index.ts";
 import type { Machine } from "./machine.ts";
 import { PluginDirectory } from "./plugin-directory.ts";
-import { defaultDeadlineMs, waitFor, within } from "./wait.ts";
 
 /** A connection as an event tells it: of its subflows only how many they are. */
 export type ToldConnection = Omit<Connection, "subflows" | "uses"> & { readonly subflows: number };

@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { checkout } from "./checkout.ts";
+import { checkout } from "../../src/lab/kit/checkout.ts";
+import type { LabProcess, SpawnOptions } from "../../src/lab/kit/process.ts";
+import { within } from "../../src/lab/kit/wait.ts";
 import type { Machine } from "./machine.ts";
-import type { LabProcess, SpawnOptions } from "./process.ts";
-import { within } from "./wait.ts";
 
 /** What it writes when it succeeds. */
 export const inForce: Verdict = { code: 0, lines: ["the configuration is in force"] };

@@ -1,10 +1,10 @@
 import { after, afterEach, before, type TestContext } from "node:test";
+import type { NetlinkConnection } from "../../src/kernel/netlink/connection.ts";
+import type { NetlinkMessage } from "../../src/kernel/netlink/wire.ts";
 import { openRtnetlink } from "../../src/kernel/rtnetlink.ts";
-import type { NetlinkConnection } from "../../src/netlink/connection.ts";
-import type { NetlinkMessage } from "../../src/netlink/wire.ts";
-import type { Host } from "./host.ts";
-import { Lab } from "./lab.ts";
-import { waitFor } from "./wait.ts";
+import type { Host } from "../../src/lab/kit/host.ts";
+import { Lab } from "../../src/lab/kit/lab.ts";
+import { waitFor } from "../../src/lab/kit/wait.ts";
 
 /** This process' own network namespace, and a connection to its rtnetlink. */
 export type Rtnetlink = {

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import type { TestContext } from "node:test";
 import { inspect } from "node:util";
+import { LabProcess } from "../../src/lab/kit/process.ts";
+import { waitFor } from "../../src/lab/kit/wait.ts";
 import { launcher } from "./launcher.ts";
-import { LabProcess } from "./process.ts";
-import { waitFor } from "./wait.ts";
 
 export type Supervisor = { pid: number; parent: number };
 

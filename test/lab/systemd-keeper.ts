@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
-import { checkout } from "./checkout.ts";
+import { checkout } from "../../src/lab/kit/checkout.ts";
 
 const script = join(checkout, "test/lab/systemd-boot.sh");
 

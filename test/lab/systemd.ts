@@ -1,13 +1,13 @@
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { checkout } from "../../src/lab/kit/checkout.ts";
+import type { Closer } from "../../src/lab/kit/lab.ts";
+import { CommandError } from "../../src/lab/kit/process.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { waitFor } from "../../src/lab/kit/wait.ts";
 import type { BootedSystem, Outcome } from "./booted-system.ts";
-import { checkout } from "./checkout.ts";
-import type { Closer } from "./lab.ts";
-import { CommandError } from "./process.ts";
-import { requires } from "./requires.ts";
 import { SystemdKeeper } from "./systemd-keeper.ts";
-import { waitFor } from "./wait.ts";
 
 export type SystemdLabOptions = {
   /** The directory of another system, to be booted in place of this machine's. */

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { copyFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import { waitFor } from "../../src/lab/kit/wait.ts";
 import { Page } from "../lab/document.ts";
 import { downloadedPackage, packageProblem } from "../lab/downloads.ts";
 import { packagesProblem } from "../lab/packages.ts";
 import { Shown } from "../lab/shown.ts";
 import { SystemdLab, systemdProblem } from "../lab/systemd.ts";
-import { waitFor } from "../lab/wait.ts";
 import { follow } from "./docs.ts";
 import { downloaded } from "./installed.ts";
 import { cable, wifi } from "./surroundings.ts";

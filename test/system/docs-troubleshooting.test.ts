@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { isDeepStrictEqual } from "node:util";
+import { waitFor } from "../../src/lab/kit/wait.ts";
 import { Page } from "../lab/document.ts";
 import { Shown } from "../lab/shown.ts";
 import { SystemdLab, systemdProblem } from "../lab/systemd.ts";
-import { waitFor } from "../lab/wait.ts";
 import { follow } from "./docs.ts";
 import { installed } from "./installed.ts";
 import { cable, server, wifi } from "./surroundings.ts";

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { waitFor } from "../../src/lab/kit/wait.ts";
 import { type Page, type Section, type Step, stepsOf } from "../lab/document.ts";
 import type { Shown } from "../lab/shown.ts";
 import type { SystemdLab } from "../lab/systemd.ts";
-import { waitFor } from "../lab/wait.ts";
 
 /** What is done in place of a command, by its text; gives what stands for its output. */
 export type Instead = Readonly<Record<string, () => Promise<string>>>;

@@ -1,6 +1,6 @@
 import { readFileSync, rmSync } from "node:fs";
+import { waitFor } from "../../src/lab/kit/wait.ts";
 import type { BootedSystem, Outcome } from "../lab/booted-system.ts";
-import { waitFor } from "../lab/wait.ts";
 import { configure, unit } from "./service.ts";
 import { write } from "./units.ts";
 

@@ -3,9 +3,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync } from "no
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { pathToFileURL } from "node:url";
-import { LabProcess, run } from "../lab/process.ts";
+import { LabProcess, run } from "../../src/lab/kit/process.ts";
+import { waitFor } from "../../src/lab/kit/wait.ts";
 import { SystemdLab, systemdProblem } from "../lab/systemd.ts";
-import { waitFor } from "../lab/wait.ts";
 
 describe("the lab's systemd", { skip: await systemdProblem() }, () => {
   it("keeps its files, not its processes, over a reboot, and touches none of this machine's", async (t) => {

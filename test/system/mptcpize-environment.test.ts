@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { SystemdLab, systemdProblem } from "../lab/systemd.ts";
-import { exampleUnit, serviceExamples } from "../unit/systemd/examples.ts";
+import { exampleUnit, serviceExamples } from "../unit/services/systemd/examples.ts";
 import { dropIn, environmentOf, mptcpize, refuses, unitTrees, write } from "./units.ts";
 
 const library = "/opt/mptcpd/dist/libmptcpwrap.so";

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { checkout } from "../lab/checkout.ts";
+import { checkout } from "../../src/lab/kit/checkout.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { eventually } from "../../src/lab/kit/wait.ts";
 import { downloadedPackage, packageProblem } from "../lab/downloads.ts";
 import { compiled, compiledGo, toolsFor } from "../lab/programs.ts";
-import { requires } from "../lab/requires.ts";
 import { SystemdLab, systemdProblem } from "../lab/systemd.ts";
-import { eventually } from "../lab/wait.ts";
 import { dropIn, install, mptcpize, protocolAt, text, unitTrees, write } from "./units.ts";
 
 describe("mptcpize enable, for services", { skip: await systemdProblem() }, () => {

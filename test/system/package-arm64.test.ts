@@ -3,9 +3,9 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { run } from "../../src/lab/kit/process.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { debFile, packagesProblem, version } from "../lab/packages.ts";
-import { run } from "../lab/process.ts";
-import { requires } from "../lab/requires.ts";
 
 const tools = ["qemu-aarch64-static", "aarch64-linux-gnu-gcc", "busybox", "dpkg-deb", "chroot"];
 

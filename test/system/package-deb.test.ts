@@ -12,10 +12,10 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { checkout } from "../lab/checkout.ts";
+import { checkout } from "../../src/lab/kit/checkout.ts";
+import { run } from "../../src/lab/kit/process.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { debArchitecture, debFile, type Flavour, packagesProblem, version } from "../lab/packages.ts";
-import { run } from "../lab/process.ts";
-import { requires } from "../lab/requires.ts";
 
 /** What a user or another package meets, with its mode. */
 const promised = {

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { appendFileSync, copyFileSync, existsSync, writeFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { eventually, waitFor } from "../../src/lab/kit/wait.ts";
 import { downloadedPackage, newerSystem, newerSystemProblem, packageProblem } from "../lab/downloads.ts";
 import { debArchitecture, debFile, packagesProblem } from "../lab/packages.ts";
 import { SystemdLab, systemdProblem } from "../lab/systemd.ts";
-import { eventually, waitFor } from "../lab/wait.ts";
 import {
   addUplink,
   configFile,

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import type { Command } from "commander";
-import { describeProgram } from "../../src/mptcpctl/program.ts";
+import { waitFor } from "../../src/lab/kit/wait.ts";
+import { describeProgram } from "../../src/programs/mptcpctl/program.ts";
 import type { SystemdLab } from "../lab/systemd.ts";
-import { waitFor } from "../lab/wait.ts";
 import { bootInstalled, installedPackageProblem } from "./installed-package.ts";
 import { addPeer, connect, hangUp, subflowsAt } from "./peer-namespace.ts";
 import { endpoints, reset, start } from "./service.ts";

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { after, before, describe, it, type TestContext } from "node:test";
-import { describeProgram } from "../../src/mptcpize/program.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
+import { describeProgram } from "../../src/programs/mptcpize/program.ts";
 import { type Way, ways } from "../../src/services/way.ts";
 import { newerGo, newerGoProblem, newerSystem, newerSystemProblem } from "../lab/downloads.ts";
 import { compiled, compiledGo, toolsFor } from "../lab/programs.ts";
-import { requires } from "../lab/requires.ts";
 import type { SystemdLab } from "../lab/systemd.ts";
 import { bootInstalled, installedPackageProblem } from "./installed-package.ts";
 import { dropIn, install, protocolAt, text, write } from "./units.ts";

@@ -3,9 +3,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { run } from "../../src/lab/kit/process.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { npmFile, packagesProblem, version } from "../lab/packages.ts";
-import { run } from "../lab/process.ts";
-import { requires } from "../lab/requires.ts";
 
 const native = `mptcpd-linux-${process.arch}`;
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
-import { builtIn } from "../../src/path-managers/index.ts";
+import { waitFor } from "../../src/lab/kit/wait.ts";
+import { builtIn } from "../../src/path-managers/built-in/index.ts";
 import { plugin } from "../lab/plugin-directory.ts";
 import type { SystemdLab } from "../lab/systemd.ts";
-import { waitFor } from "../lab/wait.ts";
 import { bootInstalled, installedPackageProblem } from "./installed-package.ts";
 import { addPeer, connect, hangUp, subflows, subflowsAt } from "./peer-namespace.ts";
 import { configure, logged, mainPid, reset, start } from "./service.ts";

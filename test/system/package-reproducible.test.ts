@@ -4,8 +4,10 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { checkout } from "../../src/lab/kit/checkout.ts";
+import { run } from "../../src/lab/kit/process.ts";
+import { requires } from "../../src/lab/kit/requires.ts";
 import { rounds } from "../lab/campaign.ts";
-import { checkout } from "../lab/checkout.ts";
 import {
   debArchitecture,
   environmentFile,
@@ -14,8 +16,6 @@ import {
   rpmArchitecture,
   rpmFile,
 } from "../lab/packages.ts";
-import { run } from "../lab/process.ts";
-import { requires } from "../lab/requires.ts";
 
 const made = ["node_modules", "dist", "build", "out", ".git"];
 

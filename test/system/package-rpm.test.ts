@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { eventually, waitFor } from "../../src/lab/kit/wait.ts";
 import { packagesProblem, rpmArchitecture, rpmFile, version } from "../lab/packages.ts";
 import { SystemdLab, systemdProblem } from "../lab/systemd.ts";
-import { eventually, waitFor } from "../lab/wait.ts";
 import { write } from "./units.ts";
 
 const problem = packagesProblem() || (await systemdProblem(["rpm", "rpmbuild"]));

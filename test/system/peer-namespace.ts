@@ -1,7 +1,7 @@
 /** A peer that a booted system has two links to, in a network namespace of it; they speak MPTCP by dist/lab.js. */
 import { join } from "node:path";
+import { waitFor } from "../../src/lab/kit/wait.ts";
 import type { BootedSystem } from "../lab/booted-system.ts";
-import { waitFor } from "../lab/wait.ts";
 import { waitForCarrier } from "./service.ts";
 
 const namespace = "peer";

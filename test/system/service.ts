@@ -1,7 +1,7 @@
 /** What the tests of mptcpd's units do with them, and see of them. */
 import assert from "node:assert/strict";
+import { defaultDeadlineMs, waitFor } from "../../src/lab/kit/wait.ts";
 import type { BootedSystem } from "../lab/booted-system.ts";
-import { defaultDeadlineMs, waitFor } from "../lab/wait.ts";
 import { write } from "./units.ts";
 
 export const unit = "mptcp.service";

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { SystemdLab, systemdProblem } from "../lab/systemd.ts";
-import { exampleUnit, serviceExamples } from "../unit/systemd/examples.ts";
+import { exampleUnit, serviceExamples } from "../unit/services/systemd/examples.ts";
 
 /** What systemd gives to every service (systemd.exec(5), "ENVIRONMENT VARIABLES IN SPAWNED PROCESSES"). */
 const everywhere = ["INVOCATION_ID", "JOURNAL_STREAM", "LANG", "PATH", "SYSTEMD_EXEC_PID"];

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
+import { waitFor } from "../../src/lab/kit/wait.ts";
 import { type BootedSystem, bootedSystem, bootedSystemProblem } from "../lab/booted-system.ts";
 import { installMptcpd } from "../lab/installation.ts";
 import { plugin } from "../lab/plugin-directory.ts";
-import { waitFor } from "../lab/wait.ts";
 import {
   addUplink,
   configFile,

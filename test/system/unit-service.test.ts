@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
+import { slowness, waitFor } from "../../src/lab/kit/wait.ts";
 import { type BootedSystem, bootedSystem, bootedSystemProblem } from "../lab/booted-system.ts";
 import { installMptcpd } from "../lab/installation.ts";
-import { slowness, waitFor } from "../lab/wait.ts";
 import {
   addUplink,
   configFile,

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { before, beforeEach, describe, it, type TestContext } from "node:test";
 import { Sockets } from "../../src/kernel/sockets.ts";
 import { Sysctls } from "../../src/kernel/sysctl.ts";
-import { checkout } from "../lab/checkout.ts";
+import { checkout } from "../../src/lab/kit/checkout.ts";
+import { LabProcess } from "../../src/lab/kit/process.ts";
+import { waitFor } from "../../src/lab/kit/wait.ts";
 import { cleanEnvironment, ending, launcher } from "../lab/launcher.ts";
-import { LabProcess } from "../lab/process.ts";
 import { compiled, source } from "../lab/programs.ts";
 import { linuxWithUpdateSocketProtocol, requiresMachine } from "../lab/vm.ts";
-import { waitFor } from "../lab/wait.ts";
 
 const pins = "/sys/fs/bpf/mptcpize";
 const cgroupRoot = "/sys/fs/cgroup";

@@ -3,11 +3,11 @@ import { copyFileSync, existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { Sockets } from "../../src/kernel/sockets.ts";
-import { checkout } from "../lab/checkout.ts";
+import { checkout } from "../../src/lab/kit/checkout.ts";
+import { run } from "../../src/lab/kit/process.ts";
+import { waitFor } from "../../src/lab/kit/wait.ts";
 import { ending, launcher } from "../lab/launcher.ts";
-import { run } from "../lab/process.ts";
 import { linuxWithUpdateSocketProtocol, requiresMachine } from "../lab/vm.ts";
-import { waitFor } from "../lab/wait.ts";
 
 const pins = "/sys/fs/bpf/mptcpize";
 const units = "/etc/systemd/system";

@@ -4,9 +4,9 @@
  */
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
-import { SystemError } from "../../netlink/addon.ts";
-import { pollFor } from "../../time/poll.ts";
+import { pollFor } from "../../base/poll.ts";
 import { Cgroups, cgroupId, rootCgroupId } from "../cgroups.ts";
+import { SystemError } from "../netlink/addon.ts";
 import { Sysctls } from "../sysctl.ts";
 import { lockFile } from "../system.ts";
 import { findFunction, readKernelTypes } from "./btf.ts";

@@ -1,4 +1,4 @@
-import { SystemError } from "../../netlink/addon.ts";
+import { SystemError } from "../netlink/addon.ts";
 
 /** The BPF way is closed on this machine, or for this process. The message is one line. */
 export class BpfError extends Error {

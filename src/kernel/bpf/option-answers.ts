@@ -2,7 +2,7 @@
  * How the running kernel treats the options of the table: which of them it refuses on sockets of MPTCP, and what TCP does
  * with them. Found by trying, so that newer kernels, which take more, are left alone, and no default is written down.
  */
-import { SystemError } from "../../netlink/addon.ts";
+import { SystemError } from "../netlink/addon.ts";
 import { beforeConnection, type OptionClass, optionTable } from "../option-table.ts";
 import { families, type OptionSocket, protocols, withSocket } from "../socket-options.ts";
 import { asItIs, describeFunction, type Outcome, type Piece } from "./number-function.ts";

@@ -1,7 +1,7 @@
 /** The BPF way for one process and its children: a cgroup of their own. */
 import { mkdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { bytesOfText } from "../../log/bytes.ts";
+import { bytesOfText } from "../../base/log/bytes.ts";
 import { Cgroups } from "../cgroups.ts";
 import { type AttachOptions, attachCgroup, detachCgroups, requireRoot } from "./attachment.ts";
 import { BpfError } from "./error.ts";

@@ -1,6 +1,6 @@
 /** bpf(2): the commands that we need. `union bpf_attr` of include/uapi/linux/bpf.h is written here and nowhere else. */
 import { closeSync } from "node:fs";
-import { addon, check } from "../../netlink/addon.ts";
+import { addon, check } from "../netlink/addon.ts";
 
 /** Keys of eight bytes; the values mean nothing. */
 export type IdSet = { readonly fd: number };

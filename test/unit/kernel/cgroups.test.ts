@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, rmdirSync, rmSync, statSync, writeFileSync } fr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
+import { bytesOfText } from "../../../src/base/log/bytes.ts";
 import { Cgroups } from "../../../src/kernel/cgroups.ts";
-import { bytesOfText } from "../../../src/log/bytes.ts";
 
 describe("cgroups", () => {
   let root = "";

@@ -14,17 +14,17 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { Checkpoint } from "../../../src/connections/checkpoint.ts";
-import { requestAdoption } from "../../../src/endpoints/adoption.ts";
-import { Ledger } from "../../../src/endpoints/ledger.ts";
-import { NamespaceLock, namespaceFiles } from "../../../src/endpoints/namespace.ts";
-import { readStateFile } from "../../../src/endpoints/read-state-file.ts";
-import { readRefused } from "../../../src/endpoints/refused-file.ts";
-import { replaceFile } from "../../../src/endpoints/replace-file.ts";
-import { readWanted, wantedFile, wantedText } from "../../../src/endpoints/wanted-file.ts";
-import { openGuarded, openOrCreateGuarded } from "../../../src/kernel/guarded-file.ts";
+import { openGuarded, openOrCreateGuarded } from "../../../src/base/guarded-file.ts";
+import { readStateFile } from "../../../src/base/read-state-file.ts";
+import { Checkpoint } from "../../../src/control/connections/checkpoint.ts";
+import { requestAdoption } from "../../../src/control/endpoints/adoption.ts";
+import { Ledger } from "../../../src/control/endpoints/ledger.ts";
+import { NamespaceLock, namespaceFiles } from "../../../src/control/endpoints/namespace.ts";
+import { readRefused } from "../../../src/control/endpoints/refused-file.ts";
+import { replaceFile } from "../../../src/control/endpoints/replace-file.ts";
+import { readWanted, wantedFile, wantedText } from "../../../src/control/endpoints/wanted-file.ts";
+import { requires } from "../../../src/lab/kit/requires.ts";
 import { exclusively } from "../../../src/services/lock.ts";
-import { requires } from "../../lab/requires.ts";
 import { temporaryDirectory } from "../temporary.ts";
 
 const { O_RDWR, O_APPEND } = constants;

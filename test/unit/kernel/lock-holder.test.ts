@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { describe, it, type TestContext } from "node:test";
 import { lockHolder, signalLockHolder } from "../../../src/kernel/lock-holder.ts";
 import { lockFile } from "../../../src/kernel/system.ts";
-import { within } from "../../lab/wait.ts";
+import { within } from "../../../src/lab/kit/wait.ts";
 import { temporaryDirectory } from "../temporary.ts";
 
 describe("the holder of a lock", () => {

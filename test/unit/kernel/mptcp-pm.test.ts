@@ -3,10 +3,17 @@ import { describe, it, type TestContext } from "node:test";
 import { endpointFlags, type MptcpEvent, MptcpPm } from "../../../src/kernel/mptcp-pm.ts";
 import * as events from "../../../src/kernel/mptcp-pm-events.ts";
 import { command, pmMessage } from "../../../src/kernel/mptcp-pm-schema.ts";
-import { controlMessage, genericHeader } from "../../../src/netlink/generic.ts";
-import type { Schema } from "../../../src/netlink/record.ts";
-import { ack, FakeKernel, isDump, multipart, type Reply, refuse } from "../../../src/netlink/testing.ts";
-import type { NetlinkMessage } from "../../../src/netlink/wire.ts";
+import { controlMessage, genericHeader } from "../../../src/kernel/netlink/generic.ts";
+import type { Schema } from "../../../src/kernel/netlink/record.ts";
+import {
+  ack,
+  FakeKernel,
+  isDump,
+  multipart,
+  type Reply,
+  refuse,
+} from "../../../src/kernel/netlink/testing.ts";
+import type { NetlinkMessage } from "../../../src/kernel/netlink/wire.ts";
 
 const EINVAL = 22;
 const ENOENT = 2;

@@ -7,6 +7,8 @@ import {
   decodeAddressEvent,
 } from "../../../src/kernel/addresses.ts";
 import { decodeLink, decodeLinkEvent, linkFlags, linkMessage } from "../../../src/kernel/links.ts";
+import { FakeKernel, multipart } from "../../../src/kernel/netlink/testing.ts";
+import { frame, messages, type NetlinkMessage } from "../../../src/kernel/netlink/wire.ts";
 import {
   decodeRoute,
   decodeRouteEvent,
@@ -15,8 +17,6 @@ import {
   routeMessage,
 } from "../../../src/kernel/routes.ts";
 import { openRtnetlink } from "../../../src/kernel/rtnetlink.ts";
-import { FakeKernel, multipart } from "../../../src/netlink/testing.ts";
-import { frame, messages, type NetlinkMessage } from "../../../src/netlink/wire.ts";
 
 const RTM_NEWLINK = 16;
 const RTM_DELLINK = 17;

@@ -10,9 +10,9 @@ import {
   tcpInfo,
   tcpSocket,
 } from "../../../src/kernel/inet-diag.ts";
+import { ipBytes } from "../../../src/kernel/netlink/ip.ts";
+import { FakeKernel, multipart } from "../../../src/kernel/netlink/testing.ts";
 import { Sockets } from "../../../src/kernel/sockets.ts";
-import { ipBytes } from "../../../src/netlink/ip.ts";
-import { FakeKernel, multipart } from "../../../src/netlink/testing.ts";
 
 const families = { 2: "IPv4", 10: "IPv6" } as const;
 const protocols = { 6: "TCP", 262: "MPTCP" } as const;

@@ -4,13 +4,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import * as v from "valibot";
-import { containerRule, defaultConfig, defaultConfigFile, notifyFlags } from "../../../src/config/config.ts";
-import { loadConfig } from "../../../src/config/load.ts";
-import { core, path } from "../../../src/config/schema.ts";
-import { kernelPathManager, limits, onStop, settableFlags } from "../../../src/config/values.ts";
-import { logDestinations } from "../../../src/log/log.ts";
-import { builtIn } from "../../../src/path-managers/index.ts";
-import { readOptions } from "../../../src/plugins/options.ts";
+import { logDestinations } from "../../../src/base/log/log.ts";
+import {
+  containerRule,
+  defaultConfig,
+  defaultConfigFile,
+  notifyFlags,
+} from "../../../src/control/config/config.ts";
+import { loadConfig } from "../../../src/control/config/load.ts";
+import { core, path } from "../../../src/control/config/schema.ts";
+import { kernelPathManager, limits, onStop, settableFlags } from "../../../src/control/config/values.ts";
+import { builtIn } from "../../../src/path-managers/built-in/index.ts";
+import { readOptions } from "../../../src/path-managers/runtime/options.ts";
 import { type Definition, sectionOf, termsOf } from "./page.ts";
 
 const page = "mptcpd.conf.5";

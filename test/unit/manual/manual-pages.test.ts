@@ -4,9 +4,9 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { version } from "../../../src/version.ts";
-import { checkout } from "../../lab/checkout.ts";
-import { requires } from "../../lab/requires.ts";
+import { version } from "../../../src/base/version.ts";
+import { checkout } from "../../../src/lab/kit/checkout.ts";
+import { requires } from "../../../src/lab/kit/requires.ts";
 import { pageNames, readPage } from "./page.ts";
 
 const tool = join(checkout, "tools/manual.mjs");

@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as v from "valibot";
-import * as optionSchemas from "../../../src/library/option.ts";
-import { builtIn } from "../../../src/path-managers/index.ts";
-import type { Endpoints, PathManager, PathManagerDefinition } from "../../../src/plugins/api.ts";
-import { commandNames } from "../../../src/plugins/exec-commands.ts";
-import { handlerNames } from "../../../src/plugins/telling.ts";
+import * as optionSchemas from "../../../src/path-managers/api/option.ts";
+import { builtIn } from "../../../src/path-managers/built-in/index.ts";
+import type {
+  Endpoints,
+  PathManager,
+  PathManagerDefinition,
+} from "../../../src/path-managers/runtime/api.ts";
+import { commandNames } from "../../../src/path-managers/runtime/exec-commands.ts";
+import { handlerNames } from "../../../src/path-managers/runtime/telling.ts";
 import { namesOf, readPage, sectionOf } from "./page.ts";
 
 const page = "mptcpd-plugins.7";

@@ -1,7 +1,7 @@
 /** Manual pages as the tests read them: their sections, and what is defined in those. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { checkout } from "../../lab/checkout.ts";
+import { checkout } from "../../../src/lab/kit/checkout.ts";
 
 const directory = join(checkout, "man");
 

@@ -6,7 +6,7 @@ import { disable } from "../../../src/services/disable.ts";
 import { readDropIn } from "../../../src/services/drop-in.ts";
 import { type EnableOptions, enable } from "../../../src/services/enable.ts";
 import { UnknownUnitError } from "../../../src/services/refusal.ts";
-import { UnitNameError } from "../../../src/systemd/unit-name.ts";
+import { UnitNameError } from "../../../src/services/systemd/unit-name.ts";
 import { refusal } from "./facts.ts";
 import { FakeSystemd, library } from "./fake-systemd.ts";
 

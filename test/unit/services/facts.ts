@@ -4,9 +4,9 @@ import type { Inspection } from "../../../src/services/launcher.ts";
 import { Properties } from "../../../src/services/properties.ts";
 import { Refusal } from "../../../src/services/refusal.ts";
 import type { ServiceFacts } from "../../../src/services/service-facts.ts";
+import { execLines } from "../../../src/services/systemd/exec-line.ts";
+import { parseUnitFile } from "../../../src/services/systemd/unit-file.ts";
 import type { Unit } from "../../../src/services/unit.ts";
-import { execLines } from "../../../src/systemd/exec-line.ts";
-import { parseUnitFile } from "../../../src/systemd/unit-file.ts";
 
 export const launcher = "/usr/bin/mptcpize";
 export const library = "/usr/lib/mptcpize/libmptcpwrap.so";

@@ -1,0 +1,67 @@
+import type { ConnectionOutline, SubflowOutline } from "../../kernel/sockets.ts";
+import type { Known, SocketAddress } from "./connection.ts";
+import { SubflowRecord } from "./record.ts";
+
+/** A connection as sock_diag shows it. */
+export interface FoundConnection {
+  readonly token: number;
+  readonly local: SocketAddress;
+  readonly remote: SocketAddress;
+  readonly socketFamily: 4 | 6;
+  readonly established: boolean;
+  readonly serverSide: Known<boolean>;
+  readonly subflows: readonly SubflowRecord[];
+}
+
+/** What sock_diag shows of connections that path managers have to do with. */
+export function foundConnections(outlines: readonly ConnectionOutline[]): FoundConnection[] {
+  return outlines.filter(isManaged).map(({ token, local, remote, socketFamily, subflows }) => ({
+    token,
+    local,
+    remote,
+    socketFamily,
+    established: subflows.length === 0 || subflows.some(({ flags }) => flags.has("fullyEstablished")),
+    serverSide: serverSideOf(subflows),
+    subflows: subflows.filter(isThere).map(toRecord),
+  }));
+}
+
+/** Who sent MP_CAPABLE first has `capableLocal` on the initial subflow (net/mptcp/diag.c, request_mptcp). */
+export function serverSideOf(subflows: readonly Pick<SubflowOutline, "flags">[]): Known<boolean> {
+  const initial = subflows.find(isInitial);
+  return initial === undefined ? "unknown" : !initial.flags.has("capableLocal");
+}
+
+export function isInitial({ flags }: Pick<SubflowOutline, "flags">): boolean {
+  return flags.has("capableLocal") || flags.has("capableRemote");
+}
+
+/**
+ * Not those that became plain TCP, and not those whose program has closed them: they have said so (CLOSED,
+ * net/mptcp/protocol.c, __mptcp_close) and linger until the peer has acknowledged it. One that waits to be accepted
+ * has no file either, but its program cannot have closed it.
+ */
+function isManaged({ fallback, inode, state }: ConnectionOutline): boolean {
+  return !fallback && (inode !== 0 || state === "established" || state === "close-wait");
+}
+
+/** A side that has sent its FIN tells nobody anything more. */
+function isThere({ state }: SubflowOutline): boolean {
+  return state === "established" || state === "syn-sent" || state === "syn-recv" || state === "close-wait";
+}
+
+function toRecord(outline: SubflowOutline): SubflowRecord {
+  const { local, remote, localId, remoteId, ifIndex, flags, state, socketFamily } = outline;
+  return new SubflowRecord({
+    local,
+    remote,
+    localId,
+    remoteId,
+    state: state === "syn-sent" || state === "syn-recv" ? "connecting" : "established",
+    initial: isInitial(outline),
+    ifIndex,
+    localBackup: flags.has("backupLocal"),
+    remoteBackup: flags.has("backupRemote"),
+    mapped: socketFamily === 6 && !local.address.includes(":"),
+  });
+}

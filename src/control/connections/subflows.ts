@@ -1,0 +1,223 @@
+import { endpointFlags, type MptcpPm } from "../../kernel/mptcp-pm.ts";
+import { KernelError } from "../../kernel/netlink/errors.ts";
+import { ipFamily, mapped, unmapped } from "../../kernel/netlink/ip.ts";
+import type { Sockets } from "../../kernel/sockets.ts";
+import type { Clock } from "../endpoints/clock.ts";
+import type { Connection, ConnectionChange, SocketAddress, Subflow } from "./connection.ts";
+import { tokenText } from "./connection.ts";
+import { ConnectionError } from "./errors.ts";
+import type { IdBook } from "./id-book.ts";
+import type { ConnectionRecord, SubflowRecord } from "./record.ts";
+import { SubflowRequests } from "./subflow-requests.ts";
+import type { ConnectionTable } from "./table.ts";
+
+export type SubflowKernel = Pick<MptcpPm, "createSubflow" | "destroySubflow" | "setSubflowFlags">;
+
+export interface SubflowOptions {
+  /** An address of this host, and the interface to bind to, if the routes are not to decide. */
+  readonly from: { readonly address: string; readonly ifIndex?: number | undefined };
+  /** The id that the peer knows the address by; one is chosen if it is not given. */
+  readonly id?: number | undefined;
+  /**
+   * Without it: where the initial subflow goes, or else an address that the peer has announced. Without a port: that of the
+   * initial subflow.
+   */
+  readonly to?: { readonly address: string; readonly port?: number | undefined } | undefined;
+  readonly backup?: boolean | undefined;
+  /** Milliseconds that the peer has to answer; 10,000 if not given. */
+  readonly deadline?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const DEADLINE = 10_000;
+
+/** Makes and ends subflows. */
+export class Subflows {
+  readonly #kernel: SubflowKernel;
+  readonly #sockets: Pick<Sockets, "dumpOutlines">;
+  readonly #table: ConnectionTable;
+  readonly #ids: IdBook;
+  readonly #requests: SubflowRequests;
+
+  constructor(parts: {
+    readonly kernel: SubflowKernel;
+    readonly sockets: Pick<Sockets, "dumpOutlines">;
+    readonly table: ConnectionTable;
+    readonly ids: IdBook;
+    readonly clock: Clock;
+  }) {
+    this.#kernel = parts.kernel;
+    this.#sockets = parts.sockets;
+    this.#table = parts.table;
+    this.#ids = parts.ids;
+    this.#requests = new SubflowRequests(parts.clock);
+  }
+
+  /**
+   * Resolves when the subflow is established.
+   *
+   * @throws KernelError when the kernel refuses, ConnectionError when the peer does (see SubflowRequests.wait), or when
+   *   it has no address to connect to (EADDRNOTAVAIL), or the reason of the signal
+   */
+  async create(connection: ConnectionRecord, options: SubflowOptions): Promise<Subflow> {
+    const { subflow, answer } = await this.#begin(connection, options);
+    try {
+      await answer;
+    } catch (error) {
+      // What cannot be given up ends all the same, in two minutes.
+      if (subflow.state === "connecting") await this.#giveUp(connection, subflow).catch(() => undefined);
+      throw error;
+    }
+    return subflow;
+  }
+
+  /** As `create`, but resolves when the kernel has begun to connect; what becomes of that, the kernel's events tell. */
+  async begin(connection: ConnectionRecord, options: SubflowOptions): Promise<Subflow> {
+    return (await this.#begin(connection, options)).subflow;
+  }
+
+  /** ESRCH, from the kernel: there is no such subflow. */
+  async destroy(connection: ConnectionRecord, subflow: SubflowRecord): Promise<void> {
+    if (subflow.local.port === 0) await this.#giveUp(connection, subflow);
+    else await this.#kernel.destroySubflow({ token: connection.token, ...endsOf(subflow) });
+  }
+
+  /** Asks the peer to use a subflow only where no other is left, or no longer so (MP_PRIO). */
+  async setBackup(connection: ConnectionRecord, subflow: SubflowRecord, backup: boolean): Promise<void> {
+    const flags = backup ? endpointFlags.of("backup") : endpointFlags.of();
+    await this.#kernel.setSubflowFlags({ token: connection.token, ...endsOf(subflow), flags });
+    this.#table.setLocalBackup(connection, subflow, backup);
+  }
+
+  /** @returns whether the change is for nobody else to know */
+  noticed(change: ConnectionChange): boolean {
+    return this.#requests.noticed(change);
+  }
+
+  async #begin(
+    connection: ConnectionRecord,
+    options: SubflowOptions,
+  ): Promise<{ readonly subflow: SubflowRecord; readonly answer: Promise<void> }> {
+    const { id, backup = false, deadline = DEADLINE, signal } = options;
+    signal?.throwIfAborted();
+    const from = { ...options.from, address: unmapped(options.from.address) };
+    const remote = targetOf(connection, options);
+    const what = creating(connection, from, remote);
+    const place = { address: from.address, port: 0, id };
+    return await this.#ids.use(connection, place, what, async (localId) => {
+      const local = { address: from.address, port: 0 };
+      const ifIndex = from.ifIndex ?? 0;
+      const request = { local, localId, remote, ifIndex, localBackup: backup };
+      const subflow = this.#table.connect(connection, request);
+      const answer = this.#requests.wait({ what, connection, subflow, deadline, signal });
+      // It is awaited only when the kernel has taken the request.
+      answer.catch(() => undefined);
+      await this.#ask(connection, subflow);
+      return { subflow, answer };
+    });
+  }
+
+  async #ask(connection: ConnectionRecord, subflow: SubflowRecord): Promise<void> {
+    const { local, remote, localId: id, ifIndex, localBackup } = subflow;
+    try {
+      await this.#kernel.createSubflow({
+        token: connection.token,
+        local: { address: local.address, id, ...(ifIndex && { ifIndex }) },
+        remote,
+        ...(localBackup && { flags: endpointFlags.of("backup") }),
+      });
+    } catch (error) {
+      const family = ipFamily(local.address);
+      if (isOfFamilies(error) && ipFamily(remote.address) === family) connection.excludeFamily(family);
+      this.#requests.forget(connection, subflow, error);
+      this.#table.abandon(connection, subflow);
+      throw error;
+    }
+  }
+
+  /** The kernel goes on to send SYNs for two minutes: closes the socket, whose port only sock_diag knows. */
+  async #giveUp(connection: ConnectionRecord, subflow: SubflowRecord): Promise<void> {
+    const { token } = connection;
+    const { local, remote, localId } = subflow;
+    const outlines = await this.#sockets.dumpOutlines();
+    const attempt = outlines
+      .find((outline) => outline.token === token)
+      ?.subflows.find(
+        (other) =>
+          (other.state === "syn-sent" || other.state === "syn-recv") &&
+          other.localId === localId &&
+          other.local.address === local.address &&
+          other.remote.address === remote.address &&
+          other.remote.port === remote.port,
+      );
+    if (subflow.state !== "connecting") return;
+    try {
+      if (attempt === undefined) throw new Error("nothing is left of it");
+      // Its end is told by an event, which is nobody's business any more. Should that get lost, readings miss what has
+      // a port.
+      await this.#kernel.destroySubflow({ token, local: attempt.local, remote });
+      subflow.local = attempt.local;
+    } catch {
+      const what = creating(connection, local, remote);
+      this.#requests.forget(
+        connection,
+        subflow,
+        new ConnectionError(what, "ECONNABORTED", "it was given up"),
+      );
+      this.#table.abandon(connection, subflow);
+    }
+  }
+}
+
+/** net/mptcp/pm.c, mptcp_pm_addr_families_match */
+function isOfFamilies(error: unknown): boolean {
+  return error instanceof KernelError && /families mismatch/.test(error.reason);
+}
+
+function creating(
+  { token }: ConnectionRecord,
+  from: { readonly address: string },
+  to: SocketAddress,
+): string {
+  return `create subflow ${from.address} to ${shown(to)} of connection ${tokenText(token)}`;
+}
+
+/** Where subflows go if nothing else is said; undefined: no address of that family is known of the peer. */
+export function usualTarget(
+  { remote, denyJoinId0, announced, families }: Connection,
+  family: 4 | 6,
+): SocketAddress | undefined {
+  if (!families.includes(family)) return undefined;
+  const fits = ({ address }: SocketAddress): boolean => ipFamily(address) === family;
+  if (denyJoinId0 !== true && fits(remote)) return remote;
+  const target = announced.find(fits);
+  return target && { address: target.address, port: target.port };
+}
+
+function targetOf(connection: ConnectionRecord, { from, to }: SubflowOptions): SocketAddress {
+  const { remote, denyJoinId0, token, families } = connection;
+  // Events will tell of it without the ::ffff: that the kernel takes as well.
+  if (to !== undefined) return { address: unmapped(to.address), port: to.port ?? remote.port };
+  const family = ipFamily(unmapped(from.address));
+  const target = usualTarget(connection, family);
+  if (target !== undefined) return target;
+  const what = `create subflow from ${from.address} of connection ${tokenText(token)}`;
+  if (!families.includes(family))
+    throw new ConnectionError(what, "EINVAL", `its socket takes no IPv${family} subflows`);
+  const refused = denyJoinId0 === true ? "the peer takes no subflows to its first address, and " : "";
+  const reason = `${refused}no IPv${family} address of the peer is known`;
+  throw new ConnectionError(what, "EADDRNOTAVAIL", reason);
+}
+
+/** The kernel finds a subflow by the addresses of its socket (net/mptcp/pm_userspace.c, mptcp_nl_find_ssk). */
+function endsOf({ local, remote, mapped: isMapped }: SubflowRecord) {
+  if (!isMapped) return { local, remote };
+  return {
+    local: { ...local, address: mapped(local.address) },
+    remote: { ...remote, address: mapped(remote.address) },
+  };
+}
+
+function shown({ address, port }: SocketAddress): string {
+  return `${address} port ${port}`;
+}

@@ -1,0 +1,163 @@
+import type { Endpoint, EndpointFlag, NewEndpoint } from "../../kernel/mptcp-pm.ts";
+import type { Bits } from "../../kernel/netlink/bits.ts";
+import { KernelError, NetlinkError } from "../../kernel/netlink/errors.ts";
+import type { Decision } from "../policy/decision.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Step } from "./plan.ts";
+import type { EndpointKernel } from "./table.ts";
+
+/** What a path manager may do to endpoints. */
+export type EndpointCommand =
+  | { readonly kind: "add"; readonly endpoint: NewEndpoint }
+  | { readonly kind: "change"; readonly id: number; readonly flags: Bits<EndpointFlag> }
+  | { readonly kind: "remove"; readonly id: number }
+  | { readonly kind: "flush" }
+  /** Deletes the endpoint of an address and adds it again, so that the kernel tries its lost subflows again. */
+  | { readonly kind: "renew"; readonly address: string };
+
+/** A command that mptcpd refuses before the kernel is asked. */
+export class EndpointCommandError extends NetlinkError {
+  override readonly name = "EndpointCommandError";
+
+  constructor(what: string, code: "ENOENT" | "EPERM" | "EAGAIN" | "ECANCELED", reason: string) {
+    super(code, `cannot ${what}: ${reason} (${code})`);
+  }
+}
+
+export interface CommandDeskOptions {
+  readonly kernel: EndpointKernel;
+  readonly ledger: Ledger;
+  /**
+   * Carries out a step of an endpoint of the policy's; deletions of any, when peers can take another REMOVE_ADDR.
+   * @returns false where it is not ours any more
+   */
+  readonly execute: (step: Step) => Promise<boolean>;
+}
+
+interface Waiting {
+  readonly command: EndpointCommand;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Commands of path managers for endpoints. They wait for their turn between two plans of the reconciler, so that nothing
+ * else changes endpoints meanwhile. Only what the ledger has is changed or deleted: what a path manager has added, and what
+ * the policy wants. Endpoints of others are refused with EPERM.
+ */
+export class CommandDesk {
+  readonly #options: CommandDeskOptions;
+  #waiting: Waiting[] = [];
+
+  constructor(options: CommandDeskOptions) {
+    this.#options = options;
+  }
+
+  get isIdle(): boolean {
+    return this.#waiting.length === 0;
+  }
+
+  /** Resolves when the command was carried out in its turn; rejects with a NetlinkError. */
+  ask(command: EndpointCommand): Promise<void> {
+    return new Promise((resolve, reject) => this.#waiting.push({ command, resolve, reject }));
+  }
+
+  /** Carries out what waits. `decide` says what the policy wants; undefined: that is not known yet. */
+  async serve(decide: () => readonly Decision[] | undefined): Promise<void> {
+    for (const { command, resolve, reject } of this.#waiting.splice(0))
+      await this.#carryOut(command, decide).then(resolve, reject);
+  }
+
+  /** Refuses what waits. */
+  refuse(error: unknown): void {
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
+  }
+
+  async #carryOut(command: EndpointCommand, decide: () => readonly Decision[] | undefined): Promise<void> {
+    if (command.kind === "add") await this.#add(command.endpoint);
+    else if (command.kind === "change") await this.#change(command.id, command.flags);
+    else if (command.kind === "remove") await this.#remove(command.id);
+    else if (command.kind === "flush") await this.#flush();
+    else await this.#renew(command.address, decide);
+  }
+
+  async #add(endpoint: NewEndpoint): Promise<void> {
+    const { kernel, ledger } = this.#options;
+    const { address, flags, id = 0, port = 0, ifIndex = 0 } = endpoint;
+    const isThere = ({ address: other, port: otherPort }: Endpoint): boolean =>
+      other === address && otherPort === port;
+    // The kernel refuses a second one of an address; what the ledger says of the first stays as it is.
+    const isNew = !(await kernel.dumpEndpoints()).some(isThere);
+    if (isNew) ledger.recordCommanded({ id, address, port, flags, ifIndex });
+    try {
+      await kernel.addEndpoint(endpoint);
+    } catch (error) {
+      // Without an answer it may be there all the same.
+      if (isNew && error instanceof KernelError) ledger.forgetCommanded(endpoint);
+      throw error;
+    }
+    const added = (await kernel.dumpEndpoints()).find(isThere);
+    if (added !== undefined) ledger.recordCommanded(added);
+  }
+
+  async #change(id: number, flags: Bits<EndpointFlag>): Promise<void> {
+    await this.#requireOwn(id, "change");
+    await this.#options.kernel.changeEndpoint({ id, flags });
+  }
+
+  async #remove(id: number): Promise<void> {
+    const endpoint = await this.#requireOwn(id, "delete");
+    // It is for the kernel to say that there is none.
+    if (endpoint === undefined) await this.#options.kernel.deleteEndpoint({ id });
+    else await this.#delete(endpoint, "a path manager removes it");
+  }
+
+  async #flush(): Promise<void> {
+    for (const endpoint of await this.#options.kernel.dumpEndpoints())
+      if (this.#isOwn(endpoint)) await this.#delete(endpoint, "a path manager removes all");
+  }
+
+  async #renew(address: string, decide: () => readonly Decision[] | undefined): Promise<void> {
+    const { execute, kernel, ledger } = this.#options;
+    const what = `renew endpoint ${address}`;
+    const all = await kernel.dumpEndpoints();
+    const endpoint = all.find((one) => one.address === address && one.flags.has("subflow"));
+    if (endpoint === undefined)
+      throw new EndpointCommandError(what, "ENOENT", "no endpoint makes subflows from this address");
+    if (!this.#isOwn(endpoint)) throw foreign(what, endpoint);
+    const isCommanded = !ledger.owns(endpoint);
+    const isWanted = decide()?.some(
+      (one) => one.address === address && one.outcome === "endpoint" && one.endpoint !== undefined,
+    );
+    // An endpoint that the policy keeps only for its connections would not come back.
+    if (!isCommanded && isWanted !== true)
+      throw new EndpointCommandError(what, "EAGAIN", "it is about to be removed");
+    const reason = "a path manager renews it, so that the kernel tries lost subflows again";
+    await this.#delete(endpoint, reason);
+    if (isCommanded) await this.#add(endpoint);
+    else await execute({ kind: "add", endpoint, reason });
+  }
+
+  async #delete(endpoint: Endpoint, reason: string): Promise<void> {
+    if (await this.#options.execute({ kind: "delete", endpoint, reason })) return;
+    throw foreign(`delete endpoint id ${endpoint.id}`, endpoint);
+  }
+
+  /** @returns undefined if there is none */
+  async #requireOwn(id: number, verb: string): Promise<Endpoint | undefined> {
+    const endpoint = await this.#options.kernel.getEndpoint(id);
+    if (endpoint !== undefined && !this.#isOwn(endpoint))
+      throw foreign(`${verb} endpoint id ${id}`, endpoint);
+    return endpoint;
+  }
+
+  #isOwn(endpoint: Endpoint): boolean {
+    const { ledger } = this.#options;
+    return ledger.owns(endpoint) || ledger.isCommanded(endpoint);
+  }
+}
+
+function foreign(what: string, { address }: Endpoint): EndpointCommandError {
+  const reason = `${address} was not made by mptcpd; \`mptcpctl adopt ${address}\` takes it over`;
+  return new EndpointCommandError(what, "EPERM", reason);
+}

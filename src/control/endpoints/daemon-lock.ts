@@ -1,0 +1,138 @@
+import type { Logger } from "../../base/log/log.ts";
+import { awaitLock } from "./await-lock.ts";
+import type { Clock } from "./clock.ts";
+import {
+  type LockHolder,
+  type NamespaceIdentity,
+  NamespaceLock,
+  prepareRuntimeDirectory,
+} from "./namespace.ts";
+import { RetriedWrite } from "./retried-write.ts";
+
+export interface DaemonLockOptions {
+  readonly directory: string;
+  readonly namespace: NamespaceIdentity;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly signal?: AbortSignal | undefined;
+  /** Told when the lock was taken again, after its file was gone: other state files may be gone, or another process's. */
+  readonly onRetaken?: () => void;
+  /** Told when another process has taken the lock meanwhile, and keeps it. Called once. */
+  readonly onLost?: (holder: LockHolder) => void;
+}
+
+/** What a file system says that cannot be written for now, and not that somebody configured it wrongly. */
+const passing: readonly string[] = ["ENOSPC", "EDQUOT", "EROFS", "EISDIR", "EIO"];
+
+/**
+ * The namespace's lock for as long as the daemon runs. A file system that cannot be written does not keep the daemon from
+ * its work: it takes the lock when it can.
+ *
+ * Somebody may remove the file while the lock is held; `check` takes the lock again then. If another process was faster,
+ * that one keeps it: everybody else finds that one, and nobody finds us.
+ */
+export class DaemonLock {
+  readonly #options: DaemonLockOptions;
+  readonly #writes: RetriedWrite;
+  #lock: NamespaceLock | undefined;
+  /** Another process has the lock; whether it keeps it is not known yet, or it does. */
+  #isContested = false;
+  #wasGone = false;
+  readonly #ending = new AbortController();
+
+  /**
+   * Waits for a lock that somebody has only for a moment.
+   *
+   * @returns the lock, or who keeps it
+   * @throws the file system's error where the directory cannot be used; the signal's reason
+   */
+  static async take(options: DaemonLockOptions): Promise<DaemonLock | LockHolder> {
+    const { directory, namespace, signal } = options;
+    const own = new DaemonLock(options);
+    try {
+      prepareRuntimeDirectory(directory);
+      const lock = await awaitLock(directory, namespace, options);
+      if (!(lock instanceof NamespaceLock)) return lock;
+      own.#lock = lock;
+    } catch (error) {
+      if (signal?.aborted || !(error instanceof Error && "code" in error)) throw error;
+      if (!passing.includes(String(error.code))) throw error;
+      own.#writes.attempt(() => own.#keep());
+    }
+    return own;
+  }
+
+  private constructor(options: DaemonLockOptions) {
+    const { clock, log } = options;
+    this.#options = options;
+    this.#writes = new RetriedWrite({
+      ...{ clock, log, what: "the lock of this network namespace" },
+      consequence: "others cannot tell that this mptcpd runs: start no second one",
+    });
+  }
+
+  /**
+   * Whether this process may write the files of the namespace. Where the file system has no lock for anybody, it may. Costs
+   * one look at the file.
+   */
+  get isInForce(): boolean {
+    return !this.#isContested && (this.#lock === undefined || this.#lock.isInForce);
+  }
+
+  /** Takes the lock again if its file is gone or is another one. */
+  check(): void {
+    if (this.#isContested || this.#lock === undefined || this.#lock.isInForce) return;
+    this.#lock.release();
+    this.#lock = undefined;
+    this.#wasGone = true;
+    this.#writes.attempt(() => this.#keep());
+  }
+
+  /** Says that this mptcpd is about to end. */
+  announceRelease(): void {
+    this.#lock?.announceRelease();
+  }
+
+  release(): void {
+    this.#ending.abort();
+    if (!this.#isContested) this.#writes.close();
+    this.#lock?.release();
+    this.#lock = undefined;
+  }
+
+  #keep(): void {
+    const { directory, namespace } = this.#options;
+    prepareRuntimeDirectory(directory);
+    const lock = NamespaceLock.acquire(directory, namespace);
+    if (lock instanceof NamespaceLock) this.#retake(lock);
+    else if (!this.#ending.signal.aborted) void this.#contest();
+  }
+
+  #retake(lock: NamespaceLock): void {
+    const { directory, log, onRetaken } = this.#options;
+    this.#lock = lock;
+    this.#isContested = false;
+    if (this.#wasGone)
+      log.notice(`the lock of this network namespace was gone from ${directory}: it was made again`);
+    this.#wasGone = false;
+    if (!this.#ending.signal.aborted) onRetaken?.();
+  }
+
+  /** `mptcpctl adopt` lets go of the lock in a moment, another mptcpd does not. */
+  async #contest(): Promise<void> {
+    const { directory, namespace, clock, log, onLost } = this.#options;
+    const { signal } = this.#ending;
+    this.#isContested = true;
+    try {
+      const lock = await awaitLock(directory, namespace, { clock, log, signal });
+      if (!(lock instanceof NamespaceLock)) onLost?.(lock);
+      else if (signal.aborted) lock.release();
+      else this.#retake(lock);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof Error && "code" in error)) throw error;
+      this.#isContested = false;
+      this.#writes.attempt(() => this.#keep());
+    }
+  }
+}

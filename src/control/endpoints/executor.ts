@@ -1,0 +1,115 @@
+import { KernelError } from "../../kernel/netlink/errors.ts";
+import { REMOVAL_SPACING } from "../../kernel/removals.ts";
+import type { Clock } from "./clock.ts";
+import { until } from "./clock.ts";
+import type { Outcomes, Task } from "./outcomes.ts";
+import type { Step } from "./plan.ts";
+import { describeEndpoint } from "./plan.ts";
+import { Settling, type SettlingOptions } from "./settling.ts";
+import type { EndpointTable } from "./table.ts";
+
+/** A step towards what was decided about an endpoint. */
+export interface EndpointTask extends Task {
+  readonly step: Step;
+}
+
+export interface ExecutorOptions extends Pick<SettlingOptions, "resolving"> {
+  readonly table: EndpointTable;
+  readonly outcomes: Outcomes<EndpointTask>;
+  readonly clock: Clock;
+  readonly interfaceName: (ifIndex: number) => string;
+  /** How many REMOVE_ADDR the kernel has sent; undefined: it does not say. */
+  readonly removalsSent: () => bigint | undefined;
+}
+
+export interface Execution {
+  /** The rest wants a new plan: the kernel was not as we thought, or peers deal with a deletion. */
+  readonly interrupted: boolean;
+  /** A command had no answer: only reading the kernel again tells what became of it. */
+  readonly doubtful: boolean;
+  /** Milliseconds until a step may be that had to wait; undefined: none has. */
+  readonly againIn: number | undefined;
+}
+
+/** Milliseconds between two looks whether a link has settled. */
+const SETTLING_PERIOD = 100;
+
+/** Carries out plans. Each step has an outcome of its own: one that fails delays no other that does not need it. */
+export class Executor {
+  readonly #options: ExecutorOptions;
+  readonly #settling: Settling;
+  /** When the next deletion may be. */
+  #deletionDue = Number.NEGATIVE_INFINITY;
+
+  constructor(options: ExecutorOptions) {
+    const { clock, resolving, table } = options;
+    const wasEndpoint = (address: string): boolean => table.formerId(address) !== undefined;
+    this.#options = options;
+    this.#settling = new Settling({ clock, resolving, wasEndpoint });
+  }
+
+  async run(steps: readonly Step[]): Promise<Execution> {
+    const { table, outcomes, clock } = this.#options;
+    const tasks = steps.map((step) => this.#taskOf(step));
+    outcomes.retain(tasks);
+    let doubtful = false;
+    const settling = await this.#settling.waiting(steps);
+    let againIn: number | undefined = settling.size > 0 ? SETTLING_PERIOD : undefined;
+    for (const task of tasks) {
+      const { step } = task;
+      const wait = step.kind === "delete" ? Math.ceil(this.#deletionDue - clock.now()) : 0;
+      if (wait > 0) againIn = Math.min(wait, againIn ?? wait);
+      if (wait > 0 || settling.has(step) || !table.hasRoomFor(step) || !outcomes.isDue(task)) continue;
+      try {
+        const before = this.#options.removalsSent();
+        const expected = await table.execute(step);
+        if (expected) outcomes.succeed(task);
+        const told = step.kind === "delete" && this.#noteRemoval(before);
+        if (!expected || told) return { interrupted: true, doubtful, againIn };
+      } catch (error) {
+        outcomes.fail(task, error);
+        doubtful ||= !(error instanceof KernelError);
+      }
+    }
+    return { interrupted: false, doubtful, againIn };
+  }
+
+  /**
+   * Carries out one step outside of a plan; a deletion when peers have had time to deal with the last one. Throws what the
+   * command throws.
+   *
+   * @returns false where the endpoint is not ours any more
+   */
+  async execute(step: Step): Promise<boolean> {
+    const { table, clock, removalsSent } = this.#options;
+    if (step.kind !== "delete") return await table.execute(step);
+    await until(clock, this.#deletionDue);
+    const before = removalsSent();
+    const expected = await table.execute(step);
+    this.#noteRemoval(before);
+    return expected;
+  }
+
+  /** @returns whether peers were told: then what the deletion makes room for comes before the next one, which has to wait */
+  #noteRemoval(before: bigint | undefined): boolean {
+    const { removalsSent, clock } = this.#options;
+    if (before !== undefined && removalsSent() === before) return false;
+    this.#deletionDue = clock.now() + REMOVAL_SPACING;
+    return true;
+  }
+
+  #taskOf(step: Step): EndpointTask {
+    const { id, address, port, ifIndex, flags } = step.endpoint;
+    const name = this.#options.interfaceName(ifIndex);
+    const wanted = step.kind === "change" ? step.flags : flags;
+    // The kernel or the plan may choose another id at each attempt.
+    const named = step.kind === "add" ? { ...step.endpoint, id: 0 } : { ...step.endpoint, flags: wanted };
+    return {
+      key: `${address} ${port} ${ifIndex}`,
+      revision: `${step.kind} ${wanted.value}`,
+      what: `${step.kind} ${describeEndpoint(named, name)}`,
+      fields: { ENDPOINT_ID: id, ADDRESS: address, INTERFACE: name },
+      step,
+    };
+  }
+}

@@ -1,0 +1,123 @@
+import type { Logger } from "../../base/log/log.ts";
+import type { Limits } from "../../kernel/mptcp-pm.ts";
+import { KernelError } from "../../kernel/netlink/errors.ts";
+import type { DesiredEndpoint } from "../policy/decision.ts";
+import { limitsFor } from "../policy/limits.ts";
+import type { Ledger, LimitsRecord } from "./ledger.ts";
+import type { EndpointKernel } from "./table.ts";
+
+/** What kernels before 7.2 allow (net/mptcp/pm_kernel.c, MPTCP_PM_ADDR_MAX), for those that do not tell. */
+const MOST_OF_OLD_KERNELS = 8;
+/** More than any kernel allows. */
+const TOO_MUCH = 0xffff_ffff;
+
+/** Raises the limits to what the endpoints need, and remembers what the administrator had. */
+export class LimitKeeper {
+  readonly #kernel: EndpointKernel;
+  readonly #ledger: Ledger;
+  readonly #log: Logger;
+  #maximum: number | undefined;
+  #current: Limits = { subflows: 0, addAddrAccepted: 0 };
+  #administrators: Limits = { subflows: 0, addAddrAccepted: 0 };
+
+  constructor(kernel: EndpointKernel, ledger: Ledger, log: Logger) {
+    this.#kernel = kernel;
+    this.#ledger = ledger;
+    this.#log = log;
+  }
+
+  /** Reads the limits. Values that are not those we set are the administrator's. */
+  async read(): Promise<void> {
+    this.#current = await this.#kernel.getLimits();
+    this.#administrators = this.#recordOfOurs()?.found ?? this.#current;
+  }
+
+  /** What `apply` would make of the limits. Changes nothing. */
+  async preview(endpoints: readonly DesiredEndpoint[]): Promise<PreviewedLimits> {
+    const maximum = await this.#findMaximum().catch(() => undefined);
+    const wanted = limitsFor(endpoints, this.#current, maximum ?? TOO_MUCH);
+    const known = (limit: number) => (limit === TOO_MUCH ? undefined : limit);
+    return { subflows: known(wanted.subflows), addAddrAccepted: known(wanted.addAddrAccepted) };
+  }
+
+  /**
+   * Raises the limits if they are not enough for the endpoints; they are only ever raised. They are read once more just
+   * before that: the administrator may have set them since `read`.
+   */
+  async apply(endpoints: readonly DesiredEndpoint[]): Promise<void> {
+    if (!this.fallShort(endpoints)) return;
+    const maximum = await this.#findMaximum();
+    await this.read();
+    const wanted = limitsFor(endpoints, this.#current, maximum);
+    if (!sameLimits(wanted, this.#current)) await this.#set(wanted);
+  }
+
+  /** Whether the limits, as they were read, are not enough. */
+  fallShort(endpoints: readonly DesiredEndpoint[]): boolean {
+    return !sameLimits(limitsFor(endpoints, this.#current, this.#maximum ?? TOO_MUCH), this.#current);
+  }
+
+  /** Whether the limits, as they were read, are those that we set. */
+  get areOurs(): boolean {
+    return this.#recordOfOurs() !== undefined;
+  }
+
+  /** Gives the limits back, unless somebody changed them since. */
+  async restore(): Promise<void> {
+    if (this.#ledger.limits === undefined) return;
+    await this.read();
+    const record = this.#recordOfOurs();
+    if (record) await this.#set(record.found);
+    this.#ledger.recordLimits(undefined);
+  }
+
+  async #set(limits: Limits): Promise<void> {
+    const before = this.#recordOfOurs();
+    const inForce = before ? [this.#current] : [];
+    this.#ledger.recordLimits({ found: this.#administrators, ours: [...inForce, limits] });
+    try {
+      await this.#kernel.setLimits(limits);
+    } catch (error) {
+      if (error instanceof KernelError) this.#ledger.recordLimits(before);
+      throw error;
+    }
+    this.#current = limits;
+    this.#log.info(`limits: subflows ${limits.subflows}, add_addr_accepted ${limits.addAddrAccepted}`);
+  }
+
+  /** The kernel tells its maximum only when it refuses more; that changes nothing. */
+  async #findMaximum(): Promise<number> {
+    if (this.#maximum !== undefined) return this.#maximum;
+    try {
+      await this.#kernel.setLimits({ subflows: TOO_MUCH, addAddrAccepted: TOO_MUCH });
+    } catch (error) {
+      this.#maximum = refusedMaximum(error);
+    }
+    if (this.#maximum === undefined)
+      throw new Error("cannot find the maximum of the limits: the kernel refused none");
+    return this.#maximum;
+  }
+
+  /** The ledger's record, if the limits in force are ours. */
+  #recordOfOurs(): LimitsRecord | undefined {
+    const record = this.#ledger.limits;
+    return record?.ours.some((limits) => sameLimits(limits, this.#current)) ? record : undefined;
+  }
+}
+
+/** Undefined: the kernel's maximum, which only those who may change limits can find out. */
+export interface PreviewedLimits {
+  readonly subflows: number | undefined;
+  readonly addAddrAccepted: number | undefined;
+}
+
+function sameLimits(a: Limits, b: Limits): boolean {
+  return a.subflows === b.subflows && a.addAddrAccepted === b.addAddrAccepted;
+}
+
+/** The maximum that the kernel named when it refused a limit, as in "limit greater than maximum (8)". */
+function refusedMaximum(error: unknown): number {
+  if (!(error instanceof KernelError) || error.code !== "EINVAL") throw error;
+  const named = error.extendedAck?.match(/maximum \((\d+)\)/)?.[1];
+  return named === undefined ? MOST_OF_OLD_KERNELS : Number(named);
+}

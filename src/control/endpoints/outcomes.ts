@@ -1,0 +1,115 @@
+import { waitAfter } from "../../base/backoff.ts";
+import type { Fields, Logger } from "../../base/log/log.ts";
+import { messageOf } from "../../base/text.ts";
+import { KernelError, NetlinkError } from "../../kernel/netlink/errors.ts";
+import type { Clock } from "./clock.ts";
+
+/** One thing that may fail, apart from all others. */
+export interface Task {
+  /** What tells it from others. */
+  readonly key: string;
+  /** What is to be done to it. If that changes, an earlier failure says nothing about it. */
+  readonly revision: string;
+  /** As in "cannot ...": "add endpoint 10.0.0.1 dev eth0 subflow". */
+  readonly what: string;
+  readonly fields: Fields;
+}
+
+/** The last failure of a task. */
+export interface Failure<T extends Task> {
+  readonly task: T;
+  /** "EPERM". */
+  readonly code: string;
+  /** The kernel's words. */
+  readonly words: string;
+  /** Failed attempts, one after another. */
+  readonly attempts: number;
+  /** When the next attempt is due, by the clock. */
+  readonly due: number;
+}
+
+/**
+ * Remembers for each task whether it failed, why, how often, and when it is tried again. A failure has no influence on
+ * other tasks. Each change is logged once: a failure, a failure for another reason, and the success after it.
+ *
+ * The model is the reconciler of cilium/statedb (reconciler/retries.go): status, error and retry are those of one object.
+ */
+export class Outcomes<T extends Task = Task> {
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #failures = new Map<string, Failure<T>>();
+
+  constructor(clock: Clock, log: Logger) {
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  get failures(): readonly Failure<T>[] {
+    return [...this.#failures.values()];
+  }
+
+  /** Whether a task may be tried now. */
+  isDue(task: Pick<T, "key" | "revision">): boolean {
+    const failure = this.#failures.get(task.key);
+    return failure?.task.revision !== task.revision || failure.due <= this.#clock.now();
+  }
+
+  fail(task: T, error: unknown): void {
+    const { code, words, message } = explainFailure(task.what, error);
+    const last = this.#failures.get(task.key);
+    const isSame = last?.task.revision === task.revision;
+    const attempts = (isSame ? last.attempts : 0) + 1;
+    const wait = waitAfter(attempts);
+    this.#failures.set(task.key, { task, code, words, attempts, due: this.#clock.now() + wait });
+    if (isSame && last.words === words)
+      this.#log.debug(`${message}; trying again in ${wait} ms`, task.fields);
+    else this.#log.error(`${message}; trying again until it works`, task.fields);
+  }
+
+  succeed({ key, revision, what, fields }: T): void {
+    const failure = this.#failures.get(key);
+    if (failure === undefined) return;
+    this.#failures.delete(key);
+    const attempt = failure.task.revision === revision ? ` at attempt ${failure.attempts + 1}` : "";
+    this.#log.notice(`${what}: worked${attempt}`, fields);
+  }
+
+  /** Forgets the failures of tasks that are not among these: nobody asks for them any more. */
+  retain(tasks: readonly Pick<T, "key">[]): void {
+    const keys = new Set(tasks.map(({ key }) => key));
+    for (const [key, { task }] of this.#failures) {
+      if (keys.has(key)) continue;
+      this.#failures.delete(key);
+      this.#log.notice(`${task.what}: no longer needed, not tried again`, task.fields);
+    }
+  }
+
+  /** Makes all tasks due now: somebody says that the cause may be gone. */
+  retryNow(): void {
+    const due = this.#clock.now();
+    for (const [key, failure] of this.#failures) this.#failures.set(key, { ...failure, due });
+  }
+
+  /**
+   * Milliseconds until the next attempt of any task is due; undefined: none waits for its time. One that is overdue waits
+   * for something else.
+   */
+  nextDue(): number | undefined {
+    const now = this.#clock.now();
+    const waits = this.failures.map(({ due }) => Math.ceil(due - now)).filter((wait) => wait > 0);
+    return waits.length === 0 ? undefined : Math.min(...waits);
+  }
+}
+
+/** What to say of a command that failed: the kernel's words, and with what was asked for. */
+export function explainFailure(
+  what: string,
+  error: unknown,
+): { readonly code: string; readonly words: string; readonly message: string } {
+  if (error instanceof KernelError) {
+    const { code, reason } = error;
+    return { code, words: reason, message: `cannot ${what}: ${reason}` };
+  }
+  const message = messageOf(error);
+  return { code: error instanceof NetlinkError ? error.code : "EIO", words: message, message };
+}

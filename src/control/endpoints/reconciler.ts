@@ -1,0 +1,268 @@
+import type { Logger } from "../../base/log/log.ts";
+import { messageOf } from "../../base/text.ts";
+import type { Config } from "../config/config.ts";
+import type { Network } from "../network/network.ts";
+import { interfaceName } from "../network/network.ts";
+import type { Decision } from "../policy/decision.ts";
+import { decide, desiredEndpoints } from "../policy/policy.ts";
+import { markRefused } from "../policy/refused.ts";
+import type { WantedEndpoints } from "../policy/wanted.ts";
+import type { Timer } from "./clock.ts";
+import { CommandDesk, type EndpointCommand, EndpointCommandError } from "./commands.ts";
+import { type EndpointTask, Executor } from "./executor.ts";
+import { Holds } from "./holds.ts";
+import type { Ledger } from "./ledger.ts";
+import { LimitKeeper, type PreviewedLimits } from "./limit-keeper.ts";
+import { Outcomes, type Task } from "./outcomes.ts";
+import type { Step } from "./plan.ts";
+import { plan } from "./plan.ts";
+import { Refusals, type RefusalsOptions } from "./refusals.ts";
+import { type AddressLoad, removeEndpoints } from "./removal.ts";
+import type { EndpointKernel } from "./table.ts";
+import { EndpointTable } from "./table.ts";
+
+export interface ReconcilerOptions extends RefusalsOptions {
+  readonly kernel: EndpointKernel;
+  readonly ledger: Ledger;
+  readonly network: () => Network;
+  readonly config: () => Config;
+  /** The endpoints that are wanted of a network; undefined: it is not known yet, and nothing is done. */
+  readonly wanted: (network: Network, config: Config) => WantedEndpoints | undefined;
+  readonly log: Logger;
+  /** Called before each full reading of the kernel, so at least every 30 s. */
+  readonly beforeReading?: () => void;
+  /** How many REMOVE_ADDR the kernel has sent; undefined: it does not say. */
+  readonly removalsSent: () => bigint | undefined;
+  /** What connections would lose with each local address, now. */
+  readonly addressLoads: () => Promise<ReadonlyMap<string, AddressLoad>>;
+  /** The interfaces on which the kernel looks for a neighbour's link address at the moment. */
+  readonly resolving: () => Promise<ReadonlySet<number>>;
+  /** Told what each run has decided. */
+  readonly onDecisions?: (decisions: readonly Decision[]) => void;
+}
+
+/** What a run is scheduled for. */
+type Occasion = "period" | "retry" | "hold" | "step";
+
+/** What a run would do. */
+export interface Preview {
+  readonly decisions: readonly Decision[];
+  readonly steps: readonly Step[];
+  readonly limits: PreviewedLimits;
+}
+
+/** Milliseconds between full readings of the kernel. */
+const PERIOD = 30_000;
+const reading: Task = { key: "read", revision: "", what: "read endpoints and limits", fields: {} };
+const limiting: Task = { key: "limits", revision: "", what: "raise the limits", fields: {} };
+
+/**
+ * Makes the kernel's endpoints those that the policy wants: whenever `trigger` says that something changed, after
+ * a failure, and every 30 s. Runs never overlap, and what changes during a run causes one more.
+ *
+ * Between full readings it trusts what it read and what it did itself, so that an addition costs one command;
+ * whatever surprises it makes it read again. Each endpoint, the limits and the reading itself have an outcome of their
+ * own (`Outcomes`): what fails is tried again by itself, and the rest goes on.
+ */
+export class Reconciler {
+  readonly #options: ReconcilerOptions;
+  readonly #table: EndpointTable;
+  readonly #limits: LimitKeeper;
+  readonly #holds: Holds;
+  readonly #desk: CommandDesk;
+  readonly #outcomes: Outcomes<EndpointTask>;
+  readonly #others: Outcomes;
+  readonly #executor: Executor;
+  readonly #refusals: Refusals;
+  readonly #timers = new Map<Occasion, Timer>();
+  #stale = true;
+  #wasRead = false;
+  #dirty = false;
+  #stopped = false;
+  #running: Promise<void> | undefined;
+
+  constructor(options: ReconcilerOptions) {
+    const { kernel, ledger, log, clock, removalsSent, resolving } = options;
+    this.#options = options;
+    this.#table = new EndpointTable({ kernel, ledger, log, interfaceName: this.#interfaceName });
+    this.#limits = new LimitKeeper(kernel, ledger, log);
+    this.#holds = new Holds(clock);
+    this.#outcomes = new Outcomes(clock, log);
+    this.#others = new Outcomes(clock, log);
+    this.#refusals = new Refusals(options);
+    this.#executor = new Executor({
+      ...{ table: this.#table, outcomes: this.#outcomes, clock, removalsSent, resolving },
+      interfaceName: this.#interfaceName,
+    });
+    this.#desk = new CommandDesk({
+      ...{ kernel, ledger },
+      execute: (step) => this.#executor.execute(step),
+    });
+  }
+
+  /** Something changed: reconcile, as soon as the present run is over. */
+  trigger(): void {
+    if (this.#stopped) return;
+    this.#dirty = true;
+    this.#running ??= this.#run();
+  }
+
+  /** As `trigger`; reads the kernel's endpoints and limits first, and tries at once what waits after a failure. */
+  resync(): void {
+    this.#outcomes.retryNow();
+    this.#others.retryNow();
+    this.#readAgain();
+  }
+
+  /** Carries out a path manager's command between two plans. Rejects with a NetlinkError: EPERM, of others' endpoints. */
+  command(command: EndpointCommand): Promise<void> {
+    const done = this.#desk.ask(command);
+    if (this.#stopped) this.#refuseCommands();
+    this.trigger();
+    return done;
+  }
+
+  /** Resolves when there is nothing left to do for now. */
+  async settled(): Promise<void> {
+    while (this.#running) await this.#running;
+  }
+
+  /** What a run would do now. Changes nothing. */
+  async preview(): Promise<Preview> {
+    await this.#read();
+    const { decisions, steps } = this.#decide() ?? { decisions: [], steps: [] };
+    const endpoints = this.#options.config().limits === "keep" ? [] : desiredEndpoints(decisions);
+    return { decisions, steps, limits: await this.#limits.preview(endpoints) };
+  }
+
+  /**
+   * Ends reconciling. With `remove`, deletes our endpoints and gives the limits back; what cannot be done keeps nothing
+   * else back.
+   *
+   * @throws Error that names all that could not be done
+   */
+  async stop({ remove }: { readonly remove: boolean }): Promise<void> {
+    this.#stopped = true;
+    for (const timer of this.#timers.values()) timer.cancel();
+    await this.settled();
+    this.#refuseCommands();
+    this.#refusals.update([]);
+    if (!remove) return;
+    const { log, addressLoads } = this.#options;
+    const problems: string[] = [];
+    const collect = (error: unknown): void => void problems.push(messageOf(error));
+    await this.#read().catch(collect);
+    const ours = this.#table.current().flatMap(({ endpoint, ours }) => (ours ? endpoint : []));
+    const left = await removeEndpoints(ours, {
+      ...{ log, interfaceName: this.#interfaceName, loads: addressLoads },
+      deleteEndpoint: async (endpoint) => {
+        await this.#executor.execute({ kind: "delete", endpoint, reason: "stopping" });
+      },
+    });
+    problems.push(...left);
+    await this.#limits.restore().catch(collect);
+    if (problems.length > 0) throw new Error(problems.join("; "));
+  }
+
+  async #run(): Promise<void> {
+    while (this.#dirty) {
+      this.#dirty = false;
+      await this.#pass();
+    }
+    this.#running = undefined;
+    const waits = [this.#outcomes.nextDue(), this.#others.nextDue()].filter((wait) => wait !== undefined);
+    if (waits.length > 0) this.#schedule("retry", Math.min(...waits), () => this.trigger());
+  }
+
+  async #pass(): Promise<void> {
+    if (!this.#desk.isIdle) await this.#serve();
+    else if (this.#stale && this.#others.isDue(reading)) await this.#attempt(reading, () => this.#read());
+    // What was read once is good enough to go on with.
+    const decided = this.#wasRead ? this.#decide() : undefined;
+    if (decided === undefined) return;
+    const { decisions, steps } = decided;
+    await this.#keepLimits(decisions);
+    const { interrupted, doubtful, againIn } = await this.#executor.run(steps);
+    if (doubtful) this.#stale = true;
+    if (interrupted || doubtful) this.#dirty = true;
+    if (againIn !== undefined) this.#schedule("step", againIn, () => this.trigger());
+    this.#refusals.update(this.#outcomes.failures);
+    this.#options.onDecisions?.(markRefused(decisions, this.#refusals.current, this.#table.current()));
+    if (this.#dirty) return;
+    const expiry = this.#holds.nextExpiry(this.#options.config().removalDelay);
+    if (expiry !== undefined) this.#schedule("hold", expiry, () => this.trigger());
+  }
+
+  /** Before the first step, since the kernel heeds the limits when it adds an endpoint. */
+  async #keepLimits(decisions: readonly Decision[]): Promise<void> {
+    const endpoints = desiredEndpoints(decisions);
+    const keep = this.#options.config().limits === "keep";
+    const isNeeded = keep ? this.#limits.areOurs : this.#limits.fallShort(endpoints);
+    if (!isNeeded) this.#others.succeed(limiting);
+    else if (this.#others.isDue(limiting))
+      await this.#attempt(limiting, () => (keep ? this.#limits.restore() : this.#limits.apply(endpoints)));
+  }
+
+  async #attempt(task: Task, action: () => Promise<void>): Promise<void> {
+    try {
+      await action();
+      this.#others.succeed(task);
+    } catch (error) {
+      this.#others.fail(task, error);
+    }
+  }
+
+  #readAgain(): void {
+    this.#table.doubtCapacity();
+    this.#stale = true;
+    this.trigger();
+  }
+
+  async #read(): Promise<void> {
+    this.#schedule("period", PERIOD, () => this.#readAgain());
+    this.#options.beforeReading?.();
+    await this.#table.read();
+    await this.#limits.read();
+    this.#stale = false;
+    this.#wasRead = true;
+  }
+
+  #decide(): { decisions: readonly Decision[]; steps: readonly Step[] } | undefined {
+    const config = this.#options.config();
+    const network = this.#options.network();
+    const wanted = this.#options.wanted(network, config);
+    if (wanted === undefined) return undefined;
+    const current = this.#table.current();
+    const { capacity, droppedFlags } = this.#table;
+    const { removalDelay } = config;
+    const decisions = this.#holds.apply(removalDelay, (expired) =>
+      decide({ network, config, wanted, capacity, current, removalDelay, expired }),
+    );
+    const formerId = (address: string): number | undefined => this.#table.formerId(address);
+    return { decisions, steps: plan({ decisions, current, capacity, formerId, droppedFlags }) };
+  }
+
+  /** Carries out what path managers ask for, on the endpoints that the kernel has now, and reads what became of them. */
+  async #serve(): Promise<void> {
+    try {
+      await this.#read();
+      await this.#desk.serve(() => this.#decide()?.decisions);
+    } catch (error) {
+      this.#desk.refuse(error);
+    }
+    this.#stale = true;
+    await this.#attempt(reading, () => this.#read());
+  }
+
+  #refuseCommands(): void {
+    this.#desk.refuse(new EndpointCommandError("change endpoints", "ECANCELED", "mptcpd stops"));
+  }
+
+  readonly #interfaceName = (ifIndex: number): string => interfaceName(this.#options.network(), ifIndex);
+
+  #schedule(occasion: Occasion, milliseconds: number, callback: () => void): void {
+    if (this.#stopped) return;
+    this.#timers.get(occasion)?.cancel();
+    this.#timers.set(occasion, this.#options.clock.schedule(milliseconds, callback));
+  }
+}

@@ -1,0 +1,73 @@
+import type { Logger } from "../../base/log/log.ts";
+import { messageOf } from "../../base/text.ts";
+import type { Endpoint } from "../../kernel/mptcp-pm.ts";
+import { explainFailure } from "./outcomes.ts";
+import { describeEndpoint } from "./plan.ts";
+
+/** What deleting the endpoint of an address would do to connections. */
+export interface AddressLoad {
+  /** Connections that have no subflow from another address. */
+  readonly only: number;
+  /** Connections that began on it. */
+  readonly initial: number;
+}
+
+export interface RemovalOptions {
+  readonly log: Logger;
+  readonly interfaceName: (ifIndex: number) => string;
+  /** By local address. */
+  readonly loads: () => Promise<ReadonlyMap<string, AddressLoad>>;
+  /** Rejects where the kernel refuses. */
+  readonly deleteEndpoint: (endpoint: Endpoint) => Promise<void>;
+}
+
+/**
+ * Deletes endpoints at the end of mptcpd. One that carries all subflows of a connection stays, and is named: deleting it
+ * would cut the connection. Those that the fewest connections began on go first, so that the best subflows last.
+ *
+ * @returns why some could not be deleted
+ */
+export async function removeEndpoints(
+  endpoints: readonly Endpoint[],
+  options: RemovalOptions,
+): Promise<string[]> {
+  const { log, interfaceName, loads, deleteEndpoint } = options;
+  const named = (endpoint: Endpoint): string => describeEndpoint(endpoint, interfaceName(endpoint.ifIndex));
+  const problems: string[] = [];
+  const left = new Set(endpoints);
+  while (left.size > 0) {
+    let load: ReadonlyMap<string, AddressLoad>;
+    try {
+      // Read before each deletion: what was one of two subflows may be the last one now.
+      load = await loads();
+    } catch (error) {
+      const why = `it may carry the only subflow of a connection (${messageOf(error)})`;
+      problems.push(...[...left].map((endpoint) => `${named(endpoint)} is left: ${why}`));
+      break;
+    }
+    const next = [...left].reduce((best, one) => (cost(load, one) < cost(load, best) ? one : best));
+    left.delete(next);
+    const { only = 0 } = load.get(next.address) ?? {};
+    if (only > 0) {
+      const whose = only === 1 ? "a connection" : `${only} connections`;
+      log.warning(
+        `${named(next)}: left in place, it carries the only subflow of ${whose}; ` +
+          `\`ip mptcp endpoint delete id ${next.id}\` removes it`,
+        { ENDPOINT_ID: next.id, ADDRESS: next.address, INTERFACE: interfaceName(next.ifIndex) },
+      );
+      continue;
+    }
+    try {
+      await deleteEndpoint(next);
+    } catch (error) {
+      problems.push(explainFailure(`delete ${named(next)}`, error).message);
+    }
+  }
+  return problems;
+}
+
+/** Those that stay come last: by then they are not in the way of the others. */
+function cost(load: ReadonlyMap<string, AddressLoad>, { address }: Endpoint): number {
+  const { only = 0, initial = 0 } = load.get(address) ?? {};
+  return only > 0 ? Number.POSITIVE_INFINITY : initial;
+}

@@ -1,0 +1,69 @@
+import { isThere } from "../../base/is-there.ts";
+import type { Logger } from "../../base/log/log.ts";
+import type { Clock } from "./clock.ts";
+import { removeFile, replaceFile } from "./replace-file.ts";
+import { RetriedWrite } from "./retried-write.ts";
+
+/** Where a text is kept. */
+export interface TextStore {
+  write(text: string): void;
+}
+
+/** Writes at once or throws StateWriteError: for programs that end when it fails. */
+export function plainStore(file: string): TextStore {
+  return { write: (text) => replaceFile(file, text) };
+}
+
+export interface StateFileOptions {
+  readonly file: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** What does not work while the file is out of date, for the warning. */
+  readonly consequence: string;
+  /** Whether the file is still ours to write; by default always. What was not allowed is done by `repeat`. */
+  readonly isAllowed?: () => boolean;
+}
+
+/** A file of the runtime directory that is replaced as a whole, as soon as that is possible; see `RetriedWrite`. */
+export class StateFile implements TextStore {
+  readonly #file: string;
+  readonly #writes: RetriedWrite;
+  readonly #isAllowed: () => boolean;
+  /** As the file should be: undefined if it should not be there. */
+  #text: string | undefined;
+
+  constructor({ file, clock, log, consequence, isAllowed = () => true }: StateFileOptions) {
+    this.#file = file;
+    this.#isAllowed = isAllowed;
+    this.#writes = new RetriedWrite({ clock, log, what: file, consequence });
+  }
+
+  write(text: string): void {
+    this.#text = text;
+    this.repeat();
+  }
+
+  remove(): void {
+    this.#text = undefined;
+    this.repeat();
+  }
+
+  /** Does again what was asked for last. */
+  repeat(): void {
+    this.#writes.attempt(() => {
+      if (!this.#isAllowed()) return;
+      if (this.#text === undefined) removeFile(this.#file);
+      else replaceFile(this.#file, this.#text);
+    });
+  }
+
+  /** Writes the file again if somebody has removed it. */
+  restore(): void {
+    if (this.#text !== undefined && !this.#writes.isFailing && !isThere(this.#file)) this.repeat();
+  }
+
+  /** Tries for the last time what could not be done until now. */
+  close(): void {
+    this.#writes.close();
+  }
+}

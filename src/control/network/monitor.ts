@@ -1,0 +1,209 @@
+import { type Clock, systemClock, type Timer } from "../../base/clock.ts";
+import type { Logger } from "../../base/log/log.ts";
+import { decodeAddressEvent } from "../../kernel/addresses.ts";
+import { decodeLinkEvent } from "../../kernel/links.ts";
+import type { NetlinkConnection } from "../../kernel/netlink/connection.ts";
+import { persist } from "../../kernel/netlink/persist.ts";
+import type { OpenTransport } from "../../kernel/netlink/transport.ts";
+import type { NetlinkMessage } from "../../kernel/netlink/wire.ts";
+import { routeFilter } from "../../kernel/route-filter.ts";
+import { groups, openRtnetlink } from "../../kernel/rtnetlink.ts";
+import type { NetworkEvent } from "./model.ts";
+import { NetworkModel } from "./model.ts";
+import type { Network } from "./network.ts";
+import { readNetwork, readRouting } from "./read.ts";
+
+export interface NetworkMonitorOptions {
+  readonly log: Logger;
+  /** Called once for each batch of notifications that changed something. */
+  readonly onChange: () => void;
+  /** The kernel; another one in tests. */
+  readonly open?: OpenTransport;
+  readonly clock?: Clock;
+  /** Ends the attempts to read the network for the first time. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Routes whose notifications are looked at: short ones may be the ways into a tunnel that carries everything but
+ * some private ranges. Longer ones are many (a host may hold a million) and change nothing here.
+ */
+const LONGEST_NOTIFIED_PREFIX = 8;
+/** Milliseconds. */
+const RETRY = 100;
+/** Notifications are not trusted for ever. */
+const PERIOD = 30_000;
+
+/**
+ * Keeps a model of the network true. Notifications keep it nearly true; when they were lost (ENOBUFS), make no
+ * sense, or do not tell of a change (routes), the kernel is read again.
+ */
+export class NetworkMonitor {
+  readonly #options: NetworkMonitorOptions;
+  readonly #model = new NetworkModel();
+  readonly #events: NetlinkConnection;
+  readonly #requests: NetlinkConnection;
+  /** What a reading has yet to do, and the events that came while it was under way. */
+  #pending: "nothing" | "routing" | "everything" = "nothing";
+  #missed: NetworkEvent[] | undefined;
+  #reading: Promise<void> | undefined;
+  readonly #clock: Clock;
+  #period: Timer | undefined;
+  #announced = false;
+  #closed = false;
+
+  /**
+   * Begins to listen and reads the network once, however long the kernel takes to answer. Rejects with an error that another
+   * attempt would meet again, or with the reason of the signal.
+   */
+  static async start(options: NetworkMonitorOptions): Promise<NetworkMonitor> {
+    const monitor = new NetworkMonitor(options);
+    const { log, signal } = options;
+    const patience = { log, signal, clock: monitor.#clock };
+    const first = persist(() => monitor.#readEverything(), patience);
+    // Readings never overlap: what is wanted meanwhile is read after it.
+    monitor.#reading = first.then(
+      () => monitor.#read(),
+      () => undefined,
+    );
+    try {
+      await first;
+    } catch (error) {
+      monitor.close();
+      throw error;
+    }
+    return monitor;
+  }
+
+  private constructor(options: NetworkMonitorOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    const open = options.open && { open: options.open };
+    this.#events = openRtnetlink({ ...open, filter: routeFilter(LONGEST_NOTIFIED_PREFIX) });
+    this.#requests = openRtnetlink(open);
+    this.#events.onOverrun(() => {
+      options.log.warning("the kernel dropped notifications of network changes; reading the network again");
+      this.resync();
+    });
+    this.#events.onError((error) => {
+      options.log.warning(`network notification: ${error instanceof Error ? error.message : String(error)}`);
+      this.resync();
+    });
+    this.#events.subscribe(Object.values(groups), (message) => this.#receive(message));
+    this.#resyncLater();
+  }
+
+  get network(): Network {
+    return this.#model.network;
+  }
+
+  /** Reads the whole network again. */
+  resync(): void {
+    this.#want("everything");
+  }
+
+  /** Reads again how traffic leaves the host. */
+  resyncRouting(): void {
+    this.#want("routing");
+  }
+
+  /** Resolves when no reading is under way. */
+  async settled(): Promise<void> {
+    while (this.#reading) await this.#reading;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#period?.cancel();
+    this.#events.close();
+    this.#requests.close();
+  }
+
+  #resyncLater(): void {
+    this.#period = this.#clock.schedule(PERIOD, () => {
+      this.resync();
+      this.#resyncLater();
+    });
+  }
+
+  #receive(message: NetlinkMessage): void {
+    const event = decodeLinkEvent(message) ?? decodeAddressEvent(message);
+    if (!event) {
+      // A short route or a policy rule: what it does to the ways out, the kernel says best.
+      this.#want("routing");
+      return;
+    }
+    this.#missed?.push(event);
+    const { routing, missed } = this.#model.apply(event);
+    // While everything is being read, what is known may be nothing yet.
+    if (missed && !this.#missed) this.#want("everything");
+    else if (routing) this.#want("routing");
+    this.#announce();
+  }
+
+  /** Datagrams come in batches; the change is announced once, after the last of a batch. */
+  #announce(): void {
+    if (this.#announced) return;
+    this.#announced = true;
+    queueMicrotask(() => {
+      this.#announced = false;
+      if (!this.#closed) this.#options.onChange();
+    });
+  }
+
+  #want(what: "routing" | "everything"): void {
+    if (this.#closed) return;
+    if (this.#pending !== "everything") this.#pending = what;
+    this.#reading ??= this.#read();
+  }
+
+  async #read(): Promise<void> {
+    while (this.#pending !== "nothing" && !this.#closed) {
+      const what = this.#pending;
+      this.#pending = "nothing";
+      try {
+        if (what === "everything") await this.#readEverything();
+        // Who is told of a change may ask for another reading, so no change must not be told.
+        else if (!this.#model.replaceRouting(await readRouting(this.#requests))) continue;
+        this.#announce();
+      } catch (error) {
+        if (this.#closed) break;
+        this.#options.log.warning(`${error instanceof Error ? error.message : String(error)}; trying again`);
+        await this.#quiet();
+        this.#want(what);
+      }
+    }
+    this.#reading = undefined;
+  }
+
+  async #readEverything(): Promise<void> {
+    const missed: NetworkEvent[] = [];
+    this.#missed = missed;
+    try {
+      const { network, interrupted } = await readNetwork(this.#requests);
+      this.#model.replace(network);
+      // In their order: the last event of each object is what became of it.
+      for (const event of missed) {
+        const consequences = this.#model.apply(event);
+        if (consequences.missed) this.#want("everything");
+        else if (consequences.routing) this.#want("routing");
+      }
+      if (interrupted) void this.#readOnceQuiet();
+    } finally {
+      this.#missed = undefined;
+    }
+  }
+
+  /** Under churn every listing of the kernel is interrupted: list once more when the churn is over. */
+  async #readOnceQuiet(): Promise<void> {
+    for (let before: Network | undefined; before !== this.network && !this.#closed; ) {
+      before = this.network;
+      await this.#quiet();
+    }
+    this.resync();
+  }
+
+  #quiet(): Promise<void> {
+    return new Promise((resolve) => this.#clock.schedule(RETRY, resolve));
+  }
+}

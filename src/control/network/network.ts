@@ -1,0 +1,101 @@
+import type { Address } from "../../kernel/addresses.ts";
+import type { Link } from "../../kernel/links.ts";
+import type { Route } from "../../kernel/routes.ts";
+
+export type Family = 4 | 6;
+
+/**
+ * What this network namespace looks like: its links, their addresses, and the ways out. A snapshot: it never
+ * changes once it was handed out.
+ */
+export interface Network {
+  /** Every link, by interface index. */
+  readonly links: ReadonlyMap<number, Link>;
+  /** Every address of every link. */
+  readonly addresses: readonly Address[];
+  /** Default routes of every table, and the two halves (/1) that tunnels like to put in their place. */
+  readonly defaultRoutes: readonly Route[];
+  /** The interfaces that the host's own traffic to the Internet leaves by: most hosts have one. */
+  readonly egress: readonly Egress[];
+  /** What links were called that are gone, the latest of them, by interface index. */
+  readonly formerNames: ReadonlyMap<number, string>;
+}
+
+export interface Egress {
+  readonly family: Family;
+  readonly ifIndex: number;
+  /** The interfaces of the same route's other next hops (ECMP): the kernel spreads connections over all of them. */
+  readonly sharedWith?: readonly number[];
+}
+
+export const emptyNetwork: Network = {
+  links: new Map(),
+  addresses: [],
+  defaultRoutes: [],
+  egress: [],
+  formerNames: new Map(),
+};
+
+/** The family of an address in text form. */
+export function familyOf(address: string): Family {
+  return address.includes(":") ? 6 : 4;
+}
+
+/** The interface's name, the one that it had if it is gone, or `if7` if it was never seen. */
+export function interfaceName(network: Network, ifIndex: number): string {
+  return network.links.get(ifIndex)?.name ?? network.formerNames.get(ifIndex) ?? `if${ifIndex}`;
+}
+
+/**
+ * Whether traffic of a family can leave to anywhere by an interface: it has a default route in any table, or
+ * routes to both halves of the address space.
+ */
+export function hasDefaultRoute(network: Network, ifIndex: number, family: Family): boolean {
+  const halves = new Set<string>();
+  for (const route of network.defaultRoutes) {
+    if (route.family !== family || !route.hops.some((hop) => hop.ifIndex === ifIndex)) continue;
+    if (route.prefixLength === 0) return true;
+    halves.add(route.destination ?? "");
+  }
+  return halves.size >= 2;
+}
+
+/** ARPHRD_* of include/uapi/linux/if_arp.h, as far as links are told apart by them. */
+export const ARPHRD_ETHER = 1;
+
+const tunnelKinds: ReadonlySet<string> = new Set([
+  "wireguard",
+  "amneziawg",
+  "tun",
+  "ovpn",
+  "ipip",
+  "ip6tnl",
+  "gre",
+  "ip6gre",
+  "sit",
+  "vti",
+  "vti6",
+  "xfrm",
+]);
+
+/** Whether a link is a layer-3 tunnel: what goes in is carried inside other packets that leave by another link. */
+export function isTunnel(link: Link): boolean {
+  // A TAP device is of kind tun as well, but is an Ethernet device: often a virtual machine's, not a way out.
+  return link.kind !== undefined && tunnelKinds.has(link.kind) && link.type !== ARPHRD_ETHER;
+}
+
+/**
+ * Whether a tunnel that IPv4 leaves by is how a host has IPv4 on an access network with IPv6 alone, and not a VPN. Either
+ * all of its IPv4 addresses are those of a CLAT (464XLAT, RFC 7335) or of a DS-Lite B4 (RFC 6333, section 5.7). Or it is an
+ * IPv4-in-IPv6 tunnel (MAP-E, lw4o6, DS-Lite without an address) and nothing else leads IPv4 out.
+ */
+export function isIpv4Continuity({ links, addresses, defaultRoutes }: Network, link: Link): boolean {
+  const own = addresses.filter(({ ifIndex, family }) => ifIndex === link.index && family === 4);
+  if (own.length > 0 && own.every(({ address }) => /^192\.0\.0\.[0-7]$/.test(address))) return true;
+  if (link.kind !== "ip6tnl") return false;
+  const hops = defaultRoutes.flatMap(({ family, hops }) => (family === 4 ? hops : []));
+  return hops.every(({ ifIndex }) => {
+    const other = links.get(ifIndex);
+    return other === undefined || isTunnel(other);
+  });
+}

@@ -1,0 +1,108 @@
+import type { Link } from "../../kernel/links.ts";
+import type { PathRule } from "../config/config.ts";
+import { isBuiltIn } from "../config/config.ts";
+import type { Network } from "../network/network.ts";
+import { ARPHRD_ETHER } from "../network/network.ts";
+import type { Reason } from "./usability.ts";
+
+/**
+ * Why an interface leads to containers or virtual machines of this host and not to a network outside; undefined: it may
+ * lead out. What the kernel knows of it decides, and the built-in rule, which goes by names, where the kernel cannot tell.
+ * An administrator's rule that names the interface or its kind decides in place of all that.
+ */
+export function whyGuests(network: Network, link: Link, rule: PathRule | undefined): Reason | undefined {
+  const byName = rule !== undefined && isBuiltIn(rule);
+  if (!byName && (rule?.matchInterface !== undefined || rule?.matchKind !== undefined)) return undefined;
+  const behind = lookBehind(network, link, new Set());
+  if (behind === "unknown" && byName) return { code: "ignored", text: ignoredBy(rule) };
+  if (typeof behind === "string") return undefined;
+  return { code: "guests", text: `leads to guests of this host: ${behind.guests}, no default route` };
+}
+
+export function ignoredBy({ name, source }: PathRule): string {
+  return `ignored by [path ${name}] (${source})`;
+}
+
+/** Where an interface leads: out, to guests of this host (and why), or the kernel cannot tell. */
+type Behind = "out" | "unknown" | { readonly guests: string };
+
+/** Tunnels between the containers of several hosts, ports of Open vSwitch, and those of virtual machines. */
+const guestKinds: ReadonlySet<string> = new Set(["vxlan", "geneve", "openvswitch", "macvtap", "ipvtap"]);
+const pairKinds: ReadonlySet<string> = new Set(["veth", "netkit"]);
+/** As the port of a bridge, such an interface is a virtual machine's end, or nobody's. */
+const guestPortKinds: ReadonlySet<string> = new Set([...guestKinds, "tun", "dummy", "ifb"]);
+
+/** `seen`: the links that are being judged already, as two bridges may be joined by a pair. */
+function lookBehind(network: Network, link: Link, seen: Set<number>): Behind {
+  if (seen.has(link.index)) return { guests: `${link.name} leads back` };
+  seen.add(link.index);
+  const { kind } = link;
+  if (hasWayOut(network, link) || link.parentDevice !== undefined) return "out";
+  if (kind === "bridge") return behindBridge(network, link, seen);
+  if (kind !== undefined && guestKinds.has(kind)) return { guests: `${kind} device` };
+  if (kind !== undefined && pairKinds.has(kind)) return behindPair(network, link, seen);
+  if (kind === "tun" && link.type === ARPHRD_ETHER && link.vnetHeader)
+    return { guests: "TAP device of a virtual machine" };
+  if (isSoftwareEthernet(network, link)) return { guests: "Ethernet device without hardware" };
+  const lower = link.lower === undefined ? undefined : network.links.get(link.lower);
+  if (lower === undefined) return "unknown";
+  const below = lookBehind(network, lower, seen);
+  return typeof below === "string" ? below : { guests: `on ${lower.name}, which leads to guests` };
+}
+
+function behindBridge(network: Network, bridge: Link, seen: Set<number>): Behind {
+  const ports = [...network.links.values()].filter(({ master }) => master === bridge.index);
+  if (ports.length === 0) return { guests: "bridge without ports" };
+  const behind = ports.map((port) => behindPort(network, port, seen));
+  if (behind.includes("out")) return "out";
+  // The host's end of a container's veth looks like a container's own uplink. But where another interface leads the host's
+  // traffic out, a bridge of such ports does not.
+  if (behind.includes("unknown") && network.defaultRoutes.length === 0) return "unknown";
+  const [first, second, third] = ports.map(({ name }) => name);
+  const names = [first, second, ...(third === undefined ? [] : ["…"])].filter((name) => name !== undefined);
+  return { guests: `bridge of ${names.join(", ")}` };
+}
+
+function behindPort(network: Network, port: Link, seen: Set<number>): Behind {
+  if (hasWayOut(network, port)) return "out";
+  if (port.kind !== undefined && guestPortKinds.has(port.kind)) return { guests: port.kind };
+  const behind = lookBehind(network, port, seen);
+  // A bond, a VLAN whose lower interface is elsewhere, hardware of a kernel that does not name it.
+  return behind === "unknown" && !pairKinds.has(port.kind ?? "") ? "out" : behind;
+}
+
+/** If the other end is in this namespace too, the bridge that it is plugged into matters. */
+function behindPair(network: Network, link: Link, seen: Set<number>): Behind {
+  const end = link.lower === undefined ? undefined : network.links.get(link.lower);
+  // Each end names the other: the index alone may be that of an interface which came later.
+  if (end === undefined || end.lower !== link.index) return "unknown";
+  const master = end.master === 0 ? undefined : network.links.get(end.master);
+  // Cilium has such a pair. On a host that has no way out at all, somebody may be trying something.
+  if (master === undefined)
+    return network.defaultRoutes.length === 0
+      ? "unknown"
+      : { guests: `its other end ${end.name} is on this host` };
+  const behind = lookBehind(network, master, seen);
+  return typeof behind === "string"
+    ? behind
+    : { guests: `plugged into ${master.name}, which leads to guests` };
+}
+
+/**
+ * Whether a default route leaves by a link, in any table and of either family. Not if its gateway is an address of this
+ * host, which is how Cilium takes packets to its proxy.
+ */
+function hasWayOut(network: Network, link: Link): boolean {
+  return network.defaultRoutes.some(({ hops }) =>
+    hops.some(
+      ({ ifIndex, gateway }) =>
+        ifIndex === link.index && !network.addresses.some(({ address }) => address === gateway),
+    ),
+  );
+}
+
+/** As VirtualBox and VMware make them. Kernels that never name hardware (before 5.14) cannot tell. */
+function isSoftwareEthernet({ links }: Network, { kind, type, parentDevice, flags }: Link): boolean {
+  if (kind !== undefined || type !== ARPHRD_ETHER || parentDevice !== undefined) return false;
+  return !flags.has("loopback") && [...links.values()].some((other) => other.parentDevice !== undefined);
+}

@@ -1,0 +1,352 @@
+import type { Clock, Timer } from "../../base/clock.ts";
+import { runningClock } from "../../base/running-clock.ts";
+import type { Body } from "./ack.ts";
+import { ClosedError, NetlinkError, OverrunError } from "./errors.ts";
+import { Exchange } from "./exchange.ts";
+import { NetlinkSocket } from "./socket.ts";
+import type { OpenTransport, Transport } from "./transport.ts";
+import {
+  frame,
+  messages,
+  type NetlinkMessage,
+  NLM_F_ACK,
+  NLM_F_DUMP,
+  NLM_F_REQUEST,
+  NLMSG_NOOP,
+  NLMSG_OVERRUN,
+} from "./wire.ts";
+
+export { type Body, body } from "./ack.ts";
+
+export type ConnectionOptions = {
+  /** NETLINK_ROUTE 0, NETLINK_SOCK_DIAG 4, NETLINK_GENERIC 16… */
+  readonly protocol: number;
+  /** A classic BPF program over everything that this connection receives, replies included. */
+  readonly filter?: Uint8Array;
+  /** Bytes; as much as the kernel allows if it is too much. */
+  readonly receiveBuffer?: number;
+  /** Milliseconds until a request without an answer fails with ETIMEDOUT. */
+  readonly deadline?: number;
+  /** The kernel to talk to: the real one if not given. */
+  readonly open?: OpenTransport;
+  /** What deadlines go by: if not given, time in which the event loop ran. */
+  readonly clock?: Clock;
+};
+
+export type Request = {
+  /** Completes "cannot …" in errors: "add endpoint 10.0.0.1". */
+  readonly what: string;
+  /** RTM_GETLINK…, or the number of a generic netlink family. */
+  readonly type: number;
+  /** NLM_F_CREATE and the like; REQUEST, ACK and DUMP are added. */
+  readonly flags?: number;
+  readonly body?: Body;
+};
+
+export type Dump<T> = {
+  readonly items: T[];
+  /** What was dumped changed while the kernel listed it, in every attempt: something may be missing or twice. */
+  readonly interrupted: boolean;
+};
+
+export interface Subscription {
+  close(): void;
+}
+
+/**
+ * A connection to one netlink protocol of the kernel. Several requests may be in flight; answers find theirs by sequence
+ * number and port id; what other processes send is dropped. Requests reject with KernelError (the kernel refused),
+ * OverrunError, TimeoutError, ClosedError, or NetlinkProtocolError (the answer made no sense); `code` tells them apart.
+ */
+export class NetlinkConnection {
+  readonly #transport: Transport;
+  readonly #deadline: number;
+  readonly #exchanges = new Map<number, Exchange>();
+  readonly #handlers = new Set<(message: NetlinkMessage) => void>();
+  /** How many subscriptions each joined group has. */
+  readonly #members = new Map<number, number>();
+  readonly #overrunListeners = new Set<() => void>();
+  readonly #errorListeners = new Set<(error: unknown) => void>();
+  #sequence = 0;
+  readonly #clock: Clock;
+  #look: Timer | undefined;
+  #keepsRunning = true;
+  #dumps: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  /** Throws what opening throws: EPROTONOSUPPORT where the kernel lacks the protocol. */
+  static open(options: ConnectionOptions): NetlinkConnection {
+    return new NetlinkConnection(options);
+  }
+
+  private constructor({
+    open = NetlinkSocket.open,
+    deadline = 5_000,
+    clock = runningClock,
+    ...options
+  }: ConnectionOptions) {
+    this.#deadline = deadline;
+    this.#clock = clock;
+    this.#transport = open({
+      ...options,
+      onReceive: (data, senderPort, groups) => this.#receive(data, senderPort, groups),
+      onOverrun: () => this.#overrun(),
+      onError: (error) => this.#fail(error),
+    });
+  }
+
+  /** Asks for a change; resolves when the kernel has made it. Sent off the event loop, in the order of the calls. */
+  request(request: Request): Promise<void> {
+    const exchange = this.#start(
+      request,
+      NLM_F_ACK,
+      () => undefined,
+      (bytes, onStart) => this.#transport.send(bytes, onStart),
+    );
+    return exchange.outcome;
+  }
+
+  /**
+   * As `request`, sent at once from this thread: for changes that the kernel makes quickly and somebody waits for. Another
+   * thread costs two wake-ups, which take longer than they do.
+   */
+  requestNow(request: Request): Promise<void> {
+    const exchange = this.#start(
+      request,
+      NLM_F_ACK,
+      () => undefined,
+      (bytes) => this.#transport.sendNow(bytes),
+    );
+    return exchange.outcome;
+  }
+
+  /** Asks for something; resolves to what `read` makes of the answer's messages, undefined left out. */
+  async get<T>(request: Request, read: (message: NetlinkMessage) => T | undefined): Promise<T[]> {
+    const items: T[] = [];
+    const exchange = this.#start(request, NLM_F_ACK, collect(read, items), (bytes) =>
+      this.#transport.sendNow(bytes),
+    );
+    await exchange.outcome;
+    return items;
+  }
+
+  /**
+   * Asks for a list. `read` is called for each message while its bytes are valid; undefined leaves it out. A list that
+   * changed meanwhile (NLM_F_DUMP_INTR) is asked for again, at most 3 times. The kernel runs one dump a socket and
+   * refuses others with EBUSY (net/netlink/af_netlink.c, __netlink_dump_start), so dumps wait for each other here.
+   */
+  async dump<T>(request: Request, read: (message: NetlinkMessage) => T | undefined): Promise<Dump<T>> {
+    for (let attempt = 0; ; attempt++) {
+      const items: T[] = [];
+      const exchange = await this.#startDump(request, collect(read, items));
+      await exchange.outcome;
+      if (!exchange.interrupted || attempt === 3) return { items, interrupted: exchange.interrupted };
+    }
+  }
+
+  /**
+   * Joins multicast groups. Netlink does not say for sure by which group a message came, so `handler` gets every
+   * notification of this connection, once, and goes by its type. The message's bytes are valid only during the call.
+   * Throws NetlinkError: EPERM where a group is for administrators.
+   */
+  subscribe(groups: number | readonly number[], handler: (message: NetlinkMessage) => void): Subscription {
+    const joined = typeof groups === "number" ? [groups] : groups;
+    for (const [index, group] of joined.entries()) {
+      try {
+        this.#join(group);
+      } catch (cause) {
+        this.#leave(joined.slice(0, index));
+        throw socketError(`join multicast group ${group}`, cause);
+      }
+    }
+    // Of its own, so that one function can subscribe twice.
+    const own = (message: NetlinkMessage) => handler(message);
+    this.#handlers.add(own);
+    return { close: () => this.#handlers.delete(own) && this.#leave(joined) };
+  }
+
+  /** The kernel dropped notifications (ENOBUFS): what was learnt from them is no longer true, dump again. */
+  onOverrun(listener: () => void): Subscription {
+    return add(this.#overrunListeners, listener);
+  }
+
+  /** Errors that belong to no request: notifications that cannot be decoded, the socket's own. Uncaught without a listener. */
+  onError(listener: (error: unknown) => void): Subscription {
+    return add(this.#errorListeners, listener);
+  }
+
+  /** Keeps the process running while open (the default). */
+  ref(): void {
+    this.#keepsRunning = true;
+    this.#transport.ref();
+  }
+
+  /** From now on only requests in flight keep the process running. */
+  unref(): void {
+    this.#keepsRunning = false;
+    if (this.#exchanges.size === 0) this.#transport.unref();
+  }
+
+  /** Rejects what is in flight with ClosedError. Closing twice does nothing. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#look?.cancel();
+    this.#transport.close();
+    for (const exchange of this.#exchanges.values()) {
+      exchange.fail(new ClosedError(exchange.what));
+      exchange.end();
+    }
+  }
+
+  async #startDump(request: Request, read: (message: NetlinkMessage) => void): Promise<Exchange> {
+    const turn = this.#dumps;
+    let leave: () => void = () => undefined;
+    this.#dumps = new Promise((resolve) => {
+      leave = resolve;
+    });
+    await turn;
+    return this.#start(request, NLM_F_DUMP, read, (bytes) => this.#transport.sendNow(bytes), leave);
+  }
+
+  #start(
+    { what, type, flags = 0, body = { bytes: new Uint8Array() } }: Request,
+    kind: number,
+    read: (message: NetlinkMessage) => void,
+    send: (bytes: Uint8Array, onStart: () => void) => void | Promise<void>,
+    whenOver?: () => void,
+  ): Exchange {
+    const sequence = this.#nextSequence();
+    const onOver = (): void => {
+      this.#exchanges.delete(sequence);
+      if (this.#exchanges.size === 0 && !this.#keepsRunning && !this.#closed) this.#transport.unref();
+      whenOver?.();
+    };
+    const now = (): number => this.#clock.now();
+    const exchange = new Exchange({ what, body, read, now, dump: kind === NLM_F_DUMP, onOver });
+    if (this.#exchanges.size === 0 && !this.#keepsRunning && !this.#closed) this.#transport.ref();
+    this.#exchanges.set(sequence, exchange);
+    const header = { type, flags: flags | kind | NLM_F_REQUEST, sequence, portId: this.#transport.portId };
+    const unsent = (cause: unknown) => {
+      exchange.fail(this.#closed ? new ClosedError(what) : socketError(what, cause));
+      exchange.end();
+    };
+    if (this.#closed) unsent(undefined);
+    else
+      try {
+        const sending = send(frame(header, body.bytes), () => exchange.sent());
+        if (sending === undefined) exchange.sent();
+        else sending.catch(unsent);
+        this.#lookIn(this.#deadline / 2);
+      } catch (error) {
+        unsent(error);
+      }
+    return exchange;
+  }
+
+  /** One timer for all that is in flight. It looks twice in a deadline, so silence is noticed after one to one and a half. */
+  #lookIn(milliseconds: number): void {
+    this.#look ??= this.#clock.schedule(milliseconds, () => {
+      this.#look = undefined;
+      // The answer may be in there: nobody is late before it was read.
+      if (this.#transport.hasUnread()) return this.#lookIn(READING);
+      for (const exchange of this.#exchanges.values()) exchange.expire(this.#deadline);
+      if (this.#exchanges.size > 0) this.#lookIn(this.#deadline / 2);
+    });
+  }
+
+  /** 0 is for notifications. */
+  #nextSequence(): number {
+    do this.#sequence = (this.#sequence + 1) >>> 0;
+    while (this.#sequence === 0 || this.#exchanges.has(this.#sequence));
+    return this.#sequence;
+  }
+
+  #receive(datagram: Uint8Array, senderPort: number, groups: number): void {
+    if (senderPort !== 0 || this.#closed) return;
+    try {
+      for (const message of messages(datagram)) if (!this.#closed) this.#dispatch(message, groups);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /**
+   * A notification may carry the sequence number and port of the request that caused it (rtnl_notify), also to that
+   * very socket; the group tells it from a reply. A reply to nobody is late: its request was given up.
+   */
+  #dispatch(message: NetlinkMessage, groups: number): void {
+    if (message.type === NLMSG_OVERRUN) this.#overrun();
+    else if (groups !== 0 || message.sequence === 0) this.#notify(message);
+    else if (message.portId === this.#transport.portId) this.#exchanges.get(message.sequence)?.take(message);
+  }
+
+  #notify(message: NetlinkMessage): void {
+    if (message.type <= NLMSG_NOOP) return;
+    for (const handler of this.#handlers) {
+      try {
+        handler(message);
+      } catch (error) {
+        this.#report(error);
+      }
+    }
+  }
+
+  #join(group: number): void {
+    const members = this.#members.get(group) ?? 0;
+    if (members === 0) this.#transport.joinGroup(group);
+    this.#members.set(group, members + 1);
+  }
+
+  #leave(groups: readonly number[]): void {
+    for (const group of groups) {
+      const members = (this.#members.get(group) ?? 0) - 1;
+      this.#members.set(group, members);
+      if (members === 0 && !this.#closed) this.#transport.leaveGroup(group);
+    }
+  }
+
+  #overrun(): void {
+    for (const exchange of this.#exchanges.values()) exchange.fail(new OverrunError(exchange.what));
+    for (const listener of this.#overrunListeners) listener();
+  }
+
+  /** Something is wrong with the connection as a whole. What is in flight rejects, and so says it to somebody. */
+  #fail(error: unknown): void {
+    const said = this.#exchanges.size > 0;
+    for (const exchange of this.#exchanges.values()) exchange.fail(error);
+    if (!said || this.#errorListeners.size > 0) this.#report(error);
+  }
+
+  #report(error: unknown): void {
+    for (const listener of this.#errorListeners) listener(error);
+    if (this.#errorListeners.size > 0) return;
+    process.nextTick(() => {
+      throw error;
+    });
+  }
+}
+
+/** Milliseconds until a look at what is read meanwhile. */
+const READING = 1;
+
+function collect<T>(read: (message: NetlinkMessage) => T | undefined, items: T[]) {
+  return (message: NetlinkMessage) => {
+    const item = read(message);
+    if (item !== undefined) items.push(item);
+  };
+}
+
+function add<T>(set: Set<T>, member: T): Subscription {
+  set.add(member);
+  return { close: () => set.delete(member) };
+}
+
+function socketError(what: string, cause: unknown): NetlinkError {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "EIO";
+  const words = cause instanceof Error ? cause.message : String(cause);
+  return new NetlinkError(code, `cannot ${what}: ${words}`, {
+    cause,
+    retryable: code === "ENOBUFS" || code === "EAGAIN",
+  });
+}

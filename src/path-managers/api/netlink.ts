@@ -1,0 +1,29 @@
+/** What `import … from "mptcpd/netlink"` gives: the netlink protocol with typed schemas. */
+export { type BitNames, Bits, bitNames, type NameOf } from "../../kernel/netlink/bits.ts";
+export {
+  type Body,
+  body,
+  type ConnectionOptions,
+  type Dump,
+  NetlinkConnection,
+  type Request,
+  type Subscription,
+} from "../../kernel/netlink/connection.ts";
+export {
+  ClosedError,
+  FamilyNotFoundError,
+  KernelError,
+  NetlinkError,
+  NetlinkProtocolError,
+  NetlinkValueError,
+  OverrunError,
+  TimeoutError,
+} from "../../kernel/netlink/errors.ts";
+export {
+  GenericFamily,
+  genericHeader,
+  genericMessage,
+  NETLINK_GENERIC,
+} from "../../kernel/netlink/generic.ts";
+export * from "../../kernel/netlink/schema.ts";
+export type { NetlinkMessage } from "../../kernel/netlink/wire.ts";

@@ -1,0 +1,154 @@
+import { messageOf } from "../../base/text.ts";
+import type { ConnectionChange } from "../../control/connections/connection.ts";
+import type { ListenerEvent } from "../../control/connections/tracker.ts";
+import type { Network } from "../../control/network/network.ts";
+import type { PolicyConfig } from "../../control/policy/judged.ts";
+import type { WantedEndpoints } from "../../control/policy/wanted.ts";
+import { byPriority, chargeOf } from "./charge.ts";
+import { describeError } from "./describe-error.ts";
+import { compareNetworks, emptyView } from "./network-changes.ts";
+import type { NetworkView } from "./network-view.ts";
+import { type HandlerWatch, type LoadedPlugin, Plugin } from "./plugin.ts";
+import { type Charge, SETUP_DEADLINE } from "./protocol.ts";
+import { isRefusal, levelOf } from "./refusal.ts";
+import type { Services } from "./services.ts";
+import { historyOf, tellConnection, tellNetwork } from "./telling.ts";
+
+export interface HostOptions {
+  /** In the order in which they were loaded. */
+  readonly plugins: readonly LoadedPlugin[];
+  /** Names of those that connections belong to; none: to the first. */
+  readonly inCharge: readonly string[];
+  readonly services: Services;
+  readonly watch: HandlerWatch;
+  /** After so many faults a plugin is stopped. */
+  readonly mostFaults: number;
+  /** Faults of earlier lives of a plugin, by its name. */
+  readonly faults?: ReadonlyMap<string, number>;
+  /** Told of each fault, with the plugin's count. */
+  readonly onFault?: (plugin: string, count: number) => void;
+  /** Told when others are in charge than before. */
+  readonly onCharge?: (charge: Charge) => void;
+}
+
+/**
+ * The path managers, in the order of their priority. Network events go to all; connections, and what happens to them, to
+ * those in charge. One that has too many faults is stopped, and the next in order takes its place.
+ */
+export class PluginHost {
+  readonly #options: HostOptions;
+  readonly #plugins: readonly Plugin[];
+  readonly #faults: Map<string, number>;
+  #charge: Charge;
+  #inCharge: readonly Plugin[] = [];
+  #view: NetworkView = emptyView;
+  #started = false;
+
+  constructor(options: HostOptions) {
+    const { plugins, services, watch, faults = [] } = options;
+    this.#options = options;
+    this.#faults = new Map(faults);
+    const onFault = (plugin: Plugin, event: string, error: unknown): void =>
+      this.#count(plugin, event, error);
+    this.#plugins = byPriority(plugins).map((loaded) => new Plugin({ loaded, services, watch, onFault }));
+    for (const plugin of this.#plugins)
+      if ((this.#faults.get(plugin.name) ?? 0) >= options.mostFaults) plugin.stop("too many faults");
+    this.#charge = this.#choose();
+  }
+
+  /** Who decides what. */
+  get charge(): Charge {
+    return this.#charge;
+  }
+
+  /**
+   * Sets all of them up, and tells them of the network as it is. Connections are told as they come.
+   *
+   * @returns "NAME: setup failed: why" for each that could not be set up
+   */
+  async start(): Promise<readonly string[]> {
+    // In their order, but none waits for what another one waits for.
+    const failed = await Promise.all(
+      this.#running().map(async (plugin) => {
+        const why = await plugin.setUp(SETUP_DEADLINE);
+        return why === undefined ? [] : [`${plugin.name}: setup failed: ${why}`];
+      }),
+    );
+    this.#started = true;
+    this.#takeCharge();
+    this.networkChanged();
+    return failed.flat();
+  }
+
+  networkChanged(): void {
+    if (!this.#started) return;
+    const before = this.#view;
+    this.#view = this.#options.services.network();
+    for (const change of compareNetworks(before, this.#view))
+      for (const plugin of this.#plugins) tellNetwork(plugin, change);
+  }
+
+  connectionChanged(change: ConnectionChange): void {
+    const { subflows, announcements } = this.#options.services;
+    announcements.noticed(change);
+    if (subflows.noticed(change)) return;
+    for (const plugin of this.#inCharge) tellConnection(plugin, change);
+  }
+
+  listenerChanged({ event, localAddress, localPort }: ListenerEvent): void {
+    for (const plugin of this.#inCharge) plugin.tell(event, { address: localAddress, port: localPort });
+  }
+
+  /** The endpoints that the plugin in charge of them wants; undefined: there is none, or it failed to say. */
+  wantedEndpoints(network: Network, config: PolicyConfig): WantedEndpoints | undefined {
+    const plugin = this.#running().find(({ name }) => name === this.#charge.endpoints);
+    const endpoints = plugin?.wantedEndpoints(network, config);
+    return plugin && endpoints && { by: plugin.name, endpoints };
+  }
+
+  /** A promise of a plugin was rejected, and nobody had it in hand. */
+  strayRejection(error: unknown): void {
+    const plugin = this.#plugins.find((one) => one.isBehind(error));
+    if (plugin !== undefined) plugin.blame("a promise", error);
+    else if (isRefusal(error)) this.#options.services.log[levelOf(error, "warning")](messageOf(error));
+    else this.#options.services.log.error(`a promise of a path manager failed: ${describeError(error)}`);
+  }
+
+  stop(): void {
+    for (const plugin of this.#plugins) plugin.stop("mptcpd unloads its path managers");
+    this.#inCharge = [];
+  }
+
+  #count(plugin: Plugin, event: string, error: unknown): void {
+    const { mostFaults, onFault } = this.#options;
+    const count = (this.#faults.get(plugin.name) ?? 0) + 1;
+    this.#faults.set(plugin.name, count);
+    onFault?.(plugin.name, count);
+    const most = Number.isFinite(mostFaults) ? ` of ${mostFaults}` : "";
+    plugin.log.error(`${event} failed: ${describeError(error)}; fault ${count}${most}`);
+    if (count < mostFaults || plugin.stopped) return;
+    plugin.stop("too many faults");
+    plugin.log.error("stopped after too many faults");
+    if (this.#started) this.#takeCharge();
+  }
+
+  /** Puts those in charge who should be, and tells who was not what it has missed. */
+  #takeCharge(): void {
+    const before = this.#inCharge;
+    this.#charge = this.#choose();
+    this.#inCharge = this.#running().filter(({ name }) => this.#charge.connections.includes(name));
+    this.#options.onCharge?.(this.#charge);
+    const heirs = this.#inCharge.filter((plugin) => !before.includes(plugin));
+    for (const connection of [...this.#options.services.table])
+      for (const heir of heirs) for (const change of historyOf(connection)) tellConnection(heir, change);
+  }
+
+  #choose(): Charge {
+    const definitions = this.#running().map(({ definition }) => definition);
+    return chargeOf(definitions, this.#options.inCharge);
+  }
+
+  #running(): Plugin[] {
+    return this.#plugins.filter(({ stopped }) => !stopped);
+  }
+}

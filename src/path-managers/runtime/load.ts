@@ -1,0 +1,149 @@
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { type Clock, keepRunning } from "../../base/clock.ts";
+import { late, runningClock, within } from "../../base/running-clock.ts";
+import { messageOf, oneLine } from "../../base/text.ts";
+import type { Config } from "../../control/config/config.ts";
+import { isPathManager, type PathManagerDefinition } from "./api.ts";
+import { describeError, guarded } from "./describe-error.ts";
+import { execPathManager } from "./exec.ts";
+import { describeLoadError } from "./load-error.ts";
+import { PLUGIN_MARK } from "./mark.ts";
+import * as hooks from "./module-hooks.ts";
+import { OptionsError, readOptions } from "./options.ts";
+import type { LoadedPlugin } from "./plugin.ts";
+import { LOAD_DEADLINE } from "./protocol.ts";
+import { registerHooks } from "./register-hooks.ts";
+import { type PluginSource, unknownPathManager, unusedSections } from "./sources.ts";
+import { requireTrusted } from "./trusted.ts";
+
+export interface LoadRequest {
+  readonly sources: readonly PluginSource[];
+  readonly settings: Pick<Config, "pathManagers" | "plugins" | "pluginDirectory" | "origins">;
+  /** Names that could be loaded, for messages. */
+  readonly known: readonly string[];
+  readonly builtIn: ReadonlyMap<string, PathManagerDefinition>;
+  /** Names of plugins that are there, but are not loaded any more. */
+  readonly stopped: readonly string[];
+  /** Told before each source is loaded, by its place from 1, and 0 when all are. */
+  readonly onLoading: (place: number) => void;
+}
+
+export interface LoadResult {
+  readonly plugins: readonly LoadedPlugin[];
+  /** Why mptcpd cannot run by its configuration, a line each. */
+  readonly errors: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** Loads plugins into this thread, and reads their options. */
+export async function loadPlugins(request: LoadRequest): Promise<LoadResult> {
+  const { sources, settings, known, stopped, onLoading } = request;
+  const plugins: LoadedPlugin[] = [];
+  const errors: string[] = [];
+  const warnings: string[] = [];
+  for (const [index, source] of sources.entries()) {
+    onLoading(index + 1);
+    try {
+      const definition = await loadDefinition(source, request.builtIn);
+      const { name } = definition;
+      if (plugins.some((other) => other.definition.name === name))
+        throw new Error(`another plugin has the name ${name} already`);
+      const section = settings.plugins.get(name);
+      const file = source.kind === "file" ? source.path : undefined;
+      plugins.push({ definition, options: readOptions(definition, section), file });
+    } catch (error) {
+      const lines = error instanceof OptionsError ? error.lines : [`plugin ${source.name}: ${line(error)}`];
+      const isRequired = source.kind !== "file" || source.required || error instanceof OptionsError;
+      if (isRequired) errors.push(...lines);
+      else warnings.push(...lines.map((line) => `${line}; it is not loaded`));
+    }
+  }
+  onLoading(0);
+  const names = [...plugins.map(({ definition }) => definition.name), ...stopped];
+  for (const name of settings.pathManagers) {
+    const isThere = names.includes(name) || sources.some((source) => source.name === name);
+    if (!isThere) errors.push(unknownPathManager(name, settings, known));
+  }
+  warnings.push(...unusedSections(settings.plugins, names, known));
+  return { plugins, errors, warnings };
+}
+
+/** Loads one path manager into this thread. */
+export async function loadDefinition(
+  source: PluginSource,
+  builtIn: ReadonlyMap<string, PathManagerDefinition>,
+  clock: Clock = runningClock,
+): Promise<PathManagerDefinition> {
+  if (source.kind === "exec") return execPathManager(source.name, source.command);
+  if (source.kind === "built-in") {
+    const definition = builtIn.get(source.name);
+    if (definition === undefined) throw new Error("is not built in");
+    return definition;
+  }
+  hookModules();
+  const exports = await importModule(source.path, clock);
+  const found = typeof exports === "object" && exports !== null && "default" in exports && exports.default;
+  if (!isPathManager(found))
+    throw new Error(
+      `${source.path} has no path manager as its default export: export default definePathManager({ … })`,
+    );
+  if (!/^[A-Za-z0-9_.-]+$/.test(found.name))
+    throw new Error(
+      `${source.path}: a name has letters, digits and _ . - only, not ${JSON.stringify(found.name)}`,
+    );
+  return found;
+}
+
+async function importModule(path: string, clock: Clock): Promise<unknown> {
+  try {
+    const module: Promise<unknown> = import(`${pathToFileURL(path).href}${PLUGIN_MARK}`);
+    const exports = await keepRunning(within(clock, LOAD_DEADLINE, module));
+    if (exports !== late) return exports;
+    const seconds = LOAD_DEADLINE / 1000;
+    throw new Error(`${path} was not loaded in ${seconds} s: an await at its top level does not end`);
+  } catch (error) {
+    if (typeof error === "object" && error !== null) told.add(error);
+    throw new Error(guarded(() => describeLoadError(path, error), `${path}: ${describeError(error)}`));
+  }
+}
+
+let hooked = false;
+
+/** Modules that are imported from now on come by our hooks. */
+function hookModules(): void {
+  if (hooked) return;
+  hooked = true;
+  registerHooks(
+    hooks,
+    hookFiles.find((file) => existsSync(file)) ?? join(import.meta.dirname, "module-hooks.js"),
+  );
+  lookAtWhatIsRequired();
+}
+
+/** What CommonJS loads, Node 20 does not show to the hooks. These are Node's loaders by extension, `.node` included. */
+function lookAtWhatIsRequired(): void {
+  const { extensions } = createRequire(import.meta.url);
+  for (const [extension, load] of Object.entries(extensions))
+    if (load !== undefined)
+      extensions[extension] = (module, path) => {
+        if (!hooks.isOwnFile(path)) requireTrusted(path);
+        load(module, path);
+      };
+}
+
+/** Beside this file, or one up (bundled programs, which share their parts); else where the tests' build has it. */
+const hookFiles = ["plugin-hooks.js", "../plugin-hooks.js"].map((file) => join(import.meta.dirname, file));
+
+/** What a load has failed with; Node 20 rejects promises of its own with that as well. */
+const told = new WeakSet<object>();
+
+export function isToldAlready(error: unknown): boolean {
+  return typeof error === "object" && error !== null && told.has(error);
+}
+
+function line(error: unknown): string {
+  return oneLine(messageOf(error));
+}

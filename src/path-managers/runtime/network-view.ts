@@ -1,0 +1,136 @@
+import type { Family, Network } from "../../control/network/network.ts";
+import { hasDefaultRoute } from "../../control/network/network.ts";
+import { placeOf } from "../../control/policy/input.ts";
+import { type JudgedAddress, judgeAddresses, type PolicyConfig } from "../../control/policy/judged.ts";
+import { compareContenders } from "../../control/policy/slots.ts";
+import { classOf, whyLinkDown } from "../../control/policy/usability.ts";
+import type { Address } from "../../kernel/addresses.ts";
+import type { Link, LinkFlag } from "../../kernel/links.ts";
+import type { EndpointFlag } from "../../kernel/mptcp-pm.ts";
+import type { Bits } from "../../kernel/netlink/bits.ts";
+import type { Route } from "../../kernel/routes.ts";
+
+/** An address of this host that subflows may go from, with what the configuration says of it. */
+export interface LocalAddress {
+  readonly address: string;
+  readonly family: Family;
+  readonly ifIndex: number;
+  /** The interface's name. */
+  readonly interface: string;
+  /** Of its [path] section, or else `addr-flags`. */
+  readonly flags: Bits<EndpointFlag>;
+  /** The port to announce it with; 0 none. */
+  readonly port: number;
+  /** Lower is better. */
+  readonly priority: number;
+}
+
+/** An interface that packets can leave by. */
+export interface NetworkInterface {
+  readonly index: number;
+  readonly name: string;
+  /** As `ip -d link` has it ("wireguard", "vlan"); "physical" for what has none. */
+  readonly kind: string;
+  readonly flags: Bits<LinkFlag>;
+  /** Whether packets to anywhere can leave by it, of either family. */
+  readonly hasDefaultRoute: boolean;
+  /** Best first. Without those that are of no use: link-local, tentative, deprecated, ignored by the configuration… */
+  readonly addresses: readonly LocalAddress[];
+}
+
+/** The network as path managers see it. A snapshot: it never changes. */
+export interface NetworkView {
+  /** Those that are up and have a carrier, without the loopback. */
+  readonly interfaces: readonly NetworkInterface[];
+  /** Those of them with an address, best first: by priority, then those with a default route. */
+  readonly uplinks: readonly NetworkInterface[];
+  /** Of all interfaces, best first. */
+  readonly addresses: readonly LocalAddress[];
+  /** The text of every address of an interface that is up and has a carrier, also of those that are of no use here. */
+  readonly assigned: ReadonlySet<string>;
+  /** Of every table; also the two halves (/1) that tunnels put in place of one. */
+  readonly defaultRoutes: readonly Route[];
+}
+
+const views = new WeakMap<Network, { readonly config: PolicyConfig; readonly view: NetworkView }>();
+
+/** The view of a network; the same for the same network and configuration. */
+export function viewNetwork(network: Network, config: PolicyConfig): NetworkView {
+  const known = views.get(network);
+  if (known?.config === config) return known.view;
+  const usable = distinct(judgeAddresses(network, config).filter(({ reason }) => reason === undefined));
+  const ranked = usable
+    .map((judged) => ({ judged, ...contenderOf(network, judged) }))
+    .sort(compareContenders);
+  const addresses = ranked.map(({ judged }) => toLocalAddress(judged, config));
+  const links = [...network.links.values()].filter(isOpen);
+  const interfaces = links.map((link) => toInterface(network, link, addresses));
+  const view = {
+    interfaces,
+    uplinks: [...new Set(addresses.map(({ ifIndex }) => ifIndex))].flatMap((index) =>
+      interfaces.filter((one) => one.index === index),
+    ),
+    addresses,
+    assigned: assignedIn(network),
+    defaultRoutes: network.defaultRoutes,
+  };
+  views.set(network, { config, view });
+  return view;
+}
+
+/** The kernel may hold an address several times on a link, with other prefix lengths. */
+function distinct(addresses: readonly JudgedAddress[]): JudgedAddress[] {
+  return [...new Map(addresses.map((judged) => [placeOf(judged.address), judged])).values()];
+}
+
+function assignedIn({ links, addresses }: Network): Set<string> {
+  const works = ({ ifIndex }: Address): boolean => {
+    const link = links.get(ifIndex);
+    return link !== undefined && whyLinkDown(link) === undefined;
+  };
+  return new Set(addresses.filter(works).map(({ address }) => address));
+}
+
+function isOpen(link: Link): boolean {
+  return !link.flags.has("loopback") && whyLinkDown(link) === undefined;
+}
+
+function toInterface(network: Network, link: Link, addresses: readonly LocalAddress[]): NetworkInterface {
+  const { index, name, kind = "physical", flags } = link;
+  return {
+    index,
+    name,
+    kind,
+    flags,
+    hasDefaultRoute: hasDefaultRoute(network, index, 4) || hasDefaultRoute(network, index, 6),
+    addresses: addresses.filter(({ ifIndex }) => ifIndex === index),
+  };
+}
+
+function toLocalAddress(
+  { address, link, rule }: JudgedAddress,
+  { addressFlags }: PolicyConfig,
+): LocalAddress {
+  return {
+    address: address.address,
+    family: address.family,
+    ifIndex: link.index,
+    interface: link.name,
+    flags: rule?.flags ?? addressFlags,
+    port: rule?.port ?? 0,
+    priority: rule?.priority ?? 0,
+  };
+}
+
+function contenderOf(network: Network, { address, rule }: JudgedAddress) {
+  return {
+    address: address.address,
+    ifIndex: address.ifIndex,
+    priority: rule?.priority ?? 0,
+    alias: false,
+    live: false,
+    hasDefaultRoute: hasDefaultRoute(network, address.ifIndex, address.family),
+    uniqueLocal: classOf(address) === "unique-local",
+    created: address.created,
+  };
+}

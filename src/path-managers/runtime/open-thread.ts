@@ -1,0 +1,81 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { Worker } from "node:worker_threads";
+import type { Level } from "../../base/log/log.ts";
+import { messageOf } from "../../base/text.ts";
+import { LineSplitter } from "./line-splitter.ts";
+import type { FromWorker, ToWorker, WorkerInput } from "./protocol.ts";
+
+/** A thread of path managers, as far as its messages go. */
+export interface Thread {
+  post(message: ToWorker): void;
+  /** Resolves when it has ended. One in a system call does not. */
+  terminate(): Promise<unknown>;
+}
+
+export interface ThreadEvents {
+  message(message: FromWorker): void;
+  /** What it ends with, before its end. */
+  error(error: unknown): void;
+  exit(status: number): void;
+}
+
+export type OpenThread = (input: WorkerInput, events: ThreadEvents) => Thread;
+
+/** MiB of objects that outlive a collection: a plugin that leaks must not take the daemon with it. */
+const LARGEST_HEAP = 1024;
+/** Characters. */
+const LONGEST_LINE = 64 * 1024;
+
+/** The system has no thread to spare. The message completes "the path managers' thread …". */
+export class ThreadStartError extends Error {
+  override readonly name = "ThreadStartError";
+  readonly code = "ETHREAD";
+
+  constructor(cause: unknown) {
+    super(`cannot start: ${messageOf(cause)}; raise TasksMax= or the memory limits of the unit`, { cause });
+  }
+}
+
+/** Starts a thread. Where the system has none to spare, it "ends" with ThreadStartError at once. */
+export const openThread: OpenThread = (workerData, events) => {
+  try {
+    const worker = new Worker(threadFile(), {
+      workerData,
+      resourceLimits: { maxOldGenerationSizeMb: LARGEST_HEAP },
+      // Our own might be a pipe that is full, or has no reader any more.
+      stdout: true,
+      stderr: true,
+    });
+    for (const stream of [worker.stdout, worker.stderr]) logLines(stream, events);
+    worker.on("message", (message: FromWorker) => events.message(message));
+    worker.on("error", (error) => events.error(error));
+    worker.on("exit", (status) => events.exit(status));
+    return { post: (message) => worker.postMessage(message), terminate: () => worker.terminate() };
+  } catch (error) {
+    setImmediate(() => {
+      events.error(new ThreadStartError(error));
+      events.exit(1);
+    });
+    return { post: () => undefined, terminate: async () => undefined };
+  }
+};
+
+/** Beside this file (bundled programs), or where the tests' build has it. */
+function threadFile(): string {
+  const bundled = join(import.meta.dirname, "plugin-thread.js");
+  return existsSync(bundled) ? bundled : join(import.meta.dirname, "../../programs/mptcpd/plugin-thread.js");
+}
+
+/** What Node itself prints; plugins' own words come as messages. */
+function logLines(stream: Readable, events: ThreadEvents): void {
+  const log = (level: Level, message: string): void =>
+    events.message({ kind: "log", level, message, fields: {} });
+  const lines = new LineSplitter(
+    LONGEST_LINE,
+    (line) => log("info", `a plugin wrote: ${line}`),
+    () => log("warning", `a plugin wrote a line of more than ${LONGEST_LINE} characters; no more is shown`),
+  );
+  stream.setEncoding("utf8").on("data", (text: string) => lines.push(text));
+}

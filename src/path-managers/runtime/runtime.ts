@@ -1,0 +1,78 @@
+import type { Logger } from "../../base/log/log.ts";
+import { RunningClock } from "../../base/running-clock.ts";
+import { Announcements } from "../../control/connections/announcements.ts";
+import type { ConnectionChange } from "../../control/connections/connection.ts";
+import { type ConnectionKernel, watchForGone } from "../../control/connections/gone.ts";
+import { IdBook } from "../../control/connections/id-book.ts";
+import { type Listen, Listeners } from "../../control/connections/listeners.ts";
+import { Subflows } from "../../control/connections/subflows.ts";
+import type { ConnectionTable } from "../../control/connections/table.ts";
+import { ConnectionTracker, type ConnectionTrackerOptions } from "../../control/connections/tracker.ts";
+import type { Clock } from "../../control/endpoints/clock.ts";
+import type { MptcpPm } from "../../kernel/mptcp-pm.ts";
+import type { Sockets } from "../../kernel/sockets.ts";
+import { type HostOptions, PluginHost } from "./host.ts";
+import type { NetworkView } from "./network-view.ts";
+import type { EndpointCommands } from "./services.ts";
+
+export interface RuntimeOptions extends Omit<HostOptions, "services"> {
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly network: () => NetworkView;
+  readonly events: Pick<MptcpPm, "events">;
+  readonly sockets: Pick<Sockets, "dumpOutlines">;
+  /** Commands for connections. */
+  readonly kernel: ConnectionKernel;
+  readonly endpoints: EndpointCommands;
+  /** Milliseconds. */
+  readonly removalDelay: number;
+  readonly remember: ConnectionTrackerOptions["remember"];
+  /** How listening sockets are opened, if not by the kernel. */
+  readonly listen?: Listen;
+}
+
+/** Path managers with all that they work on: the connections as they are now, and commands to change them. */
+export class PathManagerRuntime {
+  readonly host: PluginHost;
+  readonly #tracker: ConnectionTracker;
+
+  /** Begins to listen; nothing is told yet. */
+  constructor(options: RuntimeOptions) {
+    const { log, clock, network, events, sockets, endpoints, remember, listen, removalDelay } = options;
+    this.#tracker = new ConnectionTracker({
+      ...{ events, sockets, remember, log, clock },
+      onChange: (change: ConnectionChange) => this.host.connectionChanged(change),
+      onListener: (event) => this.host.listenerChanged(event),
+    });
+    const { table } = this.#tracker;
+    const kernel = watchForGone(options.kernel, () => this.#tracker.resync());
+    const ids = new IdBook(kernel);
+    const patience = new RunningClock(clock);
+    const subflows = new Subflows({ kernel, sockets, table, ids, clock: patience });
+    const listeners = new Listeners(listen);
+    const announcements = new Announcements({ kernel, ids, listeners, subflows, clock });
+    const commands = { subflows, announcements, kernel: endpoints };
+    const services = { log, clock, patience, network, table, removalDelay, ...commands };
+    this.host = new PluginHost({ ...options, services });
+  }
+
+  get connections(): ConnectionTable {
+    return this.#tracker.table;
+  }
+
+  /**
+   * Lets the path managers begin; resolves when they know of all connections that there are.
+   *
+   * @returns "NAME: setup failed: why" for each that could not be set up
+   */
+  async takeOver(withoutGap = false): Promise<readonly string[]> {
+    const failed = await this.host.start();
+    await this.#tracker.takeOver(withoutGap);
+    return failed;
+  }
+
+  close(): void {
+    this.host.stop();
+    this.#tracker.close();
+  }
+}

@@ -1,0 +1,262 @@
+import { type Clock, systemClock, type Timer } from "../../base/clock.ts";
+import type { Logger } from "../../base/log/log.ts";
+import { RunningClock } from "../../base/running-clock.ts";
+import type { EndpointCommand } from "../../control/endpoints/commands.ts";
+import type { WantedEndpoints } from "../../control/policy/wanted.ts";
+import { NetlinkError } from "../../kernel/netlink/errors.ts";
+import { packError, unpackCommand } from "./endpoint-requests.ts";
+import { type Charge, type FromWorker, unpackWanted, type WorkerInput } from "./protocol.ts";
+import type { PluginSource } from "./sources.ts";
+import { type Started, startWorker } from "./starting.ts";
+import {
+  PluginsRefusedError,
+  PluginWorker,
+  type Prepared,
+  type WorkerEvents,
+  type WorkerFailure,
+} from "./worker.ts";
+
+export type SupervisedInput = Omit<WorkerInput, "pulse" | "faults" | "stopped">;
+
+/** A thread as the supervisor needs it. */
+export type SupervisedWorker = Pick<PluginWorker, "prepare" | "takeOver" | "answer" | "hasFailed" | "stop">;
+
+export interface SupervisorOptions {
+  readonly log: Logger;
+  /** Others decide than before, or the first time who does. */
+  readonly onCharge: (charge: Charge) => void;
+  /** Other endpoints are wanted than before. */
+  readonly onWanted: (wanted: WantedEndpoints) => void;
+  /** Carries out a path manager's command for endpoints. Rejects with a NetlinkError. */
+  readonly onEndpointCommand: (command: EndpointCommand) => Promise<void>;
+  readonly clock?: Clock;
+  /** How a thread is started, if not for real. */
+  readonly start?: (input: Omit<WorkerInput, "pulse">, events: WorkerEvents) => SupervisedWorker;
+  /** Ends what is under way at the start: `prepare` rejects. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Milliseconds before the second of two replacements in a row, and the longest wait. */
+const FIRST_WAIT = 1000;
+const LONGEST_WAIT = 30_000;
+/** Milliseconds of work, in which the machine did not stand still, after which a thread has proven itself. */
+const PROVEN = 60_000;
+
+/**
+ * Keeps a thread of path managers at work: one that is blocked or ends is replaced, and finds the connections again by
+ * itself. For another configuration, or changed files, the next thread is prepared while the last one still works.
+ */
+export class PluginSupervisor {
+  readonly #options: SupervisorOptions;
+  #input: SupervisedInput;
+  readonly #clock: Clock;
+  readonly #patience: Clock;
+  #worker: SupervisedWorker | undefined;
+  /** The files of plugins, by their names. */
+  readonly #files = new Map<string, string>();
+  /** Faults of plugins, over the lives of threads. */
+  #faults = new Map<string, number>();
+  /** Runs while the thread has yet to prove itself. */
+  #proof: Timer | undefined;
+  #hasProven = false;
+  /** In a row. */
+  #failures = 0;
+  #replacement: Timer | undefined;
+  /** Counts what replaces all, so that a replacement that was under way gives way. */
+  #epoch = 0;
+  #isStopped = false;
+
+  /**
+   * Resolves when the plugins are loaded. Throws PluginsRefusedError where an administrator has to change something: a thread
+   * that fails though nothing but built-in path managers runs in it is replaced later, as one that is at work.
+   */
+  static async prepare(input: SupervisedInput, options: SupervisorOptions): Promise<PluginSupervisor> {
+    const supervisor = new PluginSupervisor(input, options);
+    const abort = (): void => void supervisor.stop();
+    options.signal?.addEventListener("abort", abort, { once: true });
+    try {
+      await supervisor.#prepare();
+    } catch (error) {
+      const failure = error instanceof PluginsRefusedError ? error.failure : undefined;
+      const isForeign = input.sources.some(({ kind }) => kind !== "built-in");
+      if (failure === undefined || isForeign || supervisor.#isStopped) throw error;
+      supervisor.#lost({ ...failure, what: `could not be started: it ${failure.what}` });
+    } finally {
+      options.signal?.removeEventListener("abort", abort);
+    }
+    return supervisor;
+  }
+
+  private constructor(input: SupervisedInput, options: SupervisorOptions) {
+    this.#options = options;
+    this.#input = input;
+    this.#clock = options.clock ?? systemClock;
+    this.#patience = new RunningClock(this.#clock);
+  }
+
+  /** Resolves when the path managers know all that there is. @returns why they do not work as they should, a line each */
+  async takeOver(): Promise<readonly string[]> {
+    return (await this.#worker?.takeOver()) ?? [];
+  }
+
+  /**
+   * Replaces all plugins. Throws PluginsRefusedError if they cannot be loaded: then those that were there stay.
+   *
+   * @param admit called when they can, before they go to work
+   * @returns why they do not work as they should, a line each
+   */
+  async replace(input: SupervisedInput, admit: () => void): Promise<readonly string[]> {
+    const faults = this.#faults;
+    this.#faults = new Map();
+    let started: Started<SupervisedInput, SupervisedWorker>;
+    try {
+      started = await startWorker(input, (input) => this.#start(input, []));
+    } catch (error) {
+      this.#faults = faults;
+      throw error;
+    }
+    admit();
+    this.#epoch++;
+    const last = this.#worker;
+    this.#worker = started.worker;
+    this.#input = started.input;
+    this.#files.clear();
+    this.#failures = 0;
+    this.#replacement?.cancel();
+    const withoutGap = last?.hasFailed === false;
+    await last?.stop();
+    this.#welcome(started.prepared);
+    return await started.worker.takeOver(withoutGap);
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#proof?.cancel();
+    this.#replacement?.cancel();
+    await this.#worker?.stop();
+  }
+
+  /** Starts a thread that takes the place of the last one, without the files of plugins that are stopped. */
+  async #prepare(): Promise<void> {
+    const stopped = [...this.#files.keys()].filter((name) => this.#isStoppedPlugin(name));
+    const files = stopped.map((name) => this.#files.get(name));
+    const sources = this.#input.sources.filter(
+      (source) => source.kind !== "file" || !files.includes(source.path),
+    );
+    const epoch = this.#epoch;
+    const { prepared, input } = await startWorker({ ...this.#input, sources }, (input) => {
+      if (this.#isStopped || epoch !== this.#epoch)
+        throw new PluginsRefusedError(["others take their place"]);
+      this.#worker = this.#start(input, stopped);
+      return this.#worker;
+    });
+    if (this.#isStopped || epoch !== this.#epoch) return;
+    this.#input = input;
+    this.#welcome(prepared);
+  }
+
+  #start(input: SupervisedInput, stopped: readonly string[]): SupervisedWorker {
+    const { start = (input, events) => new PluginWorker(input, events) } = this.#options;
+    const worker: SupervisedWorker = start(
+      { ...input, stopped, faults: this.#faults },
+      {
+        message: (message) => this.#receive(worker, message),
+        failed: (failure) => worker === this.#worker && this.#lost(failure),
+      },
+    );
+    return worker;
+  }
+
+  #welcome({ plugins, warnings, charge }: Prepared): void {
+    this.#hasProven = false;
+    this.#proof?.cancel();
+    this.#proof = this.#patience.schedule(PROVEN, () => {
+      this.#hasProven = true;
+    });
+    for (const { name, file } of plugins) if (file !== undefined) this.#files.set(name, file);
+    for (const warning of warnings) this.#options.log.warning(warning);
+    this.#options.onCharge(charge);
+  }
+
+  #receive(worker: SupervisedWorker, message: FromWorker): void {
+    if (message.kind === "log") this.#options.log[message.level](message.message, message.fields);
+    else if (worker !== this.#worker) return;
+    else if (message.kind === "fault") this.#faults.set(message.plugin, message.count);
+    else if (message.kind === "charge") this.#options.onCharge(message.charge);
+    else if (message.kind === "endpoints") void this.#carryOut(worker, message);
+    else if (message.kind === "wanted") this.#options.onWanted(unpackWanted(message.wanted));
+  }
+
+  async #carryOut(
+    worker: SupervisedWorker,
+    { request, command }: FromWorker & { readonly kind: "endpoints" },
+  ): Promise<void> {
+    try {
+      await this.#options.onEndpointCommand(unpackCommand(command));
+      worker.answer(request, undefined);
+    } catch (error) {
+      if (!(error instanceof NetlinkError)) throw error;
+      worker.answer(request, packError(error));
+    }
+  }
+
+  #lost({ what, plugin, loading }: WorkerFailure): void {
+    if (this.#isStopped) return;
+    const hadProven = this.#hasProven;
+    this.#replaceLater(what);
+    const guilty = plugin ?? this.#nameOf(loading);
+    if (guilty !== undefined) this.#blame(guilty, "");
+    // The built-in ones shall not be down for ever because of one that cannot be found out.
+    else if (!hadProven)
+      for (const name of this.#files.keys())
+        if (!this.#isStoppedPlugin(name)) this.#blame(name, ", as all from files: nobody knows whose it is");
+  }
+
+  #replaceLater(what: string): void {
+    if (this.#hasProven) this.#failures = 0;
+    this.#hasProven = false;
+    this.#proof?.cancel();
+    const wait = this.#failures === 0 ? 0 : Math.min(FIRST_WAIT * 2 ** (this.#failures - 1), LONGEST_WAIT);
+    this.#failures++;
+    const when = wait === 0 ? "is replaced" : `is replaced in ${wait / 1000} s`;
+    this.#options.log.error(`the path managers' thread ${what}; it ${when}`);
+    this.#replacement = this.#clock.schedule(wait, () => void this.#revive());
+  }
+
+  #blame(plugin: string, why: string): void {
+    const { pluginFaults } = this.#input.settings;
+    const count = (this.#faults.get(plugin) ?? 0) + 1;
+    this.#faults.set(plugin, count);
+    const stopped = this.#isStoppedPlugin(plugin) ? "; it is stopped" : "";
+    this.#options.log.error(`${plugin}: fault ${count} of ${pluginFaults}${why}${stopped}`);
+  }
+
+  #isStoppedPlugin(name: string): boolean {
+    return (this.#faults.get(name) ?? 0) >= this.#input.settings.pluginFaults;
+  }
+
+  #nameOf(source: PluginSource | undefined): string | undefined {
+    if (source?.kind !== "file") return source?.name;
+    return [...this.#files].find(([, file]) => file === source.path)?.[0] ?? source.name;
+  }
+
+  async #revive(): Promise<void> {
+    const epoch = this.#epoch;
+    const isOutdated = (): boolean => this.#isStopped || epoch !== this.#epoch;
+    try {
+      await this.#prepare();
+      const worker = this.#worker;
+      if (isOutdated()) return;
+      await worker?.takeOver();
+      if (worker === this.#worker && worker?.hasFailed === false)
+        this.#options.log.notice("the path managers are at work again");
+    } catch (error) {
+      if (isOutdated()) return;
+      if (!(error instanceof PluginsRefusedError)) throw error;
+      for (const line of error.lines) this.#options.log.error(line);
+      const { failure } = error;
+      if (failure === undefined) this.#replaceLater("could not be started");
+      else this.#lost({ ...failure, what: "could not be started" });
+    }
+  }
+}

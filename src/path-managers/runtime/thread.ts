@@ -1,0 +1,266 @@
+import { isDeepStrictEqual } from "node:util";
+import type { MessagePort } from "node:worker_threads";
+import { type Logger, prefixed } from "../../base/log/log.ts";
+import { Checkpoint } from "../../control/connections/checkpoint.ts";
+import { systemClock } from "../../control/endpoints/clock.ts";
+import { NetworkMonitor } from "../../control/network/monitor.ts";
+import type { PolicyConfig } from "../../control/policy/judged.ts";
+import { currentThread } from "../../kernel/children.ts";
+import { MptcpPm } from "../../kernel/mptcp-pm.ts";
+import { type Persistence, persist } from "../../kernel/netlink/persist.ts";
+import { NetlinkSocket } from "../../kernel/netlink/socket.ts";
+import type { OpenTransport } from "../../kernel/netlink/transport.ts";
+import { Sockets } from "../../kernel/sockets.ts";
+import type { PathManagerDefinition } from "./api.ts";
+import { byPriority, chargeOf, DEFAULT_PATH_MANAGER } from "./charge.ts";
+import { describeError } from "./describe-error.ts";
+import { EndpointRequests, type PackedError } from "./endpoint-requests.ts";
+import { programsEnd } from "./exec-program.ts";
+import { isToldAlready, loadPlugins } from "./load.ts";
+import { budgeted, redirectToLog } from "./log-budget.ts";
+import { viewNetwork } from "./network-view.ts";
+import type { HandlerWatch, LoadedPlugin } from "./plugin.ts";
+import {
+  type Charge,
+  type FromWorker,
+  type PackedWanted,
+  Pulse,
+  packWanted,
+  pulseEvents,
+  type ToWorker,
+  unpackPolicy,
+  type WorkerInput,
+} from "./protocol.ts";
+import { PathManagerRuntime } from "./runtime.ts";
+
+const MIB = 1024 * 1024;
+/** Milliseconds. */
+const HEARTBEAT = 250;
+/** Bytes: half a second of events at 40,000 a second. */
+const RECEIVE_BUFFER = 32 * 1024 * 1024;
+
+/** Sets path managers up where nothing is real. @returns why some could not be, a line each */
+export type Rehearse = (
+  plugins: readonly LoadedPlugin[],
+  surroundings: {
+    readonly policy: PolicyConfig;
+    readonly removalDelay: number;
+    readonly watch: HandlerWatch;
+  },
+) => Promise<readonly string[]>;
+
+/** The life of a thread of path managers, as the daemon directs it by messages. */
+export async function runPluginThread(
+  port: MessagePort,
+  input: WorkerInput,
+  builtIn: ReadonlyMap<string, PathManagerDefinition>,
+  rehearse: Rehearse,
+): Promise<void> {
+  const post = (message: FromWorker): void => port.postMessage(message);
+  const log = budgeted((entry) => post({ kind: "log", ...entry }), systemClock, input);
+  // What plugins print goes the way of what they log: streams of a thread would pile it up for the daemon.
+  for (const stream of [process.stdout, process.stderr]) redirectToLog(stream, log);
+  const pulse = new Int32Array(input.pulse);
+  Atomics.store(pulse, Pulse.thread, currentThread());
+  setInterval(() => beat(pulse), HEARTBEAT).unref();
+  let thread: PluginThread | undefined;
+  const ending = new AbortController();
+  port.on("message", async (message: ToWorker) => {
+    if (message.kind === "takeOver") {
+      const failed = await thread?.takeOver(message.withoutGap);
+      post({ kind: "running", failed: failed ?? [] });
+    } else if (message.kind === "answer") thread?.answered(message.request, message.error);
+    else {
+      ending.abort();
+      thread?.close();
+      await programsEnd();
+      post({ kind: "stopped" });
+      port.close();
+    }
+  });
+  // One that nobody looks after shall not take all path managers with it.
+  process.on("unhandledRejection", (error) => {
+    if (isToldAlready(error)) return;
+    if (thread === undefined) log.error(`a promise of a plugin failed: ${describeError(error)}`);
+    else thread.strayRejection(error);
+  });
+  const { plugins, errors, warnings } = await loadPlugins({
+    ...{ ...input, builtIn },
+    onLoading: (place) => void Atomics.store(pulse, Pulse.loading, place),
+  });
+  if (errors.length > 0) return post({ kind: "refused", errors });
+  const named = plugins.map(({ definition: { name }, file }) => ({ name, file }));
+  post({ kind: "loaded", plugins: named });
+  if (input.rehearsal) {
+    const { removalDelay } = input.settings;
+    const surroundings = {
+      ...{ policy: unpackPolicy(input.policy), removalDelay, watch: watchIn(pulse, plugins) },
+    };
+    const failed = await rehearse(withoutPrograms(plugins, input), surroundings);
+    if (failed.length > 0) return post({ kind: "refused", errors: failed });
+    const definitions = byPriority(plugins).map(({ definition }) => definition);
+    const charge = chargeOf(definitions, input.settings.pathManagers);
+    return post({ kind: "prepared", plugins: named, warnings, charge });
+  }
+  const { signal } = ending;
+  try {
+    thread = await PluginThread.open({ input, plugins, log, post, signal, watch: watchIn(pulse, plugins) });
+  } catch (error) {
+    if (signal.aborted) return;
+    throw error;
+  }
+  if (signal.aborted) return thread.close();
+  post({ kind: "prepared", plugins: named, warnings, charge: thread.charge });
+}
+
+/** Those whose setup would start a program are left out: that it can be executed is all that is looked at. */
+function withoutPrograms(plugins: readonly LoadedPlugin[], { sources }: WorkerInput): LoadedPlugin[] {
+  const programs = sources.flatMap(({ kind, name }) => (kind === "exec" ? name : []));
+  return plugins.filter(({ definition }) => !programs.includes(definition.name));
+}
+
+function beat(pulse: Int32Array): void {
+  Atomics.store(pulse, Pulse.buffers, Math.round(process.memoryUsage().external / MIB));
+  Atomics.add(pulse, Pulse.beats, 1);
+}
+
+interface ThreadParts {
+  readonly input: WorkerInput;
+  readonly plugins: readonly LoadedPlugin[];
+  readonly log: Logger;
+  readonly post: (message: FromWorker) => void;
+  readonly watch: HandlerWatch;
+  /** Ends what is under way at the start. */
+  readonly signal: AbortSignal;
+}
+
+/** The path managers on the real kernel, with sockets of their own. */
+class PluginThread {
+  readonly #parts: ThreadParts;
+  readonly #pm: MptcpPm;
+  readonly #sockets: Sockets;
+  readonly #monitor: NetworkMonitor;
+  readonly #runtime: PathManagerRuntime;
+  readonly #endpoints: EndpointRequests;
+  readonly #policy: PolicyConfig;
+  #wanted: PackedWanted | undefined;
+
+  /** Opens everything and begins to listen, however long the kernel takes to answer; nothing is told yet. */
+  static async open(parts: ThreadParts): Promise<PluginThread> {
+    const { input, signal } = parts;
+    const log = prefixed(parts.log, "the path managers' thread");
+    const patience: Persistence = { log, clock: systemClock, signal };
+    const open = openMarked(new Int32Array(input.pulse));
+    const pm = await persist(() => MptcpPm.open({ open, receiveBuffer: RECEIVE_BUFFER }), patience);
+    let thread: PluginThread | undefined;
+    const onChange = (): void => thread?.networkChanged();
+    const monitor = await NetworkMonitor.start({ log, onChange, open, signal });
+    thread = new PluginThread(parts, pm, monitor, Sockets.open({ open, receiveBuffer: RECEIVE_BUFFER }));
+    return thread;
+  }
+
+  private constructor(parts: ThreadParts, pm: MptcpPm, monitor: NetworkMonitor, sockets: Sockets) {
+    const { input, plugins, log, post, watch } = parts;
+    const { settings, faults, policy, checkpoint } = input;
+    this.#parts = parts;
+    this.#pm = pm;
+    this.#monitor = monitor;
+    this.#policy = unpackPolicy(policy);
+    this.#sockets = sockets;
+    this.#endpoints = new EndpointRequests(pm, (request, command) =>
+      post({ kind: "endpoints", request, command }),
+    );
+    this.#runtime = new PathManagerRuntime({
+      ...{ events: pm, kernel: pm, endpoints: this.#endpoints, sockets: this.#sockets },
+      ...{ plugins, log, watch, faults, clock: systemClock },
+      remember: (connections) =>
+        new Checkpoint({
+          ...{ ...checkpoint, connections, clock: systemClock },
+          warn: (message) => log.warning(message),
+          notice: (message) => log.notice(message),
+        }),
+      network: () => viewNetwork(this.#monitor.network, this.#policy),
+      ...{ inCharge: settings.pathManagers, removalDelay: settings.removalDelay },
+      mostFaults: settings.pluginFaults,
+      onFault: (plugin, count) => post({ kind: "fault", plugin, count }),
+      onCharge: (charge) => {
+        post({ kind: "charge", charge });
+        this.#wanted = undefined;
+        this.#tellWanted();
+      },
+    });
+  }
+
+  get charge(): Charge {
+    return this.#runtime.host.charge;
+  }
+
+  takeOver(withoutGap: boolean): Promise<readonly string[]> {
+    // They depend on nobody's setup.
+    this.#tellWanted();
+    return this.#runtime.takeOver(withoutGap);
+  }
+
+  strayRejection(error: unknown): void {
+    this.#runtime.host.strayRejection(error);
+  }
+
+  answered(request: number, error: PackedError | undefined): void {
+    this.#endpoints.answered(request, error);
+  }
+
+  networkChanged(): void {
+    this.#runtime.host.networkChanged();
+    this.#tellWanted();
+  }
+
+  close(): void {
+    this.#runtime.close();
+    this.#endpoints.close();
+    this.#monitor.close();
+    this.#sockets.close();
+    this.#pm.close();
+  }
+
+  #tellWanted(): void {
+    // The daemon itself asks for what it wants by default.
+    if (this.charge.endpoints === DEFAULT_PATH_MANAGER) return;
+    const wanted = this.#runtime.host.wantedEndpoints(this.#monitor.network, this.#policy);
+    const packed = wanted && packWanted(wanted);
+    if (packed === undefined || isDeepStrictEqual(packed, this.#wanted)) return;
+    this.#wanted = packed;
+    this.#parts.post({ kind: "wanted", wanted: packed });
+  }
+}
+
+/** Sockets that mark in the pulse that the kernel has the thread: it may hold whoever sends a request. */
+function openMarked(pulse: Int32Array): OpenTransport {
+  return (options) => {
+    const socket = NetlinkSocket.open(options);
+    const sendNow = socket.sendNow.bind(socket);
+    return Object.assign(socket, {
+      sendNow: (message: Uint8Array) => {
+        Atomics.store(pulse, Pulse.request, 1);
+        try {
+          sendNow(message);
+        } finally {
+          Atomics.store(pulse, Pulse.request, 0);
+        }
+      },
+    });
+  };
+}
+
+function watchIn(pulse: Int32Array, plugins: readonly LoadedPlugin[]): HandlerWatch {
+  const names = new Map(plugins.map(({ definition }, index) => [definition.name, index + 1]));
+  const events = new Map<string, number>(pulseEvents.map((event, index) => [event, index + 1]));
+  return {
+    enter(plugin, event) {
+      Atomics.store(pulse, Pulse.plugin, names.get(plugin) ?? 0);
+      Atomics.store(pulse, Pulse.event, events.get(event) ?? 0);
+    },
+    leave() {
+      Atomics.store(pulse, Pulse.plugin, 0);
+    },
+  };
+}

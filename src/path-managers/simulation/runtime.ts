@@ -1,0 +1,59 @@
+import { createLogger, type Entry } from "../../base/log/log.ts";
+import type { Listen } from "../../control/connections/listeners.ts";
+import type { ConnectionTrackerOptions } from "../../control/connections/tracker.ts";
+import type { Clock } from "../../control/endpoints/clock.ts";
+import type { NetworkView } from "../runtime/network-view.ts";
+import type { LoadedPlugin } from "../runtime/plugin.ts";
+import { PathManagerRuntime, type RuntimeOptions } from "../runtime/runtime.ts";
+import type { SimulatedKernel } from "./kernel.ts";
+
+export interface SimulatedRuntimeOptions {
+  readonly kernel: SimulatedKernel;
+  /** What commands are given to: the kernel, or who stands before it. */
+  readonly commands: RuntimeOptions["kernel"];
+  readonly endpoints: RuntimeOptions["endpoints"];
+  readonly removalDelay: RuntimeOptions["removalDelay"];
+  readonly clock: Clock;
+  readonly plugin: LoadedPlugin;
+  readonly network: () => NetworkView;
+  readonly remember: ConnectionTrackerOptions["remember"];
+  readonly listen: Listen;
+  readonly onLog: (entry: Entry) => void;
+  readonly onFault: () => void;
+  /** Told before and after the path manager's own code runs. */
+  readonly watch?: RuntimeOptions["watch"];
+}
+
+/** One path manager, on a kernel and in a time that are simulated. It is not stopped, however many faults it has. */
+export function simulatedRuntime(options: SimulatedRuntimeOptions): PathManagerRuntime {
+  const {
+    kernel,
+    commands,
+    endpoints,
+    clock,
+    plugin,
+    network,
+    remember,
+    listen,
+    onLog,
+    onFault,
+    removalDelay,
+    watch = { enter: () => undefined, leave: () => undefined },
+  } = options;
+  return new PathManagerRuntime({
+    ...{
+      kernel: commands,
+      endpoints,
+      events: kernel,
+      sockets: kernel,
+      clock,
+      network,
+      remember,
+      listen,
+      removalDelay,
+    },
+    ...{ plugins: [plugin], inCharge: [], onFault, mostFaults: Number.POSITIVE_INFINITY },
+    log: createLogger({ sink: { write: onLog, close: () => undefined }, debug: true }),
+    watch,
+  });
+}

@@ -1,0 +1,45 @@
+import { MptcpPm } from "../../kernel/mptcp-pm.ts";
+import { FamilyNotFoundError } from "../../kernel/netlink/errors.ts";
+import { CommandError } from "./exit.ts";
+
+/** What every command gets: how to answer, and where. */
+export type Context = {
+  readonly json: boolean;
+  readonly pretty: boolean;
+  readonly timestamp: boolean;
+  /** To standard output, at once. */
+  write(text: string): void;
+  /** Resolves when somebody has taken what was written; undefined where nothing waits. */
+  drain(): Promise<void> | undefined;
+  /** How wide the terminal is; undefined if no terminal reads. */
+  readonly columns?: number | undefined;
+  /** A line to standard error. */
+  warn(message: string): void;
+};
+
+/** Talks to the kernel's path manager, and hangs up afterwards. */
+export async function withPathManager<T>(
+  use: (pm: MptcpPm) => Promise<T>,
+  options: PathManagerOptions = {},
+): Promise<T> {
+  const pm = await openPathManager(options);
+  try {
+    return await use(pm);
+  } finally {
+    pm.close();
+  }
+}
+
+type PathManagerOptions = NonNullable<Parameters<typeof MptcpPm.open>[0]>;
+
+async function openPathManager(options: PathManagerOptions): Promise<MptcpPm> {
+  try {
+    return await MptcpPm.open(options);
+  } catch (error) {
+    if (!(error instanceof FamilyNotFoundError)) throw error;
+    throw new CommandError(
+      "ENOPROTOOPT",
+      "this kernel has no Multipath TCP: it takes Linux 5.6 with CONFIG_MPTCP",
+    );
+  }
+}

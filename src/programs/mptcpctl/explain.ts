@@ -1,0 +1,107 @@
+/** `mptcpctl explain`: what the policy makes of this network, this configuration and the kernel's endpoints, now. */
+
+import type { Network } from "../../control/network/network.ts";
+import { readNetwork } from "../../control/network/read.ts";
+import type { Decision } from "../../control/policy/decision.ts";
+import type { CurrentEndpoint, PolicyInput } from "../../control/policy/input.ts";
+import { decide } from "../../control/policy/policy.ts";
+import { markRefused, type Refusal } from "../../control/policy/refused.ts";
+import { canonicalIp } from "../../kernel/netlink/ip.ts";
+import { openRtnetlink } from "../../kernel/rtnetlink.ts";
+import { Sysctls } from "../../kernel/sysctl.ts";
+import { type Context, withPathManager } from "./context.ts";
+import { CommandError, UsageError } from "./exit.ts";
+import { type Explanation, explanationObject, explanationTable } from "./explain-format.ts";
+import { ambiguous, linksNamed } from "./interfaces.ts";
+import { jsonList } from "./json.ts";
+import { configOf, ledgerOf, type PolicyOptions, refusalsOf, wantedOf } from "./policy-options.ts";
+
+export async function runExplain(
+  words: readonly string[],
+  options: PolicyOptions,
+  context: Context,
+): Promise<void> {
+  const [subject, ...more] = words;
+  if (more.length > 0) throw new UsageError("explain: one ADDRESS or one INTERFACE, or none for all");
+  const config = configOf(options, context);
+  const network = await currentNetwork();
+  const ledger = ledgerOf(options, context);
+  const current = await withPathManager(async (pm) =>
+    (await pm.dumpEndpoints()).map((endpoint) => ({ endpoint, ours: ledger.owns(endpoint) })),
+  );
+  const wanted = wantedOf(options, network, config, context);
+  const refusals = refusalsOf(options, context);
+  const { removalDelay } = config;
+  const explanations = explain(
+    { network, config, wanted, current, removalDelay, capacity: ledger.capacity },
+    refusals,
+  );
+  const shown = subject === undefined ? explanations : select(explanations, network, subject);
+  context.write(
+    context.json
+      ? jsonList(shown.map(explanationObject), context.pretty)
+      : explanationTable(shown, Date.now()),
+  );
+  warnOfSysctls(new Sysctls(), context);
+}
+
+/** The policy's decisions, each with the endpoint that serves its address now. */
+function explain(
+  {
+    capacity = mostEndpoints,
+    ...facts
+  }: Omit<PolicyInput, "capacity" | "expired"> & { readonly capacity: number | undefined },
+  refusals: readonly Refusal[],
+): Explanation[] {
+  // Only a running mptcpd knows how long an address has been gone: none is taken to be overdue.
+  const decided = decide({ ...facts, capacity, expired: new Set() });
+  const decisions = markRefused(decided, refusals, facts.current);
+  const byInterface = decisions.toSorted((a, b) => a.ifIndex - b.ifIndex);
+  return byInterface.map((decision) => ({ decision, endpoint: servingEndpoint(decision, facts.current) }));
+}
+
+/** Endpoint ids are 1 to 255: no kernel holds more. It tells its own limit only by refusing one too many. */
+const mostEndpoints = 255;
+
+function servingEndpoint({ address, ifIndex }: Decision, current: readonly CurrentEndpoint[]) {
+  return current.find(
+    ({ endpoint }) =>
+      endpoint.address === address && (endpoint.ifIndex === ifIndex || endpoint.ifIndex === 0),
+  );
+}
+
+function select(explanations: readonly Explanation[], network: Network, subject: string): Explanation[] {
+  const address = canonicalIp(subject);
+  if (address !== undefined) {
+    const found = explanations.filter(({ decision }) => decision.address === address);
+    if (found.length > 0) return found;
+    throw new CommandError("EADDRNOTAVAIL", `cannot explain ${subject}: no interface has this address`);
+  }
+  const [link, other] = linksNamed(subject, network.links.values());
+  if (link !== undefined && other !== undefined) throw ambiguous(subject, "explain it", link, other);
+  if (link !== undefined) return explanations.filter(({ decision }) => decision.ifIndex === link.index);
+  throw new CommandError(
+    "ENODEV",
+    `cannot explain ${subject}: there is no such interface, and it is no address`,
+  );
+}
+
+async function currentNetwork(): Promise<Network> {
+  const connection = openRtnetlink();
+  try {
+    return (await readNetwork(connection)).network;
+  } finally {
+    connection.close();
+  }
+}
+
+/** What makes all endpoints useless. */
+function warnOfSysctls(sysctls: Sysctls, context: Context): void {
+  if (sysctls.mptcp("enabled") === false)
+    context.warn(
+      "net.mptcp.enabled is 0: no program gets MPTCP here; `sysctl -w net.mptcp.enabled=1` switches it on",
+    );
+  const manager = sysctls.pathManager();
+  if (manager !== undefined && manager !== "kernel")
+    context.warn(`net.mptcp.path_manager is ${manager}: new connections use no endpoints of the kernel`);
+}

@@ -1,0 +1,57 @@
+import { programArguments } from "../../base/command-line/arguments.ts";
+import { complain, complainAtEnd, outputColumns, writeOutput } from "../../base/command-line/terminal.ts";
+import { runAdopt } from "./adopt.ts";
+import { runAnnounce, runListen, runWithdraw } from "./announce.ts";
+import { runConnections } from "./connections.ts";
+import { runEndpoint } from "./endpoint.ts";
+import { endingOf, OutputError } from "./exit.ts";
+import { runExplain } from "./explain.ts";
+import { runLimits } from "./limits.ts";
+import { runMonitor } from "./monitor.ts";
+import { enterNetworkNamespace } from "./netns.ts";
+import { type Commands, runProgram } from "./program.ts";
+import { runRecord } from "./record.ts";
+import { runSubflow } from "./subflow.ts";
+
+const commands: Commands = {
+  endpoint: runEndpoint,
+  limits: runLimits,
+  connections: runConnections,
+  subflow: runSubflow,
+  announce: runAnnounce,
+  withdraw: runWithdraw,
+  listen: runListen,
+  monitor: runMonitor,
+  explain: runExplain,
+  adopt: runAdopt,
+  record: runRecord,
+  // Most of what path managers are made of is of no use to the other commands.
+  replay: async (...words) => (await import("./replay.ts")).runReplay(...words),
+  report: async (...words) => (await import("./report.ts")).runReport(...words),
+};
+
+const output = {
+  write: writeOutput,
+  columns: outputColumns(),
+  drain: () =>
+    process.stdout.writableNeedDrain
+      ? new Promise<void>((resolve) => process.stdout.once("drain", resolve))
+      : undefined,
+  warn: (message: string) => complain("mptcpctl", message),
+};
+
+// A closed pipe or a full disk shows at the stream, not at the write.
+process.stdout.on("error", (error) => end(new OutputError(error)));
+process.stderr.on("error", () => {});
+
+try {
+  await runProgram(programArguments(), { commands, output, enterNetworkNamespace });
+} catch (error) {
+  end(error);
+}
+
+function end(error: unknown): void {
+  const { exitCode, lines } = endingOf(error);
+  for (const line of lines) complainAtEnd("mptcpctl", line);
+  process.exit(exitCode);
+}

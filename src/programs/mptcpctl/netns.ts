@@ -1,0 +1,43 @@
+import { statSync } from "node:fs";
+import { programArguments } from "../../base/command-line/arguments.ts";
+import { enterNetworkNamespaceAndExec } from "../../kernel/system.ts";
+import { CommandError, UsageError } from "./exit.ts";
+
+/** Where `ip netns` keeps the names of network namespaces. */
+const namespaceDirectory = "/run/netns";
+
+/**
+ * Goes on in another network namespace. setns(2) moves one thread and Node has many, so this program is started anew
+ * in there with the same arguments; the second time, the process is in the namespace already and this returns.
+ *
+ * @param namespace a name that `ip netns` gave, or a path such as /proc/1234/ns/net
+ */
+export function enterNetworkNamespace(namespace: string): void {
+  if (namespace === "") throw new UsageError("--netns is empty: give a name or a path, or leave it out");
+  const path = namespace.includes("/") ? namespace : `${namespaceDirectory}/${namespace}`;
+  try {
+    if (isCurrent(path)) return;
+    enterNetworkNamespaceAndExec(path, process.execPath, [
+      process.execPath,
+      ...process.execArgv,
+      ...process.argv.slice(1, 2),
+      ...programArguments(),
+    ]);
+  } catch (error) {
+    throw new CommandError("ENETNS", `cannot enter network namespace ${namespace}: ${reason(error, path)}`);
+  }
+}
+
+/** Namespaces are told apart by device and inode: namespaces(7). */
+function isCurrent(path: string): boolean {
+  const [wanted, current] = [statSync(path), statSync("/proc/self/ns/net")];
+  return wanted.ino === current.ino && wanted.dev === current.dev;
+}
+
+function reason(error: unknown, path: string): string {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "ENOENT") return `there is no ${path}; \`ip netns\` lists the names`;
+  if (code === "EPERM" || code === "EACCES") return "not permitted; it takes CAP_SYS_ADMIN: run it as root";
+  if (code === "EINVAL") return `${path} is no network namespace`;
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,94 @@
+import { accessSync, constants } from "node:fs";
+import { codeOf, messageOf } from "../../base/text.ts";
+import type { Config } from "../../control/config/config.ts";
+import { loadConfig } from "../../control/config/load.ts";
+import { Ledger } from "../../control/endpoints/ledger.ts";
+import { currentNamespace, namespaceFile, runtimeDirectoryFor } from "../../control/endpoints/namespace.ts";
+import { readRefused } from "../../control/endpoints/refused-file.ts";
+import { readWanted, type StatedWish } from "../../control/endpoints/wanted-file.ts";
+import type { Network } from "../../control/network/network.ts";
+import type { Refusal } from "../../control/policy/refused.ts";
+import type { WantedEndpoints } from "../../control/policy/wanted.ts";
+import { builtIn, wantedByDefault } from "../../path-managers/built-in/index.ts";
+import { DEFAULT_PATH_MANAGER } from "../../path-managers/runtime/charge.ts";
+import { planPlugins } from "../../path-managers/runtime/sources.ts";
+import type { Context } from "./context.ts";
+import { CommandError, UsageError } from "./exit.ts";
+
+/** Where mptcpd's file and directory are, when they are not where it looks by itself. */
+export type PolicyOptions = { readonly config?: string; readonly runtimeDir?: string };
+
+/** The configuration that mptcpd would run by. What it would warn of goes to standard error. Throws ConfigError. */
+export function configOf({ config: file }: PolicyOptions, context: Context): Config {
+  refuseEmpty("--config", file);
+  const { config, warnings } = loadConfig(file === undefined ? {} : { file, mustExist: true });
+  for (const warning of warnings) context.warn(warning);
+  return config;
+}
+
+/** As mptcpd finds it: systemd may name several directories. */
+export function runtimeDirectoryOf({ runtimeDir }: PolicyOptions): string {
+  refuseEmpty("--runtime-dir", runtimeDir);
+  const { RUNTIME_DIRECTORY: given = "" } = process.env;
+  return runtimeDir ?? (given.split(":")[0] || runtimeDirectoryFor(currentNamespace()));
+}
+
+/** As a variable of a script that was never set gives it. */
+export function refuseEmpty(option: string, value: string | undefined): void {
+  if (value === "") throw new UsageError(`${option} is empty: give a path, or leave it out`);
+}
+
+/** Which endpoints are wanted by whoever decides about them in a running mptcpd, or would. */
+export function wantedOf(
+  options: PolicyOptions,
+  network: Network,
+  config: Config,
+  context: Context,
+): WantedEndpoints {
+  const stated = statedWish(options, context);
+  if (stated?.endpoints !== undefined) return { by: stated.by, endpoints: stated.endpoints };
+  const others = planPlugins(config, [...builtIn.keys()]).sources.some(
+    ({ name }) => name !== DEFAULT_PATH_MANAGER,
+  );
+  if (stated === undefined && others)
+    context.warn(`no mptcpd says what its path managers want: this is what ${DEFAULT_PATH_MANAGER} would do`);
+  return wantedByDefault(network, config);
+}
+
+function statedWish(options: PolicyOptions, context: Context): StatedWish | undefined {
+  try {
+    return readWanted(runtimeDirectoryOf(options), currentNamespace());
+  } catch (error) {
+    context.warn(`what path managers want cannot be read: ${messageOf(error)}`);
+    return undefined;
+  }
+}
+
+/** The commands that the kernel refused to a running mptcpd. */
+export function refusalsOf(options: PolicyOptions, context: Context): readonly Refusal[] {
+  try {
+    return readRefused(runtimeDirectoryOf(options), currentNamespace());
+  } catch (error) {
+    context.warn(`what the kernel refused to mptcpd cannot be read: ${messageOf(error)}`);
+    return [];
+  }
+}
+
+/**
+ * What mptcpd has recorded as its own, to be looked at only. Throws where this user may not: mptcpd's endpoints would
+ * pass for somebody else's.
+ */
+export function ledgerOf(options: PolicyOptions, context: Context): Ledger {
+  const directory = runtimeDirectoryOf(options);
+  const namespace = currentNamespace();
+  try {
+    accessSync(namespaceFile(directory, namespace, "ledger.json"), constants.R_OK);
+  } catch (error) {
+    if (codeOf(error) === "EACCES")
+      throw new CommandError(
+        "EACCES",
+        `cannot tell which endpoints are mptcpd's: ${directory} may not be read (permission denied)`,
+      );
+  }
+  return new Ledger({ directory, namespace, warn: (message) => context.warn(message), readOnly: true });
+}

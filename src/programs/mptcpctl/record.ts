@@ -1,0 +1,73 @@
+/** `mptcpctl record`: what a path manager on this host would hear, in a file. */
+import { writeFileSync } from "node:fs";
+import { release } from "node:os";
+import { codeOf, messageOf } from "../../base/text.ts";
+import { systemClock } from "../../control/endpoints/clock.ts";
+import { NetworkMonitor } from "../../control/network/monitor.ts";
+import { Sockets } from "../../kernel/sockets.ts";
+import { Recorder } from "../../path-managers/simulation/recorder.ts";
+import { type Context, withPathManager } from "./context.ts";
+import { watchEvents } from "./events.ts";
+import { CommandError, UsageError } from "./exit.ts";
+import { warningLogger } from "./log.ts";
+import { openRecording } from "./record-file.ts";
+import { interrupted } from "./signals.ts";
+
+/** Bytes: half a second of events at 40,000 a second. */
+const RECEIVE_BUFFER = 32 * 1024 * 1024;
+
+/** Records until a signal ends it. */
+export async function runRecord(words: readonly string[], context: Context): Promise<void> {
+  const [file, ...more] = words;
+  if (file === undefined || file === "" || more.length > 0)
+    throw new UsageError("record: give one FILE, or - for standard output");
+  await withPathManager(
+    async (pm) => {
+      let recorder: Recorder | undefined;
+      const monitor = await NetworkMonitor.start({
+        log: warningLogger(context),
+        onChange: () => recorder?.networkChanged(),
+      });
+      const sockets = Sockets.open({ receiveBuffer: RECEIVE_BUFFER });
+      try {
+        let onFailure: (error: unknown) => void = () => undefined;
+        const failed = new Promise<never>((_, reject) => {
+          onFailure = reject;
+        });
+        recorder = new Recorder({
+          ...{ sockets, clock: systemClock, write: writerTo(file, context), warn: context.warn, onFailure },
+          header: { time: new Date().toISOString(), kernel: release() },
+          events: { events: (handlers) => watchEvents(pm, handlers) },
+          network: () => monitor.network,
+        });
+        void recorder.start();
+        await Promise.race([interrupted(), failed]);
+        await recorder.finish();
+      } finally {
+        recorder?.close();
+        sockets.close();
+        monitor.close();
+      }
+    },
+    { receiveBuffer: RECEIVE_BUFFER },
+  );
+}
+
+/** Opens the file when there is something to write: what was in it is gone then. */
+function writerTo(file: string, { write, drain }: Context): (text: string) => Promise<void> | undefined {
+  if (file === "-")
+    return (text) => {
+      write(text);
+      return drain();
+    };
+  let fd: number | undefined;
+  return (text) => {
+    try {
+      fd ??= openRecording(file);
+      writeFileSync(fd, text);
+      return undefined;
+    } catch (error) {
+      throw new CommandError(codeOf(error) ?? "EIO", `cannot write ${file}: ${messageOf(error)}`);
+    }
+  };
+}

@@ -1,0 +1,124 @@
+import { connect, type Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import { messageOf } from "../../base/text.ts";
+import { currentNamespace, namespaceFile } from "../../control/endpoints/namespace.ts";
+import type { Settings } from "./options.ts";
+import { runtimeDirectoryOf } from "./running.ts";
+import { openSocketPath } from "./socket-path.ts";
+import { StartError } from "./start-error.ts";
+import { decodeVerdict, RELOAD_REQUEST, type Verdict } from "./verdict.ts";
+
+/** Milliseconds for a reload. Less than systemd waits by default (TimeoutStartSec=), so that this has the last word. */
+const RELOAD_DEADLINE = 80_000;
+/** Milliseconds in which an mptcpd that has no socket makes one, after a signal. */
+const SOCKET_DEADLINE = 5000;
+const RETRY = 50;
+/** Characters. */
+const LONGEST_ANSWER = 1024 * 1024;
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Has the running mptcpd of this network namespace reload its configuration, and waits for the verdict (reload-socket.ts).
+ * One that has no socket is sent SIGHUP, if systemd says who it is (MAINPID), and then makes one.
+ *
+ * @throws StartError where there is no verdict
+ */
+export async function askToReload(
+  settings: Settings,
+  environment: Environment = process.env,
+): Promise<Verdict> {
+  const namespace = currentNamespace();
+  const path = namespaceFile(runtimeDirectoryOf(settings, namespace, environment), namespace, "reload");
+  const socket = await reach(path, mainPid(environment));
+  const answer = await ask(socket);
+  if (answer === undefined) {
+    const seconds = RELOAD_DEADLINE / 1000;
+    throw new StartError(
+      `mptcpd has not reloaded in ${seconds} s: \`systemctl status\` and its log say what became of it`,
+    );
+  }
+  const verdict = decodeVerdict(answer);
+  if (verdict === undefined)
+    throw new StartError("mptcpd ended before it had reloaded the configuration: its log may say why");
+  return verdict;
+}
+
+function mainPid({ MAINPID: pid = "" }: Environment): number | undefined {
+  return /^[1-9]\d*$/.test(pid) ? Number(pid) : undefined;
+}
+
+async function reach(path: string, pid: number | undefined): Promise<Socket> {
+  const first = await tryToReach(path);
+  if (!("problem" in first)) return first;
+  if (pid === undefined) throw new StartError(`${first.problem}: is mptcpd running?`);
+  signal(pid);
+  const end = performance.now() + SOCKET_DEADLINE;
+  for (;;) {
+    await delay(RETRY);
+    const attempt = await tryToReach(path);
+    if (!("problem" in attempt)) return attempt;
+    if (performance.now() < end) continue;
+    throw new StartError(
+      `mptcpd (pid ${pid}) was told to reload by a signal, but cannot be asked for the outcome ` +
+        `(${attempt.problem}): its log says what became of it`,
+    );
+  }
+}
+
+function signal(pid: number): void {
+  try {
+    process.kill(pid, "SIGHUP");
+  } catch (error) {
+    throw new StartError(`cannot tell mptcpd (pid ${pid}) to reload: ${messageOf(error)}`);
+  }
+}
+
+/** Throws StartError for a problem that no signal mends. */
+async function tryToReach(path: string): Promise<Socket | { readonly problem: string }> {
+  try {
+    return await connected(path);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "ENOENT") return { problem: `there is no ${path}` };
+    if (code === "ECONNREFUSED") return { problem: `nobody listens at ${path}` };
+    const hint = code === "EACCES" ? ": run this as root" : "";
+    throw new StartError(`cannot ask mptcpd to reload: ${messageOf(error)}${hint}`);
+  }
+}
+
+async function connected(file: string): Promise<Socket> {
+  const path = openSocketPath(file);
+  try {
+    const socket = connect(path.name);
+    await new Promise<void>((resolve, reject) => {
+      socket.once("connect", resolve).once("error", reject);
+    });
+    socket.removeAllListeners("error");
+    return socket;
+  } finally {
+    path.close();
+  }
+}
+
+/** The answer, or as much of one as comes before the other end has gone; undefined: none comes in time. */
+function ask(socket: Socket): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    let answer = "";
+    const timer = setTimeout(() => {
+      resolve(undefined);
+      socket.destroy();
+    }, RELOAD_DEADLINE);
+    // Whatever goes wrong closes it.
+    socket.on("error", () => undefined);
+    socket.on("close", () => {
+      clearTimeout(timer);
+      resolve(answer);
+    });
+    socket.setEncoding("utf8").on("data", (text: string) => {
+      answer += text;
+      if (answer.length > LONGEST_ANSWER) socket.destroy();
+    });
+    socket.write(RELOAD_REQUEST);
+  });
+}

@@ -1,0 +1,394 @@
+import type { Logger } from "../../base/log/log.ts";
+import type { Config } from "../../control/config/config.ts";
+import { addressLoads } from "../../control/connections/address-loads.ts";
+import { Adoptions } from "../../control/endpoints/adoption.ts";
+import { systemClock } from "../../control/endpoints/clock.ts";
+import type { DaemonLock } from "../../control/endpoints/daemon-lock.ts";
+import { Ledger } from "../../control/endpoints/ledger.ts";
+import {
+  currentNamespace,
+  type LockHolder,
+  type NamespaceIdentity,
+} from "../../control/endpoints/namespace.ts";
+import { PathManagerKeeper } from "../../control/endpoints/path-manager-keeper.ts";
+import type { Preview } from "../../control/endpoints/reconciler.ts";
+import { Reconciler } from "../../control/endpoints/reconciler.ts";
+import { refusedFile, refusedText } from "../../control/endpoints/refused-file.ts";
+import { StateFile } from "../../control/endpoints/state-file.ts";
+import { NetworkMonitor } from "../../control/network/monitor.ts";
+import type { Network } from "../../control/network/network.ts";
+import { emptyNetwork } from "../../control/network/network.ts";
+import { MptcpPm } from "../../kernel/mptcp-pm.ts";
+import { resolvingInterfaces } from "../../kernel/neighbours.ts";
+import { persist, unlessAborted } from "../../kernel/netlink/persist.ts";
+import { removalsSent } from "../../kernel/removals.ts";
+import { openRtnetlink } from "../../kernel/rtnetlink.ts";
+import { Sockets } from "../../kernel/sockets.ts";
+import { SysctlError, Sysctls } from "../../kernel/sysctl.ts";
+import { wantedByDefault } from "../../path-managers/built-in/index.ts";
+import { viewNetwork } from "../../path-managers/runtime/network-view.ts";
+import type { Charge } from "../../path-managers/runtime/protocol.ts";
+import { PluginsRefusedError } from "../../path-managers/runtime/worker.ts";
+import { DecisionTrace } from "./decision-trace.ts";
+import { lacksUserspace, neededBy } from "./needed-path-manager.ts";
+import { PathManagers } from "./path-managers.ts";
+import { describeHolder, requireLock, requireMptcp, requirePermission } from "./preconditions.ts";
+import { StartError } from "./start-error.ts";
+import type { Summary } from "./status.ts";
+import { SysctlWatch } from "./sysctl-watch.ts";
+
+export interface DaemonOptions {
+  readonly config: Config;
+  readonly runtimeDirectory: string;
+  readonly log: Logger;
+  /** Say each decision of the policy. */
+  readonly debug: boolean;
+  /** Ends a start that is under way. */
+  readonly signal?: AbortSignal;
+  /** Told once this process is the only mptcpd of its network namespace. */
+  readonly onOwner?: (namespace: NamespaceIdentity, isOwner: () => boolean) => void;
+  /** Told why this process must end: another one serves the network namespace. `abandon` is how. */
+  readonly onLost?: (why: string) => void;
+  /** Told of what may have changed the summary. */
+  readonly onChange?: () => void;
+}
+
+/** The parts of mptcpd, wired: monitor → policy → reconciler → kernel, and beside it the path managers. */
+export class Daemon {
+  readonly #log: Logger;
+  readonly #pm: MptcpPm;
+  readonly #reconciler: Reconciler;
+  readonly #keeper: PathManagerKeeper;
+  readonly #ledger: Ledger;
+  readonly #lock: DaemonLock | undefined;
+  readonly #files: readonly StateFile[];
+  readonly #stateFile: (file: string, consequence: string) => StateFile;
+  #config: Config;
+  #pathManagers: PathManagers | undefined;
+  #monitor: NetworkMonitor | undefined;
+
+  /**
+   * Starts to serve the network namespace of this process; resolves when its endpoints are what they should be, or the
+   * first try to make them so has failed and is being repeated, and its path managers know of all connections. However long
+   * the kernel takes to answer, it is waited for. The signal ends that: rejects with its reason where nothing was changed yet,
+   * and resolves at once where there is something to stop.
+   *
+   * @throws StartError where the daemon cannot run
+   * @throws PluginsRefusedError where its plugins cannot be loaded
+   */
+  static async start(options: DaemonOptions): Promise<Daemon> {
+    const { log, signal } = options;
+    const patience = { log, signal, clock: systemClock };
+    requireMptcp(new Sysctls());
+    const pm = await persist(() => MptcpPm.open(), patience);
+    let daemon: Daemon | undefined;
+    try {
+      await persist(() => requirePermission(pm), patience);
+      const namespace = currentNamespace();
+      const lock = await requireLock(
+        {
+          ...options,
+          onRetaken: () => (daemon ? daemon.#retakeFiles() : undefined),
+          onLost: (holder) => options.onLost?.(lostTo(holder)),
+        },
+        namespace,
+      );
+      daemon = new Daemon(options, pm, namespace, lock);
+      options.onOwner?.(namespace, () => {
+        lock.check();
+        return lock.isInForce;
+      });
+      await daemon.#loadPlugins(options, namespace);
+      await daemon.#listen(signal);
+    } catch (error) {
+      if (daemon) await daemon.#close();
+      else pm.close();
+      throw signal?.aborted ? signal.reason : error;
+    }
+    await unlessAborted(daemon.#begin(), signal).catch((error) => {
+      if (!signal?.aborted) throw error;
+    });
+    return daemon;
+  }
+
+  /** What the daemon would do by default if it were started now. Changes nothing, loads nothing, and needs no privilege. */
+  static async preview(options: DaemonOptions): Promise<{ preview: Preview; network: Network }> {
+    requireMptcp(new Sysctls());
+    const patience = { log: options.log, clock: systemClock };
+    const pm = await persist(() => MptcpPm.open(), patience);
+    const daemon = new Daemon(options, pm, currentNamespace(), undefined);
+    try {
+      await daemon.#listen();
+      return { preview: await daemon.#reconciler.preview(), network: daemon.#network };
+    } finally {
+      await daemon.#close();
+    }
+  }
+
+  private constructor(
+    { config, runtimeDirectory, log, debug, onChange }: DaemonOptions,
+    pm: MptcpPm,
+    namespace: NamespaceIdentity,
+    lock: DaemonLock | undefined,
+  ) {
+    const warn = (message: string): void => log.warning(message);
+    const files: StateFile[] = [];
+    const stateFile = (file: string, consequence: string): StateFile => {
+      const isAllowed = (): boolean => {
+        if (lock === undefined || lock.isInForce) return true;
+        setImmediate(() => this.#restoreFiles(lock));
+        return false;
+      };
+      const made = new StateFile({ file, consequence, log, clock: systemClock, isAllowed });
+      files.push(made);
+      return made;
+    };
+    const ledger = new Ledger({
+      ...{ directory: runtimeDirectory, namespace, warn, readOnly: lock === undefined },
+      store: (file) => stateFile(file, LEDGER_LOST),
+    });
+    const refused = stateFile(refusedFile(runtimeDirectory, namespace), REFUSED_LOST);
+    // Of an earlier mptcpd.
+    if (lock) refused.remove();
+    const adoptions = new Adoptions({ directory: runtimeDirectory, namespace, ledger, log });
+    const trace = new DecisionTrace(log);
+    const sysctls = new Sysctls();
+    const sysctlWatch = new SysctlWatch(sysctls, log, () => this.#neededPathManager);
+    this.#config = config;
+    this.#ledger = ledger;
+    this.#log = log;
+    this.#pm = pm;
+    this.#lock = lock;
+    this.#files = files;
+    this.#stateFile = stateFile;
+    this.#keeper = new PathManagerKeeper(sysctls, ledger, log);
+    this.#reconciler = new Reconciler({
+      kernel: pm,
+      ledger,
+      log,
+      clock: systemClock,
+      wallClock: Date.now,
+      removalsSent,
+      addressLoads: readAddressLoads,
+      resolving: readResolving,
+      network: () => this.#network,
+      config: () => this.#config,
+      wanted: (network, config) =>
+        this.#pathManagers ? this.#pathManagers.wanted(network, config) : wantedByDefault(network, config),
+      onDecisions: (decisions) => {
+        if (debug) trace.follow(decisions);
+        onChange?.();
+      },
+      beforeReading: () => {
+        if (!lock || !this.#restoreFiles(lock)) return;
+        this.#keepPathManager(() => this.#keeper.check());
+        sysctlWatch.check();
+        // Ways out that no notification told of, such as a route's next-hop object.
+        this.#monitor?.resyncRouting();
+        adoptions.collect();
+      },
+      onRefusals: (refusals) => {
+        if (refusals.length === 0) refused.remove();
+        else refused.write(refusedText(namespace, refusals));
+      },
+    });
+  }
+
+  /**
+   * Takes a new configuration into force; resolves when everything was read again and is as it should be.
+   *
+   * @throws PluginsRefusedError where its plugins cannot be loaded: then the old one stays in force
+   */
+  async reload(config: Config): Promise<void> {
+    const before = this.#config;
+    try {
+      await this.#pathManagers?.reload(config, {
+        verify: (charge) => this.#requirePathManager(config, charge),
+        admit: () => {
+          this.#config = config;
+        },
+      });
+    } catch (error) {
+      this.#config = before;
+      this.#setPathManager();
+      throw error;
+    }
+    this.#setPathManager();
+    this.resync();
+    await this.#monitor?.settled();
+    await this.#reconciler.settled();
+  }
+
+  /** Reads the network and the kernel's endpoints again. */
+  resync(): void {
+    this.#monitor?.resync();
+    this.#reconciler.resync();
+  }
+
+  /** What it does at the moment. */
+  get summary(): Summary {
+    const { endpoints, connections = [] } = this.#pathManagers?.charge ?? {};
+    return {
+      endpoints: this.#ledger.endpoints.length,
+      uplinks: viewNetwork(this.#network, this.#config).uplinks.length,
+      pathManagers: [...new Set([...(endpoints === undefined ? [] : [endpoints]), ...connections])],
+    };
+  }
+
+  async #begin(): Promise<void> {
+    const takenOver = this.#pathManagers?.takeOver();
+    // What is known by now need not wait for a path manager that takes its time to begin.
+    this.#reconciler.trigger();
+    await takenOver;
+    this.#reconciler.trigger();
+    await this.#reconciler.settled();
+  }
+
+  /** Stops; what becomes of the endpoints is for `on-stop` to say. Connections of the kernel's path manager use them. */
+  async stop(): Promise<void> {
+    // Somebody may have emptied the runtime directory since the last look, and another mptcpd may have begun.
+    this.#lock?.check();
+    if (this.#lock?.isInForce === false) {
+      this.#log.warning(
+        "another process has the lock of this network namespace: the endpoints stay as they are",
+      );
+      return await this.abandon();
+    }
+    this.#lock?.announceRelease();
+    try {
+      try {
+        await this.#pathManagers?.stop();
+      } finally {
+        await this.#reconciler.stop({ remove: this.#config.onStop === "remove" });
+      }
+    } finally {
+      await this.#close();
+    }
+  }
+
+  /**
+   * Stops and leaves everything as it is: endpoints, limits and sysctls, and the files of the runtime directory, which
+   * another mptcpd now goes by.
+   */
+  async abandon(): Promise<void> {
+    await this.#pathManagers?.stop();
+    await this.#reconciler.stop({ remove: false });
+    await this.#close();
+  }
+
+  /** Makes again what somebody has removed from the runtime directory. @returns false if another process is the owner now */
+  #restoreFiles(lock: DaemonLock): boolean {
+    lock.check();
+    if (!lock.isInForce) return false;
+    this.#ledger.restore();
+    for (const file of this.#files) file.restore();
+    return true;
+  }
+
+  #retakeFiles(): void {
+    this.#ledger.absorb();
+    for (const file of this.#files) file.repeat();
+    this.#reconciler.trigger();
+  }
+
+  get #network(): Network {
+    return this.#monitor?.network ?? emptyNetwork;
+  }
+
+  /** What the path managers in charge need the kernel's to be; undefined: any. */
+  get #neededPathManager(): string | undefined {
+    return neededBy(this.#pathManagers?.charge);
+  }
+
+  async #loadPlugins(options: DaemonOptions, namespace: NamespaceIdentity): Promise<void> {
+    const { runtimeDirectory, log, debug, signal, onChange } = options;
+    this.#pathManagers = await PathManagers.prepare(this.#config, {
+      ...{ runtimeDirectory, namespace, log, debug, signal, stateFile: this.#stateFile },
+      onWanted: () => this.#reconciler.trigger(),
+      onEndpointCommand: (command) => this.#reconciler.command(command),
+      onCharge: () => {
+        onChange?.();
+        if (this.#monitor === undefined) return;
+        this.#setPathManager();
+        this.#reconciler.trigger();
+      },
+    });
+    const { charge } = this.#pathManagers;
+    const problem = this.#setPathManager();
+    if (problem && neededBy(charge) === "userspace") throw new StartError(lacksUserspace(charge, problem));
+  }
+
+  /** For path managers that are about to take charge. Throws PluginsRefusedError if the kernel's is not what they need. */
+  #requirePathManager(config: Config, charge: Charge): void {
+    if (neededBy(charge) !== "userspace") return;
+    const problem = this.#setPathManager(config, "userspace");
+    if (problem) throw new PluginsRefusedError([lacksUserspace(charge, problem)]);
+  }
+
+  /** Sets the kernel's path manager as the configuration has it. @returns why that is not possible */
+  #setPathManager(config = this.#config, needed = this.#neededPathManager): SysctlError | undefined {
+    const { kernelPathManager: given } = config;
+    const wanted = given === "auto" ? needed : given === "keep" ? undefined : given;
+    return this.#keepPathManager(() => this.#keeper.want(wanted));
+  }
+
+  #keepPathManager(action: () => void): SysctlError | undefined {
+    try {
+      action();
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof SysctlError)) throw error;
+      this.#log.warning(error.message);
+      return error;
+    }
+  }
+
+  async #listen(signal?: AbortSignal): Promise<void> {
+    this.#monitor = await NetworkMonitor.start({
+      ...{ log: this.#log, signal },
+      // Not before the network was read: an empty one would have no endpoints.
+      onChange: () => this.#monitor && this.#reconciler.trigger(),
+    });
+  }
+
+  async #close(): Promise<void> {
+    await this.#pathManagers?.stop();
+    // New connections shall not wait for path managers that are gone.
+    if (this.#lock?.isInForce) this.#keepPathManager(() => this.#keeper.restore());
+    this.#monitor?.close();
+    this.#pm.close();
+    if (this.#lock) for (const file of this.#files) file.close();
+    this.#lock?.release();
+  }
+}
+
+/** Everybody finds the one that has the lock. This one nobody would find, so it is the one to yield. */
+function lostTo(holder: LockHolder): string {
+  return (
+    `${describeHolder(holder)} serves this network namespace now, as the lock was gone from the runtime directory: this ` +
+    "mptcpd ends and leaves its endpoints as they are; `mptcpctl adopt --all` gives them to the other"
+  );
+}
+
+const LEDGER_LOST =
+  "mptcpd goes on, but if it is killed before that file is written, the next mptcpd takes the endpoints that are made " +
+  "now for somebody else's";
+const REFUSED_LOST = "mptcpctl explain does not know what the kernel refuses";
+
+async function readAddressLoads() {
+  const sockets = Sockets.open();
+  try {
+    return addressLoads(await sockets.dumpOutlines());
+  } finally {
+    sockets.close();
+  }
+}
+
+async function readResolving() {
+  const connection = openRtnetlink();
+  try {
+    return await resolvingInterfaces(connection);
+  } finally {
+    connection.close();
+  }
+}

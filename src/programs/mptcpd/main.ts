@@ -1,0 +1,113 @@
+import { writeFileSync } from "node:fs";
+import { complain, complainAtEnd, writeError, writeOutput } from "../../base/command-line/terminal.ts";
+import { createLogger } from "../../base/log/log.ts";
+import { openSink } from "../../base/log/sinks.ts";
+import { oneLine } from "../../base/text.ts";
+import { ConfigError } from "../../control/config/error.ts";
+import { describeEndpoint } from "../../control/endpoints/plan.ts";
+import { interfaceName } from "../../control/network/network.ts";
+import { exitNow, sendDatagram } from "../../kernel/system.ts";
+import { isThreadCaught, PluginsRefusedError } from "../../path-managers/runtime/worker.ts";
+import { parseArguments } from "./arguments.ts";
+import { askToReload } from "./ask-to-reload.ts";
+import { checkReadable } from "./check-readable.ts";
+import { Daemon } from "./daemon.ts";
+import { EXIT_FAILURE, EXIT_SOFTWARE, EXIT_USAGE } from "./exit.ts";
+import type { Settings } from "./options.ts";
+import { checkPlugins, hasPlugins } from "./path-managers.ts";
+import { load, Service } from "./service.ts";
+import { StartError } from "./start-error.ts";
+
+async function main(): Promise<void> {
+  const request = parseArguments(process.argv.slice(2));
+  switch (request.kind) {
+    case "print":
+      print(request.text);
+      return;
+    case "usageError":
+      writeError(request.text);
+      process.exitCode = EXIT_USAGE;
+      return;
+    case "run":
+      if (request.check) await check(request);
+      else if (request.plan) await printPlan(request);
+      else if (request.reload) await reload(request);
+      else {
+        nameProcess();
+        await new Service(request).run();
+      }
+  }
+}
+
+/** For ps(1) and pidof(8), which would know it as "node" or "MainThread". Node's own way would cut off the arguments. */
+function nameProcess(): void {
+  try {
+    writeFileSync("/proc/self/comm", "mptcpd");
+  } catch {
+    // Where /proc is missing nobody looks.
+  }
+}
+
+/** `--check`: says what is wrong with the configuration. */
+async function check(request: Settings): Promise<void> {
+  const loaded = load(request);
+  const { sources, warnings } = await checkPlugins(loaded.config);
+  const files = await checkReadable(request, loaded.file, sources);
+  if (files.errors.length > 0) throw new ConfigError(files.errors);
+  const said = [...loaded.warnings, ...warnings, ...files.warnings, ...loaded.notices];
+  for (const line of said) writeError(`${oneLine(line)}\n`);
+  print("the configuration is valid\n");
+}
+
+/** `--reload`: says what became of it. */
+async function reload(request: Settings): Promise<void> {
+  const { isInForce, lines } = await askToReload(request);
+  for (const line of lines) writeError(`mptcpd: ${oneLine(line)}\n`);
+  if (isInForce) print("the configuration is in force\n");
+  else process.exitCode = EXIT_FAILURE;
+}
+
+/** `--plan`: says what a start would change. */
+async function printPlan(request: Settings): Promise<void> {
+  const { config } = load(request);
+  if (hasPlugins(config)) writeError("plugins are not asked: they may want other endpoints than these\n");
+  const log = createLogger({ sink: openSink("stderr", { sendDatagram }), debug: request.debug });
+  const { runtimeDir: runtimeDirectory, debug } = request;
+  const { preview, network } = await Daemon.preview({ config, runtimeDirectory, log, debug });
+  const lines = preview.steps.map((step) => {
+    const what = step.kind === "change" ? { ...step.endpoint, flags: step.flags } : step.endpoint;
+    return `${step.kind} ${describeEndpoint(what, interfaceName(network, what.ifIndex))}: ${step.reason}`;
+  });
+  if (lines.length === 0) lines.push("nothing to change");
+  const [subflows, accepted] = [preview.limits.subflows, preview.limits.addAddrAccepted].map(
+    (limit) => limit ?? "the kernel's maximum",
+  );
+  lines.push(`limits: subflows ${subflows}, add_addr_accepted ${accepted}`);
+  print(`${lines.join("\n")}\n`);
+}
+
+function print(text: string): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    // The reader of a pipe has gone (`| head`): there is nobody left to tell.
+    if (error.code === "EPIPE") process.exit(0);
+    complain("mptcpd", `cannot write the output: ${error.message}`);
+    process.exit(EXIT_FAILURE);
+  });
+  writeOutput(text);
+}
+
+/** What to say about an error, and how to exit. */
+function endingOf(error: unknown): { readonly exitCode: number; readonly lines: readonly string[] } {
+  if (error instanceof ConfigError || error instanceof PluginsRefusedError)
+    return { exitCode: EXIT_FAILURE, lines: error.lines.map(oneLine) };
+  if (error instanceof StartError) return { exitCode: EXIT_FAILURE, lines: [oneLine(error.message)] };
+  const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { exitCode: EXIT_SOFTWARE, lines: [`a fault of mptcpd itself: ${trace}`] };
+}
+
+main().catch((error: unknown) => {
+  const { exitCode, lines } = endingOf(error);
+  for (const line of lines) complainAtEnd("mptcpd", line);
+  if (isThreadCaught()) exitNow(exitCode);
+  process.exit(exitCode);
+});

@@ -1,0 +1,43 @@
+import { emptyNetwork, type Network } from "../../control/network/network.ts";
+import { readNetwork } from "../../control/network/read.ts";
+import { MptcpPm } from "../../kernel/mptcp-pm.ts";
+import { openRtnetlink } from "../../kernel/rtnetlink.ts";
+import type { Rehearse } from "../../path-managers/runtime/thread.ts";
+import { rehearse, type Stage } from "../../path-managers/simulation/rehearsal.ts";
+
+/**
+ * Sets path managers up on a simulated copy of this host. What of the host cannot be read, as in a build that has no such
+ * kernel, the copy does not have.
+ */
+export const rehearseHere: Rehearse = async (plugins, surroundings) => {
+  if (plugins.length === 0) return [];
+  const network = await readOr(emptyNetwork, readNetworkOnce);
+  const kernel = await readOr({ endpoints: [], limits: undefined }, readEndpoints);
+  return await rehearse(plugins, { ...surroundings, ...kernel, network });
+};
+
+async function readOr<T>(otherwise: T, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch {
+    return otherwise;
+  }
+}
+
+async function readNetworkOnce(): Promise<Network> {
+  const connection = openRtnetlink();
+  try {
+    return (await readNetwork(connection)).network;
+  } finally {
+    connection.close();
+  }
+}
+
+async function readEndpoints(): Promise<Pick<Stage, "endpoints" | "limits">> {
+  const pm = await MptcpPm.open();
+  try {
+    return { endpoints: await pm.dumpEndpoints(), limits: await pm.getLimits() };
+  } finally {
+    pm.close();
+  }
+}

@@ -1,0 +1,26 @@
+import type { PluginPlan } from "../../path-managers/runtime/sources.ts";
+import { startWorker } from "../../path-managers/runtime/starting.ts";
+import type { SupervisedInput } from "../../path-managers/runtime/supervisor.ts";
+import { PluginWorker, type Prepared } from "../../path-managers/runtime/worker.ts";
+
+/**
+ * Loads plugins in a thread of their own, sets them up on a simulated copy of this host, and ends the thread. Programs are
+ * not started.
+ *
+ * @throws PluginsRefusedError where the thread cannot start, a plugin cannot be loaded, or its setup throws
+ */
+export async function rehearsePlugins(given: {
+  readonly plan: PluginPlan;
+  readonly settings: SupervisedInput["settings"];
+  readonly policy: SupervisedInput["policy"];
+}): Promise<Prepared> {
+  const { settings, policy } = given;
+  const { sources, known } = given.plan;
+  const checkpoint = { file: "/dev/null", bootId: "" };
+  const nothingYet = { stopped: [], faults: new Map(), debug: false };
+  const input = { sources, known, settings, policy, checkpoint, ...nothingYet, rehearsal: true };
+  const ignored = { message: () => undefined, failed: () => undefined };
+  const { worker, prepared } = await startWorker(input, (input) => new PluginWorker(input, ignored));
+  await worker.stop();
+  return prepared;
+}

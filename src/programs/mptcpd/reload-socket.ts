@@ -1,0 +1,139 @@
+import { lstatSync, renameSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import type { Clock, Timer } from "../../base/clock.ts";
+import { removeFile } from "../../base/remove-file.ts";
+import { messageOf } from "../../base/text.ts";
+import { openSocketPath, type SocketPath } from "./socket-path.ts";
+import { encodeVerdict, RELOAD_REQUEST, type Verdict } from "./verdict.ts";
+
+export interface ReloadSocketOptions {
+  readonly path: string;
+  /** Reloads, when what was asked for before is done. */
+  readonly reload: () => Promise<Verdict>;
+  /** Told once why the socket cannot be made. */
+  readonly warn: (message: string) => void;
+  readonly clock: Clock;
+  /** Whether the name is ours to take: this process holds the namespace's lock. */
+  readonly isAllowed: () => boolean;
+}
+
+/** Milliseconds between two looks whether the socket is still there. */
+const PERIOD = 30_000;
+/** Who asks for a reload is root or our own user; others are not let in. */
+const OWNER_ONLY = 0o177;
+const MOST_CLIENTS = 64;
+
+/**
+ * A socket in the runtime directory at which `mptcpd --reload` asks for a reload and hears the verdict. Each reload has a
+ * connection of its own, so that no verdict can be taken for another's, and the kernel ends the wait when mptcpd ends.
+ *
+ * The holder of the namespace's lock makes it. mptcpd does without it where that is not possible, and tries again.
+ */
+export class ReloadSocket {
+  readonly #options: ReloadSocketOptions;
+  readonly #clients = new Set<Socket>();
+  #server: Server | undefined;
+  #path: SocketPath | undefined;
+  #inode: number | undefined;
+  #timer: Timer | undefined;
+  #lastProblem: string | undefined;
+  #isClosed = false;
+
+  constructor(options: ReloadSocketOptions) {
+    this.#options = options;
+  }
+
+  /** Makes the socket if it is not there: the directory was full, or somebody has cleaned up in it. */
+  ensure(): void {
+    if (this.#isClosed) return;
+    this.#timer?.cancel();
+    this.#timer = this.#options.clock.schedule(PERIOD, () => this.ensure());
+    if (this.#inode !== undefined && inodeOf(this.#options.path) === this.#inode) return;
+    if (this.#options.isAllowed()) this.#listen();
+  }
+
+  /** Lets nobody in any more. Those who still wait hear that there is no verdict. */
+  close(): void {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    this.#stopListening();
+    for (const client of this.#clients) client.destroy();
+  }
+
+  #listen(): void {
+    this.#stopListening();
+    const { path: file } = this.#options;
+    const server = createServer((client) => this.#serve(client)).unref();
+    server.maxConnections = MOST_CLIENTS;
+    server.on("error", (error) => this.#complain(error));
+    const umask = process.umask(OWNER_ONLY);
+    // Node removes the name that it was given when the server is closed, and the socket there may be another's by then.
+    const temporary = `${file}.new`;
+    try {
+      // That of an mptcpd that was killed.
+      removeFile(temporary);
+      this.#path = openSocketPath(temporary);
+      // Binds before it returns; what goes wrong comes as an event.
+      server.listen(this.#path.name);
+      if (server.listening) renameSync(temporary, file);
+      this.#inode = server.listening ? inodeOf(file) : undefined;
+    } catch (error) {
+      this.#complain(error);
+    } finally {
+      process.umask(umask);
+    }
+    this.#server = server;
+    if (this.#inode !== undefined) this.#lastProblem = undefined;
+  }
+
+  #stopListening(): void {
+    const { path } = this.#options;
+    try {
+      if (this.#inode !== undefined && inodeOf(path) === this.#inode) removeFile(path);
+    } catch (error) {
+      this.#complain(error);
+    }
+    this.#server?.close();
+    this.#server = undefined;
+    this.#inode = undefined;
+    this.#path?.close();
+    this.#path = undefined;
+  }
+
+  #complain(error: unknown): void {
+    const problem = messageOf(error);
+    if (problem === this.#lastProblem) return;
+    this.#lastProblem = problem;
+    this.#options.warn(
+      `cannot make ${this.#options.path} (${problem}): systemctl reload fails until that is possible; SIGHUP works`,
+    );
+  }
+
+  #serve(client: Socket): void {
+    this.#clients.add(client.unref());
+    let request = "";
+    client.setEncoding("utf8");
+    client.on("error", () => client.destroy());
+    client.on("close", () => this.#clients.delete(client));
+    client.on("data", (text: string) => {
+      request += text;
+      if (request.length < RELOAD_REQUEST.length) return;
+      client.removeAllListeners("data").resume();
+      if (request === RELOAD_REQUEST) void this.#answer(client);
+      else client.destroy();
+    });
+  }
+
+  async #answer(client: Socket): Promise<void> {
+    const verdict = await this.#options.reload();
+    if (!client.destroyed) client.end(encodeVerdict(verdict));
+  }
+}
+
+function inodeOf(path: string): number | undefined {
+  try {
+    return lstatSync(path).ino;
+  } catch {
+    return undefined;
+  }
+}

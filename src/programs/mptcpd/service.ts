@@ -1,0 +1,259 @@
+import { createLogger, type Logger, type Sink } from "../../base/log/log.ts";
+import { openSink } from "../../base/log/sinks.ts";
+import { ConfigError } from "../../control/config/error.ts";
+import { type LoadedConfig, loadConfig } from "../../control/config/load.ts";
+import { systemClock } from "../../control/endpoints/clock.ts";
+import { type NamespaceIdentity, namespaceFile } from "../../control/endpoints/namespace.ts";
+import { exitNow, sendDatagram } from "../../kernel/system.ts";
+import { isThreadCaught, PluginsRefusedError } from "../../path-managers/runtime/worker.ts";
+import { Daemon } from "./daemon.ts";
+import { EXIT_FAILURE, EXIT_SOFTWARE } from "./exit.ts";
+import { createNotifier } from "./notify.ts";
+import type { Settings } from "./options.ts";
+import { ReloadSocket } from "./reload-socket.ts";
+import { signals } from "./signals.ts";
+import { StartError } from "./start-error.ts";
+import { type InForce, StatusLine, statusText } from "./status.ts";
+import type { Verdict } from "./verdict.ts";
+
+/** The daemon as a service: its log, its signals, and what the service manager is told. */
+export class Service {
+  readonly #request: Settings;
+  readonly #notifier = createNotifier({ environment: process.env, sendDatagram });
+  #loaded: LoadedConfig;
+  #sink: Sink;
+  #log: Logger;
+  #daemon: Daemon | undefined;
+  readonly #status = new StatusLine({
+    clock: systemClock,
+    text: () => (this.#daemon ? statusText(this.#inForce, this.#daemon.summary) : undefined),
+    tell: (text) => this.#notifier.status(text),
+  });
+  #inForce: InForce;
+  #reloadSocket: ReloadSocket | undefined;
+  #reloadAsked = false;
+  #reloading: Promise<unknown> = Promise.resolve();
+  #resolveReady: () => void = () => undefined;
+  readonly #ready = new Promise<void>((resolve) => {
+    this.#resolveReady = resolve;
+  });
+
+  #isLost = false;
+  #resolveLost: () => void = () => undefined;
+  readonly #lost = new Promise<void>((resolve) => {
+    this.#resolveLost = resolve;
+  });
+
+  constructor(request: Settings) {
+    this.#request = request;
+    this.#loaded = load(request);
+    this.#inForce = { file: this.#loaded.file, since: new Date(), refused: undefined };
+    this.#sink = openSink(this.#loaded.config.log, { sendDatagram });
+    this.#log = createLogger({ sink: this.#sink, debug: request.debug });
+  }
+
+  async run(): Promise<void> {
+    process.on("uncaughtException", (error) => this.#crash(error));
+    const stopped = this.#listenToSignals();
+    this.#sayWarnings();
+    const asked = new AbortController();
+    void stopped.then(() => asked.abort());
+    const daemon = await this.#start(asked.signal);
+    if (!daemon) return;
+    if (!asked.signal.aborted && !this.#isLost) {
+      this.#daemon = daemon;
+      this.#keepWatchdog();
+      this.#status.update();
+      this.#notifier.ready();
+      this.#log.notice("ready");
+      this.#resolveReady();
+      if (this.#reloadAsked) void this.#reloadInTurn();
+      await this.#reloading;
+      await Promise.race([stopped, this.#lost]);
+    }
+    this.#reloadSocket?.close();
+    this.#notifier.stopping();
+    const status = await this.#stop(daemon);
+    this.#exit(status);
+  }
+
+  #exit(status: number): never {
+    // Node would wait for a thread that does not come back.
+    if (isThreadCaught()) exitNow(status);
+    process.exit(status);
+  }
+
+  async #stop(daemon: Daemon): Promise<number> {
+    try {
+      if (this.#isLost) {
+        await daemon.abandon();
+        return EXIT_FAILURE;
+      }
+      await daemon.stop();
+      this.#log.notice("stopped");
+      return 0;
+    } catch (error) {
+      const cause = error instanceof Error ? error.message : String(error);
+      this.#log.error(`stopped, but not everything could be removed: ${cause}`);
+      return EXIT_FAILURE;
+    } finally {
+      this.#notifier.status("");
+      this.#sink.close();
+    }
+  }
+
+  /** From the first moment, since others know our pid as soon as we hold the lock. Resolves at SIGTERM or SIGINT. */
+  #listenToSignals(): Promise<void> {
+    process.on(signals.reload, () => {
+      this.#reloadSocket?.ensure();
+      void this.#reloadInTurn();
+    });
+    // Also so that Node does not open a debugger's port.
+    process.on(signals.resync, () => {
+      this.#reloadSocket?.ensure();
+      this.#daemon?.resync();
+    });
+    process.on(signals.ignore, () => undefined);
+    return new Promise((resolve) => {
+      for (const signal of signals.stop) process.once(signal, () => resolve());
+    });
+  }
+
+  /** The signal ends it: nothing that it has begun is left. */
+  async #start(signal: AbortSignal): Promise<Daemon | undefined> {
+    const log = forwardTo(() => this.#log);
+    try {
+      return await Daemon.start({
+        config: this.#loaded.config,
+        runtimeDirectory: this.#request.runtimeDir,
+        log,
+        debug: this.#request.debug,
+        signal,
+        onOwner: (namespace, isOwner) => this.#listenForReloads(namespace, isOwner),
+        onLost: (why) => this.#lose(why),
+        onChange: () => this.#status.changed(),
+      });
+    } catch (error) {
+      this.#reloadSocket?.close();
+      if (signal.aborted) {
+        this.#notifier.stopping();
+        this.#log.notice("stopped before it was ready");
+        return this.#exit(0);
+      }
+      if (!(error instanceof StartError || error instanceof PluginsRefusedError)) throw error;
+      for (const line of linesOf(error)) this.#log.error(line);
+      process.exitCode = EXIT_FAILURE;
+      if (isThreadCaught()) exitNow(EXIT_FAILURE);
+      return undefined;
+    }
+  }
+
+  /** For those who wait for the verdict; who asks before mptcpd is ready waits for that, too. */
+  #listenForReloads(namespace: NamespaceIdentity, isAllowed: () => boolean): void {
+    const reload = async (): Promise<Verdict> => {
+      await this.#ready;
+      return (await this.#reloadInTurn()) ?? { isInForce: false, lines: ["mptcpd has not started yet"] };
+    };
+    this.#reloadSocket = new ReloadSocket({
+      path: namespaceFile(this.#request.runtimeDir, namespace, "reload"),
+      reload,
+      warn: (message) => this.#log.warning(message),
+      ...{ clock: systemClock, isAllowed },
+    });
+    this.#reloadSocket.ensure();
+  }
+
+  /** The network namespace is another mptcpd's now. */
+  #lose(why: string): void {
+    this.#log.error(why);
+    this.#isLost = true;
+    this.#resolveLost();
+  }
+
+  /** One after the other: each has the file as it is at its turn. */
+  #reloadInTurn(): Promise<Verdict | undefined> {
+    const turn = this.#reloading.then(() => this.#reload());
+    this.#reloading = turn;
+    return turn;
+  }
+
+  /** A file that is wrong is refused as a whole: the old configuration stays in force. */
+  async #reload(): Promise<Verdict | undefined> {
+    const daemon = this.#daemon;
+    if (!daemon) {
+      this.#reloadAsked = true;
+      return undefined;
+    }
+    this.#notifier.reloading();
+    const verdict = await this.#tryToReload(daemon);
+    this.#status.update();
+    this.#notifier.ready();
+    return verdict;
+  }
+
+  async #tryToReload(daemon: Daemon): Promise<Verdict> {
+    try {
+      const loaded = load(this.#request);
+      await daemon.reload(loaded.config);
+      this.#loaded = loaded;
+      this.#inForce = { file: loaded.file, since: new Date(), refused: undefined };
+      this.#reopenLog();
+      this.#sayWarnings();
+      this.#log.notice("configuration reloaded");
+      return { isInForce: true, lines: loaded.warnings };
+    } catch (error) {
+      if (!(error instanceof ConfigError || error instanceof PluginsRefusedError)) throw error;
+      const lines = [...error.lines, "the configuration was not reloaded: the old one stays in force"];
+      for (const line of lines) this.#log.error(line);
+      this.#inForce = { ...this.#inForce, refused: { at: new Date(), why: lines[0] ?? "" } };
+      daemon.resync();
+      return { isInForce: false, lines };
+    }
+  }
+
+  #reopenLog(): void {
+    this.#sink.close();
+    this.#sink = openSink(this.#loaded.config.log, { sendDatagram });
+    this.#log = createLogger({ sink: this.#sink, debug: this.#request.debug });
+  }
+
+  #sayWarnings(): void {
+    const { warnings, notices } = this.#loaded;
+    for (const line of warnings) this.#log.warning(line);
+    for (const line of notices) this.#log.notice(line);
+  }
+
+  #keepWatchdog(): void {
+    const interval = this.#notifier.watchdogInterval;
+    if (interval !== undefined) setInterval(() => this.#notifier.watchdog(), interval).unref();
+  }
+
+  #crash(error: unknown): void {
+    const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.#log.error(`a fault of mptcpd itself: ${trace}`);
+    process.exit(EXIT_SOFTWARE);
+  }
+}
+
+/** The configuration that a command line asks for. Throws ConfigError. */
+export function load({ configFile, overrides }: Settings): LoadedConfig {
+  return loadConfig({
+    overrides,
+    ...(configFile !== undefined && { file: configFile, mustExist: true }),
+  });
+}
+
+function linesOf(error: StartError | PluginsRefusedError): readonly string[] {
+  return error instanceof PluginsRefusedError ? error.lines : [error.message];
+}
+
+/** A logger for those who keep one while the destination may change under them. */
+function forwardTo(current: () => Logger): Logger {
+  return {
+    debug: (message, fields) => current().debug(message, fields),
+    info: (message, fields) => current().info(message, fields),
+    notice: (message, fields) => current().notice(message, fields),
+    warning: (message, fields) => current().warning(message, fields),
+    error: (message, fields) => current().error(message, fields),
+  };
+}

@@ -1,0 +1,31 @@
+import { complain, complainAtEnd, writeError, writeOutput } from "../../base/command-line/terminal.ts";
+import { runAttach } from "./attach.ts";
+import { runDisable } from "./disable.ts";
+import { runEnable } from "./enable.ts";
+import { endingOf } from "./exit.ts";
+import { runProgram } from "./program.ts";
+import { runStatus } from "./status.ts";
+
+const commands = { enable: runEnable, disable: runDisable, status: runStatus, attach: runAttach };
+
+const output = {
+  write: writeOutput,
+  writeError,
+  warn: (message: string) => complain("mptcpize", message),
+};
+
+// A closed pipe or a full disk shows at the stream, not at the write.
+process.stdout.on("error", end);
+process.stderr.on("error", () => {});
+
+try {
+  process.exitCode = await runProgram(process.argv.slice(2), commands, output);
+} catch (error) {
+  end(error);
+}
+
+function end(error: unknown): void {
+  const { exitCode, line } = endingOf(error);
+  if (line !== undefined) complainAtEnd("mptcpize", line);
+  process.exit(exitCode);
+}

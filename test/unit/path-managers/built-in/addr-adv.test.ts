@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import addrAdv from "../../../../src/path-managers/built-in/addr-adv.ts";
+import { simulate } from "../../../../src/path-managers/simulation/simulation.ts";
+
+const interfaces = { eth0: ["10.0.1.2", "fd00:1::2", "fe80::2"], wwan0: ["10.0.2.2"] };
+
+describe("addr_adv", () => {
+  it("wants every address that can be used as an endpoint, with the flags of the configuration", async () => {
+    const simulation = await simulate(addrAdv, { interfaces });
+    assert.deepEqual(simulation.wantedEndpoints, [
+      "10.0.1.2 subflow",
+      "10.0.2.2 subflow",
+      "fd00:1::2 subflow",
+    ]);
+    const config = [
+      ...["[core]", "addr-flags=subflow,fullmesh"],
+      ...["[path lte]", "match-interface=wwan*", "flags=signal", "port=8080"],
+      ...["[path old]", "match-address=10.0.1.0/24", "ignore=yes"],
+    ].join("\n");
+    const ruled = await simulate(addrAdv, { interfaces, config });
+    assert.deepEqual(ruled.wantedEndpoints, ["10.0.2.2 port 8080 signal", "fd00:1::2 subflow,fullmesh"]);
+  });
+
+  it("follows the network", async () => {
+    const simulation = await simulate(addrAdv, { interfaces });
+    simulation.cut("eth0");
+    assert.deepEqual(simulation.wantedEndpoints, ["10.0.2.2 subflow"]);
+    simulation.restore("eth0");
+    simulation.unplug("wwan0");
+    simulation.removeAddress("eth0", "10.0.1.2");
+    assert.deepEqual(simulation.wantedEndpoints, ["fd00:1::2 subflow"]);
+  });
+
+  it("leaves connections to the kernel", async () => {
+    const simulation = await simulate(addrAdv, { interfaces, pathManager: "kernel" });
+    const peer = simulation.connect({ from: "10.0.1.2", to: "10.0.9.9" });
+    peer.announce(4, "10.0.9.10");
+    await simulation.settle();
+    peer.breakSubflows("10.0.1.2");
+    await simulation.restart();
+    assert.deepEqual([peer.subflows, peer.announced, simulation.faults], [[], [], 0]);
+  });
+
+  it("comes after whatever else wants endpoints", () => {
+    assert.equal(addrAdv.priority, 19);
+  });
+
+  it("takes no options", async () => {
+    await assert.rejects(
+      simulate(addrAdv, { options: { port: "1" } }),
+      /options:0: addr_adv takes no options/,
+    );
+  });
+});
