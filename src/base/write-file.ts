@@ -7,10 +7,11 @@ import {
   realpathSync,
   renameSync,
   statSync,
+  unlinkSync,
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { removeFile } from "./remove-file.ts";
+import { codeOf } from "./text.ts";
 
 /**
  * Readers see the old content or the new one, whatever happens. A file that is there keeps its mode and owner, and stays
@@ -38,6 +39,20 @@ export function writeFileAtomically(path: string, content: string | Uint8Array, 
     throw error;
   }
   syncDirectory(dirname(target));
+}
+
+/**
+ * Removes a file, or a link itself; that there is none is right as well. rmSync will not do: in Node 24 its errors have no
+ * code (node_file.cc, RmSync).
+ *
+ * @throws the file system's error: EACCES, EROFS, EISDIR...
+ */
+export function removeFile(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error;
+  }
 }
 
 /** Where a file is while it is being written: a name as systemd gives (tempfn_random), but always the same. */

@@ -214,7 +214,7 @@ export const tcpInfo = struct(
 export type TcpInfo = Decoded<typeof tcpInfo>;
 
 /** MPTCP_SUBFLOW_ATTR_*. Without CAP_NET_ADMIN the kernel leaves out some or all. */
-export const subflowInfo = attributes({
+const subflowInfo = attributes({
   remoteToken: u32(1),
   localToken: u32(2),
   relativeWriteSequence: u32(3),

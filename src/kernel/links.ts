@@ -112,7 +112,7 @@ const tunData = attributes({ vnetHeader: u8(5) });
 const extensions = bitNames({ vf: 0, bridgeVlan: 1, bridgeVlanCompressed: 2, skipStats: 3 });
 
 /** A request for links: all, or one by its index. */
-export const linkRequest = message({
+const linkRequest = message({
   header: struct({ family: u8, type: u16, index: s32, flags: u32, change: u32 }),
   attributes: { name: string(3), extensions: bits(29, extensions) },
 });

@@ -28,7 +28,19 @@ export type MptcpEvent =
   /** An event that is newer than this program. */
   | { readonly event: "unknown"; readonly number: number };
 
-export type EventName = MptcpEvent["event"];
+/** enum mptcp_event_type: MPTCP_EVENT_*. */
+export const eventNumber = {
+  created: 1,
+  established: 2,
+  closed: 3,
+  announced: 6,
+  removed: 7,
+  subflowEstablished: 10,
+  subflowClosed: 11,
+  subflowPriority: 13,
+  listenerCreated: 15,
+  listenerClosed: 16,
+} as const satisfies Readonly<Record<Exclude<MptcpEvent["event"], "unknown">, number>>;
 
 /** MPTCP_PM_EV_FLAG_*. The second replaces the attribute SERVER_SIDE since Linux 6.18. */
 export const eventFlags = bitNames({ denyJoinId0: 0, serverSide: 1 });
@@ -108,36 +120,32 @@ export const listener = attributes({ family, localAddress, localPort });
 export function decodeEvent(message: NetlinkMessage): MptcpEvent {
   const { command: number } = genericHeader.decode(message);
   const { input, start, end } = message;
-  const body = start + genericHeader.minimum;
-  switch (number) {
-    case 1:
-    case 2: {
-      const { oldServerSide, ...rest } = connection.read(input, body, end);
-      const serverSide = oldServerSide !== 0 || rest.flags.has("serverSide");
-      const denyJoinId0 = rest.flags.has("denyJoinId0");
-      return { event: number === 1 ? "created" : "established", ...rest, serverSide, denyJoinId0 };
-    }
-    case 3:
-      return { event: "closed", ...closed.read(input, body, end) };
-    case 6:
-      return { event: "announced", ...announced.read(input, body, end) };
-    case 7:
-      return { event: "removed", ...removed.read(input, body, end) };
-    case 10:
-    case 11:
-    case 13: {
-      const { backup, ...rest } = subflow.read(input, body, end);
-      return { event: subflowEvents[number], ...rest, backup: backup !== 0 };
-    }
-    case 15:
-    case 16:
-      return {
-        event: number === 15 ? "listenerCreated" : "listenerClosed",
-        ...listener.read(input, body, end),
-      };
-    default:
-      return { event: "unknown", number };
-  }
+  const read = readers.get(number);
+  return read?.(input, start + genericHeader.minimum, end) ?? { event: "unknown", number };
 }
 
-const subflowEvents = { 10: "subflowEstablished", 11: "subflowClosed", 13: "subflowPriority" } as const;
+type Read<Event> = (...attributes: Parameters<typeof connection.read>) => Event;
+
+const readers: ReadonlyMap<number, Read<MptcpEvent>> = new Map<number, Read<MptcpEvent>>([
+  [eventNumber.created, (...from) => ({ event: "created", ...readConnection(...from) })],
+  [eventNumber.established, (...from) => ({ event: "established", ...readConnection(...from) })],
+  [eventNumber.closed, (...from) => ({ event: "closed", ...closed.read(...from) })],
+  [eventNumber.announced, (...from) => ({ event: "announced", ...announced.read(...from) })],
+  [eventNumber.removed, (...from) => ({ event: "removed", ...removed.read(...from) })],
+  [eventNumber.subflowEstablished, (...from) => ({ event: "subflowEstablished", ...readSubflow(...from) })],
+  [eventNumber.subflowClosed, (...from) => ({ event: "subflowClosed", ...readSubflow(...from) })],
+  [eventNumber.subflowPriority, (...from) => ({ event: "subflowPriority", ...readSubflow(...from) })],
+  [eventNumber.listenerCreated, (...from) => ({ event: "listenerCreated", ...listener.read(...from) })],
+  [eventNumber.listenerClosed, (...from) => ({ event: "listenerClosed", ...listener.read(...from) })],
+]);
+
+const readConnection: Read<ConnectionEvent> = (...from) => {
+  const { oldServerSide, ...rest } = connection.read(...from);
+  const serverSide = oldServerSide !== 0 || rest.flags.has("serverSide");
+  return { ...rest, serverSide, denyJoinId0: rest.flags.has("denyJoinId0") };
+};
+
+const readSubflow: Read<SubflowEvent> = (...from) => {
+  const { backup, ...rest } = subflow.read(...from);
+  return { ...rest, backup: backup !== 0 };
+};

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import { decodeEvent, type MptcpEvent } from "./mptcp-pm-events.ts";
+import { refusalOf } from "./mptcp-pm-refusals.ts";
 import {
   type addressAttributes,
   command,
@@ -112,8 +113,7 @@ export class MptcpPm {
     try {
       return (await this.#family.get(`get endpoint ${id}`, pmMessage, request, toEndpoint))[0];
     } catch (error) {
-      // EINVAL is also for a request that makes no sense; this one does, if the token is right.
-      if (error instanceof KernelError && error.code === "EINVAL" && token === undefined) return undefined;
+      if (token === undefined && refusalOf(error) === "no-such-endpoint") return undefined;
       throw error;
     }
   }

@@ -42,7 +42,7 @@ const header = struct({
 });
 
 /** struct fib_rule_hdr and FRA_*. */
-export const ruleMessage = message({
+const ruleMessage = message({
   header,
   attributes: {
     destination: ip(1),
@@ -70,7 +70,7 @@ export function dumpRules(connection: NetlinkConnection, family: 4 | 6): Promise
 }
 
 /** The rule of an RTM_NEWRULE; undefined for other messages and other families. */
-export function decodeRule(message: NetlinkMessage): Rule | undefined {
+function decodeRule(message: NetlinkMessage): Rule | undefined {
   if (message.type !== RTM_NEWRULE) return undefined;
   const rule = ruleMessage.decode(message);
   if (rule.family !== AF_INET && rule.family !== AF_INET6) return undefined;

@@ -14,8 +14,7 @@ import {
 } from "node:fs";
 import { basename, dirname } from "node:path";
 import { isThere } from "../base/is-there.ts";
-import { removeFile } from "../base/remove-file.ts";
-import { temporaryOf, writeFileAtomically } from "../base/write-file.ts";
+import { removeFile, temporaryOf, writeFileAtomically } from "../base/write-file.ts";
 import { dropInPath, environmentFileBeside, formatDropIn, readDropIn } from "./drop-in.ts";
 import type { Plan } from "./plan.ts";
 import { Refusal, reasonOf, unreadable } from "./refusal.ts";

@@ -1,8 +1,7 @@
 import { DatagramSink, type SendDatagram } from "./datagram.ts";
-import { encodeJournal, journalSocket } from "./journal.ts";
+import { encodeJournal, encodeSyslog, journalSocket, syslogSocket } from "./datagram-formats.ts";
 import { type LogDestination, nullSink, type Sink } from "./log.ts";
 import { type StderrOptions, StderrSink } from "./stderr.ts";
-import { encodeSyslog, syslogSocket } from "./syslog.ts";
 
 /**
  * The sink of a destination. What journal or syslog does not take (it is not there, or went away) goes to stderr,

@@ -1,8 +1,8 @@
 import type { MptcpPm } from "../../kernel/mptcp-pm.ts";
-import { KernelError } from "../../kernel/netlink/errors.ts";
+import { refusalOf } from "../../kernel/mptcp-pm-refusals.ts";
 import { unmapped } from "../../kernel/netlink/ip.ts";
-import { REMOVAL_SPACING } from "../../kernel/removals.ts";
 import { type Clock, until } from "../endpoints/clock.ts";
+import { REMOVAL_SPACING } from "../endpoints/removal-spacing.ts";
 import type { IdentifiedAddress } from "./address-ids.ts";
 import { type Connection, type ConnectionChange, tokenText } from "./connection.ts";
 import { ConnectionError } from "./errors.ts";
@@ -136,7 +136,7 @@ export class Announcements {
     try {
       await this.#kernel.remove({ token, id });
     } catch (error) {
-      const isLost = error instanceof KernelError && /not found/.test(error.reason);
+      const isLost = refusalOf(error) === "no-such-address-id";
       const known = this.#ids.of(connection).addressOf(id);
       // 0, the initial subflow's address, is never on the list and cannot be announced.
       if (!isLost || known === undefined || id === 0) throw error;

@@ -1,5 +1,5 @@
 import type { MptcpPm } from "../../kernel/mptcp-pm.ts";
-import { KernelError } from "../../kernel/netlink/errors.ts";
+import { refusalOf } from "../../kernel/mptcp-pm-refusals.ts";
 
 /** Commands for connections of the kernel's userspace path manager. */
 export type ConnectionKernel = Pick<
@@ -15,7 +15,7 @@ export function watchForGone(kernel: ConnectionKernel, onGone: () => void): Conn
       try {
         return await command(given);
       } catch (error) {
-        if (error instanceof KernelError && /invalid token/.test(error.reason)) onGone();
+        if (refusalOf(error) === "no-such-connection") onGone();
         throw error;
       }
     };

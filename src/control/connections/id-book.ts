@@ -1,5 +1,6 @@
 import type { MptcpPm } from "../../kernel/mptcp-pm.ts";
-import { KernelError, NetlinkError } from "../../kernel/netlink/errors.ts";
+import { refusalOf } from "../../kernel/mptcp-pm-refusals.ts";
+import { NetlinkError } from "../../kernel/netlink/errors.ts";
 import { unmapped } from "../../kernel/netlink/ip.ts";
 import { AddressIds } from "./address-ids.ts";
 import type { Connection } from "./connection.ts";
@@ -44,9 +45,9 @@ export class IdBook {
         return result;
       } catch (error) {
         if (isNew) ids.release(address, port);
-        if (!(error instanceof KernelError)) throw error;
-        if (/userspace PM not selected/.test(error.reason)) connection.pathManager = "kernel";
-        const isTaken = /did not match address and id/.test(error.reason);
+        const refusal = refusalOf(error);
+        if (refusal === "kernel-path-manager") connection.pathManager = "kernel";
+        const isTaken = refusal === "address-id-mismatch";
         if (!isTaken || place.id !== undefined || attempt === ATTEMPTS) throw error;
         await this.#relearn(connection, ids, id);
       }

@@ -1,5 +1,5 @@
 import { endpointFlags, type MptcpPm } from "../../kernel/mptcp-pm.ts";
-import { KernelError } from "../../kernel/netlink/errors.ts";
+import { refusalOf } from "../../kernel/mptcp-pm-refusals.ts";
 import { ipFamily, mapped, unmapped } from "../../kernel/netlink/ip.ts";
 import type { Sockets } from "../../kernel/sockets.ts";
 import type { Clock } from "../endpoints/clock.ts";
@@ -128,7 +128,9 @@ export class Subflows {
       });
     } catch (error) {
       const family = ipFamily(local.address);
-      if (isOfFamilies(error) && ipFamily(remote.address) === family) connection.excludeFamily(family);
+      // If the two ends agree, it is the socket that takes no such subflows.
+      const agree = ipFamily(remote.address) === family;
+      if (agree && refusalOf(error) === "families-mismatch") connection.excludeFamily(family);
       this.#requests.forget(connection, subflow, error);
       this.#table.abandon(connection, subflow);
       throw error;
@@ -167,11 +169,6 @@ export class Subflows {
       this.#table.abandon(connection, subflow);
     }
   }
-}
-
-/** net/mptcp/pm.c, mptcp_pm_addr_families_match */
-function isOfFamilies(error: unknown): boolean {
-  return error instanceof KernelError && /families mismatch/.test(error.reason);
 }
 
 function creating(

@@ -1,10 +1,10 @@
 import { KernelError } from "../../kernel/netlink/errors.ts";
-import { REMOVAL_SPACING } from "../../kernel/removals.ts";
 import type { Clock } from "./clock.ts";
 import { until } from "./clock.ts";
 import type { Outcomes, Task } from "./outcomes.ts";
 import type { Step } from "./plan.ts";
 import { describeEndpoint } from "./plan.ts";
+import { REMOVAL_SPACING } from "./removal-spacing.ts";
 import { Settling, type SettlingOptions } from "./settling.ts";
 import type { EndpointTable } from "./table.ts";
 

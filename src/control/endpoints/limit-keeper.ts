@@ -1,5 +1,6 @@
 import type { Logger } from "../../base/log/log.ts";
 import type { Limits } from "../../kernel/mptcp-pm.ts";
+import { namedMaximum, refusalOf } from "../../kernel/mptcp-pm-refusals.ts";
 import { KernelError } from "../../kernel/netlink/errors.ts";
 import type { DesiredEndpoint } from "../policy/decision.ts";
 import { limitsFor } from "../policy/limits.ts";
@@ -91,7 +92,8 @@ export class LimitKeeper {
     try {
       await this.#kernel.setLimits({ subflows: TOO_MUCH, addAddrAccepted: TOO_MUCH });
     } catch (error) {
-      this.#maximum = refusedMaximum(error);
+      if (refusalOf(error) !== "limit-too-high") throw error;
+      this.#maximum = namedMaximum(error) ?? MOST_OF_OLD_KERNELS;
     }
     if (this.#maximum === undefined)
       throw new Error("cannot find the maximum of the limits: the kernel refused none");
@@ -113,11 +115,4 @@ export interface PreviewedLimits {
 
 function sameLimits(a: Limits, b: Limits): boolean {
   return a.subflows === b.subflows && a.addAddrAccepted === b.addAddrAccepted;
-}
-
-/** The maximum that the kernel named when it refused a limit, as in "limit greater than maximum (8)". */
-function refusedMaximum(error: unknown): number {
-  if (!(error instanceof KernelError) || error.code !== "EINVAL") throw error;
-  const named = error.extendedAck?.match(/maximum \((\d+)\)/)?.[1];
-  return named === undefined ? MOST_OF_OLD_KERNELS : Number(named);
 }

@@ -1,5 +1,6 @@
 import type { Fields, Logger } from "../../base/log/log.ts";
 import type { Endpoint, EndpointFlag, MptcpPm } from "../../kernel/mptcp-pm.ts";
+import { refusalOf } from "../../kernel/mptcp-pm-refusals.ts";
 import type { Bits } from "../../kernel/netlink/bits.ts";
 import { KernelError } from "../../kernel/netlink/errors.ts";
 import { setLatest } from "../network/latest.ts";
@@ -151,9 +152,9 @@ export class EndpointTable {
     const taken = ({ id, address, port }: Endpoint): boolean =>
       id === endpoint.id || (address === endpoint.address && port === endpoint.port);
     if (this.#endpoints.some(taken)) return !known.some(taken);
-    const isFull =
-      error.code === "ERANGE" || (error.code === "EINVAL" && /too many/.test(error.extendedAck ?? ""));
-    if (!isFull) return false;
+    const refusal = refusalOf(error);
+    // Nothing is taken, so the second one stands for the first.
+    if (refusal !== "no-slot" && refusal !== "no-slot-or-taken") return false;
     const { length } = this.#endpoints;
     // Fewer than there were: a slot is free again, and how many there are is not known.
     if (length < known.length) return true;

@@ -3,14 +3,7 @@ import { type ExtendedAck, NetlinkProtocolError } from "./errors.ts";
 import type { Schema } from "./record.ts";
 import { s32, string, u32 } from "./scalars.ts";
 import { struct } from "./struct.ts";
-import {
-  align4,
-  HEADER_LENGTH,
-  type NetlinkMessage,
-  NLM_F_ACK_TLVS,
-  NLM_F_CAPPED,
-  NLMSG_ERROR,
-} from "./wire.ts";
+import { align4, HEADER_LENGTH, type NetlinkMessage, NLM_F_ACK_TLVS, NLMSG_ERROR } from "./wire.ts";
 
 /** What a request carries after its header, and the schema that names the attribute an error points at. */
 export type Body = {
@@ -46,7 +39,8 @@ export function readAck(message: NetlinkMessage, request: Body): { errno: number
   let errno = -s32.read(input, start, end);
   if (message.type === NLMSG_ERROR) {
     const { requestLength } = acknowledgement.decode(message);
-    attributesStart += (flags & NLM_F_CAPPED) === 0 ? align4(requestLength) : HEADER_LENGTH;
+    // The request is quoted whole: NETLINK_CAP_ACK, which would leave its header only, is not set.
+    attributesStart += align4(requestLength);
   } else errno = Math.max(errno, 0); // NLMSG_DONE may carry a length, which is no error.
   if (errno === 0 || (flags & NLM_F_ACK_TLVS) === 0 || attributesStart >= end)
     return { errno: errno === 0 ? 0 : errno, extended: {} };

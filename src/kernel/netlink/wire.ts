@@ -21,12 +21,6 @@ export const NLM_F_MULTI = 0x2;
 export const NLM_F_ACK = 0x4;
 export const NLM_F_DUMP_INTR = 0x10;
 export const NLM_F_DUMP = 0x300;
-export const NLM_F_REPLACE = 0x100;
-export const NLM_F_EXCL = 0x200;
-export const NLM_F_CREATE = 0x400;
-export const NLM_F_APPEND = 0x800;
-/** In an error: the request is quoted by its header only (NETLINK_CAP_ACK). */
-export const NLM_F_CAPPED = 0x100;
 /** In an error: attributes of enum nlmsgerr_attrs follow. */
 export const NLM_F_ACK_TLVS = 0x200;
 

@@ -5,6 +5,7 @@ import { tokenText } from "../../control/connections/connection.ts";
 import { ConnectionClosedError, ConnectionError } from "../../control/connections/errors.ts";
 import type { ConnectionRecord, SubflowRecord } from "../../control/connections/record.ts";
 import { usualTarget } from "../../control/connections/subflows.ts";
+import { refusalOf } from "../../kernel/mptcp-pm-refusals.ts";
 import { KernelError } from "../../kernel/netlink/errors.ts";
 import { canonicalIp, ipFamily } from "../../kernel/netlink/ip.ts";
 import type {
@@ -289,8 +290,9 @@ function closed(what: string): ConnectionClosedError {
  */
 function isOfClosed(error: unknown, { state }: Connection, before: Connection["state"]): boolean {
   if (!(error instanceof KernelError)) return false;
-  if (state === "closed" || /invalid token/.test(error.reason)) return true;
-  return error.code === "ENOTCONN" && before === "established";
+  const refusal = refusalOf(error);
+  if (state === "closed" || refusal === "no-such-connection") return true;
+  return refusal === "not-established" && before === "established";
 }
 
 /** What setTimeout takes: it would call back at once where more is asked of it. */

@@ -1,7 +1,7 @@
 /** The file that `mptcpctl record` writes to. */
 
 import { closeSync, constants, fstatSync, lstatSync, openSync } from "node:fs";
-import { removeFile } from "../../base/remove-file.ts";
+import { removeFile } from "../../base/write-file.ts";
 import { CommandError } from "./exit.ts";
 
 /**

@@ -1,6 +1,6 @@
 /** The tree of commands: what there is to say, and its help. */
 import { Command, CommanderError, Option } from "commander";
-import { suggestionFor } from "../../base/command-line/suggestion.ts";
+import { suggestionFor } from "../../base/command-line/command-error.ts";
 import { version } from "../../base/version.ts";
 import { didYouMean } from "../../base/words.ts";
 import { hows, optionPolicies } from "../../services/way.ts";

@@ -11,7 +11,7 @@ import { type RunCommand, Systemctl } from "../../services/systemd/systemctl.ts"
 export const run: RunCommand = (command, args) =>
   execute(command, args, { env: { ...process.env, LC_ALL: "C" } });
 
-export const runAs: RunAs = (command, args, { environment, identity }) =>
+const runAs: RunAs = (command, args, { environment, identity }) =>
   execute(command, args, { env: { ...environment, LC_ALL: "C" }, cwd: "/", ...identity });
 
 export function openSystemctl(user: boolean): Systemctl {
@@ -19,7 +19,7 @@ export function openSystemctl(user: boolean): Systemctl {
 }
 
 /** The script that runs. */
-export function scriptPath(): string {
+function scriptPath(): string {
   return realpathSync(process.argv[1] ?? "");
 }
 

@@ -15,7 +15,7 @@ export type ReportHead = {
 
 export type Masks = { readonly addresses: AddressMask; readonly secrets: Secrets };
 
-export const reportVersion = 1;
+const reportVersion = 1;
 
 export function reportText(head: ReportHead, sections: readonly Gathered[], masks: Masks): string {
   const notes = notesOf(sections, masks).map(({ section, note }) => `- ${section}: ${note}\n`);
@@ -69,7 +69,7 @@ export function notesOf(
   );
 }
 
-export const addressRules: Readonly<Record<AddressMode, string>> = {
+const addressRules: Readonly<Record<AddressMode, string>> = {
   mask: "public and hardware addresses have names, such as public4-2.1 (host 1 of the second network, a /24 or /64; .0 is the network itself), the same throughout.",
   "mask-all":
     "all but loopback, multicast and the like have names, such as private4-2.1 (host 1 of the second network, a /24 or /64; .0 is the network itself), the same throughout.",

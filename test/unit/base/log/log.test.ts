@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import fc from "fast-check";
 import type { SendDatagram } from "../../../../src/base/log/datagram.ts";
-import { encodeJournal } from "../../../../src/base/log/journal.ts";
+import { encodeJournal, encodeSyslog } from "../../../../src/base/log/datagram-formats.ts";
 import {
   createLogger,
   type Entry,
@@ -25,7 +25,6 @@ import {
 } from "../../../../src/base/log/log.ts";
 import { openSink } from "../../../../src/base/log/sinks.ts";
 import { StderrSink } from "../../../../src/base/log/stderr.ts";
-import { encodeSyslog } from "../../../../src/base/log/syslog.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "mptcpd-log-"));
 after(() => rmSync(directory, { recursive: true }));

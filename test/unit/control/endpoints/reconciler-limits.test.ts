@@ -23,7 +23,8 @@ describe("limits", () => {
     const world = new World(t);
     const set = world.kernel.setLimits.bind(world.kernel);
     world.kernel.setLimits = async (limits) => {
-      if (limits.subflows > 8) throw new KernelError("set limits", 22);
+      if (limits.subflows > 8)
+        throw new KernelError("set limits", 22, { message: "limit greater than maximum" });
       await set(limits);
     };
     await world.become({ eth0 });
