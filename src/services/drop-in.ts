@@ -186,3 +186,9 @@ function ifThere<T>(read: () => T): T | undefined {
     throw error;
   }
 }
+
+/** What `enable` writes for a unit. What depends on the place is added by who writes. */
+export type Plan = Omit<DropInContent, "unit" | "createdDirectory"> & {
+  /** For people: what they should know of it. */
+  readonly notes: readonly string[];
+};

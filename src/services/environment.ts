@@ -3,9 +3,10 @@
  * systemd has it where it calls strv_env_merge() and strv_env_delete() to start a service (exec_child() of
  * src/core/execute.c; since 255 exec_invoke() of src/core/exec-invoke.c).
  */
-import { readEnvironmentFiles } from "./environment-files.ts";
-import { environmentFilesOf, Properties } from "./properties.ts";
+
 import { environmentAssignments, environmentFiles } from "./systemd/environment.ts";
+import { readEnvironmentFiles } from "./systemd/environment-file.ts";
+import { environmentFilesOf, Properties } from "./systemd/shown.ts";
 import type { Systemctl } from "./systemd/systemctl.ts";
 import type { Assignment } from "./systemd/unit-file.ts";
 import { escapeSpecifiers, validWords } from "./systemd/words.ts";

@@ -1,7 +1,6 @@
 /** Gathers all that the plan for a service is made from. Reads only. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { acceptingSocket } from "./accepting-socket.ts";
 import { commandsOf, defaultSearchPath } from "./commands.ts";
 import { isOwnEnvironmentFile, readDropIn } from "./drop-in.ts";
 import {
@@ -10,15 +9,15 @@ import {
   effectiveEnvironment,
   writtenSources,
 } from "./environment.ts";
-import { readEnvironmentFiles } from "./environment-files.ts";
 import type { Identity, Inspection, Launcher } from "./launcher.ts";
-import { environmentFilesOf, Properties } from "./properties.ts";
 import { Refusal } from "./refusal.ts";
 import { sandboxProperties } from "./sandbox.ts";
 import { environmentFiles } from "./systemd/environment.ts";
+import { readEnvironmentFiles } from "./systemd/environment-file.ts";
 import { execLines } from "./systemd/exec-line.ts";
+import { environmentFilesOf, Properties } from "./systemd/shown.ts";
 import type { Systemctl } from "./systemd/systemctl.ts";
-import type { LoadedUnit, Unit } from "./unit.ts";
+import { acceptingSocket, type LoadedUnit, type Unit } from "./unit.ts";
 import { readUnitFiles, type UnitFiles } from "./unit-files.ts";
 import { isUpstreamSetting } from "./upstream.ts";
 import { type How, type VariableName, variables } from "./way.ts";

@@ -1,14 +1,13 @@
 /** The ways that work by variables: what the launcher says goes into the unit, in a place where it takes effect. */
 
+import type { Plan } from "./drop-in.ts";
 import { effectiveEnvironment, withAssignments } from "./environment.ts";
-import { overriding, ownSettings } from "./overriding.ts";
-import type { Plan } from "./plan.ts";
 import { Refusal } from "./refusal.ts";
 import { hidden } from "./sandbox.ts";
 import type { ServiceFacts } from "./service-facts.ts";
-import { formatEnvironmentFile } from "./systemd/environment.ts";
+import { formatEnvironmentFile } from "./systemd/environment-file.ts";
 import { escapeSpecifiers, quoteWord } from "./systemd/words.ts";
-import { withDropIn } from "./unit-files.ts";
+import { overriding, ownSettings, withDropIn } from "./unit-files.ts";
 import { type VariableName, variables } from "./way.ts";
 
 type Variables = ReadonlyMap<VariableName, string>;

@@ -1,7 +1,8 @@
 /** `--repair`: what the C mptcpize left in a unit file is shown, and taken out. */
-import { planRepair, repair } from "../../services/repair.ts";
+
 import type { Systemctl } from "../../services/systemd/systemctl.ts";
 import { findUnitInAnyState } from "../../services/unit.ts";
+import { planRepair, repair } from "../../services/upstream.ts";
 import type { Context } from "./context.ts";
 import { run } from "./surroundings.ts";
 

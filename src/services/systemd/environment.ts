@@ -1,7 +1,4 @@
-/**
- * Environment= and EnvironmentFile= of systemd.exec(5): config_parse_environ() in src/core/load-fragment.c, and for
- * the files parse_env_file_internal() in src/basic/env-file.c.
- */
+/** Environment= and EnvironmentFile= of systemd.exec(5): config_parse_environ() in src/core/load-fragment.c. */
 import type { Assignment } from "./unit-file.ts";
 import { validWords } from "./words.ts";
 
@@ -35,69 +32,4 @@ export function environmentFiles(assignments: readonly Assignment[]): Environmen
     if (path !== undefined) files = [...files, { path, optional: optional === "-" }];
   }
   return files;
-}
-
-/** What a file for EnvironmentFile= sets. */
-export function parseEnvironmentFile(text: string): Map<string, string> {
-  const environment = new Map<string, string>();
-  const reader = new Reader(text);
-  while (!reader.atEnd) {
-    reader.take(/[ \t\n\r]*/y);
-    // A backslash continues a comment, too.
-    if (reader.take(/[#;](?:\\.|[^\\\n\r])*/sy)) continue;
-    const [name = ""] = reader.take(/.[^=\n\r]*/sy) ?? [];
-    if (!reader.take(/=/y)) continue;
-    const value = readValue(reader);
-    const [, valid] = /^([A-Za-z_]\w*)[ \t]*$/.exec(name) ?? [];
-    if (valid !== undefined) environment.set(valid, value);
-  }
-  return environment;
-}
-
-/** A file that `parseEnvironmentFile`, and systemd, read as these variables. */
-export function formatEnvironmentFile(values: ReadonlyMap<string, string>): string {
-  const quoted = (value: string) => `"${value.replaceAll(/["\\`$]/g, "\\$&")}"`;
-  return [...values].map(([name, value]) => `${name}=${quoted(value)}\n`).join("");
-}
-
-/** Quoted pieces, then a bare one up to the end of the line; blanks before, between and behind them are nothing. */
-function readValue(reader: Reader): string {
-  let value = "";
-  for (;;) {
-    reader.take(/[ \t]*/y);
-    const single = reader.take(/'([^']*)'?/y);
-    const double = reader.take(/"((?:\\.|[^"\\])*)(?:"|\\?$)/sy);
-    if (single === null && double === null) break;
-    value += (single?.[1] ?? "") + unescapeDouble(double?.[1] ?? "");
-  }
-  const [bare = ""] = reader.take(/(?:[ \t]*(?:\\.?|[^\\ \t\n\r]))*/sy) ?? [];
-  reader.take(/[ \t]*/y);
-  return value + bare.replaceAll(/\\(.?)/gs, (_, character: string) => character.replace(/[\n\r]/, ""));
-}
-
-/** SHELL_NEED_ESCAPE of src/basic/escape.h; other backslashes stay, but those that continue the line. */
-function unescapeDouble(text: string): string {
-  return text.replaceAll(/\\(["\\`$\n])/g, (_, character: string) => (character === "\n" ? "" : character));
-}
-
-/** Takes a text from its beginning, piece by piece. */
-class Reader {
-  readonly #text: string;
-  #at = 0;
-
-  constructor(text: string) {
-    this.#text = text;
-  }
-
-  get atEnd(): boolean {
-    return this.#at >= this.#text.length;
-  }
-
-  /** @param pattern a sticky one */
-  take(pattern: RegExp): RegExpExecArray | null {
-    pattern.lastIndex = this.#at;
-    const found = pattern.exec(this.#text);
-    if (found !== null) this.#at = pattern.lastIndex;
-    return found;
-  }
 }

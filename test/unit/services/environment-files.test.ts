@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { readEnvironmentFiles } from "../../../src/services/environment-files.ts";
+import { readEnvironmentFiles } from "../../../src/services/systemd/environment-file.ts";
 import { temporaryDirectory } from "../temporary.ts";
 
 describe("an EnvironmentFile=", () => {

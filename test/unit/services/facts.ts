@@ -2,10 +2,10 @@
 
 import { effectiveEnvironment, writtenSources } from "../../../src/services/environment.ts";
 import type { Inspection } from "../../../src/services/launcher.ts";
-import { Properties } from "../../../src/services/properties.ts";
 import { Refusal } from "../../../src/services/refusal.ts";
 import type { ServiceFacts } from "../../../src/services/service-facts.ts";
 import { execLines } from "../../../src/services/systemd/exec-line.ts";
+import { Properties } from "../../../src/services/systemd/shown.ts";
 import { parseUnitFile } from "../../../src/services/systemd/unit-file.ts";
 import type { Unit } from "../../../src/services/unit.ts";
 

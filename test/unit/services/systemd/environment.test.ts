@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { environmentAssignments, environmentFiles } from "../../../../src/services/systemd/environment.ts";
 import {
-  environmentAssignments,
-  environmentFiles,
   formatEnvironmentFile,
   parseEnvironmentFile,
-} from "../../../../src/services/systemd/environment.ts";
+} from "../../../../src/services/systemd/environment-file.ts";
 import { parseUnitFile } from "../../../../src/services/systemd/unit-file.ts";
 import { exampleUnit, type ServiceExample, serviceExamples } from "./examples.ts";
 
