@@ -7,7 +7,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { Refusal, unreadable } from "./refusal.ts";
-import { type Assignment, parseUnitFile } from "./systemd/unit-file.ts";
+import { type Assignment, parseUnitFile } from "./systemd/unit-syntax.ts";
 import { type Way, ways } from "./way.ts";
 
 export const dropInName = "50-mptcpize.conf";

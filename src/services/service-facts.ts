@@ -1,7 +1,6 @@
 /** Gathers all that the plan for a service is made from. Reads only. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { commandsOf, defaultSearchPath } from "./commands.ts";
 import { isOwnEnvironmentFile, readDropIn } from "./drop-in.ts";
 import {
   type Environment,
@@ -12,8 +11,9 @@ import {
 import type { Identity, Inspection, Launcher } from "./launcher.ts";
 import { Refusal } from "./refusal.ts";
 import { sandboxProperties } from "./sandbox.ts";
-import { environmentFiles } from "./systemd/environment.ts";
+import { commandsOf, defaultSearchPath } from "./started-programs.ts";
 import { readEnvironmentFiles } from "./systemd/environment-file.ts";
+import { environmentFiles } from "./systemd/environment-settings.ts";
 import { execLines } from "./systemd/exec-line.ts";
 import { environmentFilesOf, Properties } from "./systemd/shown.ts";
 import type { Systemctl } from "./systemd/systemctl.ts";

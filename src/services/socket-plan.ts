@@ -4,8 +4,8 @@ import type { Plan } from "./drop-in.ts";
 import { Refusal } from "./refusal.ts";
 import { Properties } from "./systemd/shown.ts";
 import type { Systemctl } from "./systemd/systemctl.ts";
-import type { Assignment } from "./systemd/unit-file.ts";
 import { shellWord } from "./systemd/unit-name.ts";
+import type { Assignment } from "./systemd/unit-syntax.ts";
 import type { LoadedUnit, Unit } from "./unit.ts";
 import {
   overriding,

@@ -4,7 +4,7 @@ import type { DropIn } from "./drop-in.ts";
 import { type Environment, effectiveEnvironment, shownSources } from "./environment.ts";
 import { Properties } from "./systemd/shown.ts";
 import type { Systemctl } from "./systemd/systemctl.ts";
-import type { Assignment } from "./systemd/unit-file.ts";
+import type { Assignment } from "./systemd/unit-syntax.ts";
 import { laterSetting, type UnitFiles } from "./unit-files.ts";
 import type { VariableName } from "./way.ts";
 

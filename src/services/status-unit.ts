@@ -4,7 +4,6 @@ import type { Process, Processes } from "../kernel/processes.ts";
 import { isCgroupOfUnit } from "./bpf-units.ts";
 import type { DropIn, FoundDropIn } from "./drop-in.ts";
 import { exposureOf } from "./exposure.ts";
-import { hasGoVariable, hasLibrary, leftProcesses, supervisorName } from "./marks.ts";
 import { effectiveProtocol } from "./socket-plan.ts";
 import { findOverridden } from "./status-overridden.ts";
 import {
@@ -17,6 +16,7 @@ import {
   problemsOf,
   reloadProblems,
 } from "./status-problems.ts";
+import { hasGoVariable, hasLibrary, leftProcesses, supervisorName } from "./status-reached.ts";
 import { type Holder, type SocketStatus, socketsOf } from "./status-sockets.ts";
 import { execLines } from "./systemd/exec-line.ts";
 import { Properties } from "./systemd/shown.ts";

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { dropInName, parseDropIn } from "./drop-in.ts";
 import { Refusal, unreadable } from "./refusal.ts";
-import { type Assignment, parseUnitFile } from "./systemd/unit-file.ts";
+import { type Assignment, parseUnitFile } from "./systemd/unit-syntax.ts";
 
 export type UnitFiles = { readonly fragment: string; readonly assignments: readonly Assignment[] };
 

@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { writeFileAtomically } from "../base/write-file.ts";
 import { Refusal, reasonOf } from "./refusal.ts";
 import type { RunCommand, Systemctl } from "./systemd/systemctl.ts";
-import type { Assignment } from "./systemd/unit-file.ts";
+import type { Assignment } from "./systemd/unit-syntax.ts";
 import type { Unit } from "./unit.ts";
 
 /** The file without those lines; undefined if it has none. */

@@ -2,7 +2,7 @@
 
 import { environmentFileBeside, isOwnEnvironmentFile, type Plan } from "./drop-in.ts";
 import { Refusal } from "./refusal.ts";
-import { environmentAssignments } from "./systemd/environment.ts";
+import { environmentAssignments } from "./systemd/environment-settings.ts";
 import { environmentFilesOf, Properties } from "./systemd/shown.ts";
 import type { Systemctl } from "./systemd/systemctl.ts";
 import { ownSettings } from "./unit-files.ts";

@@ -3,7 +3,7 @@
  * There, escapes that systemd does not know stay as they are (extract_first_word_and_warn()).
  */
 
-import type { Assignment } from "./unit-file.ts";
+import type { Assignment } from "./unit-syntax.ts";
 import { splitWords, UnitSyntaxError, validWords } from "./words.ts";
 
 export type ExecLine = {

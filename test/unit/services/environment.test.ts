@@ -6,7 +6,7 @@ import {
   withAssignments,
   writtenSources,
 } from "../../../src/services/environment.ts";
-import { parseUnitFile } from "../../../src/services/systemd/unit-file.ts";
+import { parseUnitFile } from "../../../src/services/systemd/unit-syntax.ts";
 import { type Given, serviceFacts } from "./facts.ts";
 import { FakeSystemd } from "./fake-systemd.ts";
 

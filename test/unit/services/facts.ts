@@ -6,7 +6,7 @@ import { Refusal } from "../../../src/services/refusal.ts";
 import type { ServiceFacts } from "../../../src/services/service-facts.ts";
 import { execLines } from "../../../src/services/systemd/exec-line.ts";
 import { Properties } from "../../../src/services/systemd/shown.ts";
-import { parseUnitFile } from "../../../src/services/systemd/unit-file.ts";
+import { parseUnitFile } from "../../../src/services/systemd/unit-syntax.ts";
 import type { Unit } from "../../../src/services/unit.ts";
 
 export const launcher = "/usr/bin/mptcpize";

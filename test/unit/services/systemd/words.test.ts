@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { parseUnitFile } from "../../../../src/services/systemd/unit-file.ts";
+import { parseUnitFile } from "../../../../src/services/systemd/unit-syntax.ts";
 import {
   escapeSpecifiers,
   quoteWord,

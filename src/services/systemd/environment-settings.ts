@@ -1,5 +1,5 @@
 /** Environment= and EnvironmentFile= of systemd.exec(5): config_parse_environ() in src/core/load-fragment.c. */
-import type { Assignment } from "./unit-file.ts";
+import type { Assignment } from "./unit-syntax.ts";
 import { validWords } from "./words.ts";
 
 /** What Environment= sets, by name; values have their specifiers as they are written. */
