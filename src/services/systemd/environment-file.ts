@@ -68,9 +68,10 @@ class Reader {
   }
 }
 
-/** Reading the files that EnvironmentFile= names; their paths may be globs (systemd.exec(5)). */
-
-/** The variables of all files that a path stands for. A file that cannot be read has none: the start will tell. */
+/**
+ * The variables of all files that a path of EnvironmentFile=, which may be a glob, stands for. A file that cannot be read
+ * has none: the start will tell.
+ */
 export function readEnvironmentFiles(path: string): Map<string, string> {
   const variables = new Map<string, string>();
   for (const file of expand(path))
