@@ -4,7 +4,7 @@ import { table, wrapped } from "../../base/command-line/table.ts";
 import { type Subflow, tokenText } from "../../control/connections/connection.ts";
 import { isInitial, serverSideOf } from "../../control/connections/found.ts";
 import type { CarryingSocket, MptcpConnection, MptcpSubflow, SocketAddress } from "../../kernel/sockets.ts";
-import type { JsonObject } from "./format.ts";
+import type { JsonObject } from "./ip-format.ts";
 
 /** The interface that a socket's packets leave by, as far as it has one of its own. */
 export type InterfaceOf = (socket: CarryingSocket) => string | undefined;

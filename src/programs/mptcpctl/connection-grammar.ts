@@ -2,7 +2,7 @@
 import { canonicalIp, unmapped } from "../../kernel/netlink/ip.ts";
 import { UsageError } from "./exit.ts";
 import { address, addressId, dev, port, required, token, tokenOf } from "./keywords.ts";
-import { type Grammar, readWords, unknownWord, type WordTable } from "./words.ts";
+import { type Grammar, readWords, unknownWord, type WordTable } from "./word-grammar.ts";
 
 export const connectionUsages = {
   connections: "[ TOKEN | ADDRESS ]",

@@ -8,8 +8,8 @@ import { connectionObject, connectionText, type InterfaceOf } from "./connection
 import { type ConnectionSelection, readConnectionsWords } from "./connection-grammar.ts";
 import type { Context } from "./context.ts";
 import { CommandError } from "./exit.ts";
-import { jsonList } from "./format.ts";
 import { unnamed } from "./interfaces.ts";
+import { jsonList } from "./ip-format.ts";
 
 export async function runConnections(words: readonly string[], context: Context): Promise<void> {
   const selection = readConnectionsWords(words);

@@ -1,10 +1,15 @@
 /** `mptcpctl endpoint …` and `mptcpctl limits …` */
 import { type Endpoint, endpointFlags, type MptcpPm } from "../../kernel/mptcp-pm.ts";
 import { type Context, withPathManager } from "./context.ts";
+import {
+  type EndpointCommand,
+  type EndpointRequest,
+  readEndpointWords,
+  readLimitsWords,
+} from "./endpoint-grammar.ts";
 import { CommandError } from "./exit.ts";
-import { endpointLine, endpointObject, jsonList, limitsLine, limitsObject } from "./format.ts";
-import { type EndpointCommand, type EndpointRequest, readEndpointWords, readLimitsWords } from "./grammar.ts";
 import { indexOf, namesOf } from "./interfaces.ts";
+import { endpointLine, endpointObject, jsonList, limitsLine, limitsObject } from "./ip-format.ts";
 
 export async function runEndpoint(
   command: EndpointCommand,

@@ -12,8 +12,8 @@ import { openRtnetlink } from "../../kernel/rtnetlink.ts";
 import { Sysctls } from "../../kernel/sysctl.ts";
 import { type Context, withPathManager } from "./context.ts";
 import { CommandError, UsageError } from "./exit.ts";
-import { type JsonObject, jsonList } from "./format.ts";
 import { ambiguous, linksNamed } from "./interfaces.ts";
+import { type JsonObject, jsonList } from "./ip-format.ts";
 import { configOf, ledgerOf, type PolicyOptions, refusalsOf, wantedOf } from "./policy-options.ts";
 
 export async function runExplain(

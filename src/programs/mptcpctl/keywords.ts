@@ -2,7 +2,7 @@
 
 import { canonicalIp } from "../../kernel/netlink/ip.ts";
 import { UsageError } from "./exit.ts";
-import { type Grammar, type Keyword, readNumber, unknownWord } from "./words.ts";
+import { type Grammar, type Keyword, readNumber, unknownWord } from "./word-grammar.ts";
 
 export const endpointId = idNamed("endpoint id");
 export const addressId = idNamed("address id");

@@ -1,7 +1,7 @@
 /** What `subflow …` may be followed by. */
 import { UsageError } from "./exit.ts";
 import { addressId, dev, once, readAddress, required, token } from "./keywords.ts";
-import { type Grammar, type Keyword, readNumber, readWords, type WordTable } from "./words.ts";
+import { type Grammar, type Keyword, readNumber, readWords, type WordTable } from "./word-grammar.ts";
 
 export const subflowUsages = {
   create: "token TOKEN ADDRESS [ id ID ] [ dev NAME ] to ADDRESS [ port NR ] [ backup ]",

@@ -15,7 +15,7 @@ import {
   subflowLine,
   subflowObject,
 } from "../../../../src/programs/mptcpctl/connection-format.ts";
-import { jsonList } from "../../../../src/programs/mptcpctl/format.ts";
+import { jsonList } from "../../../../src/programs/mptcpctl/ip-format.ts";
 
 const remote = { address: "10.0.1.1", port: 443 };
 

@@ -12,7 +12,7 @@ import {
   jsonList,
   limitsLine,
   limitsObject,
-} from "../../../../src/programs/mptcpctl/format.ts";
+} from "../../../../src/programs/mptcpctl/ip-format.ts";
 
 const plain: Endpoint = {
   id: 1,

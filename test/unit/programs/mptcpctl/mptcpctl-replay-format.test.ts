@@ -7,7 +7,7 @@ import {
   readListenWords,
   readWithdrawWords,
 } from "../../../../src/programs/mptcpctl/connection-grammar.ts";
-import { readEndpointWords, readLimitsWords } from "../../../../src/programs/mptcpctl/grammar.ts";
+import { readEndpointWords, readLimitsWords } from "../../../../src/programs/mptcpctl/endpoint-grammar.ts";
 import {
   commandObject,
   commandText,

@@ -2,7 +2,7 @@
 import type { EndpointFlag } from "../../kernel/mptcp-pm.ts";
 import { UsageError } from "./exit.ts";
 import { address, dev, endpointId as id, once, port, token } from "./keywords.ts";
-import { type Grammar, readNumber, readWords, type WordTable } from "./words.ts";
+import { type Grammar, readNumber, readWords, type WordTable } from "./word-grammar.ts";
 
 export type EndpointCommand = "add" | "change" | "delete" | "show" | "flush";
 
