@@ -15,16 +15,20 @@ import { removeFile } from "../../base/remove-file.ts";
 import { codeOf, messageOf } from "../../base/text.ts";
 import { version } from "../../base/version.ts";
 import { AddressMask, type AddressMode, addressModes } from "../report/addresses.ts";
-import { countersSection } from "../report/counters.ts";
 import { configurationSection, processesSection, stateSection } from "../report/daemon.ts";
-import { enabledServicesSection } from "../report/enabled-services.ts";
-import { firewallSection } from "../report/firewall.ts";
 import { type Masks, notesOf, type ReportHead, reportJson, reportText } from "../report/format.ts";
 import { kernelSection } from "../report/host.ts";
-import { addressesSection, linksSection, routesSection, rulesSection } from "../report/network.ts";
+import {
+  addressesSection,
+  countersSection,
+  firewallSection,
+  linksSection,
+  routesSection,
+  rulesSection,
+} from "../report/network.ts";
 import { Secrets } from "../report/secrets.ts";
 import { gatherAll, type Section } from "../report/section.ts";
-import { logSection, unitSection } from "../report/service.ts";
+import { enabledServicesSection, logSection, unitSection } from "../report/service.ts";
 import { sysctlSection } from "../report/sysctls.ts";
 import type { Context } from "./context.ts";
 import { CommandError, UsageError } from "./exit.ts";

@@ -4,8 +4,7 @@ import { Properties } from "../../services/systemd/shown.ts";
 import { type Systemctl, SystemctlError } from "../../services/systemd/systemctl.ts";
 import { restartable, shellWord } from "../../services/systemd/unit-name.ts";
 import { acceptingSocket, type Unit } from "../../services/unit.ts";
-import type { Context } from "./context.ts";
-import { CommandError } from "./exit.ts";
+import { CommandError, type Context } from "./exit.ts";
 
 export type EffectOptions = {
   readonly now: boolean;
