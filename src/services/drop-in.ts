@@ -7,7 +7,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { Refusal, unreadable } from "./refusal.ts";
-import { type Assignment, parseUnitFile } from "./systemd/unit-file.ts";
+import { type Assignment, parseUnitFile } from "./systemd/unit-syntax.ts";
 import { type Way, ways } from "./way.ts";
 
 export const dropInName = "50-mptcpize.conf";
@@ -186,3 +186,9 @@ function ifThere<T>(read: () => T): T | undefined {
     throw error;
   }
 }
+
+/** What `enable` writes for a unit. What depends on the place is added by who writes. */
+export type Plan = Omit<DropInContent, "unit" | "createdDirectory"> & {
+  /** For people: what they should know of it. */
+  readonly notes: readonly string[];
+};

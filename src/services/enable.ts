@@ -1,6 +1,12 @@
 /** Makes a unit use MPTCP from its next start: facts, plan, files, and a look at what systemd made of them. */
 
-import { type DropInDirectories, dropInPath, environmentFileBeside, readDropIn } from "./drop-in.ts";
+import {
+  type DropInDirectories,
+  dropInPath,
+  environmentFileBeside,
+  type Plan,
+  readDropIn,
+} from "./drop-in.ts";
 import {
   type File,
   install,
@@ -9,7 +15,6 @@ import {
   renderFiles,
   uninstall,
 } from "./installation.ts";
-import type { Plan } from "./plan.ts";
 import { Refusal, reasonOf } from "./refusal.ts";
 import { type FactSources, gatherServiceFacts } from "./service-facts.ts";
 import { planBpf, planService } from "./service-plan.ts";

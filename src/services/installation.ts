@@ -15,8 +15,7 @@ import {
 import { basename, dirname } from "node:path";
 import { isThere } from "../base/is-there.ts";
 import { removeFile, temporaryOf, writeFileAtomically } from "../base/write-file.ts";
-import { dropInPath, environmentFileBeside, formatDropIn, readDropIn } from "./drop-in.ts";
-import type { Plan } from "./plan.ts";
+import { dropInPath, environmentFileBeside, formatDropIn, type Plan, readDropIn } from "./drop-in.ts";
 import { Refusal, reasonOf, unreadable } from "./refusal.ts";
 
 export type File = { readonly path: string; readonly text: string };

@@ -1,9 +1,9 @@
 /** Running a service under the launcher's seccomp supervisor: its ExecStart= lines, rewritten; and where that fails. */
 
-import type { Properties } from "./properties.ts";
 import { Refusal } from "./refusal.ts";
 import { deniedSystemCall, hidden } from "./sandbox.ts";
 import { type ExecLine, parseExecLine } from "./systemd/exec-line.ts";
+import type { Properties } from "./systemd/shown.ts";
 import { escapeSpecifiers, quoteWord } from "./systemd/words.ts";
 
 /**

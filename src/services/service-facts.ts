@@ -1,19 +1,23 @@
 /** Gathers all that the plan for a service is made from. Reads only. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { acceptingSocket } from "./accepting-socket.ts";
-import { commandsOf, defaultSearchPath } from "./commands.ts";
 import { isOwnEnvironmentFile, readDropIn } from "./drop-in.ts";
-import { type EnvironmentSources, variableOf } from "./environment.ts";
-import { readEnvironmentFiles } from "./environment-files.ts";
+import {
+  type Environment,
+  type EnvironmentSources,
+  effectiveEnvironment,
+  writtenSources,
+} from "./environment.ts";
 import type { Identity, Inspection, Launcher } from "./launcher.ts";
-import { environmentFilesOf, Properties } from "./properties.ts";
 import { Refusal } from "./refusal.ts";
 import { sandboxProperties } from "./sandbox.ts";
-import { environmentFiles } from "./systemd/environment.ts";
+import { commandsOf, defaultSearchPath } from "./started-programs.ts";
+import { readEnvironmentFiles } from "./systemd/environment-file.ts";
+import { environmentFiles } from "./systemd/environment-settings.ts";
 import { execLines } from "./systemd/exec-line.ts";
+import { environmentFilesOf, Properties } from "./systemd/shown.ts";
 import type { Systemctl } from "./systemd/systemctl.ts";
-import type { LoadedUnit, Unit } from "./unit.ts";
+import { acceptingSocket, type LoadedUnit, type Unit } from "./unit.ts";
 import { readUnitFiles, type UnitFiles } from "./unit-files.ts";
 import { isUpstreamSetting } from "./upstream.ts";
 import { type How, type VariableName, variables } from "./way.ts";
@@ -22,7 +26,9 @@ export type ServiceFacts = {
   readonly unit: Unit;
   /** Without what mptcpize wrote. */
   readonly files: UnitFiles;
-  readonly environment: EnvironmentSources;
+  /** What the service gets, and from where. */
+  readonly environment: Environment;
+  readonly environmentSources: EnvironmentSources;
   readonly properties: Properties;
   /** The values of ExecStart=, as the unit has them. */
   readonly execStart: readonly string[];
@@ -57,11 +63,12 @@ export async function gatherServiceFacts(
   const found = readUnitFiles(unit.fragment, unit.dropIns);
   const files = repaired ? withoutUpstream(found) : found;
   const properties = new Properties(await systemctl.show(unit.name, serviceProperties));
-  const environment = {
-    assignments: files.assignments,
-    files: environmentOfFiles(unit, files, properties),
-    inherited: await inheritedEnvironment(properties, sources),
-  };
+  const environmentSources = writtenSources(files.assignments, {
+    manager: await systemctl.managerEnvironment(),
+    passed: passedEnvironment(properties, sources),
+    files: valuesOfFiles(unit, files, properties),
+  });
+  const environment = effectiveEnvironment(environmentSources);
   const execStart = execLines(files.assignments, "ExecStart");
   if (execStart.length === 0)
     throw new Refusal(`${unit.name} has no ExecStart=: there is nothing to convert`);
@@ -72,7 +79,7 @@ export async function gatherServiceFacts(
     unit: unit.name,
     how,
     variables: ownValues(environment),
-    searchPath: variableOf("PATH", environment)?.value ?? defaultSearchPath,
+    searchPath: environment.get("PATH")?.value ?? defaultSearchPath,
   };
   const programs: Program[] = [];
   for (const { path, args, privileged } of commands) {
@@ -85,7 +92,7 @@ export async function gatherServiceFacts(
   const asRoot = !sources.user && (byUnit || commands.every(({ privileged }) => privileged));
   const systemdVersion = await systemctl.version();
   const accepting = await acceptingSocket(unit.name, systemctl);
-  const facts = { unit, files, environment, properties, execStart, programs };
+  const facts = { unit, files, environment, environmentSources, properties, execStart, programs };
   return { ...facts, asRoot, systemdVersion, accepting };
 }
 
@@ -112,7 +119,7 @@ const serviceProperties = [
 ];
 
 /** By their paths as the unit has them. systemctl shows them with specifiers expanded, in the same order. */
-function environmentOfFiles(unit: Unit, files: UnitFiles, properties: Properties) {
+function valuesOfFiles(unit: Unit, files: UnitFiles, properties: Properties) {
   const written = environmentFiles(files.assignments).map(({ path }) => path);
   const shown = environmentFilesOf(properties).filter((path) => !isOwnEnvironmentFile(path));
   return new Map(
@@ -123,24 +130,24 @@ function environmentOfFiles(unit: Unit, files: UnitFiles, properties: Properties
   );
 }
 
-/** systemd.exec(5): the manager's own block of variables, and of its process' those that PassEnvironment= names. */
-async function inheritedEnvironment(properties: Properties, { systemctl, user }: FactSources) {
-  const inherited = new Map(await systemctl.managerEnvironment());
-  const passed = user ? [] : variables.filter((name) => properties.words("PassEnvironment").includes(name));
-  if (passed.length === 0) return inherited;
+/** The variables of the manager's own process that PassEnvironment= names; a user's manager passes all that it has. */
+function passedEnvironment(properties: Properties, { user }: FactSources): Map<string, string> {
+  const names = user ? [] : variables.filter((name) => properties.words("PassEnvironment").includes(name));
+  const passed = new Map<string, string>();
+  if (names.length === 0) return passed;
   const ofManager = readFileSync("/proc/1/environ", "utf8").split("\0");
-  for (const name of passed) {
+  for (const name of names) {
     const entry = ofManager.find((variable) => variable.startsWith(`${name}=`));
-    if (entry !== undefined) inherited.set(name, entry.slice(name.length + 1));
+    if (entry !== undefined) passed.set(name, entry.slice(name.length + 1));
   }
-  return inherited;
+  return passed;
 }
 
 /** Of the variables that are to be merged with. */
-function ownValues(environment: EnvironmentSources): Map<VariableName, string> {
+function ownValues(environment: Environment): Map<VariableName, string> {
   const values = new Map<VariableName, string>();
   for (const name of variables) {
-    const variable = variableOf(name, environment);
+    const variable = environment.get(name);
     if (variable !== undefined) values.set(name, variable.value);
   }
   return values;

@@ -1,17 +1,15 @@
 /** Decides what makes a service use MPTCP. Pure: facts go in, a plan or a Refusal comes out. */
 import { basename } from "node:path";
-import { dropInName } from "./drop-in.ts";
-import { overriding, ownSettings } from "./overriding.ts";
-import { type Plan, versionWithSocketProtocol } from "./plan.ts";
+import { dropInName, type Plan } from "./drop-in.ts";
 import { Refusal } from "./refusal.ts";
 import { refuseWhereSeccompFails, underLauncher } from "./seccomp-lines.ts";
 import type { Program, ServiceFacts } from "./service-facts.ts";
 import { execLines } from "./systemd/exec-line.ts";
 import { escapeSpecifiers, quoteWord } from "./systemd/words.ts";
-import { settings, withDropIn } from "./unit-files.ts";
+import { overriding, ownSettings, settings, withDropIn } from "./unit-files.ts";
 import { isUpstreamSetting } from "./upstream.ts";
 import { planVariables } from "./variables-plan.ts";
-import type { How } from "./way.ts";
+import { type How, versionWithSocketProtocol } from "./way.ts";
 
 export type ServicePlanOptions = {
   readonly how: How;

@@ -1,14 +1,21 @@
 /** Decides what makes a socket unit listen with MPTCP. Pure, but for what is asked of systemd at the top. */
 
-import { shellWord } from "./advice.ts";
-import { overriding, ownSettings } from "./overriding.ts";
-import { type Plan, versionWithSocketProtocol } from "./plan.ts";
-import { Properties } from "./properties.ts";
+import type { Plan } from "./drop-in.ts";
 import { Refusal } from "./refusal.ts";
+import { Properties } from "./systemd/shown.ts";
 import type { Systemctl } from "./systemd/systemctl.ts";
-import type { Assignment } from "./systemd/unit-file.ts";
+import { shellWord } from "./systemd/unit-name.ts";
+import type { Assignment } from "./systemd/unit-syntax.ts";
 import type { LoadedUnit, Unit } from "./unit.ts";
-import { readUnitFiles, settings, type UnitFiles, withDropIn } from "./unit-files.ts";
+import {
+  overriding,
+  ownSettings,
+  readUnitFiles,
+  settings,
+  type UnitFiles,
+  withDropIn,
+} from "./unit-files.ts";
+import { versionWithSocketProtocol } from "./way.ts";
 
 export type SocketFacts = {
   readonly unit: Unit;

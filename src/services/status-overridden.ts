@@ -1,11 +1,10 @@
 /** Whether what a drop-in of ours sets is what the unit gets: files that came later may decide otherwise. */
 
 import type { DropIn } from "./drop-in.ts";
-import { unsetting } from "./environment.ts";
-import { readEnvironmentFiles } from "./environment-files.ts";
-import { environmentFilesOf, Properties } from "./properties.ts";
+import { type Environment, effectiveEnvironment, shownSources } from "./environment.ts";
+import { Properties } from "./systemd/shown.ts";
 import type { Systemctl } from "./systemd/systemctl.ts";
-import type { Assignment } from "./systemd/unit-file.ts";
+import type { Assignment } from "./systemd/unit-syntax.ts";
 import { laterSetting, type UnitFiles } from "./unit-files.ts";
 import type { VariableName } from "./way.ts";
 
@@ -25,7 +24,7 @@ export async function findOverridden(
     return { what: "ExecStart=", where: place(files, ({ key }) => key === "ExecStart") };
   }
   if (way === "preload" || way === "go") {
-    const environment = await effectiveEnvironment(unit, systemctl);
+    const environment = effectiveEnvironment(await shownSources(unit, files.assignments, systemctl));
     return (
       (library && findOverriddenVariable("LD_PRELOAD", library, environment, files)) ||
       findOverriddenVariable("GODEBUG", "multipathtcp=1", environment, files)
@@ -34,36 +33,20 @@ export async function findOverridden(
   return undefined;
 }
 
-type Origin = { readonly value: string; readonly file: string | undefined };
-
-/** systemd.exec(5): EnvironmentFile= wins over Environment=, the last of them over the others. */
-async function effectiveEnvironment(unit: string, systemctl: Systemctl): Promise<Map<string, Origin>> {
-  const effective = new Map<string, Origin>();
-  for (const entry of await systemctl.shownEnvironment(unit)) {
-    const at = entry.indexOf("=");
-    effective.set(entry.slice(0, at), { value: entry.slice(at + 1), file: undefined });
-  }
-  const shown = new Properties(await systemctl.show(unit, ["EnvironmentFiles"]));
-  for (const file of environmentFilesOf(shown))
-    for (const [name, value] of readEnvironmentFiles(file)) effective.set(name, { value, file });
-  return effective;
-}
-
 function findOverriddenVariable(
   name: VariableName,
   wanted: string,
-  environment: ReadonlyMap<string, Origin>,
+  environment: Environment,
   files: UnitFiles,
 ): Overridden | undefined {
-  const { value = "", file } = environment.get(name) ?? {};
+  const { value = "", file, unsetBy } = environment.get(name) ?? {};
   if (!value.includes(wanted)) {
     const where =
       file ??
       place(files, ({ key, value: text }) => key === "Environment" && (text === "" || text.includes(name)));
     return { what: name, where };
   }
-  const unset = unsetting(name, value, files.assignments);
-  return unset && { what: name, where: placeOf(unset) };
+  return unsetBy && { what: name, where: placeOf(unsetBy) };
 }
 
 function place(files: UnitFiles, fits: (assignment: Assignment) => boolean): string {

@@ -1,8 +1,9 @@
 /** What keeps an enabled unit from using MPTCP, and what to do about it. Pure: facts go in. */
-import { restartable, shellWord } from "./advice.ts";
+
 import type { DropIn } from "./drop-in.ts";
-import { versionWithSocketProtocol } from "./plan.ts";
 import type { SocketStatus } from "./status-sockets.ts";
+import { restartable, shellWord } from "./systemd/unit-name.ts";
+import { versionWithSocketProtocol } from "./way.ts";
 
 export const problemCodes = [
   "no-unit",

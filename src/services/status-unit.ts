@@ -1,12 +1,9 @@
 /** What there is to say of one unit: gathered from systemd, its files and its processes. Reads only. */
 import { existsSync, statSync } from "node:fs";
 import type { Process, Processes } from "../kernel/processes.ts";
-import { acceptingSocket } from "./accepting-socket.ts";
 import { isCgroupOfUnit } from "./bpf-units.ts";
 import type { DropIn, FoundDropIn } from "./drop-in.ts";
 import { exposureOf } from "./exposure.ts";
-import { hasGoVariable, hasLibrary, leftProcesses, supervisorName } from "./marks.ts";
-import { Properties } from "./properties.ts";
 import { effectiveProtocol } from "./socket-plan.ts";
 import { findOverridden } from "./status-overridden.ts";
 import {
@@ -19,10 +16,12 @@ import {
   problemsOf,
   reloadProblems,
 } from "./status-problems.ts";
+import { hasGoVariable, hasLibrary, leftProcesses, supervisorName } from "./status-reached.ts";
 import { type Holder, type SocketStatus, socketsOf } from "./status-sockets.ts";
 import { execLines } from "./systemd/exec-line.ts";
+import { Properties } from "./systemd/shown.ts";
 import type { Systemctl } from "./systemd/systemctl.ts";
-import type { Unit } from "./unit.ts";
+import { acceptingSocket, type Unit } from "./unit.ts";
 import { readUnitFiles, type UnitFiles } from "./unit-files.ts";
 import type { Way } from "./way.ts";
 

@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { dropInName, parseDropIn } from "./drop-in.ts";
-import { unreadable } from "./refusal.ts";
-import { type Assignment, parseUnitFile } from "./systemd/unit-file.ts";
+import { Refusal, unreadable } from "./refusal.ts";
+import { type Assignment, parseUnitFile } from "./systemd/unit-syntax.ts";
 
 export type UnitFiles = { readonly fragment: string; readonly assignments: readonly Assignment[] };
 
@@ -47,4 +47,28 @@ export function settings(assignments: readonly Assignment[], section: string, ke
 /** systemd sorts drop-ins by file name, whichever directory they are in (systemd.unit(5)). */
 function isLater({ file }: Assignment, { fragment }: UnitFiles): boolean {
   return file !== fragment && basename(file) > dropInName;
+}
+
+/** Lines of a drop-in of ours, as systemd will read them. */
+export function ownSettings(section: string, lines: readonly string[]): Assignment[] {
+  return parseUnitFile([`[${section}]`, ...lines, ""].join("\n"), dropInName);
+}
+
+/**
+ * The refusal of a drop-in that would not hold: it names the setting in a later one that decides instead.
+ *
+ * @param what of ours would not hold
+ * @param fits whether a later setting can be the cause
+ */
+export function overriding(
+  unit: string,
+  files: UnitFiles,
+  what: string,
+  fits: (assignment: Assignment) => boolean,
+): Refusal {
+  const setting = laterSetting(files, fits);
+  const where = setting === undefined ? "another file" : `${setting.file}:${setting.line}`;
+  return new Refusal(
+    `${unit}: ${where} decides over ${what} after ${dropInName} has been read: give that file a name that sorts before it`,
+  );
 }

@@ -1,9 +1,9 @@
-/** Which unit is meant by what stands on the command line, and whether it is one that can be enabled at all. */
+/** The unit that a word of the command line means, whether it can be enabled at all, and the socket that starts it. */
 import { realpathSync } from "node:fs";
 import { basename } from "node:path";
 import { readDropIn } from "./drop-in.ts";
-import { Properties } from "./properties.ts";
 import { Refusal, UnknownUnitError } from "./refusal.ts";
+import { Properties } from "./systemd/shown.ts";
 import type { Systemctl } from "./systemd/systemctl.ts";
 import { parseUnitName, type UnitName } from "./systemd/unit-name.ts";
 
@@ -84,4 +84,16 @@ function isSameFile(path: string, fragment: string | undefined): boolean {
   } catch {
     return false;
   }
+}
+
+/**
+ * The socket unit with Accept=yes for which systemd starts an instance of this service per connection. It has the name of the template (Accept= in
+ * systemd.socket(5)), of which systemd knows nothing else: TriggeredBy= is for instances that run.
+ */
+export async function acceptingSocket(service: string, systemctl: Systemctl): Promise<string | undefined> {
+  const { prefix, type, template, instance } = parseUnitName(service);
+  if (type !== "service" || (!template && instance === undefined)) return undefined;
+  const socket = `${prefix}.socket`;
+  const shown = new Properties(await systemctl.show(socket, ["LoadState", "Accept"]));
+  return shown.text("LoadState") === "loaded" && shown.yes("Accept") ? socket : undefined;
 }

@@ -1,8 +1,13 @@
 /**
  * What the C mptcpize leaves in a unit file that it "enabled": one line, put after [Service] or in place of the first
- * Environment= (mptcpd, src/mptcpize.c). Other Environment= lines it deleted; those are lost.
+ * Environment= (mptcpd, src/mptcpize.c). Other Environment= lines it deleted; those are lost. `--repair` takes the line out.
  */
-import type { Assignment } from "./systemd/unit-file.ts";
+import { readFileSync } from "node:fs";
+import { writeFileAtomically } from "../base/write-file.ts";
+import { Refusal, reasonOf } from "./refusal.ts";
+import type { RunCommand, Systemctl } from "./systemd/systemctl.ts";
+import type { Assignment } from "./systemd/unit-syntax.ts";
+import type { Unit } from "./unit.ts";
 
 /** The file without those lines; undefined if it has none. */
 export function withoutUpstreamLines(text: string): string | undefined {
@@ -57,4 +62,51 @@ function hunk(old: readonly string[], group: readonly number[], removed: readonl
 
 function splitLines(text: string): string[] {
   return text.replace(/\n$/, "").split("\n");
+}
+
+/** What `--repair` does to a unit file. */
+export type Repair = {
+  readonly path: string;
+  readonly content: Uint8Array;
+  /** What changes, as a unified diff. */
+  readonly diff: string;
+  /** Whose file it is, by the package manager; undefined if nobody's. */
+  readonly package: string | undefined;
+};
+
+/** Undefined if the unit file has nothing of the C mptcpize's. */
+export async function planRepair({ fragment }: Unit, run: RunCommand): Promise<Repair | undefined> {
+  if (fragment === undefined) return undefined;
+  // A character for each byte: what else is in the file, such as a comment in another encoding, stays as it is.
+  const before = readFileSync(fragment, "latin1");
+  const after = withoutUpstreamLines(before);
+  if (after === undefined) return undefined;
+  const content = Buffer.from(after, "latin1");
+  return {
+    path: fragment,
+    content,
+    diff: removalDiff(fragment, Buffer.from(before, "latin1").toString(), content.toString()),
+    package: await packageOf(fragment, run),
+  };
+}
+
+export async function repair({ path, content }: Repair, systemctl: Systemctl): Promise<void> {
+  try {
+    writeFileAtomically(path, content);
+  } catch (error) {
+    throw new Refusal(`${path} cannot be written (${reasonOf(error)})`, { cause: error });
+  }
+  await systemctl.daemonReload();
+}
+
+/** dpkg -S: "nginx-common: /lib/systemd/system/nginx.service"; rpm -qf: "nginx-1.22-1.x86_64". */
+async function packageOf(path: string, run: RunCommand): Promise<string | undefined> {
+  for (const [command, option] of [
+    ["dpkg", "-S"],
+    ["rpm", "-qf"],
+  ] as const) {
+    const { stdout, code } = await run(command, [option, path]).catch(() => ({ stdout: "", code: 1 }));
+    if (code === 0) return stdout.split("\n")[0]?.split(": ")[0];
+  }
+  return undefined;
 }

@@ -1,14 +1,13 @@
 /** The ways that work by variables: what the launcher says goes into the unit, in a place where it takes effect. */
 
-import { type EnvironmentSources, unsetting, variableOf } from "./environment.ts";
-import { overriding, ownSettings } from "./overriding.ts";
-import type { Plan } from "./plan.ts";
+import type { Plan } from "./drop-in.ts";
+import { effectiveEnvironment, withAssignments } from "./environment.ts";
 import { Refusal } from "./refusal.ts";
 import { hidden } from "./sandbox.ts";
 import type { ServiceFacts } from "./service-facts.ts";
-import { formatEnvironmentFile } from "./systemd/environment.ts";
+import { formatEnvironmentFile } from "./systemd/environment-file.ts";
 import { escapeSpecifiers, quoteWord } from "./systemd/words.ts";
-import { withDropIn } from "./unit-files.ts";
+import { overriding, ownSettings, withDropIn } from "./unit-files.ts";
 import { type VariableName, variables } from "./way.ts";
 
 type Variables = ReadonlyMap<VariableName, string>;
@@ -26,7 +25,7 @@ export function planVariables(facts: ServiceFacts, environmentFile: string): Omi
   for (const name of variables) {
     const value = set.get(name);
     if (value === undefined) continue;
-    const file = variableOf(name, environment)?.file;
+    const file = environment.get(name)?.file;
     if (file === undefined) inUnit.set(name, asSpecifiers(value, library ?? ""));
     else {
       refuseForTemplate(facts, name, file);
@@ -72,23 +71,21 @@ function refuseForTemplate({ unit }: ServiceFacts, name: string, file: string): 
 
 /** Plays through what systemd will make of the unit's files with ours among them. */
 function refuseIfOverridden(
-  { unit, files, environment }: ServiceFacts,
+  { unit, files, environmentSources }: ServiceFacts,
   lines: readonly string[],
   ours: { readonly environmentFile: string; readonly inUnit: Variables; readonly inFile: Variables },
 ): void {
   const assignments = withDropIn(files, ownSettings("Service", lines));
-  const sources: EnvironmentSources = {
-    ...environment,
-    assignments,
-    files: new Map([...environment.files, [escapeSpecifiers(ours.environmentFile), ours.inFile]]),
-  };
+  const ourFile = { path: escapeSpecifiers(ours.environmentFile), values: ours.inFile };
+  const environment = effectiveEnvironment(withAssignments(environmentSources, assignments, ourFile));
   for (const [name, value] of [...ours.inUnit, ...ours.inFile]) {
-    const unset = unsetting(name, value, assignments);
+    const variable = environment.get(name);
+    const unset = variable?.unsetBy;
     if (unset !== undefined)
       throw new Refusal(
         `${unit.name}: UnsetEnvironment=${unset.value} in ${unset.file}:${unset.line} takes ${name} away`,
       );
-    if (variableOf(name, sources)?.value === value) continue;
+    if (variable?.value === value) continue;
     throw overriding(
       unit.name,
       files,
@@ -97,7 +94,9 @@ function refuseIfOverridden(
         (setting.key === "Environment" && (setting.value === "" || setting.value.includes(name))) ||
         (setting.key === "EnvironmentFile" &&
           (setting.value === "" ||
-            environment.files.get(setting.value.replace(/^-/, ""))?.has(name) === true)),
+            environmentSources.files.some(
+              ({ path, values }) => path === setting.value.replace(/^-/, "") && values.has(name),
+            ))),
     );
   }
 }

@@ -1,12 +1,11 @@
 /** Whether systemd made of a drop-in what was meant: the unit as it was, with ours in addition. */
 
-import { environmentFileBeside, isOwnEnvironmentFile } from "./drop-in.ts";
-import { ownSettings } from "./overriding.ts";
-import type { Plan } from "./plan.ts";
-import { environmentFilesOf, Properties } from "./properties.ts";
+import { environmentFileBeside, isOwnEnvironmentFile, type Plan } from "./drop-in.ts";
 import { Refusal } from "./refusal.ts";
-import { environmentAssignments } from "./systemd/environment.ts";
+import { environmentAssignments } from "./systemd/environment-settings.ts";
+import { environmentFilesOf, Properties } from "./systemd/shown.ts";
 import type { Systemctl } from "./systemd/systemctl.ts";
+import { ownSettings } from "./unit-files.ts";
 import { type VariableName, variables } from "./way.ts";
 
 /** What systemd says of a unit that enabling it must keep, or change in the one way that was planned. */

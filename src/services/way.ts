@@ -2,6 +2,9 @@
 export const ways = ["preload", "go", "seccomp", "bpf", "socket"] as const;
 export type Way = (typeof ways)[number];
 
+/** The version of systemd that the way "socket" needs: SocketProtocol=mptcp came with it (systemd.socket(5)). */
+export const versionWithSocketProtocol = 257;
+
 /** What `--how` asks for. */
 export const hows = ["auto", "preload", "seccomp", "bpf"] as const;
 export type How = (typeof hows)[number];

@@ -1,5 +1,5 @@
-import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { cpSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
 import { checkout } from "../../src/lab/kit/checkout.ts";
 import type { BootedSystem } from "./booted-system.ts";
 
@@ -21,20 +21,10 @@ export async function installMptcpd(system: BootedSystem): Promise<void> {
   for (const [name, starter] of [
     ["mptcpd", "/usr/libexec/mptcpd"],
     ["mptcpctl", "/usr/bin/mptcpctl"],
-  ] as const) {
-    mkdirSync(dirname(system.path(starter)), { recursive: true });
-    writeFileSync(system.path(starter), starterOf(name));
-    chmodSync(system.path(starter), 0o755);
-  }
+  ] as const)
+    copy(`bin/${name}`, starter);
   copy("packaging/mptcpd.conf", "/etc/mptcpd/mptcpd.conf");
   copy("packaging/systemd", "/usr/lib/systemd/system");
   copy("packaging/sysctl.d", "/usr/lib/sysctl.d");
   await system.run("systemctl", "daemon-reload");
-}
-
-/** The checkout's own, with the places of what is installed. */
-function starterOf(name: string): string {
-  return readFileSync(join(checkout, "bin", name), "utf8")
-    .replace(/^program=.*$/m, `program=${home}/dist/${name}.js`)
-    .replace(/\$\{MPTCPD_NODE:-node\}/, `${home}/node`);
 }

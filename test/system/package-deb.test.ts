@@ -61,6 +61,20 @@ for (const flavour of ["node", "nodejs"] as const)
         assert.equal(realpathSync(path), realpathSync(join(root, "usr/libexec/mptcpd")));
       });
 
+      it("starts its programs by the scripts of bin/ as they are, on the Node beside the programs", () => {
+        for (const [name, path] of [
+          ["mptcpd", "usr/libexec/mptcpd"],
+          ["mptcpctl", "usr/bin/mptcpctl"],
+        ] as const)
+          assert.equal(
+            readFileSync(join(root, path), "utf8"),
+            readFileSync(join(checkout, "bin", name), "utf8"),
+          );
+        const node = join(root, "usr/lib/mptcpd/node");
+        if (flavour === "node") assert.ok(lstatSync(node).isFile());
+        else assert.equal(readlinkSync(node), "../../bin/node");
+      });
+
       it("has the pages of docs/, whose links lead to others, and the one that the unit names", () => {
         const doc = join(root, "usr/share/doc/mptcpd");
         assert.deepEqual(namesIn(join(doc, "docs")), namesIn(join(checkout, "docs")));

@@ -7,14 +7,14 @@ import { licenses, manifest, version } from "./documents.mjs";
 import { put, root, settle, sizeOf } from "./files.mjs";
 import { machineOf, names } from "./machines.mjs";
 import { putPages } from "./pages.mjs";
-import { putBundles, putNative } from "./programs.mjs";
+import { putBundles, putNative, putStarter } from "./programs.mjs";
 
 /** Writes the package that all machines have into a directory; its path and the bytes that it installs. */
 export function buildNpm({ output, work }) {
   const directory = join(work, "package");
   putBundles(join(directory, "dist"), (name) => name !== launched);
-  for (const name of ["mptcpd", "mptcpctl"]) putScript(directory, name, join(root, "bin", name));
-  putScript(directory, "mptcpize", join(root, "packaging/npm/mptcpize"));
+  for (const name of ["mptcpd", "mptcpctl"]) putStarter(name, join(directory, "bin", name));
+  put(join(directory, "bin/mptcpize"), readFileSync(join(root, "packaging/npm/mptcpize")), 0o755);
   putPages(directory);
   const { devDependencies, dependencies, scripts, private: _, ...published } = manifest;
   const natives = names.map((name) => [nativeName(machineOf(name)), version]);
@@ -55,10 +55,6 @@ const launched = "mptcpize.js";
 
 function nativeName(machine) {
   return `mptcpd-linux-${machine.node}`;
-}
-
-function putScript(directory, name, source) {
-  put(join(directory, "bin", name), readFileSync(source), 0o755);
 }
 
 function pack(directory, output, content) {

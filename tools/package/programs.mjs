@@ -52,25 +52,9 @@ export function putNode(path, machine) {
   chmodSync(path, 0o755);
 }
 
-/** A script of bin/ that knows where Node and the bundle are, instead of finding them from where it lies. */
-export function putStarter(name, path, { node, directory }) {
-  let script = readFileSync(join(root, "bin", name), "utf8");
-  script = replace(
-    script,
-    /^# \w+: starts .*\n(?:# Runs on .*\n)/m,
-    `# Starts ${name}, on the Node in $MPTCPD_NODE if that is set.\n`,
-  );
-  script = replace(script, /^here=.*\n/m, "");
-  script = replace(script, "$here/../dist/", `${directory}/`);
-  script = replace(script, /^if \[ ! -e [\s\S]*?^fi\n/m, "");
-  script = replace(script, "MPTCPD_NODE:-node", `MPTCPD_NODE:-${node}`);
-  put(path, script, 0o755);
-}
-
-function replace(script, what, by) {
-  const result = script.replace(what, by);
-  if (result === script) throw new Error(`a script of bin/ lacks what is to be replaced: ${what}`);
-  return result;
+/** The script of bin/ that starts a program: it finds the program and Node by where it lies itself. */
+export function putStarter(name, path) {
+  put(path, readFileSync(join(root, "bin", name)), 0o755);
 }
 
 function strip(path, machine) {

@@ -10,6 +10,9 @@ import { putBundles, putNative, putNode, putStarter } from "./programs.mjs";
 /** Everything of ours that is nobody else's business. */
 export const privateDirectory = "/usr/lib/mptcpd";
 
+/** Debian's and Fedora's. */
+const distributionNode = "/usr/bin/node";
+
 /** The places in which distributions differ. */
 const places = {
   deb: {
@@ -25,7 +28,7 @@ const places = {
  */
 export function stage(directory, { machine, kind, nodejs }) {
   const at = (path) => join(directory, path);
-  const node = nodejs ? "/usr/bin/node" : `${privateDirectory}/node`;
+  const node = `${privateDirectory}/node`;
   const bundles = `${privateDirectory}/dist`;
   const preload = `${privateDirectory}/libmptcpwrap.so`;
 
@@ -35,13 +38,15 @@ export function stage(directory, { machine, kind, nodejs }) {
   putNative("mptcpize", at("usr/bin/mptcpize"), machine, {
     MPTCPIZE_PRELOAD: preload,
     MPTCPIZE_SCRIPT: `${bundles}/mptcpize.js`,
-    MPTCPIZE_NODE: node,
+    MPTCPIZE_NODE: nodejs ? distributionNode : node,
   });
-  if (!nodejs) putNode(at(node), machine);
-  putStarter("mptcpd", at("usr/libexec/mptcpd"), { node, directory: bundles });
+  // The starters take the Node that lies here, whosever it is.
+  if (nodejs) link(at(node), relative(privateDirectory, distributionNode));
+  else putNode(at(node), machine);
+  putStarter("mptcpd", at("usr/libexec/mptcpd"));
   // libexec is in nobody's PATH.
   link(at("usr/sbin/mptcpd"), "../libexec/mptcpd");
-  putStarter("mptcpctl", at("usr/bin/mptcpctl"), { node, directory: bundles });
+  putStarter("mptcpctl", at("usr/bin/mptcpctl"));
   // Units that the C mptcpize has changed name its library, and go on working.
   const upstream = at(`${places[kind].libraries(machine)}/mptcpize/libmptcpwrap.so.0.0.1`);
   link(upstream, relative(dirname(upstream), at(preload)));

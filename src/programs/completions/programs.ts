@@ -5,9 +5,10 @@ import { notifyFlags } from "../../control/config/config.ts";
 import { settableFlags } from "../../control/config/values.ts";
 import { builtIn } from "../../path-managers/built-in/index.ts";
 import { connectionWordTables } from "../mptcpctl/connection-grammar.ts";
-import { wordTables } from "../mptcpctl/grammar.ts";
+import { wordTables } from "../mptcpctl/endpoint-grammar.ts";
 import { describeProgram as describeMptcpctl } from "../mptcpctl/program.ts";
-import type { WordTable } from "../mptcpctl/words.ts";
+import { subflowWordTables } from "../mptcpctl/subflow-grammar.ts";
+import type { WordTable } from "../mptcpctl/word-grammar.ts";
 import { options as optionsOfMptcpd } from "../mptcpd/options.ts";
 import { describeProgram as describeMptcpize } from "../mptcpize/program.ts";
 import { addressModes } from "../report/addresses.ts";
@@ -37,7 +38,7 @@ function rowsOfMptcpctl(): Row[] {
     ["explain INTERFACE", "interface"],
     ["adopt ADDRESS", "endpoint"],
   ]);
-  const words = [...wordTables, ...connectionWordTables].flatMap(rowsOfWords);
+  const words = [...wordTables, ...subflowWordTables, ...connectionWordTables].flatMap(rowsOfWords);
   return [...rowsOfCommander(describeMptcpctl(), { optionsEverywhere: true, values }), ...words];
 }
 

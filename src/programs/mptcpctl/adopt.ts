@@ -7,9 +7,8 @@ import type { Endpoint } from "../../kernel/mptcp-pm.ts";
 import { canonicalIp } from "../../kernel/netlink/ip.ts";
 import { type Context, withPathManager } from "./context.ts";
 import { CommandError, UsageError } from "./exit.ts";
-import { endpointObject } from "./format.ts";
 import { namesOf } from "./interfaces.ts";
-import { jsonList } from "./json.ts";
+import { endpointObject, jsonList } from "./ip-format.ts";
 import { ledgerOf, type PolicyOptions, runtimeDirectoryOf } from "./policy-options.ts";
 
 export type AdoptOptions = PolicyOptions & { readonly all?: boolean };

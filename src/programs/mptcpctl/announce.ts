@@ -2,14 +2,13 @@
 import { tokenText } from "../../control/connections/connection.ts";
 import { Listeners } from "../../control/connections/listeners.ts";
 import { endpointFlags } from "../../kernel/mptcp-pm.ts";
-import { withConnection } from "./connection-desk.ts";
 import { placeText } from "./connection-format.ts";
 import { readAnnounceWords, readListenWords, readWithdrawWords } from "./connection-grammar.ts";
 import type { Context } from "./context.ts";
-import { endpointLine, endpointObject } from "./format.ts";
+import { interrupted } from "./exit.ts";
 import { indexOf, namesOf } from "./interfaces.ts";
-import { jsonList } from "./json.ts";
-import { interrupted } from "./signals.ts";
+import { endpointLine, endpointObject, jsonList } from "./ip-format.ts";
+import { withConnection } from "./single-connection.ts";
 
 export async function runAnnounce(words: readonly string[], context: Context): Promise<void> {
   const { token, address, id, port, dev, listen } = readAnnounceWords(words);

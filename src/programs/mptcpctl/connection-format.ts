@@ -1,10 +1,10 @@
-/** MPTCP connections for people, in the manner of `wg show`, and as objects. */
+/** MPTCP connections and subflows for people, in the manner of `wg show`, and as objects. */
 
 import { table, wrapped } from "../../base/command-line/table.ts";
-import { tokenText } from "../../control/connections/connection.ts";
+import { type Subflow, tokenText } from "../../control/connections/connection.ts";
 import { isInitial, serverSideOf } from "../../control/connections/found.ts";
 import type { CarryingSocket, MptcpConnection, MptcpSubflow, SocketAddress } from "../../kernel/sockets.ts";
-import type { JsonObject } from "./json.ts";
+import type { JsonObject } from "./ip-format.ts";
 
 /** The interface that a socket's packets leave by, as far as it has one of its own. */
 export type InterfaceOf = (socket: CarryingSocket) => string | undefined;
@@ -41,7 +41,7 @@ function rowLines(row: readonly string[], columns: number): string {
 }
 
 /**
- * Names and values as path managers' programs get them (plugins/json.ts), and what the kernel counts. Times are
+ * Names and values as path managers' programs get them (path-managers/runtime/json.ts), and what the kernel counts. Times are
  * microseconds, sizes bytes. What is not known of a socket is left out.
  */
 export function connectionObject(connection: MptcpConnection, interfaceOf: InterfaceOf): JsonObject {
@@ -58,8 +58,8 @@ export function connectionObject(connection: MptcpConnection, interfaceOf: Inter
     bytesReceived: info.bytesReceived,
     bytesRetransmitted: info.bytesRetransmitted,
     subflows: [
-      ...subflows.map((subflow) => subflowObject(subflow, interfaceOf, subflow)),
-      ...unidentified.map((socket) => subflowObject(socket, interfaceOf)),
+      ...subflows.map((subflow) => socketObject(subflow, interfaceOf, subflow)),
+      ...unidentified.map((socket) => socketObject(socket, interfaceOf)),
     ],
   };
 }
@@ -95,7 +95,7 @@ function backupWords(backup = "-"): string[] {
   return [backup === "?" ? "backup unknown" : `backup for ${backup}`];
 }
 
-function subflowObject(socket: CarryingSocket, interfaceOf: InterfaceOf, identity?: Identity): JsonObject {
+function socketObject(socket: CarryingSocket, interfaceOf: InterfaceOf, identity?: Identity): JsonObject {
   const { local, remote, state, bytes, tcp, ifIndex } = socket;
   return {
     local,
@@ -145,3 +145,29 @@ function sizeText(bytes: number): string {
 }
 
 const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+
+/** Begins with the words that `subflow destroy` and `subflow change` take. */
+export function subflowLine(token: number, subflow: Subflow, device: string | undefined): string {
+  const { local, remote, localId, state, localBackup } = subflow;
+  const words = [
+    `token ${tokenText(token)}`,
+    // The kernel chooses a port when it connects, and tells it when it is connected.
+    local.port === 0 ? local.address : placeText(local),
+    `to ${placeText(remote)}`,
+    `id ${localId}`,
+    ...(device === undefined ? [] : [`dev ${device}`]),
+    ...(localBackup ? ["backup"] : []),
+    state,
+  ];
+  return `${words.join(" ")}\n`;
+}
+
+/** The names of `connections -j`. */
+export function subflowObject(token: number, subflow: Subflow, device: string | undefined): JsonObject {
+  const { local, remote, localId, remoteId, initial, ifIndex, state, localBackup, remoteBackup } = subflow;
+  return {
+    token: tokenText(token),
+    ...{ local, remote, localId, remoteId, initial, interface: device, ifIndex, state },
+    ...{ localBackup, remoteBackup },
+  };
+}

@@ -9,7 +9,7 @@ import { type ConnectionSelection, readConnectionsWords } from "./connection-gra
 import type { Context } from "./context.ts";
 import { CommandError } from "./exit.ts";
 import { unnamed } from "./interfaces.ts";
-import { jsonList } from "./json.ts";
+import { jsonList } from "./ip-format.ts";
 
 export async function runConnections(words: readonly string[], context: Context): Promise<void> {
   const selection = readConnectionsWords(words);

@@ -1,4 +1,6 @@
+import { createLogger, type Logger } from "../../base/log/log.ts";
 import { MptcpPm } from "../../kernel/mptcp-pm.ts";
+import type { Subscription } from "../../kernel/netlink/connection.ts";
 import { FamilyNotFoundError } from "../../kernel/netlink/errors.ts";
 import { CommandError } from "./exit.ts";
 
@@ -42,4 +44,22 @@ async function openPathManager(options: PathManagerOptions): Promise<MptcpPm> {
       "this kernel has no Multipath TCP: it takes Linux 5.6 with CONFIG_MPTCP",
     );
   }
+}
+
+/** As MptcpPm.events, and says what is missing where it is not permitted. */
+export function watchEvents(pm: MptcpPm, handlers: Parameters<MptcpPm["events"]>[0]): Subscription {
+  try {
+    return pm.events(handlers);
+  } catch (error) {
+    const denied = error instanceof Error && "code" in error && error.code === "EPERM";
+    throw denied ? new CommandError("EPERM", "cannot watch events: operation not permitted (EPERM)") : error;
+  }
+}
+
+/** What goes wrong inside is said, and nothing else. */
+export function warningLogger({ warn }: Context): Logger {
+  const write = ({ level, message }: { readonly level: string; readonly message: string }): void => {
+    if (level === "warning" || level === "error") warn(message);
+  };
+  return createLogger({ sink: { write, close: () => undefined }, debug: false });
 }

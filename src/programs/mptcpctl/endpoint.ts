@@ -1,11 +1,15 @@
-/** `mptcpctl endpoint …` */
+/** `mptcpctl endpoint …` and `mptcpctl limits …` */
 import { type Endpoint, endpointFlags, type MptcpPm } from "../../kernel/mptcp-pm.ts";
 import { type Context, withPathManager } from "./context.ts";
+import {
+  type EndpointCommand,
+  type EndpointRequest,
+  readEndpointWords,
+  readLimitsWords,
+} from "./endpoint-grammar.ts";
 import { CommandError } from "./exit.ts";
-import { endpointLine, endpointObject } from "./format.ts";
-import { type EndpointCommand, type EndpointRequest, readEndpointWords } from "./grammar.ts";
 import { indexOf, namesOf } from "./interfaces.ts";
-import { jsonList } from "./json.ts";
+import { endpointLine, endpointObject, jsonList, limitsLine, limitsObject } from "./ip-format.ts";
 
 export async function runEndpoint(
   command: EndpointCommand,
@@ -69,4 +73,17 @@ async function select(pm: MptcpPm, { id, address, token }: EndpointRequest): Pro
     ...(id === undefined ? [] : [`id ${id}`]),
   ].join(" ");
   throw new CommandError("ENOENT", `cannot show endpoint ${wanted}: there is none (ENOENT)`);
+}
+
+export async function runLimits(
+  command: "set" | "show",
+  words: readonly string[],
+  context: Context,
+): Promise<void> {
+  const request = readLimitsWords(command, words);
+  await withPathManager(async (pm) => {
+    const limits = await pm.getLimits();
+    if (command === "set") await pm.setLimits({ ...limits, ...request });
+    else context.write(context.json ? jsonList([limitsObject(limits)], context.pretty) : limitsLine(limits));
+  });
 }

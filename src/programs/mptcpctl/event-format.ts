@@ -1,6 +1,6 @@
 /** Events as `ip mptcp monitor` of iproute2 7.1 prints them (ip/ipmptcp.c): a line, and an object for `-j`. */
 import type { MptcpEvent } from "../../kernel/mptcp-pm.ts";
-import type { JsonObject, JsonValue } from "./json.ts";
+import type { JsonObject, JsonValue } from "./ip-format.ts";
 
 /**
  * A line without its newline. iproute2 6.1 prints `[UNKNOWN 15]` for listeners and `flags=2` for server_side, has no

@@ -1,10 +1,9 @@
+/** How the program ends: every exit code, every line about a failure and the signals that end a command come from here. */
 import { CommandError, internalError } from "../../base/command-line/command-error.ts";
 import { codeOf, oneLine } from "../../base/text.ts";
 import { ConfigError } from "../../control/config/error.ts";
 
 export { CommandError } from "../../base/command-line/command-error.ts";
-
-/** How the program ends: every exit code and every line about a failure comes from here. */
 
 export const exitCodes = {
   ok: 0,
@@ -47,3 +46,22 @@ const hints: Readonly<Record<string, string>> = {
   EACCES: "; run it as root",
   EPERM: "; it takes CAP_NET_ADMIN in this network namespace: run it as root",
 };
+
+/** What ends a command that runs until a signal, in good order. */
+export const endingSignals = ["SIGINT", "SIGTERM"] as const;
+
+/** Resolves at the first SIGINT or SIGTERM, or when something else does, and keeps the program running until then. */
+export function interrupted(otherwise?: Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const waiting = setInterval(() => undefined, LONG);
+    const end = (): void => {
+      clearInterval(waiting);
+      resolve();
+    };
+    for (const signal of endingSignals) process.once(signal, end);
+    void otherwise?.then(end);
+  });
+}
+
+/** Milliseconds: about the most that a timer takes. */
+const LONG = 2 ** 31 - 1;

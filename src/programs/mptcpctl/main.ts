@@ -3,10 +3,9 @@ import { complain, complainAtEnd, outputColumns, writeOutput } from "../../base/
 import { runAdopt } from "./adopt.ts";
 import { runAnnounce, runListen, runWithdraw } from "./announce.ts";
 import { runConnections } from "./connections.ts";
-import { runEndpoint } from "./endpoint.ts";
+import { runEndpoint, runLimits } from "./endpoint.ts";
 import { endingOf, OutputError } from "./exit.ts";
 import { runExplain } from "./explain.ts";
-import { runLimits } from "./limits.ts";
 import { runMonitor } from "./monitor.ts";
 import { enterNetworkNamespace } from "./netns.ts";
 import { type Commands, runProgram } from "./program.ts";

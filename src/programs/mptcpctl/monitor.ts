@@ -1,12 +1,11 @@
 /** `mptcpctl monitor` */
 import type { MptcpEvent } from "../../kernel/mptcp-pm.ts";
-import { type Context, withPathManager } from "./context.ts";
+import { type Context, watchEvents, withPathManager } from "./context.ts";
+import { readNoWords } from "./endpoint-grammar.ts";
 import { eventLine, eventObject } from "./event-format.ts";
-import { watchEvents } from "./events.ts";
-import { readNoWords } from "./grammar.ts";
+import { interrupted } from "./exit.ts";
 import { Interfaces } from "./interfaces.ts";
-import { jsonItem } from "./json.ts";
-import { interrupted } from "./signals.ts";
+import { jsonItem } from "./ip-format.ts";
 
 /** Prints events, each at once, until a signal ends it. */
 export async function runMonitor(words: readonly string[], context: Context): Promise<void> {

@@ -25,17 +25,6 @@ export function reportOptions(command: Command): Command {
     .option("--log-lines <n>", "how many lines of mptcpd's log; 200 if not given");
 }
 
-export const reportHelp = `The file can be read by its owner alone; read it before you give it away. It has the kernel, sysctls, endpoints,
-limits, counters, connections, links, addresses, routes and rules of this network namespace, and of mptcpd its
-processes, unit, log, configuration and state. What cannot be read is left out, and the report says why: run it as
-root for all of it.
-
-It has no environment variables, no arguments of programs and no payload.
---addresses=mask, the default, puts names for public and for hardware addresses, the same name for the same
-address; mask-all does so for private and link-local addresses, too; keep leaves all as they are.
-Configuration: comments are left out; values of keys that mptcpd does not know, arguments of exec and whatever has a
-key like "password" or "token" are hidden, and so they are in the log.`;
-
 function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }

@@ -1,19 +1,19 @@
 /** The tree of commands: what there is to say, and its help. */
 import { Command, CommanderError } from "commander";
-import { suggestionFor } from "../../base/command-line/command-error.ts";
 import { version } from "../../base/version.ts";
-import { didYouMean } from "../../base/words.ts";
 import type { AdoptOptions } from "./adopt.ts";
+import { explained, group, help, hinting, leaf, listUsages, unknownCommand } from "./command-tree.ts";
 import { connectionUsages } from "./connection-grammar.ts";
 import type { Context } from "./context.ts";
+import { usages } from "./endpoint-grammar.ts";
 import { UsageError } from "./exit.ts";
-import { explanations } from "./explanations.ts";
-import { usages } from "./grammar.ts";
+import { closing, descriptions, reportHelp } from "./help-texts.ts";
 import type { PolicyOptions } from "./policy-options.ts";
-import { createOptions, policyOptions, replayOptions, reportHelp, reportOptions } from "./program-options.ts";
+import { createOptions, policyOptions, replayOptions, reportOptions } from "./program-options.ts";
 import type { ReplayCommandOptions } from "./replay.ts";
 import type { ReportOptions } from "./report.ts";
 import type { CreateOptions, SubflowCommand } from "./subflow.ts";
+import { subflowUsages } from "./subflow-grammar.ts";
 
 /** What the commands do. `words` are those that follow the command. */
 export type Commands = {
@@ -168,9 +168,7 @@ function connectionCommands(program: Command, commands: Commands, context: () =>
 
   const subflow = group(program, "subflow", "subflows of connections under a userspace path manager");
   for (const name of ["create", "destroy", "change"] as const) {
-    const command = explained(
-      leaf(subflow, name, connectionUsages.subflow[name], descriptions.subflow[name]),
-    );
+    const command = explained(leaf(subflow, name, subflowUsages[name], descriptions.subflow[name]));
     if (name === "create") createOptions(command);
     command.action((words: string[], options: CreateOptions) =>
       commands.subflow(name, words, options, context()),
@@ -191,99 +189,4 @@ function recordingCommands(program: Command, commands: Commands, context: () => 
   replayOptions(leaf(program, "replay", "FILE --plugin { NAME | PATH }", descriptions.replay)).action(
     (words: string[], options: ReplayCommandOptions) => commands.replay(words, options, context()),
   );
-}
-
-/** Usages say it all: no aliases, no `[options] [words...]`. */
-const help = {
-  subcommandTerm: (command: Command) => command.name(),
-  commandUsage: (command: Command) => `${pathOf(command)} ${command.usage()}`.trim(),
-  visibleArguments: () => [],
-};
-
-const closing =
-  "Words may be shortened as with ip(8): `mptcpctl e s i 1` is `mptcpctl endpoint show id 1`.\nExit status: 0 done, 1 refused, 2 not understood.";
-
-const descriptions = {
-  endpoint: {
-    add: "add an endpoint",
-    change: "set backup and fullmesh of an endpoint; what is not named is cleared",
-    delete: "delete an endpoint; its subflows are closed",
-    show: "list endpoints, or the addresses of a connection under a userspace path manager",
-    flush: "delete all endpoints",
-  },
-  subflow: {
-    create: "add a subflow, and wait until the peer has answered",
-    destroy: "close a subflow",
-    change: "tell the peer to use a subflow only where no other is left, or no longer so",
-  },
-  announce: "tell the peer of an address of this host, and listen there until a signal if told to",
-  withdraw: "take an address back; its subflows are closed",
-  listen: "listen for subflows until a signal",
-  record: "write what a path manager on this host would hear, until a signal; - is standard output",
-  replay: "run a path manager in what was recorded, and print what it does",
-  report: "write what is needed to find a fault into one file, without secrets",
-  limits: { set: "set limits; what is not named stays", show: "print the limits" },
-} as const;
-
-/** A command that has commands under it, and may do something without any. */
-function group(parent: Command, name: string, description: string, byDefault?: () => Promise<void>): Command {
-  const command = leaf(parent, name, byDefault === undefined ? "COMMAND" : "[COMMAND]", description);
-  return command.action((words: string[]) => {
-    if (words.length > 0 || byDefault === undefined) throw unknownCommand(command, words[0]);
-    return byDefault();
-  });
-}
-
-function leaf(parent: Command, name: string, usage: string, description: string): Command {
-  return hinting(
-    parent
-      .command(name)
-      .aliases(abbreviations(name, parent))
-      // An empty one would stand for commander's own.
-      .usage(usage || " ")
-      .description(description)
-      .argument("[words...]")
-      .configureHelp({ ...help, showGlobalOptions: true }),
-  );
-}
-
-/** What commander does not understand, with the help of the command that it was given to. */
-function hinting(command: Command): Command {
-  return command.exitOverride((error) => {
-    if (error.exitCode === 0 || error.code === "commander.help") throw error;
-    const problem = error.message.replace(/^error: /, "") + suggestionFor(error, command);
-    throw new UsageError(`${problem}; \`${pathOf(command)} --help\` shows what is allowed`);
-  });
-}
-
-/** What the words of a command mean, where they do not say it themselves. */
-function explained(command: Command): Command {
-  const text = explanations[pathOf(command)];
-  return text === undefined ? command : command.addHelpText("after", `\n${text}`);
-}
-
-/** Puts a group's grammar under its help, as `ip mptcp help` has it. */
-function listUsages(command: Command): void {
-  const lines = command.commands.map((below) => `  ${help.commandUsage(below)}`);
-  command.addHelpText("after", `\n${lines.join("\n")}`);
-}
-
-/** "mptcpctl endpoint add" */
-function pathOf(command: Command): string {
-  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
-}
-
-/** Every prefix that no command before it has, as ip(8) takes them: the first that fits is meant. */
-function abbreviations(name: string, parent: Command): string[] {
-  const taken = new Set(parent.commands.flatMap((other) => [other.name(), ...other.aliases()]));
-  const prefixes = Array.from(name, (_, index) => name.slice(0, index)).slice(1);
-  return prefixes.filter((prefix) => !taken.has(prefix));
-}
-
-function unknownCommand(parent: Command, word: string | undefined): UsageError {
-  const names = parent.commands.map((command) => command.name());
-  const path = parent.parent === null ? "" : `${parent.name()}: `;
-  const problem =
-    word === undefined ? "a command is missing" : `"${word}" is not understood${didYouMean(word, names)}`;
-  return new UsageError(`${path}${problem}; allowed: ${names.join(", ")}`);
 }

@@ -1,17 +1,14 @@
 /** `mptcpctl record`: what a path manager on this host would hear, in a file. */
-import { writeFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
 import { codeOf, messageOf } from "../../base/text.ts";
+import { removeFile } from "../../base/write-file.ts";
 import { systemClock } from "../../control/endpoints/clock.ts";
 import { NetworkMonitor } from "../../control/network/monitor.ts";
 import { Sockets } from "../../kernel/sockets.ts";
 import { Recorder } from "../../path-managers/simulation/recorder.ts";
-import { type Context, withPathManager } from "./context.ts";
-import { watchEvents } from "./events.ts";
-import { CommandError, UsageError } from "./exit.ts";
-import { warningLogger } from "./log.ts";
-import { openRecording } from "./record-file.ts";
-import { interrupted } from "./signals.ts";
+import { type Context, warningLogger, watchEvents, withPathManager } from "./context.ts";
+import { CommandError, interrupted, UsageError } from "./exit.ts";
 
 /** Bytes: half a second of events at 40,000 a second. */
 const RECEIVE_BUFFER = 32 * 1024 * 1024;
@@ -70,4 +67,38 @@ function writerTo(file: string, { write, drain }: Context): (text: string) => Pr
       throw new CommandError(codeOf(error) ?? "EIO", `cannot write ${file}: ${messageOf(error)}`);
     }
   };
+}
+
+/**
+ * Opens a file to write a recording. A file that is there is replaced, not written into: root records, and in a directory
+ * of another user it may be a link to a file of root's. A pipe or a device takes the recording as it is.
+ *
+ * @throws CommandError for a symbolic link; the file system's error
+ */
+export function openRecording(file: string): number {
+  if (isOwnDescriptor(file)) return openSync(file, "w");
+  const status = lstatSync(file, { throwIfNoEntry: false });
+  if (status !== undefined && !status.isFile()) return openSpecial(file);
+  removeFile(file);
+  return openSync(file, "wx", 0o666);
+}
+
+/** Those links are the kernel's: "/dev/stdout", and "/dev/fd/63", which shells give for `>(gzip)`. */
+function isOwnDescriptor(file: string): boolean {
+  return /^\/(dev|proc\/self)\/(stdout|stderr|fd\/\d+)$/.test(file);
+}
+
+function openSpecial(file: string): number {
+  const { O_WRONLY, O_NOFOLLOW, O_NOCTTY } = constants;
+  let fd: number;
+  try {
+    fd = openSync(file, O_WRONLY | O_NOFOLLOW | O_NOCTTY);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ELOOP")
+      throw new CommandError("ELOOP", "it is a symbolic link, which is not followed; name the file itself");
+    throw error;
+  }
+  if (!fstatSync(fd).isFile()) return fd;
+  closeSync(fd);
+  throw new CommandError("EEXIST", "it became another file while it was opened; try again");
 }

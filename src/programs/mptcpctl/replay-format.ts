@@ -3,7 +3,7 @@ import { tokenText } from "../../control/connections/connection.ts";
 import type { WantedEndpoint } from "../../control/policy/wanted.ts";
 import type { LocalAddress, SubflowAddress } from "../../kernel/mptcp-pm.ts";
 import type { GivenCommand } from "../../path-managers/simulation/watched-kernel.ts";
-import type { JsonObject } from "./json.ts";
+import type { JsonObject } from "./ip-format.ts";
 
 /** The name that an interface has at the moment. */
 export type NameOf = (ifIndex: number) => string;

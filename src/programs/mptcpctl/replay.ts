@@ -17,7 +17,7 @@ import { type Recording, RecordingError, readRecording } from "../../path-manage
 import { Replay } from "../../path-managers/simulation/replay.ts";
 import type { Context } from "./context.ts";
 import { CommandError, UsageError } from "./exit.ts";
-import { type JsonObject, jsonItem } from "./json.ts";
+import { type JsonObject, jsonItem } from "./ip-format.ts";
 import { configOf } from "./policy-options.ts";
 import { commandObject, commandText, stamp, wantedObject, wantedText } from "./replay-format.ts";
 

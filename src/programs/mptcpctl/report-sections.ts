@@ -6,10 +6,9 @@ import type { Section } from "../report/section.ts";
 import { connectionObject, connectionText, placeText } from "./connection-format.ts";
 import { currentConnections, readInterfaces } from "./connections.ts";
 import type { Context } from "./context.ts";
-import { runEndpoint } from "./endpoint.ts";
+import { runEndpoint, runLimits } from "./endpoint.ts";
 import { CommandError } from "./exit.ts";
 import { runExplain } from "./explain.ts";
-import { runLimits } from "./limits.ts";
 import type { PolicyOptions } from "./policy-options.ts";
 
 /** More than anybody reads. */

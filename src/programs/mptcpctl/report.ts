@@ -1,22 +1,38 @@
 /** `mptcpctl report`: what is needed to find a fault, in one file that can be given away. */
-import { readFileSync } from "node:fs";
+import {
+  accessSync,
+  closeSync,
+  constants,
+  lstatSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
+import { hostname } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { codeOf, messageOf } from "../../base/text.ts";
 import { version } from "../../base/version.ts";
+import { removeFile } from "../../base/write-file.ts";
 import { AddressMask, type AddressMode, addressModes } from "../report/addresses.ts";
-import { countersSection } from "../report/counters.ts";
 import { configurationSection, processesSection, stateSection } from "../report/daemon.ts";
-import { enabledServicesSection } from "../report/enabled-services.ts";
-import { firewallSection } from "../report/firewall.ts";
 import { type Masks, notesOf, type ReportHead, reportJson, reportText } from "../report/format.ts";
 import { kernelSection } from "../report/host.ts";
-import { addressesSection, linksSection, routesSection, rulesSection } from "../report/network.ts";
+import {
+  addressesSection,
+  countersSection,
+  firewallSection,
+  linksSection,
+  routesSection,
+  rulesSection,
+} from "../report/network.ts";
 import { Secrets } from "../report/secrets.ts";
 import { gatherAll, type Section } from "../report/section.ts";
-import { logSection, unitSection } from "../report/service.ts";
+import { enabledServicesSection, logSection, unitSection } from "../report/service.ts";
 import { sysctlSection } from "../report/sysctls.ts";
 import type { Context } from "./context.ts";
-import { UsageError } from "./exit.ts";
+import { CommandError, UsageError } from "./exit.ts";
 import { type PolicyOptions, refuseEmpty, runtimeDirectoryOf } from "./policy-options.ts";
-import { checkReportFile, reportName, writeReportFile } from "./report-file.ts";
 import { commandSections } from "./report-sections.ts";
 
 export type ReportOptions = PolicyOptions & {
@@ -102,3 +118,85 @@ function identity(): ReportHead["by"] {
 
 /** capabilities(7) */
 const CAP_NET_ADMIN = 1n << 12n;
+
+/** "mptcpd-report-HOST-20261125-220941.txt" */
+export function reportName(time: Date, extension: string, host = hostname()): string {
+  const date = time.toISOString().replace(/[-:]/g, "").replace("T", "-").slice(0, "20261125-220941".length);
+  // A host may call itself anything.
+  const safe = host.replace(/[^A-Za-z0-9_.-]/g, "_").slice(0, 64) || "host";
+  return `mptcpd-report-${safe}-${date}.${extension}`;
+}
+
+/** Says what is in the way before anything is gathered. Throws CommandError. */
+export function checkReportFile(file: string, replace: boolean): void {
+  attempt(file, () => {
+    const status = lstatSync(file, { throwIfNoEntry: false });
+    if (status !== undefined) refuseExisting(file, status, replace);
+    accessSync(dirname(file), constants.W_OK | constants.X_OK);
+  });
+}
+
+/**
+ * Writes the file, for its owner alone, whole or not at all. What is there is replaced only if it is a regular file and
+ * `replace` says so; a symbolic link is never followed. Throws CommandError.
+ */
+export function writeReportFile(file: string, text: string, replace: boolean): void {
+  const target = replace ? join(dirname(file), `.${basename(file)}.${process.pid}.new`) : file;
+  attempt(file, () => {
+    // O_EXCL: of a link that somebody put there meanwhile, nothing is opened.
+    const fd = openSync(target, "wx", 0o600);
+    try {
+      try {
+        writeFileSync(fd, text);
+      } finally {
+        closeSync(fd);
+      }
+      if (replace) {
+        checkReportFile(file, replace);
+        renameSync(target, file);
+      }
+    } catch (error) {
+      removeFile(target);
+      throw error;
+    }
+  });
+}
+
+function refuseExisting(
+  file: string,
+  status: { isFile(): boolean; isSymbolicLink(): boolean; isDirectory(): boolean },
+  replace: boolean,
+): void {
+  const problem = status.isSymbolicLink()
+    ? "is a symbolic link, which is not followed; give another name with --output"
+    : status.isDirectory()
+      ? "is a directory; give the name of a file with --output"
+      : !status.isFile()
+        ? "is no regular file; give another name with --output, or - for standard output"
+        : replace
+          ? undefined
+          : "is there already; --force replaces it, --output gives another name";
+  if (problem !== undefined) throw new CommandError("EEXIST", `cannot write the report: ${file} ${problem}`);
+}
+
+function attempt(file: string, action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof CommandError) throw error;
+    const code = codeOf(error);
+    if (code === "EEXIST") refuseExisting(file, lstatSync(file), false);
+    const why = (code === undefined ? undefined : reasons[code]) ?? messageOf(error);
+    // Its code is not the system's: "run it as root" would be no help.
+    throw new CommandError("EREPORT", `cannot write the report to ${file}: ${why}`);
+  }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: "you may not write to its directory; change to another, or name a file with --output",
+  EROFS: "its file system is read-only; name a file elsewhere with --output",
+  ENOENT: "its directory does not exist",
+  ENOTDIR: "its directory is none",
+  ENOSPC: "no space is left",
+  ENAMETOOLONG: "the name is too long",
+};

@@ -2,13 +2,13 @@
 import { tokenText } from "../../control/connections/connection.ts";
 import { findSubflow } from "../../control/connections/find-subflow.ts";
 import { endpointFlags } from "../../kernel/mptcp-pm.ts";
-import { withConnection } from "./connection-desk.ts";
-import { readChangeWords, readCreateWords, readDestroyWords } from "./connection-grammar.ts";
+import { subflowLine, subflowObject } from "./connection-format.ts";
 import type { Context } from "./context.ts";
 import { UsageError } from "./exit.ts";
 import { indexOf, namesOf } from "./interfaces.ts";
-import { jsonList } from "./json.ts";
-import { subflowLine, subflowObject } from "./subflow-format.ts";
+import { jsonList } from "./ip-format.ts";
+import { withConnection } from "./single-connection.ts";
+import { readChangeWords, readCreateWords, readDestroyWords } from "./subflow-grammar.ts";
 
 export type SubflowCommand = "create" | "destroy" | "change";
 

@@ -1,6 +1,5 @@
 import { oneLine } from "../../base/text.ts";
-import { textFor } from "./help.ts";
-import { type Option, options, type Settings } from "./options.ts";
+import { type Option, options, type Settings, textFor } from "./options.ts";
 
 /** What to do: run, print a text on stdout (exit 0), or print one on stderr (exit 64, EX_USAGE). */
 export type Command =

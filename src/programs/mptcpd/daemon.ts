@@ -11,13 +11,11 @@ import {
   type NamespaceIdentity,
 } from "../../control/endpoints/namespace.ts";
 import { PathManagerKeeper } from "../../control/endpoints/path-manager-keeper.ts";
-import type { Preview } from "../../control/endpoints/reconciler.ts";
-import { Reconciler } from "../../control/endpoints/reconciler.ts";
+import { type Preview, Reconciler } from "../../control/endpoints/reconciler.ts";
 import { refusedFile, refusedText } from "../../control/endpoints/refused-file.ts";
 import { StateFile } from "../../control/endpoints/state-file.ts";
 import { NetworkMonitor } from "../../control/network/monitor.ts";
-import type { Network } from "../../control/network/network.ts";
-import { emptyNetwork } from "../../control/network/network.ts";
+import { emptyNetwork, type Network } from "../../control/network/network.ts";
 import { removalsSent } from "../../kernel/counters.ts";
 import { MptcpPm } from "../../kernel/mptcp-pm.ts";
 import { resolvingInterfaces } from "../../kernel/neighbours.ts";
@@ -30,12 +28,11 @@ import { viewNetwork } from "../../path-managers/runtime/network-view.ts";
 import type { Charge } from "../../path-managers/runtime/protocol.ts";
 import { PluginsRefusedError } from "../../path-managers/runtime/worker.ts";
 import { DecisionTrace } from "./decision-trace.ts";
-import { lacksUserspace, neededBy } from "./needed-path-manager.ts";
+import { StartError } from "./exit.ts";
 import { PathManagers } from "./path-managers.ts";
 import { describeHolder, requireLock, requireMptcp, requirePermission } from "./preconditions.ts";
-import { StartError } from "./start-error.ts";
 import type { Summary } from "./status.ts";
-import { SysctlWatch } from "./sysctl-watch.ts";
+import { lacksUserspace, neededBy, SysctlWatch } from "./sysctl-watch.ts";
 
 export interface DaemonOptions {
   readonly config: Config;

@@ -12,11 +12,10 @@ import { parseArguments } from "./arguments.ts";
 import { askToReload } from "./ask-to-reload.ts";
 import { checkReadable } from "./check-readable.ts";
 import { Daemon } from "./daemon.ts";
-import { EXIT_FAILURE, EXIT_SOFTWARE, EXIT_USAGE } from "./exit.ts";
+import { EXIT_FAILURE, EXIT_SOFTWARE, EXIT_USAGE, StartError } from "./exit.ts";
 import type { Settings } from "./options.ts";
 import { checkPlugins, hasPlugins } from "./path-managers.ts";
 import { load, Service } from "./service.ts";
-import { StartError } from "./start-error.ts";
 
 async function main(): Promise<void> {
   const request = parseArguments(process.argv.slice(2));

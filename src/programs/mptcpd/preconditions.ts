@@ -6,7 +6,7 @@ import type { LockHolder, NamespaceIdentity } from "../../control/endpoints/name
 import type { MptcpPm } from "../../kernel/mptcp-pm.ts";
 import { KernelError } from "../../kernel/netlink/errors.ts";
 import type { Sysctls } from "../../kernel/sysctl.ts";
-import { StartError } from "./start-error.ts";
+import { StartError } from "./exit.ts";
 
 /** The kernel has MPTCP and it is switched on. Throws StartError. */
 export function requireMptcp(sysctls: Sysctls): void {

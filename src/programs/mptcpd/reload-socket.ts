@@ -3,8 +3,13 @@ import { createServer, type Server, type Socket } from "node:net";
 import type { Clock, Timer } from "../../base/clock.ts";
 import { messageOf } from "../../base/text.ts";
 import { removeFile } from "../../base/write-file.ts";
-import { openSocketPath, type SocketPath } from "./socket-path.ts";
-import { encodeVerdict, RELOAD_REQUEST, type Verdict } from "./verdict.ts";
+import {
+  encodeVerdict,
+  openSocketPath,
+  RELOAD_REQUEST,
+  type SocketPath,
+  type Verdict,
+} from "./reload-protocol.ts";
 
 export interface ReloadSocketOptions {
   readonly path: string;

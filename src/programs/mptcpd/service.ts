@@ -7,14 +7,12 @@ import { type NamespaceIdentity, namespaceFile } from "../../control/endpoints/n
 import { exitNow, sendDatagram } from "../../kernel/system.ts";
 import { isThreadCaught, PluginsRefusedError } from "../../path-managers/runtime/worker.ts";
 import { Daemon } from "./daemon.ts";
-import { EXIT_FAILURE, EXIT_SOFTWARE } from "./exit.ts";
+import { EXIT_FAILURE, EXIT_SOFTWARE, StartError, signals } from "./exit.ts";
 import { createNotifier } from "./notify.ts";
 import type { Settings } from "./options.ts";
+import type { Verdict } from "./reload-protocol.ts";
 import { ReloadSocket } from "./reload-socket.ts";
-import { signals } from "./signals.ts";
-import { StartError } from "./start-error.ts";
 import { type InForce, StatusLine, statusText } from "./status.ts";
-import type { Verdict } from "./verdict.ts";
 
 /** The daemon as a service: its log, its signals, and what the service manager is told. */
 export class Service {

@@ -1,5 +1,6 @@
 import type { Logger } from "../../base/log/log.ts";
-import type { Sysctls } from "../../kernel/sysctl.ts";
+import type { SysctlError, Sysctls } from "../../kernel/sysctl.ts";
+import type { Charge } from "../../path-managers/runtime/protocol.ts";
 
 /** Says when somebody switches something that makes our work useless, and when it is of use again. */
 export class SysctlWatch {
@@ -40,4 +41,18 @@ export class SysctlWatch {
       ? "new connections take no notice of endpoints until it is kernel again"
       : `the path managers have no hand in new connections until it is ${needed}`;
   }
+}
+
+/** What the kernel's path manager has to be for those in charge; undefined: any. */
+export function neededBy(charge: Charge | undefined): "userspace" | "kernel" | undefined {
+  const needs = charge?.needs ?? "kernel";
+  return needs === "any" ? undefined : needs;
+}
+
+/** What to say where it cannot be what they need. */
+export function lacksUserspace({ connections }: Charge, problem: SysctlError): string {
+  return (
+    `${connections.join(", ")} needs the kernel's userspace path manager: ${problem.message}; ` +
+    "set it by hand, with kernel-path-manager=keep in the configuration"
+  );
 }

@@ -3,8 +3,7 @@ import type { AttachOptions as BpfOptions } from "../../kernel/bpf/attachment.ts
 import type { BpfError } from "../../kernel/bpf/error.ts";
 import { attachProcess, sweepCgroups } from "../../kernel/bpf/process.ts";
 import { attachOwnUnit } from "../../services/bpf-units.ts";
-import type { Context } from "./context.ts";
-import { exitCodes, UsageError } from "./exit.ts";
+import { type Context, exitCodes, UsageError } from "./exit.ts";
 
 export type AttachOptions = {
   /** For this process and its children; else for the unit that this is called in. */

@@ -2,11 +2,10 @@
 import { disable } from "../../services/disable.ts";
 import { dropInDirectories } from "../../services/drop-in.ts";
 import { exclusively } from "../../services/lock.ts";
-import type { Context } from "./context.ts";
 import { takeEffect } from "./effect.ts";
-import { repairUnit } from "./repair.ts";
+import type { Context } from "./exit.ts";
 import { bpf, openSystemctl } from "./surroundings.ts";
-import { forEachUnit, requireRights } from "./units.ts";
+import { forEachUnit, repairUnit, requireRights } from "./units.ts";
 
 export type DisableOptions = {
   readonly user?: boolean;

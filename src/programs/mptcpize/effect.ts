@@ -1,11 +1,10 @@
 /** When a change of a unit takes effect: at its next start, which `--now` brings about. */
-import { acceptingSocket } from "../../services/accepting-socket.ts";
-import { restartable, shellWord } from "../../services/advice.ts";
-import { Properties } from "../../services/properties.ts";
+
+import { Properties } from "../../services/systemd/shown.ts";
 import { type Systemctl, SystemctlError } from "../../services/systemd/systemctl.ts";
-import type { Unit } from "../../services/unit.ts";
-import type { Context } from "./context.ts";
-import { CommandError } from "./exit.ts";
+import { restartable, shellWord } from "../../services/systemd/unit-name.ts";
+import { acceptingSocket, type Unit } from "../../services/unit.ts";
+import { CommandError, type Context } from "./exit.ts";
 
 export type EffectOptions = {
   readonly now: boolean;

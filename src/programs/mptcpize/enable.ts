@@ -4,11 +4,10 @@ import { enable } from "../../services/enable.ts";
 import { exposureOf } from "../../services/exposure.ts";
 import { exclusively } from "../../services/lock.ts";
 import type { How } from "../../services/way.ts";
-import type { Context } from "./context.ts";
 import { takeEffect } from "./effect.ts";
-import { repairUnit } from "./repair.ts";
+import type { Context } from "./exit.ts";
 import { bpf, identityOf, openLauncher, openSystemctl } from "./surroundings.ts";
-import { forEachUnit, requireRights } from "./units.ts";
+import { forEachUnit, repairUnit, requireRights } from "./units.ts";
 
 export type EnableOptions = {
   readonly user?: boolean;

@@ -1,4 +1,4 @@
-/** How the program ends: every exit code and every line about a failure comes from here. */
+/** How commands answer, and how the program ends: every exit code and every line about a failure comes from here. */
 
 import { internalError } from "../../base/command-line/command-error.ts";
 import { codeOf, oneLine } from "../../base/text.ts";
@@ -40,3 +40,11 @@ export function endingOf(error: unknown): Ending {
   if (code === "EPIPE") return { exitCode: exitCodes.ok, line: undefined };
   return { exitCode: exitCodes.failed, line: oneLine(error.message) };
 }
+
+/** What every command gets: how to answer. */
+export type Context = {
+  /** To standard output, at once. */
+  write(text: string): void;
+  /** A line to standard error. */
+  warn(message: string): void;
+};

@@ -5,10 +5,9 @@ import { version } from "../../base/version.ts";
 import { didYouMean } from "../../base/words.ts";
 import { hows, optionPolicies } from "../../services/way.ts";
 import type { AttachOptions } from "./attach.ts";
-import type { Context } from "./context.ts";
 import type { DisableOptions } from "./disable.ts";
 import type { EnableOptions } from "./enable.ts";
-import { CommandError, exitCodes, UsageError } from "./exit.ts";
+import { CommandError, type Context, exitCodes, UsageError } from "./exit.ts";
 import type { StatusOptions } from "./status.ts";
 
 /** What the commands do. Each gives the exit code. `run` is the launcher's. */

@@ -4,8 +4,7 @@ import { Processes } from "../../kernel/processes.ts";
 import { Sysctls } from "../../kernel/sysctl.ts";
 import { dropInDirectories } from "../../services/drop-in.ts";
 import { gatherStatus } from "../../services/status.ts";
-import type { Context } from "./context.ts";
-import { endingOf, exitCodes } from "./exit.ts";
+import { type Context, endingOf, exitCodes } from "./exit.ts";
 import { statusJson, statusText } from "./status-format.ts";
 import { openSystemctl } from "./surroundings.ts";
 

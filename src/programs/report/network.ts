@@ -1,7 +1,9 @@
-/** Links, addresses, routes and rules of the network namespace. */
+/** Links, addresses, routes, rules, counters and what of the firewall meddles with MPTCP, of the network namespace. */
 
+import { CommandError } from "../../base/command-line/command-error.ts";
 import { table } from "../../base/command-line/table.ts";
 import { type Address, dumpAddresses } from "../../kernel/addresses.ts";
+import { type Counters, readCounters } from "../../kernel/counters.ts";
 import { dumpLinks, type Link } from "../../kernel/links.ts";
 import type { NetlinkConnection } from "../../kernel/netlink/connection.ts";
 import { withHops } from "../../kernel/next-hop-objects.ts";
@@ -10,6 +12,7 @@ import { openRtnetlink } from "../../kernel/rtnetlink.ts";
 import { dumpRules } from "../../kernel/rules.ts";
 import { routeLine, ruleLine } from "./routing-format.ts";
 import type { Section } from "./section.ts";
+import { askTool } from "./tool.ts";
 
 /** More than anybody reads. Default routes are listed in any case. */
 const mostRoutes = 500;
@@ -139,4 +142,51 @@ function lifetimes({ validLifetime, preferredLifetime }: Address): string {
 
 function notesOn(interrupted: boolean): string[] {
   return interrupted ? ["they changed while they were listed: some may be missing"] : [];
+}
+
+export const countersSection: Section = {
+  name: "counters",
+  title: "MPTCP's and TCP's counters of this network namespace that are not 0",
+  gather() {
+    const all: Counters = new Map([...readCounters("netstat"), ...readCounters("snmp")]);
+    const groups = ["MPTcpExt", "TcpExt", "Tcp"].map((group): [string, [string, bigint][]] => [
+      group,
+      [...(all.get(group) ?? [])].filter(([, value]) => value !== 0n),
+    ]);
+    const lines = groups.flatMap(([group, counters]) =>
+      counters.map(([name, value]) => `${`${group}${name}`.padEnd(40)} ${value}\n`),
+    );
+    return {
+      text: lines.join(""),
+      data: Object.fromEntries(groups.map(([group, counters]) => [group, Object.fromEntries(counters)])),
+      notes: all.has("MPTcpExt") ? [] : ["this kernel counts nothing of MPTCP: it has none"],
+    };
+  },
+};
+
+/** What meddles with TCP options keeps MPTCP from working. The rest of a firewall is nobody's business. */
+export const firewallSection: Section = {
+  name: "firewall",
+  title: "nftables rules that name MPTCP or an option of TCP",
+  async gather() {
+    const { stdout } = await nftables();
+    let [table, chain] = ["", ""];
+    const found: { table: string; chain: string; rule: string }[] = [];
+    for (const line of stdout.split("\n").map((text) => text.trim())) {
+      table = /^table (.+) \{/.exec(line)?.[1] ?? table;
+      chain = /^chain (.+) \{/.exec(line)?.[1] ?? chain;
+      // A comment is free text.
+      const rule = line.replace(/ comment "[^"]*"/, "");
+      if (/\bmptcp\b|\btcp option\b/.test(rule)) found.push({ table, chain, rule });
+    }
+    return {
+      text: found.map(({ table, chain, rule }) => `${table} ${chain}: ${rule}\n`).join(""),
+      data: found,
+    };
+  },
+};
+
+async function nftables(): Promise<{ readonly stdout: string }> {
+  if (process.geteuid?.() !== 0) throw new CommandError("EPERM", "only root can list nftables rules");
+  return askTool("nft", ["list", "ruleset"]);
 }

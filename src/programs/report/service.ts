@@ -1,6 +1,8 @@
-/** mptcpd as a service of systemd: the state of its units, and what it logged last. */
+/** Services of systemd: the state of mptcpd's units, what it logged last, and the units that mptcpize has enabled. */
 import * as v from "valibot";
-import { oneLine } from "../../base/text.ts";
+import { table } from "../../base/command-line/table.ts";
+import { messageOf, oneLine } from "../../base/text.ts";
+import { type DropInDirectories, dropInDirectories, findDropIns } from "../../services/drop-in.ts";
 import type { Secrets } from "./secrets.ts";
 import type { Section } from "./section.ts";
 import { askTool } from "./tool.ts";
@@ -105,4 +107,34 @@ function jsonOf(line: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** Which they are and how; not their lines, which hold command lines. */
+export function enabledServicesSection(
+  directories: DropInDirectories = dropInDirectories({ user: false }),
+): Section {
+  return {
+    name: "services",
+    title: "units that mptcpize has enabled",
+    gather() {
+      const failures: unknown[] = [];
+      const units = findDropIns(directories, failures).map(({ unit, path, dropIn: { way, edited } }) => ({
+        unit,
+        way,
+        edited,
+        path,
+      }));
+      const rows = units.map(({ unit, way, edited, path }) => [
+        unit,
+        way,
+        edited ? "edited" : "as written",
+        path,
+      ]);
+      return {
+        text: rows.length === 0 ? "" : table([["UNIT", "WAY", "DROP-IN", ""], ...rows]),
+        data: units,
+        notes: failures.map(messageOf),
+      };
+    },
+  };
 }

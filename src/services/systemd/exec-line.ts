@@ -2,9 +2,9 @@
  * Command lines of services: "COMMAND LINES" of systemd.service(5), config_parse_exec() in src/core/load-fragment.c.
  * There, escapes that systemd does not know stay as they are (extract_first_word_and_warn()).
  */
-import { UnitSyntaxError } from "./error.ts";
-import type { Assignment } from "./unit-file.ts";
-import { splitWords, validWords } from "./words.ts";
+
+import type { Assignment } from "./unit-syntax.ts";
+import { splitWords, UnitSyntaxError, validWords } from "./words.ts";
 
 export type ExecLine = {
   /** What stands before the path, in the order in which it is written, but "@", for which there is `argv0`. */

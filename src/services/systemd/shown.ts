@@ -1,6 +1,5 @@
 /** What `systemctl show` writes: bus_print_property() in systemd's src/shared/bus-print-properties.c. */
-import { UnitSyntaxError } from "./error.ts";
-import { readEscape } from "./escapes.ts";
+import { readEscape, UnitSyntaxError } from "./words.ts";
 
 /**
  * The words of a list that is shown on one line: each bare, in "…", or in $'…', as shell_maybe_quote() of
@@ -27,4 +26,35 @@ function unescaped(text: string): string {
     return readEscape(piece, 0)?.bytes ?? Buffer.from(piece.slice(1));
   });
   return Buffer.concat(pieces).toString();
+}
+
+/** What `systemctl show` says of a unit. A property that it does not have, or that is empty, is "" or []. */
+export class Properties {
+  readonly #values: ReadonlyMap<string, readonly string[]>;
+
+  constructor(values: ReadonlyMap<string, readonly string[]>) {
+    this.#values = values;
+  }
+
+  text(name: string): string {
+    return this.lines(name)[0] ?? "";
+  }
+
+  /** One for each time that the property is shown: "ExecStart" for every command. */
+  lines(name: string): string[] {
+    return (this.#values.get(name) ?? []).filter((line) => line !== "");
+  }
+
+  words(name: string): string[] {
+    return parseShownWords(this.text(name));
+  }
+
+  yes(name: string): boolean {
+    return this.text(name) === "yes";
+  }
+}
+
+/** The paths of EnvironmentFile=, specifiers expanded. */
+export function environmentFilesOf(unit: Properties): string[] {
+  return unit.lines("EnvironmentFiles").map((line) => line.replace(/ \(ignore_errors=(?:yes|no)\)$/, ""));
 }

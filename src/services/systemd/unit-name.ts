@@ -1,4 +1,4 @@
-/** Names of units, as systemd.unit(5) has them. */
+/** Names of units, as systemd.unit(5) has them, and as commands take them. */
 
 export type UnitName = {
   /** Whole, with its suffix: "foo@bar.service". */
@@ -56,4 +56,14 @@ const longest = 255;
 function suffixOf(text: string): string | undefined {
   const suffix = text.slice(text.lastIndexOf(".") + 1);
   return text.includes(".") && types.includes(suffix) ? suffix : undefined;
+}
+
+/** The pattern that `systemctl restart` takes for a unit: for a template, which does not run itself, all instances. */
+export function restartable(unit: string): string {
+  return unit.replace("@.", "@*.");
+}
+
+/** The name as a word for a shell: names may hold a backslash ("\x2d"), patterns a star. */
+export function shellWord(name: string): string {
+  return /^[\w@.:-]+$/.test(name) ? name : `'${name}'`;
 }

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { defaultConfigFile } from "../../../src/control/config/config.ts";
-import { exitCodes } from "../../../src/programs/mptcpctl/exit.ts";
+import { endingSignals, exitCodes } from "../../../src/programs/mptcpctl/exit.ts";
 import { describeProgram } from "../../../src/programs/mptcpctl/program.ts";
-import { endingSignals } from "../../../src/programs/mptcpctl/signals.ts";
 import { commandsOf, documentedCommands, termsOfOptions } from "./commands.ts";
 import { namesOf, readPage, termsOf } from "./page.ts";
 

@@ -1,11 +1,12 @@
 /** Facts about services for tests of the plan: what a test does not say is that of a plain service. */
 
+import { effectiveEnvironment, writtenSources } from "../../../src/services/environment.ts";
 import type { Inspection } from "../../../src/services/launcher.ts";
-import { Properties } from "../../../src/services/properties.ts";
 import { Refusal } from "../../../src/services/refusal.ts";
 import type { ServiceFacts } from "../../../src/services/service-facts.ts";
 import { execLines } from "../../../src/services/systemd/exec-line.ts";
-import { parseUnitFile } from "../../../src/services/systemd/unit-file.ts";
+import { Properties } from "../../../src/services/systemd/shown.ts";
+import { parseUnitFile } from "../../../src/services/systemd/unit-syntax.ts";
 import type { Unit } from "../../../src/services/unit.ts";
 
 export const launcher = "/usr/bin/mptcpize";
@@ -21,7 +22,8 @@ export type Given = {
   readonly dropIns?: Readonly<Record<string, readonly string[]>>;
   readonly properties?: Readonly<Record<string, string>>;
   readonly environmentFiles?: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  readonly inherited?: Readonly<Record<string, string>>;
+  readonly manager?: Readonly<Record<string, string>>;
+  readonly passed?: Readonly<Record<string, string>>;
   readonly programs?: readonly Partial<Inspection>[];
   readonly asRoot?: boolean;
   readonly systemdVersion?: number;
@@ -37,19 +39,21 @@ export function serviceFacts(given: Given = {}): ServiceFacts {
   const assignments = [{ path: fragment, lines: service }, ...files].flatMap(({ path, lines }) =>
     parseUnitFile(["[Service]", ...lines, ""].join("\n"), path),
   );
+  const environmentSources = writtenSources(assignments, {
+    manager: new Map(Object.entries(given.manager ?? {})),
+    passed: new Map(Object.entries(given.passed ?? {})),
+    files: new Map(
+      Object.entries(given.environmentFiles ?? {}).map(([path, values]) => [
+        path,
+        new Map(Object.entries(values)),
+      ]),
+    ),
+  });
   return {
     unit: { ...plainUnit, ...given.unit },
     files: { fragment, assignments },
-    environment: {
-      assignments,
-      files: new Map(
-        Object.entries(given.environmentFiles ?? {}).map(([path, variables]) => [
-          path,
-          new Map(Object.entries(variables)),
-        ]),
-      ),
-      inherited: new Map(Object.entries(given.inherited ?? {})),
-    },
+    environment: effectiveEnvironment(environmentSources),
+    environmentSources,
     properties: properties(given.properties),
     execStart: execLines(assignments, "ExecStart"),
     programs: programs.map((inspection) => ({

@@ -16,10 +16,13 @@ import type { TestContext } from "node:test";
 import type { dropInDirectories } from "../../../src/services/drop-in.ts";
 import type { Inspection } from "../../../src/services/launcher.ts";
 import { Launcher, type RunAs } from "../../../src/services/launcher.ts";
-import { environmentAssignments, environmentFiles } from "../../../src/services/systemd/environment.ts";
+import {
+  environmentAssignments,
+  environmentFiles,
+} from "../../../src/services/systemd/environment-settings.ts";
 import { execLines, parseExecLine } from "../../../src/services/systemd/exec-line.ts";
 import { type RunCommand, Systemctl } from "../../../src/services/systemd/systemctl.ts";
-import { type Assignment, parseUnitFile } from "../../../src/services/systemd/unit-file.ts";
+import { type Assignment, parseUnitFile } from "../../../src/services/systemd/unit-syntax.ts";
 import { temporaryDirectory } from "../temporary.ts";
 
 export const library = "/usr/lib/mptcpize/libmptcpwrap.so";

@@ -110,7 +110,9 @@ describe("the facts about a service", () => {
     systemd.put("lib/web.service", `[Service]\nEnvironmentFile=-${written}\nExecStart=/usr/sbin/web\n`);
     systemd.shown["web.service"] = { EnvironmentFiles: `${systemd.root}/d/web.env (ignore_errors=yes)` };
     const { facts, asked } = await gather(systemd);
-    assert.deepEqual(facts.environment.files.get(written), new Map([["LD_PRELOAD", "/own.so"]]));
+    assert.deepEqual(facts.environmentSources.files, [
+      { path: written, values: new Map([["LD_PRELOAD", "/own.so"]]) },
+    ]);
     assert.equal(asked[0]?.variables.get("LD_PRELOAD"), "/own.so");
   });
 
@@ -125,7 +127,9 @@ describe("the facts about a service", () => {
     );
     systemd.put("etc/web.service.d/60-own.conf", `[Service]\nEnvironmentFile=${later}\n`);
     const { facts } = await gather(systemd);
-    assert.deepEqual([...facts.environment.files], [[later, new Map([["GODEBUG", "later"]])]]);
+    assert.deepEqual(facts.environmentSources.files, [
+      { path: later, values: new Map([["GODEBUG", "later"]]) },
+    ]);
   });
 
   it("have those of all instances for a template", async (t) => {
@@ -134,7 +138,9 @@ describe("the facts about a service", () => {
     const written = `${systemd.root}/d/%i.env`;
     systemd.put("lib/web@.service", `[Service]\nEnvironmentFile=-${written}\nExecStart=/usr/sbin/web\n`);
     const { facts } = await gather(systemd, "web@");
-    assert.deepEqual(facts.environment.files.get(written), new Map([["GODEBUG", "x=1"]]));
+    assert.deepEqual(facts.environmentSources.files, [
+      { path: written, values: new Map([["GODEBUG", "x=1"]]) },
+    ]);
   });
 
   it("are none without ExecStart=", async (t) => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { planSocket, type SocketFacts } from "../../../src/services/socket-plan.ts";
-import { parseUnitFile } from "../../../src/services/systemd/unit-file.ts";
+import { parseUnitFile } from "../../../src/services/systemd/unit-syntax.ts";
 import { refusal } from "./facts.ts";
 
 const fragment = "/lib/systemd/system/web.socket";

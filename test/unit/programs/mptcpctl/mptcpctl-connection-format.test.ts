@@ -9,9 +9,13 @@ import {
   tcpInfo,
 } from "../../../../src/kernel/inet-diag.ts";
 import type { CarryingSocket, MptcpConnection, MptcpSubflow } from "../../../../src/kernel/sockets.ts";
-import { connectionObject, connectionText } from "../../../../src/programs/mptcpctl/connection-format.ts";
-import { jsonList } from "../../../../src/programs/mptcpctl/json.ts";
-import { subflowLine, subflowObject } from "../../../../src/programs/mptcpctl/subflow-format.ts";
+import {
+  connectionObject,
+  connectionText,
+  subflowLine,
+  subflowObject,
+} from "../../../../src/programs/mptcpctl/connection-format.ts";
+import { jsonList } from "../../../../src/programs/mptcpctl/ip-format.ts";
 
 const remote = { address: "10.0.1.1", port: 443 };
 

@@ -3,14 +3,16 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import {
   readAnnounceWords,
-  readChangeWords,
   readConnectionsWords,
-  readCreateWords,
-  readDestroyWords,
   readListenWords,
   readWithdrawWords,
 } from "../../../../src/programs/mptcpctl/connection-grammar.ts";
 import { UsageError } from "../../../../src/programs/mptcpctl/exit.ts";
+import {
+  readChangeWords,
+  readCreateWords,
+  readDestroyWords,
+} from "../../../../src/programs/mptcpctl/subflow-grammar.ts";
 
 const readers = {
   connections: readConnectionsWords,

@@ -4,14 +4,15 @@ import type { Decision } from "../../../../src/control/policy/decision.ts";
 import { type Endpoint, endpointFlags, type MptcpEvent } from "../../../../src/kernel/mptcp-pm.ts";
 import { eventFlags } from "../../../../src/kernel/mptcp-pm-events.ts";
 import { eventLine, eventObject } from "../../../../src/programs/mptcpctl/event-format.ts";
-import { explanationObject, explanationTable } from "../../../../src/programs/mptcpctl/explain-format.ts";
+import { explanationObject, explanationTable } from "../../../../src/programs/mptcpctl/explain.ts";
 import {
   endpointLine,
   endpointObject,
+  jsonItem,
+  jsonList,
   limitsLine,
   limitsObject,
-} from "../../../../src/programs/mptcpctl/format.ts";
-import { jsonItem, jsonList } from "../../../../src/programs/mptcpctl/json.ts";
+} from "../../../../src/programs/mptcpctl/ip-format.ts";
 
 const plain: Endpoint = {
   id: 1,

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { UsageError } from "../../../../src/programs/mptcpctl/exit.ts";
 import {
   type EndpointCommand,
   readEndpointWords,
   readLimitsWords,
-} from "../../../../src/programs/mptcpctl/grammar.ts";
-import { expand } from "../../../../src/programs/mptcpctl/words.ts";
+} from "../../../../src/programs/mptcpctl/endpoint-grammar.ts";
+import { UsageError } from "../../../../src/programs/mptcpctl/exit.ts";
+import { expand } from "../../../../src/programs/mptcpctl/word-grammar.ts";
 
 function endpoint(line: string) {
   const [command = "", ...words] = line.split(" ").filter((word) => word !== "");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { closeSync, linkSync, readFileSync, statSync, symlinkSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { openRecording } from "../../../../src/programs/mptcpctl/record-file.ts";
+import { openRecording } from "../../../../src/programs/mptcpctl/record.ts";
 import { temporaryDirectory } from "../../temporary.ts";
 
 function record(file: string): void {

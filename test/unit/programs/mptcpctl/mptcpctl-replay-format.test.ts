@@ -4,13 +4,10 @@ import { endpointFlags } from "../../../../src/kernel/mptcp-pm.ts";
 import type { GivenCommand } from "../../../../src/path-managers/simulation/watched-kernel.ts";
 import {
   readAnnounceWords,
-  readChangeWords,
-  readCreateWords,
-  readDestroyWords,
   readListenWords,
   readWithdrawWords,
 } from "../../../../src/programs/mptcpctl/connection-grammar.ts";
-import { readEndpointWords, readLimitsWords } from "../../../../src/programs/mptcpctl/grammar.ts";
+import { readEndpointWords, readLimitsWords } from "../../../../src/programs/mptcpctl/endpoint-grammar.ts";
 import {
   commandObject,
   commandText,
@@ -18,6 +15,11 @@ import {
   wantedObject,
   wantedText,
 } from "../../../../src/programs/mptcpctl/replay-format.ts";
+import {
+  readChangeWords,
+  readCreateWords,
+  readDestroyWords,
+} from "../../../../src/programs/mptcpctl/subflow-grammar.ts";
 
 const nameOf = (ifIndex: number) => `eth${ifIndex}`;
 const token = 0xebe;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { isOpenToOthers, isPermitted } from "../../../../src/programs/mptcpd/file-access.ts";
+import { isOpenToOthers, isPermitted } from "../../../../src/programs/mptcpd/check-readable.ts";
 import { temporaryDirectory } from "../../temporary.ts";
 
 const us = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, groups: [] };

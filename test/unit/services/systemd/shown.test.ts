@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { UnitSyntaxError } from "../../../../src/services/systemd/error.ts";
 import { parseShownWords } from "../../../../src/services/systemd/shown.ts";
+import { UnitSyntaxError } from "../../../../src/services/systemd/words.ts";
 
 describe("a list that systemctl shows", () => {
   it("has bare words and quoted ones", () => {

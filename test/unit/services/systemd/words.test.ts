@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { UnitSyntaxError } from "../../../../src/services/systemd/error.ts";
-import { parseUnitFile } from "../../../../src/services/systemd/unit-file.ts";
+import { parseUnitFile } from "../../../../src/services/systemd/unit-syntax.ts";
 import {
   escapeSpecifiers,
   quoteWord,
   splitWords,
+  UnitSyntaxError,
   validWords,
 } from "../../../../src/services/systemd/words.ts";
 

@@ -1,9 +1,8 @@
 /**
  * What `ip mptcp` prints, byte for byte, blank at the end of the line included (iproute2, ip/ipmptcp.c): a line for
- * people and an object for programs. Names that iproute2 6.1 does not know yet are those of iproute2 7.1.
+ * people and an object for programs, and JSON in its layout. Names that iproute2 6.1 does not know yet are those of iproute2 7.1.
  */
 import type { Endpoint, Limits } from "../../kernel/mptcp-pm.ts";
-import type { JsonObject } from "./json.ts";
 
 export function endpointLine(endpoint: Endpoint, device: string | undefined): string {
   const { address, port, id, flags } = endpoint;
@@ -42,4 +41,30 @@ export function limitsObject({ subflows, addAddrAccepted }: Limits): JsonObject 
 /** printf's %02x */
 function hex2(value: number): string {
   return value.toString(16).padStart(2, "0");
+}
+
+/** What JSON is made of. */
+export type JsonValue = string | number | boolean | undefined | JsonObject | readonly JsonObject[];
+export type JsonObject = { readonly [name: string]: JsonValue };
+
+/** A list as `ip -j` and, with `pretty`, `ip -j -p` lay it out: what reads theirs by line reads ours. Values that are undefined are left out. */
+export function jsonList(objects: readonly JsonObject[], pretty: boolean): string {
+  if (!pretty) return `${JSON.stringify(objects)}\n`;
+  return objects.length === 0 ? "[ ]\n" : `[ ${objects.map(prettyObject).join(",")} ]\n`;
+}
+
+/** One object of a stream that may never end: a line of its own (JSON lines), however many with `pretty`. */
+export function jsonItem(object: JsonObject, pretty: boolean): string {
+  return `${JSON.stringify(object, undefined, pretty ? 4 : undefined)}\n`;
+}
+
+function prettyObject(object: JsonObject): string {
+  const fields = Object.entries(object)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `        ${JSON.stringify(name)}: ${prettyValue(value)}`);
+  return `{\n${fields.join(",\n")}\n    }`;
+}
+
+function prettyValue(value: JsonValue): string {
+  return JSON.stringify(value, undefined, 4).replaceAll("\n", "\n        ");
 }

@@ -1,7 +1,7 @@
 /** By what a process shows that mptcpize has reached it. */
 import { basename } from "node:path";
 import type { Process, Processes } from "../kernel/processes.ts";
-import type { Properties } from "./properties.ts";
+import type { Properties } from "./systemd/shown.ts";
 
 /** native/launcher/supervisor.c calls itself so. */
 export const supervisorName = "mptcpize";

@@ -1,9 +1,9 @@
 /** Which programs the ExecStart= lines of a unit start. */
 import { accessSync, constants } from "node:fs";
 import { join } from "node:path";
-import type { Properties } from "./properties.ts";
 import { Refusal } from "./refusal.ts";
 import { parseExecLine } from "./systemd/exec-line.ts";
+import type { Properties } from "./systemd/shown.ts";
 import { splitWords } from "./systemd/words.ts";
 
 export type Command = {

@@ -11,9 +11,7 @@ import { type ConnectionMemory, ConnectionTracker } from "../../control/connecti
 import { systemClock } from "../../control/endpoints/clock.ts";
 import type { MptcpPm } from "../../kernel/mptcp-pm.ts";
 import { Sockets } from "../../kernel/sockets.ts";
-import { type Context, withPathManager } from "./context.ts";
-import { watchEvents } from "./events.ts";
-import { warningLogger } from "./log.ts";
+import { type Context, warningLogger, watchEvents, withPathManager } from "./context.ts";
 
 export type ConnectionDesk = {
   readonly pm: MptcpPm;

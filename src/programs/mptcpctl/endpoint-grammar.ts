@@ -1,9 +1,8 @@
 /** What `endpoint …` and `limits …` may be followed by: the grammar of ip-mptcp(8), plus `show token TOKEN`. */
 import type { EndpointFlag } from "../../kernel/mptcp-pm.ts";
-import { once } from "./checks.ts";
 import { UsageError } from "./exit.ts";
-import { address, dev, endpointId as id, port, token } from "./keywords.ts";
-import { type Grammar, readNumber, readWords, type WordTable } from "./words.ts";
+import { address, dev, endpointId as id, once, port, token } from "./keywords.ts";
+import { type Grammar, readNumber, readWords, type WordTable } from "./word-grammar.ts";
 
 export type EndpointCommand = "add" | "change" | "delete" | "show" | "flush";
 

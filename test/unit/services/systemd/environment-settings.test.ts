@@ -2,12 +2,14 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import {
-  environmentAssignments,
-  environmentFiles,
   formatEnvironmentFile,
   parseEnvironmentFile,
-} from "../../../../src/services/systemd/environment.ts";
-import { parseUnitFile } from "../../../../src/services/systemd/unit-file.ts";
+} from "../../../../src/services/systemd/environment-file.ts";
+import {
+  environmentAssignments,
+  environmentFiles,
+} from "../../../../src/services/systemd/environment-settings.ts";
+import { parseUnitFile } from "../../../../src/services/systemd/unit-syntax.ts";
 import { exampleUnit, type ServiceExample, serviceExamples } from "./examples.ts";
 
 describe("the environment of a service", () => {

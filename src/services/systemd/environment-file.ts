@@ -1,41 +1,7 @@
-/**
- * Environment= and EnvironmentFile= of systemd.exec(5): config_parse_environ() in src/core/load-fragment.c, and for
- * the files parse_env_file_internal() in src/basic/env-file.c.
- */
-import type { Assignment } from "./unit-file.ts";
-import { validWords } from "./words.ts";
-
-/** What Environment= sets, by name; values have their specifiers as they are written. */
-export function environmentAssignments(assignments: readonly Assignment[]): Map<string, string> {
-  const environment = new Map<string, string>();
-  for (const { section, key, value } of assignments) {
-    if (section !== "Service" || key !== "Environment") continue;
-    if (value === "") environment.clear();
-    // Behind an error systemd reads no further; what stands before it counts.
-    for (const { text } of validWords(value)) {
-      const [, name, content] = /^([A-Za-z_]\w*)=(.*)$/s.exec(text) ?? [];
-      if (name !== undefined && content !== undefined) environment.set(name, content);
-    }
-  }
-  return environment;
-}
-
-export type EnvironmentFile = { readonly path: string; readonly optional: boolean };
-
-/**
- * The files of EnvironmentFile=, in the order in which they are read; paths have their specifiers as written. systemd
- * ignores those that are not absolute.
- */
-export function environmentFiles(assignments: readonly Assignment[]): EnvironmentFile[] {
-  let files: EnvironmentFile[] = [];
-  for (const { section, key, value } of assignments) {
-    if (section !== "Service" || key !== "EnvironmentFile") continue;
-    const [, optional, path] = /^(-?)([/%].*)$/s.exec(value) ?? [];
-    if (value === "") files = [];
-    if (path !== undefined) files = [...files, { path, optional: optional === "-" }];
-  }
-  return files;
-}
+/** The files of EnvironmentFile= (systemd.exec(5)): parse_env_file_internal() in src/basic/env-file.c. */
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { compileGlob } from "../../base/glob.ts";
 
 /** What a file for EnvironmentFile= sets. */
 export function parseEnvironmentFile(text: string): Map<string, string> {
@@ -99,5 +65,57 @@ class Reader {
     const found = pattern.exec(this.#text);
     if (found !== null) this.#at = pattern.lastIndex;
     return found;
+  }
+}
+
+/**
+ * The variables of all files that a path of EnvironmentFile=, which may be a glob, stands for. A file that cannot be read
+ * has none: the start will tell.
+ */
+export function readEnvironmentFiles(path: string): Map<string, string> {
+  const variables = new Map<string, string>();
+  for (const file of expand(path))
+    for (const [name, value] of parseEnvironmentFile(textOf(file))) variables.set(name, value);
+  return variables;
+}
+
+/** In glob(3)'s order: sorted, directory by directory. */
+function expand(path: string): string[] {
+  if (!hasGlob(path)) return [path];
+  return path
+    .split("/")
+    .slice(1)
+    .reduce<string[]>((found, component) => found.flatMap((directory) => below(directory, component)), [""])
+    .map((file) => file || "/");
+}
+
+function below(directory: string, component: string): string[] {
+  if (!hasGlob(component)) return [`${directory}/${component}`];
+  const fits = compileGlob(component);
+  if (fits === undefined) return [];
+  const names = namesIn(directory || "/").filter(
+    (name) => fits(name) && (component.startsWith(".") || !name.startsWith(".")),
+  );
+  return names.toSorted().map((name) => join(directory || "/", name));
+}
+
+function hasGlob(path: string): boolean {
+  return /[*?[]/.test(path);
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}
+
+function textOf(file: string): string {
+  try {
+    // Reading a FIFO would wait for its writer.
+    return statSync(file).isFile() ? readFileSync(file, "utf8") : "";
+  } catch {
+    return "";
   }
 }

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { planRepair, repair } from "../../../src/services/repair.ts";
 import type { RunCommand } from "../../../src/services/systemd/systemctl.ts";
 import { findUnitInAnyState } from "../../../src/services/unit.ts";
+import { planRepair, repair } from "../../../src/services/upstream.ts";
 import { FakeSystemd } from "./fake-systemd.ts";
 
 const line = "Environment=LD_PRELOAD=/usr/lib/x86_64-linux-gnu/mptcpize/libmptcpwrap.so.0.0.1\n";

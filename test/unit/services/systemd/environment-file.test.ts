@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { readEnvironmentFiles } from "../../../src/services/environment-files.ts";
-import { temporaryDirectory } from "../temporary.ts";
+import { readEnvironmentFiles } from "../../../../src/services/systemd/environment-file.ts";
+import { temporaryDirectory } from "../../temporary.ts";
 
 describe("an EnvironmentFile=", () => {
   it("may be missing, or be no file", (t) => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { parseUnitFile } from "../../../../src/services/systemd/unit-file.ts";
+import { parseUnitFile } from "../../../../src/services/systemd/unit-syntax.ts";
 
 const read = (text: string) =>
   parseUnitFile(text, "x").map(({ section, key, value }) => [section, key, value]);
