@@ -1,5 +1,5 @@
+import { placeOf } from "../network/network.ts";
 import type { Decision, ReasonCode } from "../policy/decision.ts";
-import { placeOf } from "../policy/input.ts";
 import type { Clock } from "./clock.ts";
 
 interface Hold {

@@ -6,7 +6,7 @@ import { interfaceName } from "../network/network.ts";
 import type { Decision } from "../policy/decision.ts";
 import { decide, desiredEndpoints } from "../policy/policy.ts";
 import { markRefused } from "../policy/refused.ts";
-import type { WantedEndpoints } from "../policy/wanted.ts";
+import type { Wanted } from "../policy/wanted.ts";
 import type { Timer } from "./clock.ts";
 import { CommandDesk, type EndpointCommand, EndpointCommandError } from "./commands.ts";
 import { type EndpointTask, Executor } from "./executor.ts";
@@ -26,8 +26,8 @@ export interface ReconcilerOptions extends RefusalsOptions {
   readonly ledger: Ledger;
   readonly network: () => Network;
   readonly config: () => Config;
-  /** The endpoints that are wanted of a network; undefined: it is not known yet, and nothing is done. */
-  readonly wanted: (network: Network, config: Config) => WantedEndpoints | undefined;
+  /** The endpoints that are wanted; undefined: it is not known yet, and nothing is done. */
+  readonly wanted: () => Wanted | undefined;
   readonly log: Logger;
   /** Called before each full reading of the kernel, so at least every 30 s. */
   readonly beforeReading?: () => void;
@@ -230,7 +230,7 @@ export class Reconciler {
   #decide(): { decisions: readonly Decision[]; steps: readonly Step[] } | undefined {
     const config = this.#options.config();
     const network = this.#options.network();
-    const wanted = this.#options.wanted(network, config);
+    const wanted = this.#options.wanted();
     if (wanted === undefined) return undefined;
     const current = this.#table.current();
     const { capacity, droppedFlags } = this.#table;

@@ -36,6 +36,17 @@ export const emptyNetwork: Network = {
   formerNames: new Map(),
 };
 
+/** An address on an interface, as a key. */
+export function placeOf({
+  address,
+  ifIndex,
+}: {
+  readonly address: string;
+  readonly ifIndex: number;
+}): string {
+  return `${address}%${ifIndex}`;
+}
+
 /** The family of an address in text form. */
 export function familyOf(address: string): Family {
   return address.includes(":") ? 6 : 4;

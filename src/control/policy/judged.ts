@@ -1,57 +1,111 @@
 import type { Address } from "../../kernel/addresses.ts";
 import type { Link } from "../../kernel/links.ts";
+import type { EndpointFlag } from "../../kernel/mptcp-pm.ts";
+import type { Bits } from "../../kernel/netlink/bits.ts";
 import type { Config, PathRule } from "../config/config.ts";
 import { isBuiltIn } from "../config/config.ts";
 import { findRule } from "../config/match.ts";
 import type { Egress, Family, Network } from "../network/network.ts";
-import { hasDefaultRoute, isIpv4Continuity, isTunnel } from "../network/network.ts";
+import { hasDefaultRoute, isIpv4Continuity, isTunnel, placeOf } from "../network/network.ts";
 import { ignoredBy, whyGuests } from "./guests.ts";
+import { remember } from "./memo.ts";
+import type { Ranked } from "./slots.ts";
+import { compareContenders } from "./slots.ts";
 import type { Reason } from "./usability.ts";
-import { whyUnusable } from "./usability.ts";
+import { classOf, whyUnusable } from "./usability.ts";
 
 /** What of the configuration decides over addresses. */
 export type PolicyConfig = Pick<Config, "addressFlags" | "notifyFlags" | "paths">;
 
-/** An address of the host, and whether subflows may go from it at all. */
-export interface JudgedAddress {
-  readonly address: Address;
-  readonly link: Link;
+/** An address of the host with all that the network and the configuration alone say of it. */
+export interface HostAddress extends Ranked {
+  readonly family: Family;
+  readonly interfaceName: string;
   /** The [path] section of the file that decides over it. */
   readonly rule: PathRule | undefined;
-  /** Why it is of no use, or the administrator wants it to be of none; undefined: it is of use. */
+  /** Of its rule, or else `addr-flags`. */
+  readonly flags: Bits<EndpointFlag>;
+  /** The port to announce it with, of its rule; 0: none. */
+  readonly port: number;
+  readonly obstacles: Obstacles;
+  /** Why no subflow may go from it: the first of the obstacles; undefined: one may. */
   readonly reason: Reason | undefined;
 }
 
-const judged = new WeakMap<Network, { readonly config: PolicyConfig; readonly addresses: JudgedAddress[] }>();
+/** What keeps subflows from an address, each by itself. */
+export interface Obstacles {
+  /** The address or its link cannot be used, whatever the configuration says. */
+  readonly unusable: Reason | undefined;
+  /** The administrator wants none here. */
+  readonly refused: Reason | undefined;
+  /** The link leads to guests of this host. Not looked for where one of the above is set. */
+  readonly guests: Reason | undefined;
+  /** `check_route` keeps it back. */
+  readonly noRoute: Reason | undefined;
+}
 
-/** Every address of every link; remembered per network, since all who look at one ask for it. */
-export function judgeAddresses(network: Network, config: PolicyConfig): readonly JudgedAddress[] {
-  const known = judged.get(network);
-  if (known?.config === config) return known.addresses;
-  const addresses = network.addresses.flatMap((address) => {
+/**
+ * Every address of every link, in the network's order. All who look at addresses take the rules' results from here: nobody
+ * else applies [path] sections.
+ */
+export const hostAddresses = remember((network: Network, config: PolicyConfig): readonly HostAddress[] =>
+  network.addresses.flatMap((address) => {
     const link = network.links.get(address.ifIndex);
-    if (!link) return [];
-    const rule = ruleFor(config, link, address);
-    const reason =
-      whyUnusable(network, link, address) ??
-      whyRefused(network, link, address, rule) ??
-      whyGuests(network, link, rule) ??
-      whyNoRoute(network, config, link, address);
-    return { address, link, rule: rule && isBuiltIn(rule) ? undefined : rule, reason };
-  });
-  judged.set(network, { config, addresses });
-  return addresses;
+    return link === undefined ? [] : describe(network, config, link, address);
+  }),
+);
+
+/** Those that subflows may go from, best first. */
+export const usableAddresses = remember((network: Network, config: PolicyConfig): readonly HostAddress[] => {
+  const usable = hostAddresses(network, config).filter(({ reason }) => reason === undefined);
+  // The kernel may hold an address several times on a link, with other prefix lengths.
+  const distinct = new Map(usable.map((address) => [placeOf(address), address]));
+  return [...distinct.values()].sort(compareContenders);
+});
+
+function describe(network: Network, config: PolicyConfig, link: Link, address: Address): HostAddress {
+  const found = ruleFor(config, link, address);
+  const rule = found && isBuiltIn(found) ? undefined : found;
+  const obstacles = obstaclesOf(network, config, link, address, found);
+  return {
+    address: address.address,
+    family: address.family,
+    ifIndex: link.index,
+    interfaceName: link.name,
+    rule,
+    flags: rule?.flags ?? config.addressFlags,
+    port: rule?.port ?? 0,
+    priority: rule?.priority ?? 0,
+    hasDefaultRoute: hasDefaultRoute(network, link.index, address.family),
+    uniqueLocal: classOf(address) === "unique-local",
+    created: address.created,
+    obstacles,
+    reason: obstacles.unusable ?? obstacles.refused ?? obstacles.guests ?? obstacles.noRoute,
+  };
+}
+
+function obstaclesOf(
+  network: Network,
+  config: PolicyConfig,
+  link: Link,
+  address: Address,
+  rule: PathRule | undefined,
+): Obstacles {
+  const unusable = whyUnusable(network, link, address);
+  const refused = whyRefused(network, link, address, rule);
+  const guests = unusable || refused ? undefined : whyGuests(network, link, rule);
+  return { unusable, refused, guests, noRoute: whyNoRoute(network, config, link, address) };
 }
 
 /** The [path] section that decides over an address, or the built-in one. */
-export function ruleFor({ paths }: PolicyConfig, link: Link, address: Address): PathRule | undefined {
+function ruleFor({ paths }: PolicyConfig, link: Link, address: Address): PathRule | undefined {
   if (paths.length === 0) return undefined;
   const interfaceNames = [link.name, ...link.altNames];
   return findRule(paths, { interfaceNames, kind: link.kind, address: address.address });
 }
 
 /** Why the administrator wants no endpoint here: a rule says so, or it would lead past a tunnel. */
-export function whyRefused(
+function whyRefused(
   network: Network,
   link: Link,
   address: Address,
@@ -63,7 +117,7 @@ export function whyRefused(
 }
 
 /** Why `check_route` keeps an address back. */
-export function whyNoRoute(
+function whyNoRoute(
   network: Network,
   { notifyFlags }: PolicyConfig,
   link: Link,

@@ -1,14 +1,13 @@
 import type { Endpoint } from "../../kernel/mptcp-pm.ts";
-import { interfaceName } from "../network/network.ts";
+import { interfaceName, placeOf } from "../network/network.ts";
 import type { Candidate } from "./candidates.ts";
-import { whyNotWanted } from "./candidates.ts";
 import type { Decision } from "./decision.ts";
-import { whyGuests } from "./guests.ts";
 import type { PolicyInput } from "./input.ts";
-import { homeOf, placeOf } from "./input.ts";
-import { ruleFor, whyNoRoute, whyRefused } from "./judged.ts";
+import { homeOf } from "./input.ts";
+import { hostAddresses } from "./judged.ts";
 import type { Reason } from "./usability.ts";
-import { whyLinkDown, whyUnusable } from "./usability.ts";
+import { whyLinkDown } from "./usability.ts";
+import { wantedIn } from "./wanted.ts";
 
 /** An endpoint of ours that no usable address asks for any more. */
 export interface LostEndpoint {
@@ -65,7 +64,7 @@ export function holdLost(
 }
 
 function loss(input: PolicyInput, address: string, ifIndex: number): Pick<LostEndpoint, "reason" | "grace"> {
-  const { network, config } = input;
+  const { network, config, wanted } = input;
   if (ifIndex === 0) {
     return {
       reason: { code: "address-gone", text: "no interface has this address any more" },
@@ -77,23 +76,22 @@ function loss(input: PolicyInput, address: string, ifIndex: number): Pick<LostEn
     const text = `${interfaceName(network, ifIndex)} was deleted or moved away`;
     return { reason: { code: "interface-gone", text }, grace: "none" };
   }
-  const assigned = network.addresses.find((other) => other.address === address && other.ifIndex === ifIndex);
+  const assigned = hostAddresses(network, config).find(
+    (other) => other.address === address && other.ifIndex === ifIndex,
+  );
   if (!assigned) {
     return { reason: { code: "address-gone", text: `no longer an address of ${link.name}` }, grace: "delay" };
   }
-  const rule = ruleFor(config, link, assigned);
-  const refused = whyRefused(network, link, assigned, rule);
+  const { refused, guests, unusable, noRoute } = assigned.obstacles;
   if (refused) return { reason: refused, grace: "none" };
   const down = whyLinkDown(link);
   if (down) return { reason: down, grace: "while-alone" };
   // A virtual uplink is told from guests by its default route, which may only be gone for a moment.
-  const guests = whyUnusable(network, link, assigned) ? undefined : whyGuests(network, link, rule);
   if (guests) return { reason: guests, grace: "while-alone" };
-  const unusable = whyUnusable(network, link, assigned) ?? whyNoRoute(network, config, link, assigned);
-  if (unusable) return { reason: unusable, grace: "delay" };
-  const place = placeOf({ address, ifIndex });
-  if (!input.wanted.endpoints.some((wish) => placeOf(wish) === place))
-    return { reason: whyNotWanted(input), grace: "none" };
+  const passing = unusable ?? noRoute;
+  if (passing) return { reason: passing, grace: "delay" };
+  const { reason: notWanted } = wantedIn(wanted)(assigned);
+  if (notWanted) return { reason: notWanted, grace: "none" };
   return {
     reason: { code: "foreign-endpoint", text: "an endpoint that is not ours has the address" },
     grace: "none",

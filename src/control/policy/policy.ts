@@ -1,8 +1,9 @@
+import { placeOf } from "../network/network.ts";
 import type { Candidate } from "./candidates.ts";
 import { candidatesOf } from "./candidates.ts";
 import type { Decision, DesiredEndpoint, Outcome } from "./decision.ts";
 import type { PolicyInput } from "./input.ts";
-import { foreignServing, placeOf } from "./input.ts";
+import { foreignServing } from "./input.ts";
 import type { LostEndpoint } from "./lost.ts";
 import { holdLost, lostEndpoints } from "./lost.ts";
 import { compareContenders, seat } from "./slots.ts";

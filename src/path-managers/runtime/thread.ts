@@ -223,7 +223,7 @@ class PluginThread {
   }
 
   #tellWanted(): void {
-    // The daemon itself asks for what it wants by default.
+    // What is wanted by default the daemon's policy knows.
     if (this.charge.endpoints === DEFAULT_PATH_MANAGER) return;
     const wanted = this.#runtime.host.wantedEndpoints(this.#monitor.network, this.#policy);
     const packed = wanted && packWanted(wanted);

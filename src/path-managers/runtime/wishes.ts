@@ -1,5 +1,5 @@
 import type { Network } from "../../control/network/network.ts";
-import { placeOf } from "../../control/policy/input.ts";
+import { placeOf } from "../../control/network/network.ts";
 import type { PolicyConfig } from "../../control/policy/judged.ts";
 import type { WantedEndpoint } from "../../control/policy/wanted.ts";
 import { type EndpointFlag, endpointFlags } from "../../kernel/mptcp-pm.ts";

@@ -29,7 +29,7 @@ export async function runExplain(
   const current = await withPathManager(async (pm) =>
     (await pm.dumpEndpoints()).map((endpoint) => ({ endpoint, ours: ledger.owns(endpoint) })),
   );
-  const wanted = wantedOf(options, network, config, context);
+  const wanted = wantedOf(options, config, context);
   const refusals = refusalsOf(options, context);
   const { removalDelay } = config;
   const explanations = explain(

@@ -14,6 +14,8 @@ import { StateFile } from "../../control/endpoints/state-file.ts";
 import { NetworkMonitor } from "../../control/network/monitor.ts";
 import type { Network } from "../../control/network/network.ts";
 import { emptyNetwork } from "../../control/network/network.ts";
+import { usableAddresses } from "../../control/policy/judged.ts";
+import { everyAddress } from "../../control/policy/wanted.ts";
 import { MptcpPm } from "../../kernel/mptcp-pm.ts";
 import { resolvingInterfaces } from "../../kernel/neighbours.ts";
 import { persist, unlessAborted } from "../../kernel/netlink/persist.ts";
@@ -21,8 +23,6 @@ import { removalsSent } from "../../kernel/removals.ts";
 import { openRtnetlink } from "../../kernel/rtnetlink.ts";
 import { Sockets } from "../../kernel/sockets.ts";
 import { SysctlError, Sysctls } from "../../kernel/sysctl.ts";
-import { wantedByDefault } from "../../path-managers/built-in/index.ts";
-import { viewNetwork } from "../../path-managers/runtime/network-view.ts";
 import type { Charge } from "../../path-managers/runtime/protocol.ts";
 import { PluginsRefusedError } from "../../path-managers/runtime/worker.ts";
 import { DecisionTrace } from "./decision-trace.ts";
@@ -151,8 +151,7 @@ export class Daemon {
       resolving: readResolving,
       network: () => this.#network,
       config: () => this.#config,
-      wanted: (network, config) =>
-        this.#pathManagers ? this.#pathManagers.wanted(network, config) : wantedByDefault(network, config),
+      wanted: () => (this.#pathManagers ? this.#pathManagers.wanted : everyAddress),
       onDecisions: (decisions) => {
         if (debug) trace.follow(decisions);
         onChange?.();
@@ -206,9 +205,10 @@ export class Daemon {
   /** What it does at the moment. */
   get summary(): Summary {
     const { endpoints, connections = [] } = this.#pathManagers?.charge ?? {};
+    const usable = usableAddresses(this.#network, this.#config);
     return {
       endpoints: this.#ledger.endpoints.length,
-      uplinks: viewNetwork(this.#network, this.#config).uplinks.length,
+      uplinks: new Set(usable.map(({ ifIndex }) => ifIndex)).size,
       pathManagers: [...new Set([...(endpoints === undefined ? [] : [endpoints]), ...connections])],
     };
   }

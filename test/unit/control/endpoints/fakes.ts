@@ -12,6 +12,7 @@ import { StateFile } from "../../../../src/control/endpoints/state-file.ts";
 import type { EndpointKernel } from "../../../../src/control/endpoints/table.ts";
 import type { Network } from "../../../../src/control/network/network.ts";
 import type { Refusal } from "../../../../src/control/policy/refused.ts";
+import { everyAddress } from "../../../../src/control/policy/wanted.ts";
 import {
   type Endpoint,
   endpointFlags,
@@ -19,7 +20,6 @@ import {
   type NewEndpoint,
 } from "../../../../src/kernel/mptcp-pm.ts";
 import { KernelError } from "../../../../src/kernel/netlink/errors.ts";
-import { wantedByDefault } from "../../../../src/path-managers/built-in/index.ts";
 import { type LinkSketch, networkOf } from "../policy/world.ts";
 
 export const WALL_CLOCK_AT_START = 1_700_000_000_000;
@@ -201,7 +201,7 @@ export class World {
           new StateFile({ file, clock: this.clock, log: this.logger, consequence: "a crash forgets it" }),
       }),
       network: () => this.network,
-      wanted: wantedByDefault,
+      wanted: () => everyAddress,
       config: () => this.config,
       log: this.logger,
       clock: this.clock,
