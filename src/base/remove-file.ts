@@ -1,5 +1,5 @@
 import { unlinkSync } from "node:fs";
-import { codeOf } from "./text.ts";
+import { codeOf } from "./errors.ts";
 
 /**
  * Removes a file, or a link itself; that there is none is right as well. rmSync will not do: in Node 24 its errors have no

@@ -1,3 +1,5 @@
+import { traceOf } from "../errors.ts";
+
 /** Something that was asked for is not there or cannot be done. The message is one line. */
 export class CommandError extends Error {
   override readonly name = "CommandError";
@@ -11,5 +13,5 @@ export class CommandError extends Error {
 
 /** What to say of an error that has no code: it is for a bug report, so it keeps its stack. */
 export function internalError(error: unknown): string {
-  return `internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+  return `internal error: ${traceOf(error)}`;
 }

@@ -1,8 +1,8 @@
+import { type Clock, until } from "../../base/clock.ts";
 import type { MptcpPm } from "../../kernel/mptcp-pm.ts";
 import { KernelError } from "../../kernel/netlink/errors.ts";
 import { unmapped } from "../../kernel/netlink/ip.ts";
 import { REMOVAL_SPACING } from "../../kernel/removals.ts";
-import { type Clock, until } from "../endpoints/clock.ts";
 import type { IdentifiedAddress } from "./address-ids.ts";
 import { type Connection, type ConnectionChange, tokenText } from "./connection.ts";
 import { ConnectionError } from "./errors.ts";

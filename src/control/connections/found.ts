@@ -1,3 +1,4 @@
+import { ipFamily } from "../../kernel/netlink/ip.ts";
 import type { ConnectionOutline, SubflowOutline } from "../../kernel/sockets.ts";
 import type { Known, SocketAddress } from "./connection.ts";
 import { SubflowRecord } from "./record.ts";
@@ -62,6 +63,6 @@ function toRecord(outline: SubflowOutline): SubflowRecord {
     ifIndex,
     localBackup: flags.has("backupLocal"),
     remoteBackup: flags.has("backupRemote"),
-    mapped: socketFamily === 6 && !local.address.includes(":"),
+    mapped: socketFamily === 6 && ipFamily(local.address) === 4,
   });
 }

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "../endpoints/clock.ts";
+import type { Clock, Timer } from "../../base/clock.ts";
 import type { CloseReason, Connection, ConnectionChange, Subflow } from "./connection.ts";
 import { ConnectionClosedError, ConnectionError } from "./errors.ts";
 

@@ -1,8 +1,8 @@
+import type { Clock } from "../../base/clock.ts";
 import { endpointFlags, type MptcpPm } from "../../kernel/mptcp-pm.ts";
 import { KernelError } from "../../kernel/netlink/errors.ts";
 import { ipFamily, mapped, unmapped } from "../../kernel/netlink/ip.ts";
 import type { Sockets } from "../../kernel/sockets.ts";
-import type { Clock } from "../endpoints/clock.ts";
 import type { Connection, ConnectionChange, SocketAddress, Subflow } from "./connection.ts";
 import { tokenText } from "./connection.ts";
 import { ConnectionError } from "./errors.ts";

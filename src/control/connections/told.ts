@@ -1,7 +1,7 @@
 /** What events tell, as the table keeps it. */
 import type { MptcpEvent } from "../../kernel/mptcp-pm.ts";
 import { errnoName } from "../../kernel/netlink/errors.ts";
-import { unmapped } from "../../kernel/netlink/ip.ts";
+import { ipFamily, unmapped } from "../../kernel/netlink/ip.ts";
 import { AF_INET6 } from "../../kernel/rtnetlink.ts";
 import type { SocketAddress } from "../../kernel/sockets.ts";
 import type { CloseReason } from "./connection.ts";
@@ -70,5 +70,5 @@ function endsOf(event: Pick<SubflowEvent, "localAddress" | "localPort" | "remote
 }
 
 function isMapped(family: number, local: SocketAddress): boolean {
-  return family === AF_INET6 && !local.address.includes(":");
+  return family === AF_INET6 && ipFamily(local.address) === 4;
 }

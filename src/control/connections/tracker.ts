@@ -1,10 +1,10 @@
+import type { Clock, Timer } from "../../base/clock.ts";
+import { messageOf } from "../../base/errors.ts";
 import type { Logger } from "../../base/log/log.ts";
 import { stopwatch } from "../../base/running-clock.ts";
-import { messageOf } from "../../base/text.ts";
 import type { MptcpEvent, MptcpPm } from "../../kernel/mptcp-pm.ts";
 import type { Subscription } from "../../kernel/netlink/connection.ts";
 import type { Sockets } from "../../kernel/sockets.ts";
-import type { Clock, Timer } from "../endpoints/clock.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { ConnectionChange } from "./connection.ts";
 import { type FoundConnection, foundConnections } from "./found.ts";

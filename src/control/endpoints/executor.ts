@@ -1,7 +1,7 @@
+import type { Clock } from "../../base/clock.ts";
+import { until } from "../../base/clock.ts";
 import { KernelError } from "../../kernel/netlink/errors.ts";
 import { REMOVAL_SPACING } from "../../kernel/removals.ts";
-import type { Clock } from "./clock.ts";
-import { until } from "./clock.ts";
 import type { Outcomes, Task } from "./outcomes.ts";
 import type { Step } from "./plan.ts";
 import { describeEndpoint } from "./plan.ts";

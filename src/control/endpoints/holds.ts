@@ -1,6 +1,6 @@
+import type { Clock } from "../../base/clock.ts";
 import { placeOf } from "../network/network.ts";
 import type { Decision, ReasonCode } from "../policy/decision.ts";
-import type { Clock } from "./clock.ts";
 
 interface Hold {
   readonly since: number;

@@ -1,5 +1,6 @@
+import type { Timer } from "../../base/clock.ts";
+import { messageOf } from "../../base/errors.ts";
 import type { Logger } from "../../base/log/log.ts";
-import { messageOf } from "../../base/text.ts";
 import type { Config } from "../config/config.ts";
 import type { Network } from "../network/network.ts";
 import { interfaceName } from "../network/network.ts";
@@ -7,7 +8,6 @@ import type { Decision } from "../policy/decision.ts";
 import { decide, desiredEndpoints } from "../policy/policy.ts";
 import { markRefused } from "../policy/refused.ts";
 import type { Wanted } from "../policy/wanted.ts";
-import type { Timer } from "./clock.ts";
 import { CommandDesk, type EndpointCommand, EndpointCommandError } from "./commands.ts";
 import { type EndpointTask, Executor } from "./executor.ts";
 import { Holds } from "./holds.ts";

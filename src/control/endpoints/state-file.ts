@@ -1,7 +1,7 @@
+import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log/log.ts";
-import type { Clock } from "./clock.ts";
-import { removeFile, replaceFile } from "./replace-file.ts";
-import { RetriedWrite } from "./retried-write.ts";
+import { RetriedWrite } from "../../base/retried-write.ts";
+import { removeStateFile, replaceStateFile } from "../../base/write-state-file.ts";
 
 /** Where a text is kept. */
 export interface TextStore {
@@ -10,7 +10,7 @@ export interface TextStore {
 
 /** Writes at once or throws StateWriteError: for programs that end when it fails. */
 export function plainStore(file: string): TextStore {
-  return { write: (text) => replaceFile(file, text) };
+  return { write: (text) => replaceStateFile(file, text) };
 }
 
 export interface StateFileOptions {
@@ -32,11 +32,11 @@ export class StateFile implements TextStore {
   }
 
   write(text: string): void {
-    this.#writes.attempt(() => replaceFile(this.#file, text));
+    this.#writes.attempt(() => replaceStateFile(this.#file, text));
   }
 
   remove(): void {
-    this.#writes.attempt(() => removeFile(this.#file));
+    this.#writes.attempt(() => removeStateFile(this.#file));
   }
 
   /** Tries for the last time what could not be done until now. */

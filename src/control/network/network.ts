@@ -47,11 +47,6 @@ export function placeOf({
   return `${address}%${ifIndex}`;
 }
 
-/** The family of an address in text form. */
-export function familyOf(address: string): Family {
-  return address.includes(":") ? 6 : 4;
-}
-
 /** The interface's name, the one that it had if it is gone, or `if7` if it was never seen. */
 export function interfaceName(network: Network, ifIndex: number): string {
   return network.links.get(ifIndex)?.name ?? network.formerNames.get(ifIndex) ?? `if${ifIndex}`;

@@ -20,6 +20,7 @@ export type { LinkFlag } from "../../kernel/links.ts";
 export type { Endpoint, EndpointFlag, Limits } from "../../kernel/mptcp-pm.ts";
 export { type BitNames, Bits, type NameOf } from "../../kernel/netlink/bits.ts";
 export { type ExtendedAck, KernelError, NetlinkError } from "../../kernel/netlink/errors.ts";
+export { ipFamily } from "../../kernel/netlink/ip.ts";
 export type { Hop, Route } from "../../kernel/routes.ts";
 export {
   type AnnounceAddressOptions,

@@ -1,6 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import * as v from "valibot";
-import { messageOf, oneLine } from "../../base/text.ts";
+import { messageOf } from "../../base/errors.ts";
+import { oneLine } from "../../base/text.ts";
 import {
   type Details,
   definePathManager,

@@ -1,4 +1,4 @@
-import { messageOf } from "../../base/text.ts";
+import { messageOf } from "../../base/errors.ts";
 import type { ConnectionChange } from "../../control/connections/connection.ts";
 import type { ListenerEvent } from "../../control/connections/tracker.ts";
 import type { Network } from "../../control/network/network.ts";

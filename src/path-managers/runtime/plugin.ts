@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
+import { messageOf } from "../../base/errors.ts";
 import { type Logger, prefixed } from "../../base/log/log.ts";
 import { late, within } from "../../base/running-clock.ts";
-import { messageOf } from "../../base/text.ts";
 import type { Network } from "../../control/network/network.ts";
 import type { PolicyConfig } from "../../control/policy/judged.ts";
 import type { WantedEndpoint } from "../../control/policy/wanted.ts";

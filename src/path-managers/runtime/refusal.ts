@@ -1,5 +1,5 @@
+import { messageOf } from "../../base/errors.ts";
 import type { Level } from "../../base/log/log.ts";
-import { messageOf } from "../../base/text.ts";
 import { ConnectionError, isConnectionClosed } from "../../control/connections/errors.ts";
 import { SystemError } from "../../kernel/netlink/addon.ts";
 import { NetlinkError } from "../../kernel/netlink/errors.ts";

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import type { MessagePort } from "node:worker_threads";
+import { systemClock } from "../../base/clock.ts";
 import { type Logger, prefixed } from "../../base/log/log.ts";
 import { Checkpoint } from "../../control/connections/checkpoint.ts";
-import { systemClock } from "../../control/endpoints/clock.ts";
 import { NetworkMonitor } from "../../control/network/monitor.ts";
 import type { PolicyConfig } from "../../control/policy/judged.ts";
 import { currentThread } from "../../kernel/children.ts";

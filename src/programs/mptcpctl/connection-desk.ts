@@ -1,5 +1,6 @@
 /** What commands for single connections work with: the same parts that path managers have. */
 
+import { systemClock } from "../../base/clock.ts";
 import { runningClock } from "../../base/running-clock.ts";
 import { Announcements } from "../../control/connections/announcements.ts";
 import type { ConnectionChange } from "../../control/connections/connection.ts";
@@ -8,7 +9,6 @@ import { Listeners } from "../../control/connections/listeners.ts";
 import { ConnectionRecord } from "../../control/connections/record.ts";
 import { Subflows } from "../../control/connections/subflows.ts";
 import { type ConnectionMemory, ConnectionTracker } from "../../control/connections/tracker.ts";
-import { systemClock } from "../../control/endpoints/clock.ts";
 import type { MptcpPm } from "../../kernel/mptcp-pm.ts";
 import { Sockets } from "../../kernel/sockets.ts";
 import { type Context, withPathManager } from "./context.ts";

@@ -1,5 +1,5 @@
 import { accessSync, constants } from "node:fs";
-import { codeOf, messageOf } from "../../base/text.ts";
+import { codeOf, messageOf } from "../../base/errors.ts";
 import type { Config } from "../../control/config/config.ts";
 import { loadConfig } from "../../control/config/load.ts";
 import { Ledger } from "../../control/endpoints/ledger.ts";

@@ -1,6 +1,7 @@
 /** The file that `mptcpctl record` writes to. */
 
 import { closeSync, constants, fstatSync, lstatSync, openSync } from "node:fs";
+import { hasCode } from "../../base/errors.ts";
 import { removeFile } from "../../base/remove-file.ts";
 import { CommandError } from "./exit.ts";
 
@@ -29,7 +30,7 @@ function openSpecial(file: string): number {
   try {
     fd = openSync(file, O_WRONLY | O_NOFOLLOW | O_NOCTTY);
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ELOOP")
+    if (hasCode(error, "ELOOP"))
       throw new CommandError("ELOOP", "it is a symbolic link, which is not followed; name the file itself");
     throw error;
   }

@@ -1,8 +1,8 @@
 /** `mptcpctl record`: what a path manager on this host would hear, in a file. */
 import { writeFileSync } from "node:fs";
 import { release } from "node:os";
-import { codeOf, messageOf } from "../../base/text.ts";
-import { systemClock } from "../../control/endpoints/clock.ts";
+import { systemClock } from "../../base/clock.ts";
+import { codeOf, messageOf } from "../../base/errors.ts";
 import { NetworkMonitor } from "../../control/network/monitor.ts";
 import { Sockets } from "../../kernel/sockets.ts";
 import { Recorder } from "../../path-managers/simulation/recorder.ts";

@@ -3,8 +3,8 @@
 import { accessSync, closeSync, constants, lstatSync, openSync, renameSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { codeOf, messageOf } from "../../base/errors.ts";
 import { removeFile } from "../../base/remove-file.ts";
-import { codeOf, messageOf } from "../../base/text.ts";
 import { CommandError } from "./exit.ts";
 
 /** "mptcpd-report-HOST-20261125-220941.txt" */

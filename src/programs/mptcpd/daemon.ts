@@ -1,8 +1,8 @@
+import { systemClock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log/log.ts";
 import type { Config } from "../../control/config/config.ts";
 import { addressLoads } from "../../control/connections/address-loads.ts";
 import { Adoptions } from "../../control/endpoints/adoption.ts";
-import { systemClock } from "../../control/endpoints/clock.ts";
 import type { DaemonLock } from "../../control/endpoints/daemon-lock.ts";
 import { Ledger } from "../../control/endpoints/ledger.ts";
 import { currentNamespace, type NamespaceIdentity } from "../../control/endpoints/namespace.ts";

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
+import { systemClock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log/log.ts";
 import type { Config, PluginSection } from "../../control/config/config.ts";
-import { systemClock } from "../../control/endpoints/clock.ts";
 import type { EndpointCommand } from "../../control/endpoints/commands.ts";
 import { type NamespaceIdentity, namespaceFile } from "../../control/endpoints/namespace.ts";
 import { StateFile } from "../../control/endpoints/state-file.ts";

@@ -1,8 +1,8 @@
 import { lstatSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import type { Clock, Timer } from "../../base/clock.ts";
+import { messageOf } from "../../base/errors.ts";
 import { removeFile } from "../../base/remove-file.ts";
-import { messageOf } from "../../base/text.ts";
 import { openSocketPath, type SocketPath } from "./socket-path.ts";
 import { encodeVerdict, RELOAD_REQUEST, type Verdict } from "./verdict.ts";
 

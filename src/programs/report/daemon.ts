@@ -2,10 +2,9 @@
 import { existsSync, lstatSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { table } from "../../base/command-line/table.ts";
-import { messageOf } from "../../base/text.ts";
+import { messageOf } from "../../base/errors.ts";
 import { version } from "../../base/version.ts";
-import { defaultConfigFile } from "../../control/config/config.ts";
-import { ConfigError } from "../../control/config/error.ts";
+import { ConfigError, defaultConfigFile } from "../../control/config/config.ts";
 import { readConfigFile } from "../../control/config/file.ts";
 import { parseConfig } from "../../control/config/load.ts";
 import { Ledger } from "../../control/endpoints/ledger.ts";

@@ -1,5 +1,5 @@
 import { table } from "../../base/command-line/table.ts";
-import { messageOf } from "../../base/text.ts";
+import { messageOf } from "../../base/errors.ts";
 import { type DropInDirectories, dropInDirectories, findDropIns } from "../../services/drop-in.ts";
 import type { Section } from "./section.ts";
 
