@@ -6,7 +6,7 @@ import { placeOf } from "../../src/control/network/network.ts";
 import { readNetwork } from "../../src/control/network/read.ts";
 import type { DesiredEndpoint } from "../../src/control/policy/decision.ts";
 import { decide, desiredEndpoints } from "../../src/control/policy/policy.ts";
-import { everyAddress } from "../../src/control/policy/wanted.ts";
+import { everyAddress } from "../../src/control/policy/wanted-endpoints.ts";
 import type { Endpoint } from "../../src/kernel/mptcp-pm.ts";
 import { MptcpPm } from "../../src/kernel/mptcp-pm.ts";
 import { openRtnetlink } from "../../src/kernel/rtnetlink.ts";

@@ -1,5 +1,5 @@
 import type { ConnectionOutline, SubflowOutline } from "../../kernel/sockets.ts";
-import { isInitial } from "./found.ts";
+import { isInitial } from "./from-sock-diag.ts";
 
 /**
  * The subflows that connections would lose with each local address. Connections that became plain TCP are not counted:

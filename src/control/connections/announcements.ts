@@ -5,10 +5,10 @@ import { unmapped } from "../../kernel/netlink/ip.ts";
 import { REMOVAL_SPACING } from "../../kernel/removals.ts";
 import type { IdentifiedAddress } from "./address-ids.ts";
 import { type Connection, type ConnectionChange, tokenText } from "./connection.ts";
-import { ConnectionError } from "./errors.ts";
+import { ConnectionError } from "./connection-error.ts";
+import type { ConnectionRecord } from "./connection-record.ts";
 import type { IdBook } from "./id-book.ts";
 import type { Listeners, OpenListener } from "./listeners.ts";
-import type { ConnectionRecord } from "./record.ts";
 import type { Subflows } from "./subflows.ts";
 
 export type AnnouncingKernel = Pick<MptcpPm, "announce" | "remove">;

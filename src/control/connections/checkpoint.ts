@@ -7,8 +7,8 @@ import { readStateFile } from "../../base/read-state-file.ts";
 import { RetriedWrite } from "../../base/retried-write.ts";
 import { replaceStateFile } from "../../base/write-state-file.ts";
 import type { AnnouncedAddress, Connection, ConnectionChange } from "./connection.ts";
-import type { FoundConnection } from "./found.ts";
-import type { Facts } from "./table.ts";
+import type { Facts } from "./connection-table.ts";
+import type { ListedConnection } from "./from-sock-diag.ts";
 
 export interface CheckpointOptions {
   readonly file: string;
@@ -66,7 +66,7 @@ export class Checkpoint {
   }
 
   /** What was left of a connection that sock_diag shows. */
-  factsOf({ token, local, remote }: FoundConnection): Facts | undefined {
+  factsOf({ token, local, remote }: ListedConnection): Facts | undefined {
     const stored = this.#facts?.get(token);
     // Tokens are random, and may come back.
     const isSame = stored?.localPort === local.port && stored.remotePort === remote.port;

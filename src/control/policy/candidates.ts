@@ -1,13 +1,13 @@
 import type { Endpoint } from "../../kernel/mptcp-pm.ts";
 import { placeOf } from "../network/network.ts";
 import type { DesiredEndpoint } from "./decision.ts";
+import type { HostAddress } from "./eligibility.ts";
+import { hostAddresses } from "./eligibility.ts";
 import type { PolicyInput } from "./input.ts";
 import { homeOf } from "./input.ts";
-import type { HostAddress } from "./judged.ts";
-import { hostAddresses } from "./judged.ts";
 import type { Contender } from "./slots.ts";
 import { compareContenders } from "./slots.ts";
-import { wantedIn } from "./wanted.ts";
+import { wantedIn } from "./wanted-endpoints.ts";
 
 /** An address that may become an endpoint, with all that decides over it. */
 export interface Candidate extends Omit<HostAddress, "alias">, Contender {

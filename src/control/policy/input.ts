@@ -1,8 +1,8 @@
 import type { Endpoint } from "../../kernel/mptcp-pm.ts";
 import type { Network } from "../network/network.ts";
 import type { DesiredEndpoint } from "./decision.ts";
-import type { PolicyConfig } from "./judged.ts";
-import type { Wanted } from "./wanted.ts";
+import type { PolicyConfig } from "./eligibility.ts";
+import type { Wanted } from "./wanted-endpoints.ts";
 
 /** All that the policy looks at. */
 export interface PolicyInput {

@@ -1,6 +1,6 @@
 import type { Family, Network } from "../../control/network/network.ts";
 import { hasDefaultRoute } from "../../control/network/network.ts";
-import { type HostAddress, type PolicyConfig, usableAddresses } from "../../control/policy/judged.ts";
+import { type HostAddress, type PolicyConfig, usableAddresses } from "../../control/policy/eligibility.ts";
 import { remember } from "../../control/policy/memo.ts";
 import { whyLinkDown } from "../../control/policy/usability.ts";
 import type { Address } from "../../kernel/addresses.ts";

@@ -1,7 +1,7 @@
 import { table } from "../../base/command-line/table.ts";
 import type { Decision } from "../../control/policy/decision.ts";
 import type { CurrentEndpoint } from "../../control/policy/input.ts";
-import type { Refusal } from "../../control/policy/refused.ts";
+import type { Refusal } from "../../control/policy/refused-endpoints.ts";
 import type { JsonObject } from "./json.ts";
 
 /** What becomes of one address, and the endpoint that serves it now, if there is one. */

@@ -5,7 +5,7 @@ import { readNetwork } from "../../control/network/read.ts";
 import type { Decision } from "../../control/policy/decision.ts";
 import type { CurrentEndpoint, PolicyInput } from "../../control/policy/input.ts";
 import { decide } from "../../control/policy/policy.ts";
-import { markRefused, type Refusal } from "../../control/policy/refused.ts";
+import { markRefused, type Refusal } from "../../control/policy/refused-endpoints.ts";
 import { canonicalIp } from "../../kernel/netlink/ip.ts";
 import { openRtnetlink } from "../../kernel/rtnetlink.ts";
 import { Sysctls } from "../../kernel/sysctl.ts";

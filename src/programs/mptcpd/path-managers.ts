@@ -6,7 +6,7 @@ import type { EndpointCommand } from "../../control/endpoints/commands.ts";
 import { type NamespaceIdentity, namespaceFile } from "../../control/endpoints/namespace.ts";
 import { StateFile } from "../../control/endpoints/state-file.ts";
 import { wantedFile, wantedText } from "../../control/endpoints/wanted-file.ts";
-import { everyAddress, type Wanted, type WantedEndpoints } from "../../control/policy/wanted.ts";
+import { everyAddress, type Wanted, type WantedEndpoints } from "../../control/policy/wanted-endpoints.ts";
 import { builtIn } from "../../path-managers/built-in/index.ts";
 import { chargeOf, DEFAULT_PATH_MANAGER } from "../../path-managers/runtime/charge.ts";
 import { type Charge, packPolicy } from "../../path-managers/runtime/protocol.ts";

@@ -11,7 +11,7 @@ import { Ledger } from "../../control/endpoints/ledger.ts";
 import { currentNamespace, namespaceFile } from "../../control/endpoints/namespace.ts";
 import { readRefused } from "../../control/endpoints/refused-file.ts";
 import { readWanted, type StatedWish } from "../../control/endpoints/wanted-file.ts";
-import type { Refusal } from "../../control/policy/refused.ts";
+import type { Refusal } from "../../control/policy/refused-endpoints.ts";
 import { lockHolder } from "../../kernel/lock-holder.ts";
 import { Processes } from "../../kernel/processes.ts";
 import { builtIn } from "../../path-managers/built-in/index.ts";

@@ -5,14 +5,14 @@ import type { TestContext } from "node:test";
 import type { Clock, Timer } from "../../../../src/base/clock.ts";
 import { createLogger, type Entry } from "../../../../src/base/log/log.ts";
 import { type Config, defaultConfig } from "../../../../src/control/config/config.ts";
+import type { EndpointKernel } from "../../../../src/control/endpoints/endpoint-table.ts";
 import { Ledger, type LedgerOptions } from "../../../../src/control/endpoints/ledger.ts";
 import { Reconciler } from "../../../../src/control/endpoints/reconciler.ts";
-import type { AddressLoad } from "../../../../src/control/endpoints/removal.ts";
+import type { AddressLoad } from "../../../../src/control/endpoints/remove-endpoints.ts";
 import { StateFile } from "../../../../src/control/endpoints/state-file.ts";
-import type { EndpointKernel } from "../../../../src/control/endpoints/table.ts";
 import type { Network } from "../../../../src/control/network/network.ts";
-import type { Refusal } from "../../../../src/control/policy/refused.ts";
-import { everyAddress } from "../../../../src/control/policy/wanted.ts";
+import type { Refusal } from "../../../../src/control/policy/refused-endpoints.ts";
+import { everyAddress } from "../../../../src/control/policy/wanted-endpoints.ts";
 import {
   type Endpoint,
   endpointFlags,

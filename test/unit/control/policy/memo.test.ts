@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { NetworkModel } from "../../../../src/control/network/model.ts";
 import type { Network } from "../../../../src/control/network/network.ts";
-import { hostAddresses, usableAddresses } from "../../../../src/control/policy/judged.ts";
+import { hostAddresses, usableAddresses } from "../../../../src/control/policy/eligibility.ts";
 import { remember } from "../../../../src/control/policy/memo.ts";
 import { decide } from "../../../../src/control/policy/policy.ts";
 import { viewNetwork } from "../../../../src/path-managers/runtime/network-view.ts";

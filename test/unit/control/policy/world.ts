@@ -3,7 +3,7 @@ import type { Network } from "../../../../src/control/network/network.ts";
 import type { Decision } from "../../../../src/control/policy/decision.ts";
 import type { CurrentEndpoint, PolicyInput } from "../../../../src/control/policy/input.ts";
 import { decide } from "../../../../src/control/policy/policy.ts";
-import { everyAddress } from "../../../../src/control/policy/wanted.ts";
+import { everyAddress } from "../../../../src/control/policy/wanted-endpoints.ts";
 import { type Address, type AddressFlag, addressFlags } from "../../../../src/kernel/addresses.ts";
 import { type Link, type LinkFlag, linkFlags } from "../../../../src/kernel/links.ts";
 import { type Endpoint, type EndpointFlag, endpointFlags } from "../../../../src/kernel/mptcp-pm.ts";

@@ -2,15 +2,15 @@ import type { Endpoint } from "../../kernel/mptcp-pm.ts";
 import { interfaceName, placeOf } from "../network/network.ts";
 import type { Candidate } from "./candidates.ts";
 import type { Decision } from "./decision.ts";
+import { hostAddresses } from "./eligibility.ts";
 import type { PolicyInput } from "./input.ts";
 import { homeOf } from "./input.ts";
-import { hostAddresses } from "./judged.ts";
 import type { Reason } from "./usability.ts";
 import { whyLinkDown } from "./usability.ts";
-import { wantedIn } from "./wanted.ts";
+import { wantedIn } from "./wanted-endpoints.ts";
 
 /** An endpoint of ours that no usable address asks for any more. */
-export interface LostEndpoint {
+export interface SurplusEndpoint {
   readonly endpoint: Endpoint;
   readonly ifIndex: number;
   readonly interfaceName: string;
@@ -19,33 +19,33 @@ export interface LostEndpoint {
   readonly grace: "none" | "delay" | "while-alone";
 }
 
-export function lostEndpoints(input: PolicyInput, usable: readonly Candidate[]): LostEndpoint[] {
+export function surplusEndpoints(input: PolicyInput, usable: readonly Candidate[]): SurplusEndpoint[] {
   const wanted = new Set(usable.map(placeOf));
-  const lost: LostEndpoint[] = [];
+  const surplus: SurplusEndpoint[] = [];
   for (const { endpoint, ours } of input.current) {
     if (!ours) continue;
     const ifIndex = homeOf(input.network, endpoint);
     if (wanted.has(placeOf({ address: endpoint.address, ifIndex }))) continue;
-    const verdict = loss(input, endpoint.address, ifIndex);
-    lost.push({ endpoint, ifIndex, interfaceName: interfaceName(input.network, ifIndex), ...verdict });
+    const verdict = whySurplus(input, endpoint.address, ifIndex);
+    surplus.push({ endpoint, ifIndex, interfaceName: interfaceName(input.network, ifIndex), ...verdict });
   }
-  return lost;
+  return surplus;
 }
 
 /**
- * The lost endpoints that stay for now. Deleting an endpoint destroys its subflows, the initial one included,
+ * The surplus endpoints that stay for now. Deleting an endpoint destroys its subflows, the initial one included,
  * and adding it again does not bring them back; so a connection gets at least the time that plain TCP has.
  *
  * @param othersUsable whether any address that is up is, or can be, an endpoint
  */
-export function holdLost(
+export function holdSurplus(
   input: PolicyInput,
-  lost: readonly LostEndpoint[],
+  surplus: readonly SurplusEndpoint[],
   othersUsable: boolean,
 ): Decision[] {
   const held: Decision[] = [];
   if (input.removalDelay === 0) return held;
-  for (const { endpoint, ifIndex, interfaceName: name, reason, grace } of lost) {
+  for (const { endpoint, ifIndex, interfaceName: name, reason, grace } of surplus) {
     const expired = input.expired.has(placeOf({ address: endpoint.address, ifIndex }));
     if (grace === "none" || (expired && (grace === "delay" || othersUsable))) continue;
     const why = expired ? "kept, no other endpoint is usable" : "kept for the removal delay";
@@ -63,7 +63,11 @@ export function holdLost(
   return held;
 }
 
-function loss(input: PolicyInput, address: string, ifIndex: number): Pick<LostEndpoint, "reason" | "grace"> {
+function whySurplus(
+  input: PolicyInput,
+  address: string,
+  ifIndex: number,
+): Pick<SurplusEndpoint, "reason" | "grace"> {
   const { network, config, wanted } = input;
   if (ifIndex === 0) {
     return {

@@ -7,7 +7,7 @@ import { isBuiltIn } from "../config/config.ts";
 import { findRule } from "../config/match.ts";
 import type { Egress, Family, Network } from "../network/network.ts";
 import { hasDefaultRoute, isIpv4Continuity, isTunnel, placeOf } from "../network/network.ts";
-import { ignoredBy, whyGuests } from "./guests.ts";
+import { ignoredBy, whyGuests } from "./guest-interfaces.ts";
 import { remember } from "./memo.ts";
 import type { Ranked } from "./slots.ts";
 import { compareContenders } from "./slots.ts";

@@ -1,7 +1,7 @@
 import type { EndpointFlag } from "../../kernel/mptcp-pm.ts";
 import type { Bits } from "../../kernel/netlink/bits.ts";
 import { placeOf } from "../network/network.ts";
-import type { HostAddress } from "./judged.ts";
+import type { HostAddress } from "./eligibility.ts";
 
 /** An address of an interface that a path manager wants to be an endpoint, and how. */
 export interface WantedEndpoint {
