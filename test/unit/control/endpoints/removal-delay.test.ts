@@ -5,7 +5,7 @@ import type { Decision, Outcome } from "../../../../src/control/policy/decision.
 
 const delay = 100;
 
-describe("the removal delay", () => {
+describe("delays of a removal", () => {
   it("are over for the policy when the delay is, and not before", () => {
     const { at, holds } = setUp();
     const seen: number[] = [];
