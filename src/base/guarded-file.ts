@@ -5,7 +5,7 @@
 
 import { closeSync, constants, fchownSync, fstatSync, openSync, type Stats, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { codeOf } from "./text.ts";
+import { codeOf } from "./errors.ts";
 
 /** A file that none of ours has left at its place. The message says what to do. */
 export class GuardedFileError extends Error {

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { codeOf } from "./text.ts";
+import { codeOf, hasCode } from "./errors.ts";
 
 /**
  * Readers see the old content or the new one, whatever happens. A file that is there keeps its mode and owner, and stays
@@ -20,25 +20,59 @@ import { codeOf } from "./text.ts";
 export function writeFileAtomically(path: string, content: string | Uint8Array, mode = 0o644): void {
   const existing = statSync(path, { throwIfNoEntry: false });
   const target = existing === undefined ? path : realpathSync(path);
-  const temporary = temporaryOf(target);
-  removeFile(temporary);
   // Nobody reads it before its mode is right, which is not left to the umask.
-  const fd = openSync(temporary, "wx", 0o600);
+  replaceWith(target, { temporary: temporaryOf(target), mode: 0o600 }, (fd) => {
+    writeFileSync(fd, content);
+    if (existing !== undefined) fchownSync(fd, existing.uid, existing.gid);
+    fchmodSync(fd, existing === undefined ? mode : existing.mode & 0o7777);
+    fsyncSync(fd);
+  });
+  syncDirectory(dirname(target));
+}
+
+/**
+ * Puts a new file in the place of another: readers see the old one or the new one, never a part. A symbolic link is
+ * replaced, not followed.
+ *
+ * @throws the file system's error; then the old file is as it was
+ */
+export function replaceWith(
+  target: string,
+  { temporary, mode }: { readonly temporary: string; readonly mode: number },
+  fill: (fd: number) => void,
+): void {
   try {
+    const fd = createNew(temporary, mode);
     try {
-      writeFileSync(fd, content);
-      if (existing !== undefined) fchownSync(fd, existing.uid, existing.gid);
-      fchmodSync(fd, existing === undefined ? mode : existing.mode & 0o7777);
-      fsyncSync(fd);
+      fill(fd);
     } finally {
       closeSync(fd);
     }
     renameSync(temporary, target);
   } catch (error) {
-    removeFile(temporary);
+    discard(temporary);
     throw error;
   }
-  syncDirectory(dirname(target));
+}
+
+/** A file that exists was left by a killed writer, or is a link that the directory's owner laid for root to follow. */
+function createNew(file: string, mode: number): number {
+  try {
+    return openSync(file, "wx", mode);
+  } catch (error) {
+    if (!hasCode(error, "EEXIST")) throw error;
+    unlinkSync(file);
+    return openSync(file, "wx", mode);
+  }
+}
+
+/** The next write begins with this, if it fails now. */
+function discard(temporary: string): void {
+  try {
+    unlinkSync(temporary);
+  } catch {
+    // Not there, or it cannot be removed either.
+  }
 }
 
 /**

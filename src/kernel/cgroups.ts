@@ -1,6 +1,8 @@
 /** Control groups of version 2, cgroups(7): where they are mounted, who is in which. */
+
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { hasCode } from "../base/errors.ts";
 import { bytesOfText, textOfBytes } from "../base/log/bytes.ts";
 
 /** `code` is "CGROUP". */
@@ -84,8 +86,7 @@ function orIfGone<Value, Fallback>(read: () => Value, fallback: Fallback): Value
   try {
     return read();
   } catch (error) {
-    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENODEV"))
-      return fallback;
+    if (hasCode(error, "ENOENT", "ENODEV")) return fallback;
     throw error;
   }
 }

@@ -2,9 +2,11 @@
  * Who holds a lock (flock(2)) on a file. The kernel is asked: what a file says, or a command line, anybody may have
  * written.
  */
+
 import { type BigIntStats, closeSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
+import { hasCode } from "../base/errors.ts";
 import { pidfdOpen, pidfdSendSignal } from "./system.ts";
 
 /** The process that locked the file; undefined if none did, or none that has a pid in our pid namespace. */
@@ -54,7 +56,7 @@ function holds(pid: number, { dev, ino }: BigIntStats): boolean | undefined {
   try {
     names = readdirSync(join(process, "fd"));
   } catch (error) {
-    const denied = error instanceof Error && "code" in error && error.code === "EACCES";
+    const denied = hasCode(error, "EACCES");
     return denied ? undefined : false;
   }
   return names.some((name) => {

@@ -1,6 +1,8 @@
 /** Processes as proc(5) shows them. What only their owner and root may see is undefined for anybody else. */
+
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
+import { hasCode } from "../base/errors.ts";
 import { textOfBytes } from "../base/log/bytes.ts";
 
 export type Process = {
@@ -132,10 +134,9 @@ function orIfUnseen<Value>(read: () => Value): Value | undefined {
   try {
     return read();
   } catch (error) {
-    if (error instanceof Error && "code" in error && typeof error.code === "string" && unseen.has(error.code))
-      return undefined;
+    if (hasCode(error, ...unseen)) return undefined;
     throw error;
   }
 }
 
-const unseen: ReadonlySet<string> = new Set(["ENOENT", "ESRCH", "EACCES", "EPERM", "EINVAL"]);
+const unseen: readonly string[] = ["ENOENT", "ESRCH", "EACCES", "EPERM", "EINVAL"];

@@ -77,13 +77,15 @@ export function subflowOutlineOf(socket: AnySocket & { readonly upperLayer?: Sub
   return { socketFamily, local, ...peerOf(socket), localId, remoteId, ifIndex, flags };
 }
 
-function familyOf({ family }: AnySocket): 4 | 6 {
-  return family === AF_INET ? 4 : 6;
-}
-
 export function describe(socket: AnySocket): Socket {
-  const { id, uid, inode } = socket;
-  return { socketFamily: familyOf(socket), local: localOf(socket), ifIndex: id.ifIndex, uid, inode };
+  const { id, uid, inode, family } = socket;
+  return {
+    socketFamily: family === AF_INET ? 4 : 6,
+    local: localOf(socket),
+    ifIndex: id.ifIndex,
+    uid,
+    inode,
+  };
 }
 
 function localOf({ family, id }: AnySocket): SocketAddress {

@@ -6,7 +6,9 @@
  * that opens the file, and setns(2) moves one thread only: an asynchronous read would run on a thread of libuv's
  * pool, which stays in the namespace that the process was started in.
  */
+
 import { readFileSync, writeFileSync } from "node:fs";
+import { codeOf, hasCode } from "../base/errors.ts";
 
 /** How the text in a sysctl's file becomes a value, and the other way round. */
 type Codec<Value> = { parse(text: string): Value; format(value: Value): string };
@@ -62,7 +64,7 @@ export class SysctlError extends Error {
   readonly sysctl: string;
 
   constructor(action: "read" | "set", sysctl: string, cause: unknown) {
-    const code = errorCode(cause);
+    const code = codeOf(cause) ?? "UNKNOWN";
     super(`cannot ${action} ${sysctl}: ${explanations[code] ?? code}`, { cause });
     this.code = code;
     this.sysctl = sysctl;
@@ -126,7 +128,7 @@ export class Sysctls {
     try {
       return readFileSync(this.#path(name), "utf8").trim();
     } catch (error) {
-      if (errorCode(error) === "ENOENT") return undefined;
+      if (hasCode(error, "ENOENT")) return undefined;
       throw new SysctlError("read", name.join("."), error);
     }
   }
@@ -165,8 +167,4 @@ const mptcpTable: { readonly [Name in MptcpSysctlName]: Codec<MptcpSysctls[Name]
 
 function mptcpCodec<Name extends MptcpSysctlName>(name: Name): Codec<MptcpSysctls[Name]> {
   return mptcpTable[name];
-}
-
-function errorCode(error: unknown): string {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "UNKNOWN";
 }

@@ -2,10 +2,12 @@
  * The file by which a unit is enabled: UNIT.d/50-mptcpize.conf, a drop-in of systemd.unit(5). What was done, and
  * what `disable` has to know, stands in it, in a section that systemd leaves alone ("X-").
  */
+
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { hasCode } from "../base/errors.ts";
 import { Refusal, unreadable } from "./refusal.ts";
 import { type Assignment, parseUnitFile } from "./systemd/unit-syntax.ts";
 import { type Way, ways } from "./way.ts";
@@ -181,8 +183,7 @@ function ifThere<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {
-    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR"))
-      return undefined;
+    if (hasCode(error, "ENOENT", "ENOTDIR")) return undefined;
     throw error;
   }
 }

@@ -1,6 +1,8 @@
 /** Whoever can write to a unit's drop-ins decides what the unit runs, and as whom. */
+
 import { readdirSync, realpathSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { isSticky, isWorldWritable } from "../base/file-mode.ts";
 
 /**
  * What everybody may write to: the directories of these drop-ins with what is in them, and the directories above.
@@ -26,13 +28,9 @@ export function exposureOf(unit: string, dropIns: readonly string[]): string[] {
   );
 }
 
-/** S_IWOTH and S_ISVTX of inode(7). */
-const WORLD_WRITABLE = 0o002;
-const STICKY = 0o1000;
-
 function isOpen(path: string, sticky: boolean): boolean {
-  const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0;
-  return (mode & WORLD_WRITABLE) !== 0 && !(sticky && (mode & STICKY) !== 0);
+  const status = statSync(path, { throwIfNoEntry: false });
+  return status !== undefined && isWorldWritable(status) && !(sticky && isSticky(status));
 }
 
 function above(directory: string): string[] {

@@ -1,4 +1,5 @@
 /** What the launcher (native/launcher) says of a program: it alone decides which way suits, and merges variables. */
+import { messageOf } from "../base/errors.ts";
 import { Refusal } from "./refusal.ts";
 import type { How, VariableName } from "./way.ts";
 
@@ -52,7 +53,7 @@ export class Launcher {
     const args = ["run", "--dry-run", `--how=${how}`, ...environment, "--", program, ...question.args];
     const options = { environment: { PATH: searchPath }, ...(identity && { identity }) };
     const { stdout, stderr, code } = await this.#run(this.path, args, options).catch((error: unknown) => {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       throw new Refusal(`${unit}: ${asWhom(identity)} cannot execute ${this.path}: ${reason}`);
     });
     if (code === 0) return parseDryRun(stdout);

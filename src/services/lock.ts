@@ -1,6 +1,8 @@
 /** One at a time: commands that change units read, write and verify, and must not see each other's halves. */
+
 import { closeSync, constants } from "node:fs";
 import { resolve } from "node:path";
+import { hasCode } from "../base/errors.ts";
 import { openOrCreateGuarded } from "../base/guarded-file.ts";
 import { pollFor } from "../base/poll.ts";
 import { lockFile } from "../kernel/system.ts";
@@ -39,7 +41,7 @@ function open(path: string): number | undefined {
     return openOrCreateGuarded(path, constants.O_WRONLY | constants.O_APPEND, 0o600);
   } catch (error) {
     // Without that directory there is no service manager either; systemctl says so, and how to get one.
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (hasCode(error, "ENOENT")) return undefined;
     throw new Refusal(`${path} cannot be locked (${reasonOf(error)})`, { cause: error });
   }
 }

@@ -1,5 +1,7 @@
 /** The sockets of every network namespace that some processes are in, each asked once. */
+
 import { readlinkSync } from "node:fs";
+import { codeOf } from "../base/errors.ts";
 import { openInNetworkNamespace } from "../kernel/network-namespace.ts";
 import type { Process, Processes } from "../kernel/processes.ts";
 import { Sockets } from "../kernel/sockets.ts";
@@ -60,7 +62,7 @@ function openThere(networkNamespace: number, files: readonly string[]): Sockets 
       );
       if (opened !== undefined) return opened;
     } catch (error) {
-      const code = error instanceof Error && "code" in error ? error.code : undefined;
+      const code = codeOf(error);
       if (code === "EPERM" || code === "EACCES") closed = true;
       else if (code !== "ENOENT" && code !== "ESRCH") throw error;
     }

@@ -2,16 +2,16 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { parseConfig } from "../../src/control/config/load.ts";
+import { placeOf } from "../../src/control/network/network.ts";
 import { readNetwork } from "../../src/control/network/read.ts";
 import type { DesiredEndpoint } from "../../src/control/policy/decision.ts";
-import { placeOf } from "../../src/control/policy/input.ts";
 import { decide, desiredEndpoints } from "../../src/control/policy/policy.ts";
+import { everyAddress } from "../../src/control/policy/wanted-endpoints.ts";
 import type { Endpoint } from "../../src/kernel/mptcp-pm.ts";
 import { MptcpPm } from "../../src/kernel/mptcp-pm.ts";
 import { openRtnetlink } from "../../src/kernel/rtnetlink.ts";
 import { Lab } from "../../src/lab/kit/lab.ts";
 import { requires } from "../../src/lab/kit/requires.ts";
-import { wantedByDefault } from "../../src/path-managers/built-in/index.ts";
 import { rounds } from "../lab/campaign.ts";
 import { findCapacity } from "../lab/capacity.ts";
 import { Machine } from "../lab/machine.ts";
@@ -156,7 +156,7 @@ class World {
     const decisions = decide({
       network,
       config: settings,
-      wanted: wantedByDefault(network, settings),
+      wanted: everyAddress,
       capacity: this.#capacity,
       current: endpoints.map((endpoint) => ({ endpoint, ours: true })),
       removalDelay: settings.removalDelay,

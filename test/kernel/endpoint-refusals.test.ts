@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { EndpointKernel } from "../../src/control/endpoints/table.ts";
+import type { EndpointKernel } from "../../src/control/endpoints/endpoint-table.ts";
 import { type EndpointFlag, endpointFlags, MptcpPm } from "../../src/kernel/mptcp-pm.ts";
 import { NetlinkError } from "../../src/kernel/netlink/errors.ts";
 import { requires } from "../../src/lab/kit/requires.ts";

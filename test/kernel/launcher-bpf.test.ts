@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { codeOf } from "../../src/base/text.ts";
+import { codeOf } from "../../src/base/errors.ts";
 import { Cgroups } from "../../src/kernel/cgroups.ts";
 import { requires } from "../../src/lab/kit/requires.ts";
 import { waitFor } from "../../src/lab/kit/wait.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
-import { codeOf } from "../../src/base/text.ts";
+import { codeOf } from "../../src/base/errors.ts";
 import { requires } from "../../src/lab/kit/requires.ts";
 import { rounds } from "../lab/campaign.ts";
 import { launcher } from "../lab/launcher.ts";

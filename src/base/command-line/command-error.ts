@@ -1,4 +1,5 @@
 import type { Command, CommanderError } from "commander";
+import { traceOf } from "../errors.ts";
 import { didYouMean } from "../words.ts";
 
 /** Something that was asked for is not there or cannot be done. The message is one line. */
@@ -14,7 +15,7 @@ export class CommandError extends Error {
 
 /** What to say of an error that has no code: it is for a bug report, so it keeps its stack. */
 export function internalError(error: unknown): string {
-  return `internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+  return `internal error: ${traceOf(error)}`;
 }
 
 /** " (did you mean --json?)"; empty for other errors, and where no option of the command is near. */

@@ -1,3 +1,4 @@
+import { messageOf } from "../errors.ts";
 import type { Entry, Sink } from "./log.ts";
 
 /** Sends one datagram to the Unix socket at `path`, without blocking; throws an error with a `code`. */
@@ -42,7 +43,7 @@ export class DatagramSink implements Sink {
   }
 
   #sayLost(error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     const message = `cannot log to ${this.#name} at ${this.#path}: ${reason}; logging to stderr until it is back`;
     this.#fallback.write({ level: "warning", message, fields: {} });
   }

@@ -79,7 +79,7 @@ export const defaultPluginDirectory = "/usr/lib/mptcpd/plugins";
 
 /**
  * Names that programs give to interfaces of containers and virtual machines, in force when the file has no [path] section.
- * For what the kernel cannot tell: where it can, the policy goes by that (src/control/policy/guests.ts).
+ * For what the kernel cannot tell: where it can, the policy goes by that (src/control/policy/guest-interfaces.ts).
  */
 export const containerRule: PathRule = {
   name: "containers",
@@ -131,3 +131,15 @@ export const defaultConfig: Config = {
   paths: [containerRule],
   origins: {},
 };
+
+/** The configuration is refused. Each line is one fault, "FILE:LINE: what, and what is allowed". */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly code = "ECONFIG";
+  readonly lines: readonly string[];
+
+  constructor(lines: readonly string[]) {
+    super(lines.join("\n"));
+    this.lines = lines;
+  }
+}

@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { getSystemErrorMap } from "node:util";
-import { codeOf } from "../../base/text.ts";
-import { ConfigError } from "./error.ts";
+import { codeOf } from "../../base/errors.ts";
+import { ConfigError } from "./config.ts";
 
 /** Far more than any mptcpd.conf has; keeps a wrong file from being read for minutes. */
 const largest = 1024 * 1024;

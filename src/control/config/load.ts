@@ -3,6 +3,7 @@ import { nearest, quote } from "../../base/words.ts";
 import { checkRules, type WrittenRule } from "./check-rules.ts";
 import {
   type Config,
+  ConfigError,
   containerRule,
   defaultConfig,
   defaultConfigFile,
@@ -10,7 +11,6 @@ import {
   type Origins,
   type PluginSection,
 } from "./config.ts";
-import { ConfigError } from "./error.ts";
 import { readConfigFile } from "./file.ts";
 import { type IniSection, parseIni } from "./ini.ts";
 import { core, type Fault, path, readSection, toRule } from "./schema.ts";

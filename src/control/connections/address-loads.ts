@@ -1,12 +1,13 @@
 import type { ConnectionOutline, SubflowOutline } from "../../kernel/sockets.ts";
-import type { AddressLoad } from "../endpoints/removal.ts";
-import { isInitial } from "./found.ts";
+import { isInitial } from "./from-sock-diag.ts";
 
 /**
  * The subflows that connections would lose with each local address. Connections that became plain TCP are not counted:
  * the kernel does not close them with an endpoint.
  */
-export function addressLoads(outlines: readonly ConnectionOutline[]): Map<string, AddressLoad> {
+export function addressLoads(
+  outlines: readonly ConnectionOutline[],
+): Map<string, { readonly only: number; readonly initial: number }> {
   const loads = new Map<string, { only: number; initial: number }>();
   for (const { subflows } of outlines.filter(isInUse)) {
     const carrying = subflows.filter(carriesData);

@@ -1,14 +1,14 @@
+import { type Clock, until } from "../../base/clock.ts";
 import type { MptcpPm } from "../../kernel/mptcp-pm.ts";
 import { refusalOf } from "../../kernel/mptcp-pm-refusals.ts";
 import { unmapped } from "../../kernel/netlink/ip.ts";
-import { type Clock, until } from "../endpoints/clock.ts";
 import { REMOVAL_SPACING } from "../endpoints/removal-spacing.ts";
 import type { IdentifiedAddress } from "./address-ids.ts";
 import { type Connection, type ConnectionChange, tokenText } from "./connection.ts";
-import { ConnectionError } from "./errors.ts";
+import { ConnectionError } from "./connection-error.ts";
+import type { ConnectionRecord } from "./connection-record.ts";
 import type { IdBook } from "./id-book.ts";
 import type { Listeners, OpenListener } from "./listeners.ts";
-import type { ConnectionRecord } from "./record.ts";
 import type { Subflows } from "./subflows.ts";
 
 export type AnnouncingKernel = Pick<MptcpPm, "announce" | "remove">;

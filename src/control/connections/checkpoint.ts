@@ -1,15 +1,15 @@
 import { closeSync, constants, writeFileSync } from "node:fs";
 import * as v from "valibot";
+import { type Clock, systemClock } from "../../base/clock.ts";
+import { messageOf } from "../../base/errors.ts";
 import { openGuarded } from "../../base/guarded-file.ts";
 import { isThere } from "../../base/is-there.ts";
 import { readStateFile } from "../../base/read-state-file.ts";
-import { messageOf } from "../../base/text.ts";
-import { type Clock, systemClock } from "../endpoints/clock.ts";
-import { replaceFile } from "../endpoints/replace-file.ts";
-import { RetriedWrite } from "../endpoints/retried-write.ts";
+import { RetriedWrite } from "../../base/retried-write.ts";
+import { replaceStateFile } from "../../base/write-state-file.ts";
 import type { AnnouncedAddress, Connection, ConnectionChange } from "./connection.ts";
-import type { FoundConnection } from "./found.ts";
-import type { Facts } from "./table.ts";
+import type { Facts } from "./connection-table.ts";
+import type { ListedConnection } from "./from-sock-diag.ts";
 
 export interface CheckpointOptions {
   readonly file: string;
@@ -67,7 +67,7 @@ export class Checkpoint {
   }
 
   /** What was left of a connection that sock_diag shows. */
-  factsOf({ token, local, remote }: FoundConnection): Facts | undefined {
+  factsOf({ token, local, remote }: ListedConnection): Facts | undefined {
     const stored = this.#facts?.get(token);
     // Tokens are random, and may come back.
     const isSame = stored?.localPort === local.port && stored.remotePort === remote.port;
@@ -126,7 +126,7 @@ export class Checkpoint {
       this.#pending = [];
       // If it fails: the next attempt is due when as much is new, or after a while.
       this.#rewriteAt = lines.length + connections.size;
-      replaceFile(file, text);
+      replaceStateFile(file, text);
       // Anew before nobody reads it any more, but not for every line.
       const room = Math.max((0.8 * LARGEST_FILE) / Buffer.byteLength(text), 1.25);
       this.#rewriteAt = Math.max(LINES_BEFORE_REWRITE, Math.floor(Math.min(4, room) * lines.length));

@@ -5,8 +5,8 @@ import { unmapped } from "../../kernel/netlink/ip.ts";
 import { AddressIds } from "./address-ids.ts";
 import type { Connection } from "./connection.ts";
 import { tokenText } from "./connection.ts";
-import { ConnectionError } from "./errors.ts";
-import type { ConnectionRecord } from "./record.ts";
+import { ConnectionError } from "./connection-error.ts";
+import type { ConnectionRecord } from "./connection-record.ts";
 
 export type IdKernel = Pick<MptcpPm, "remove" | "dumpEndpoints">;
 

@@ -1,15 +1,15 @@
+import type { Clock } from "../../base/clock.ts";
 import { endpointFlags, type MptcpPm } from "../../kernel/mptcp-pm.ts";
 import { refusalOf } from "../../kernel/mptcp-pm-refusals.ts";
 import { ipFamily, mapped, unmapped } from "../../kernel/netlink/ip.ts";
 import type { Sockets } from "../../kernel/sockets.ts";
-import type { Clock } from "../endpoints/clock.ts";
 import type { Connection, ConnectionChange, SocketAddress, Subflow } from "./connection.ts";
 import { tokenText } from "./connection.ts";
-import { ConnectionError } from "./errors.ts";
+import { ConnectionError } from "./connection-error.ts";
+import type { ConnectionRecord, SubflowRecord } from "./connection-record.ts";
+import type { ConnectionTable } from "./connection-table.ts";
 import type { IdBook } from "./id-book.ts";
-import type { ConnectionRecord, SubflowRecord } from "./record.ts";
 import { SubflowRequests } from "./subflow-requests.ts";
-import type { ConnectionTable } from "./table.ts";
 
 export type SubflowKernel = Pick<MptcpPm, "createSubflow" | "destroySubflow" | "setSubflowFlags">;
 

@@ -1,15 +1,15 @@
+import type { Clock, Timer } from "../../base/clock.ts";
+import { messageOf } from "../../base/errors.ts";
 import type { Logger } from "../../base/log/log.ts";
 import { stopwatch } from "../../base/running-clock.ts";
-import { messageOf } from "../../base/text.ts";
 import type { MptcpEvent, MptcpPm } from "../../kernel/mptcp-pm.ts";
 import type { Subscription } from "../../kernel/netlink/connection.ts";
 import type { Sockets } from "../../kernel/sockets.ts";
-import type { Clock, Timer } from "../endpoints/clock.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { ConnectionChange } from "./connection.ts";
-import { type FoundConnection, foundConnections } from "./found.ts";
-import { ConnectionTable, type Facts } from "./table.ts";
-import { type ConnectionEvent, isOfConnection } from "./told.ts";
+import { ConnectionTable, type Facts } from "./connection-table.ts";
+import { type ConnectionEvent, isOfConnection } from "./from-events.ts";
+import { type ListedConnection, listedConnections } from "./from-sock-diag.ts";
 
 export type ListenerEvent = Extract<MptcpEvent, { readonly event: "listenerCreated" | "listenerClosed" }>;
 
@@ -201,7 +201,7 @@ export class ConnectionTracker {
     const lost = this.#lost;
     this.#lost = false;
     try {
-      const found = foundConnections(await sockets.dumpOutlines());
+      const found = listedConnections(await sockets.dumpOutlines());
       const isUnsettled = (token: number): boolean => lost || this.#unsettled.has(token);
       const unsettled = await this.#compare(found, changed, isUnsettled);
       if (this.#closed) return;
@@ -240,7 +240,7 @@ export class ConnectionTracker {
    * @returns the tokens of these, and of connections of which something was missing that may be there all the same
    */
   async #compare(
-    found: readonly FoundConnection[],
+    found: readonly ListedConnection[],
     changed: ReadonlySet<number>,
     isUnsettled: (token: number) => boolean,
   ): Promise<ReadonlySet<number>> {
@@ -271,7 +271,7 @@ export class ConnectionTracker {
     return unsettled;
   }
 
-  #factsOf(connection: FoundConnection): Facts | undefined {
+  #factsOf(connection: ListedConnection): Facts | undefined {
     const facts = this.#memory.factsOf(connection);
     return facts && { ...facts, announcedIsComplete: facts.announcedIsComplete && !this.#gap };
   }

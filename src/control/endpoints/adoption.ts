@@ -1,14 +1,14 @@
 import * as v from "valibot";
+import { messageOf } from "../../base/errors.ts";
 import { isThere } from "../../base/is-there.ts";
 import type { Logger } from "../../base/log/log.ts";
-import { messageOf } from "../../base/text.ts";
+import { prepareRuntimeDirectory, removeStateFile, replaceStateFile } from "../../base/write-state-file.ts";
 import { signalLockHolder } from "../../kernel/lock-holder.ts";
 import type { Endpoint } from "../../kernel/mptcp-pm.ts";
 import { Ledger } from "./ledger.ts";
 import { endpointSchema, plainEndpoint, readJson } from "./ledger-file.ts";
 import type { NamespaceIdentity } from "./namespace.ts";
-import { NamespaceLock, namespaceFile, prepareRuntimeDirectory } from "./namespace.ts";
-import { removeFile, replaceFile } from "./replace-file.ts";
+import { NamespaceLock, namespaceFile } from "./namespace.ts";
 
 const requestSchema = v.object({ bootId: v.string(), endpoints: v.array(endpointSchema) });
 
@@ -33,12 +33,15 @@ export function requestAdoption(
   prepareRuntimeDirectory(directory);
   if (recordThem(directory, namespace, endpoints)) return { isDone: () => true, wake: () => undefined };
   const file = requestFile(directory, namespace);
-  replaceFile(file, JSON.stringify({ bootId: namespace.bootId, endpoints: endpoints.map(plainEndpoint) }));
+  replaceStateFile(
+    file,
+    JSON.stringify({ bootId: namespace.bootId, endpoints: endpoints.map(plainEndpoint) }),
+  );
   return {
     isDone() {
       if (!isThere(file)) return true;
       if (!recordThem(directory, namespace, endpoints)) return false;
-      removeFile(file);
+      removeStateFile(file);
       return true;
     },
     wake: () => signalLockHolder(namespaceFile(directory, namespace, "lock"), "SIGUSR1"),
@@ -95,7 +98,7 @@ export class Adoptions {
       problems.push(`a request to adopt endpoints cannot be read: ${messageOf(error)}`);
     }
     try {
-      if (isThere(file)) removeFile(file);
+      if (isThere(file)) removeStateFile(file);
     } catch (error) {
       problems.push(`${messageOf(error)}; mptcpctl adopt does not work until it is gone`);
     }

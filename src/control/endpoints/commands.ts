@@ -2,9 +2,9 @@ import type { Endpoint, EndpointFlag, NewEndpoint } from "../../kernel/mptcp-pm.
 import type { Bits } from "../../kernel/netlink/bits.ts";
 import { KernelError, NetlinkError } from "../../kernel/netlink/errors.ts";
 import type { Decision } from "../policy/decision.ts";
+import type { EndpointKernel } from "./endpoint-table.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Step } from "./plan.ts";
-import type { EndpointKernel } from "./table.ts";
 
 /** What a path manager may do to endpoints. */
 export type EndpointCommand =

@@ -1,13 +1,10 @@
+import type { Clock } from "../../base/clock.ts";
+import { hasCode } from "../../base/errors.ts";
 import type { Logger } from "../../base/log/log.ts";
+import { RetriedWrite } from "../../base/retried-write.ts";
+import { prepareRuntimeDirectory } from "../../base/write-state-file.ts";
 import { awaitLock } from "./await-lock.ts";
-import type { Clock } from "./clock.ts";
-import {
-  type LockHolder,
-  type NamespaceIdentity,
-  NamespaceLock,
-  prepareRuntimeDirectory,
-} from "./namespace.ts";
-import { RetriedWrite } from "./retried-write.ts";
+import { type LockHolder, type NamespaceIdentity, NamespaceLock } from "./namespace.ts";
 
 export interface DaemonLockOptions {
   readonly directory: string;
@@ -55,8 +52,7 @@ export class DaemonLock {
       if (!(lock instanceof NamespaceLock)) return lock;
       own.#lock = lock;
     } catch (error) {
-      if (signal?.aborted || !(error instanceof Error && "code" in error)) throw error;
-      if (!passing.includes(String(error.code))) throw error;
+      if (signal?.aborted || !hasCode(error, ...passing)) throw error;
       own.#writes.attempt(() => own.#keep());
     }
     return own;

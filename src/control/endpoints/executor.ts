@@ -1,12 +1,12 @@
+import type { Clock } from "../../base/clock.ts";
+import { until } from "../../base/clock.ts";
 import { KernelError } from "../../kernel/netlink/errors.ts";
-import type { Clock } from "./clock.ts";
-import { until } from "./clock.ts";
+import type { EndpointTable } from "./endpoint-table.ts";
 import type { Outcomes, Task } from "./outcomes.ts";
 import type { Step } from "./plan.ts";
 import { describeEndpoint } from "./plan.ts";
 import { REMOVAL_SPACING } from "./removal-spacing.ts";
 import { Settling, type SettlingOptions } from "./settling.ts";
-import type { EndpointTable } from "./table.ts";
 
 /** A step towards what was decided about an endpoint. */
 export interface EndpointTask extends Task {

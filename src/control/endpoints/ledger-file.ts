@@ -1,6 +1,7 @@
 import * as v from "valibot";
+import { messageOf } from "../../base/errors.ts";
 import { readStateFile } from "../../base/read-state-file.ts";
-import { cut, messageOf, oneLine } from "../../base/text.ts";
+import { cut, oneLine } from "../../base/text.ts";
 import type { Endpoint } from "../../kernel/mptcp-pm.ts";
 import { endpointFlags } from "../../kernel/mptcp-pm.ts";
 

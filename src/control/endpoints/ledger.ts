@@ -1,4 +1,5 @@
 import type * as v from "valibot";
+import { messageOf } from "../../base/errors.ts";
 import { isThere } from "../../base/is-there.ts";
 import type { Endpoint, EndpointFlag, Limits } from "../../kernel/mptcp-pm.ts";
 import type { Bits } from "../../kernel/netlink/bits.ts";
@@ -67,7 +68,7 @@ export class Ledger {
       this.#capacity = state.capacity;
       this.#pathManager = state.pathManager;
     } catch (error) {
-      const cause = error instanceof Error ? error.message : String(error);
+      const cause = messageOf(error);
       warn(`${file} cannot be used (${cause}): endpoints of an earlier run are treated as somebody else's`);
     }
   }

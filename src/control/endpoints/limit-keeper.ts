@@ -4,8 +4,8 @@ import { namedMaximum, refusalOf } from "../../kernel/mptcp-pm-refusals.ts";
 import { KernelError } from "../../kernel/netlink/errors.ts";
 import type { DesiredEndpoint } from "../policy/decision.ts";
 import { limitsFor } from "../policy/limits.ts";
+import type { EndpointKernel } from "./endpoint-table.ts";
 import type { Ledger, LimitsRecord } from "./ledger.ts";
-import type { EndpointKernel } from "./table.ts";
 
 /** What kernels before 7.2 allow (net/mptcp/pm_kernel.c, MPTCP_PM_ADDR_MAX), for those that do not tell. */
 const MOST_OF_OLD_KERNELS = 8;

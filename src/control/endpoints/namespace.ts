@@ -5,15 +5,14 @@ import {
   fstatSync,
   ftruncateSync,
   lstatSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   statSync,
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { hasCode } from "../../base/errors.ts";
 import { openOrCreateGuarded } from "../../base/guarded-file.ts";
-import { isThere } from "../../base/is-there.ts";
 import { lockHolder } from "../../kernel/lock-holder.ts";
 import { lockFile, networkNamespaceCookie } from "../../kernel/system.ts";
 
@@ -87,21 +86,10 @@ function timeOf(file: string): number | undefined {
   try {
     return statSync(file).mtimeMs;
   } catch (error) {
-    const denied = error instanceof Error && "code" in error && error.code === "EACCES";
+    const denied = hasCode(error, "EACCES");
     return denied ? Number.POSITIVE_INFINITY : undefined;
   }
 }
-
-/** Creates the directory that the files of namespaces lie in, if it is not there; its parent has to be. */
-export function prepareRuntimeDirectory(directory: string): void {
-  if (!isThere(directory)) mkdirSync(directory, { mode: 0o755 });
-  const status = statSync(directory, { throwIfNoEntry: false });
-  if (status === undefined) throw new Error("it is a symbolic link that leads nowhere");
-  if ((status.mode & WORLD_WRITABLE) !== 0) throw new Error("everybody may write to it");
-}
-
-/** S_IWOTH of inode(7). */
-const WORLD_WRITABLE = 0o002;
 
 /** The process that has the lock. */
 export interface LockHolder {

@@ -1,8 +1,8 @@
 import { waitAfter } from "../../base/backoff.ts";
+import type { Clock } from "../../base/clock.ts";
+import { messageOf } from "../../base/errors.ts";
 import type { Fields, Logger } from "../../base/log/log.ts";
-import { messageOf } from "../../base/text.ts";
 import { KernelError, NetlinkError } from "../../kernel/netlink/errors.ts";
-import type { Clock } from "./clock.ts";
 
 /** One thing that may fail, apart from all others. */
 export interface Task {

@@ -1,33 +1,33 @@
+import type { Timer } from "../../base/clock.ts";
+import { messageOf } from "../../base/errors.ts";
 import type { Logger } from "../../base/log/log.ts";
-import { messageOf } from "../../base/text.ts";
 import type { Config } from "../config/config.ts";
 import type { Network } from "../network/network.ts";
 import { interfaceName } from "../network/network.ts";
 import type { Decision } from "../policy/decision.ts";
 import { decide, desiredEndpoints } from "../policy/policy.ts";
-import { markRefused } from "../policy/refused.ts";
-import type { WantedEndpoints } from "../policy/wanted.ts";
-import type { Timer } from "./clock.ts";
+import { markRefused } from "../policy/refused-endpoints.ts";
+import type { Wanted } from "../policy/wanted-endpoints.ts";
 import { CommandDesk, type EndpointCommand, EndpointCommandError } from "./commands.ts";
+import type { EndpointKernel } from "./endpoint-table.ts";
+import { EndpointTable } from "./endpoint-table.ts";
 import { type EndpointTask, Executor } from "./executor.ts";
-import { Holds } from "./holds.ts";
 import type { Ledger } from "./ledger.ts";
 import { LimitKeeper, type PreviewedLimits } from "./limit-keeper.ts";
 import { Outcomes, type Task } from "./outcomes.ts";
 import type { Step } from "./plan.ts";
 import { plan } from "./plan.ts";
 import { Refusals, type RefusalsOptions } from "./refusals.ts";
-import { type AddressLoad, removeEndpoints } from "./removal.ts";
-import type { EndpointKernel } from "./table.ts";
-import { EndpointTable } from "./table.ts";
+import { RemovalDelays } from "./removal-delay.ts";
+import { type AddressLoad, removeEndpoints } from "./remove-endpoints.ts";
 
 export interface ReconcilerOptions extends RefusalsOptions {
   readonly kernel: EndpointKernel;
   readonly ledger: Ledger;
   readonly network: () => Network;
   readonly config: () => Config;
-  /** The endpoints that are wanted of a network; undefined: it is not known yet, and nothing is done. */
-  readonly wanted: (network: Network, config: Config) => WantedEndpoints | undefined;
+  /** The endpoints that are wanted; undefined: it is not known yet, and nothing is done. */
+  readonly wanted: () => Wanted | undefined;
   readonly log: Logger;
   /** Called before each full reading of the kernel, so at least every 30 s. */
   readonly beforeReading?: () => void;
@@ -68,7 +68,7 @@ export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #table: EndpointTable;
   readonly #limits: LimitKeeper;
-  readonly #holds: Holds;
+  readonly #removalDelays: RemovalDelays;
   readonly #desk: CommandDesk;
   readonly #outcomes: Outcomes<EndpointTask>;
   readonly #others: Outcomes;
@@ -86,7 +86,7 @@ export class Reconciler {
     this.#options = options;
     this.#table = new EndpointTable({ kernel, ledger, log, interfaceName: this.#interfaceName });
     this.#limits = new LimitKeeper(kernel, ledger, log);
-    this.#holds = new Holds(clock);
+    this.#removalDelays = new RemovalDelays(clock);
     this.#outcomes = new Outcomes(clock, log);
     this.#others = new Outcomes(clock, log);
     this.#refusals = new Refusals(options);
@@ -189,7 +189,7 @@ export class Reconciler {
     this.#refusals.update(this.#outcomes.failures);
     this.#options.onDecisions?.(markRefused(decisions, this.#refusals.current, this.#table.current()));
     if (this.#dirty) return;
-    const expiry = this.#holds.nextExpiry(this.#options.config().removalDelay);
+    const expiry = this.#removalDelays.nextExpiry(this.#options.config().removalDelay);
     if (expiry !== undefined) this.#schedule("hold", expiry, () => this.trigger());
   }
 
@@ -230,12 +230,12 @@ export class Reconciler {
   #decide(): { decisions: readonly Decision[]; steps: readonly Step[] } | undefined {
     const config = this.#options.config();
     const network = this.#options.network();
-    const wanted = this.#options.wanted(network, config);
+    const wanted = this.#options.wanted();
     if (wanted === undefined) return undefined;
     const current = this.#table.current();
     const { capacity, droppedFlags } = this.#table;
     const { removalDelay } = config;
-    const decisions = this.#holds.apply(removalDelay, (expired) =>
+    const decisions = this.#removalDelays.apply(removalDelay, (expired) =>
       decide({ network, config, wanted, capacity, current, removalDelay, expired }),
     );
     const formerId = (address: string): number | undefined => this.#table.formerId(address);

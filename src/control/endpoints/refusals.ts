@@ -1,5 +1,5 @@
-import type { Refusal } from "../policy/refused.ts";
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { Refusal } from "../policy/refused-endpoints.ts";
 import type { EndpointTask } from "./executor.ts";
 import type { Failure } from "./outcomes.ts";
 

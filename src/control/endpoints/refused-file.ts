@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { oneLine } from "../../base/text.ts";
-import type { Refusal } from "../policy/refused.ts";
+import type { Refusal } from "../policy/refused-endpoints.ts";
 import { readJson } from "./ledger-file.ts";
 import { type NamespaceIdentity, namespaceFile } from "./namespace.ts";
 

@@ -1,8 +1,8 @@
+import type { Clock } from "../../base/clock.ts";
 import { isThere } from "../../base/is-there.ts";
 import type { Logger } from "../../base/log/log.ts";
-import type { Clock } from "./clock.ts";
-import { removeFile, replaceFile } from "./replace-file.ts";
-import { RetriedWrite } from "./retried-write.ts";
+import { RetriedWrite } from "../../base/retried-write.ts";
+import { removeStateFile, replaceStateFile } from "../../base/write-state-file.ts";
 
 /** Where a text is kept. */
 export interface TextStore {
@@ -11,7 +11,7 @@ export interface TextStore {
 
 /** Writes at once or throws StateWriteError: for programs that end when it fails. */
 export function plainStore(file: string): TextStore {
-  return { write: (text) => replaceFile(file, text) };
+  return { write: (text) => replaceStateFile(file, text) };
 }
 
 export interface StateFileOptions {
@@ -52,8 +52,8 @@ export class StateFile implements TextStore {
   repeat(): void {
     this.#writes.attempt(() => {
       if (!this.#isAllowed()) return;
-      if (this.#text === undefined) removeFile(this.#file);
-      else replaceFile(this.#file, this.#text);
+      if (this.#text === undefined) removeStateFile(this.#file);
+      else replaceStateFile(this.#file, this.#text);
     });
   }
 

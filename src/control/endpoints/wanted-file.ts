@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { oneLine } from "../../base/text.ts";
 import { endpointFlags } from "../../kernel/mptcp-pm.ts";
-import type { WantedEndpoints } from "../policy/wanted.ts";
+import type { WantedEndpoints } from "../policy/wanted-endpoints.ts";
 import { readJson } from "./ledger-file.ts";
 import { type NamespaceIdentity, namespaceFile } from "./namespace.ts";
 

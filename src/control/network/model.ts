@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
+import { setLatest } from "../../base/latest.ts";
 import type { Address } from "../../kernel/addresses.ts";
 import type { Link } from "../../kernel/links.ts";
 import type { Change } from "../../kernel/rtnetlink.ts";
-import { setLatest } from "./latest.ts";
 import type { Network } from "./network.ts";
 import { emptyNetwork } from "./network.ts";
 import type { Routing } from "./read.ts";

@@ -1,4 +1,5 @@
 import { type Clock, systemClock, type Timer } from "../../base/clock.ts";
+import { messageOf } from "../../base/errors.ts";
 import type { Logger } from "../../base/log/log.ts";
 import { decodeAddressEvent } from "../../kernel/addresses.ts";
 import { decodeLinkEvent } from "../../kernel/links.ts";
@@ -86,7 +87,7 @@ export class NetworkMonitor {
       this.resync();
     });
     this.#events.onError((error) => {
-      options.log.warning(`network notification: ${error instanceof Error ? error.message : String(error)}`);
+      options.log.warning(`network notification: ${messageOf(error)}`);
       this.resync();
     });
     this.#events.subscribe(Object.values(groups), (message) => this.#receive(message));
@@ -168,7 +169,7 @@ export class NetworkMonitor {
         this.#announce();
       } catch (error) {
         if (this.#closed) break;
-        this.#options.log.warning(`${error instanceof Error ? error.message : String(error)}; trying again`);
+        this.#options.log.warning(`${messageOf(error)}; trying again`);
         await this.#quiet();
         this.#want(what);
       }

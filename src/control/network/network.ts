@@ -36,9 +36,15 @@ export const emptyNetwork: Network = {
   formerNames: new Map(),
 };
 
-/** The family of an address in text form. */
-export function familyOf(address: string): Family {
-  return address.includes(":") ? 6 : 4;
+/** An address on an interface, as a key. */
+export function placeOf({
+  address,
+  ifIndex,
+}: {
+  readonly address: string;
+  readonly ifIndex: number;
+}): string {
+  return `${address}%${ifIndex}`;
 }
 
 /** The interface's name, the one that it had if it is gone, or `if7` if it was never seen. */

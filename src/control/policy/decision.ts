@@ -1,6 +1,6 @@
 import type { EndpointFlag } from "../../kernel/mptcp-pm.ts";
 import type { Bits } from "../../kernel/netlink/bits.ts";
-import type { Refusal } from "./refused.ts";
+import type { Refusal } from "./refused-endpoints.ts";
 
 /** An endpoint that the kernel should have; its id is chosen when it is added. */
 export interface DesiredEndpoint {

@@ -1,15 +1,15 @@
 import type { Endpoint } from "../../kernel/mptcp-pm.ts";
 import type { Network } from "../network/network.ts";
 import type { DesiredEndpoint } from "./decision.ts";
-import type { PolicyConfig } from "./judged.ts";
-import type { WantedEndpoints } from "./wanted.ts";
+import type { PolicyConfig } from "./eligibility.ts";
+import type { Wanted } from "./wanted-endpoints.ts";
 
 /** All that the policy looks at. */
 export interface PolicyInput {
   readonly network: Network;
   readonly config: PolicyConfig;
-  /** What the path manager in charge of endpoints wants of this network. */
-  readonly wanted: WantedEndpoints;
+  /** What is wanted of this network: the default, or what the path manager in charge of endpoints says. */
+  readonly wanted: Wanted;
   /** How many endpoints the kernel holds at most. */
   readonly capacity: number;
   /** Every endpoint that the kernel has now. */
@@ -23,17 +23,6 @@ export interface PolicyInput {
 export interface CurrentEndpoint {
   readonly endpoint: Endpoint;
   readonly ours: boolean;
-}
-
-/** An address on an interface, as a key. */
-export function placeOf({
-  address,
-  ifIndex,
-}: {
-  readonly address: string;
-  readonly ifIndex: number;
-}): string {
-  return `${address}%${ifIndex}`;
 }
 
 /** Where an endpoint lives. One that is bound to no device (it was adopted) lives where its address is. */

@@ -1,10 +1,11 @@
+import { placeOf } from "../network/network.ts";
 import type { Candidate } from "./candidates.ts";
 import { candidatesOf } from "./candidates.ts";
 import type { Decision, DesiredEndpoint, Outcome } from "./decision.ts";
+import type { SurplusEndpoint } from "./held-endpoints.ts";
+import { holdSurplus, surplusEndpoints } from "./held-endpoints.ts";
 import type { PolicyInput } from "./input.ts";
-import { foreignServing, placeOf } from "./input.ts";
-import type { LostEndpoint } from "./lost.ts";
-import { holdLost, lostEndpoints } from "./lost.ts";
+import { foreignServing } from "./input.ts";
 import { compareContenders, seat } from "./slots.ts";
 import type { Reason } from "./usability.ts";
 
@@ -16,25 +17,25 @@ import type { Reason } from "./usability.ts";
  */
 export function decide(input: PolicyInput): Decision[] {
   const verdicts = new Map<Candidate, Decision>();
-  const judge: Judge = (candidate, outcome, reason, rank) =>
+  const decideOn: DecideOn = (candidate, outcome, reason, rank) =>
     verdicts.set(candidate, { ...verdict(candidate, outcome, reason), rank });
   const candidates = candidatesOf(input);
   const undecided = (): Candidate[] => candidates.filter((candidate) => !verdicts.has(candidate));
 
-  for (const candidate of candidates) if (candidate.reason) judge(candidate, "unusable", candidate.reason);
+  for (const candidate of candidates) if (candidate.reason) decideOn(candidate, "unusable", candidate.reason);
   const usable = undecided();
-  judgeServed(input, usable, judge);
-  const lost = lostEndpoints(input, undecided());
-  const held = holdLost(input, lost, usable.length > 0);
-  judgeSameAddress(undecided(), held, judge);
-  judgeMaximum(undecided(), judge);
-  judgeSlots(input, undecided(), held.length, judge);
+  decideServed(input, usable, decideOn);
+  const surplus = surplusEndpoints(input, undecided());
+  const held = holdSurplus(input, surplus, usable.length > 0);
+  decideSameAddress(undecided(), held, decideOn);
+  decideMaximum(undecided(), decideOn);
+  decideSlots(input, undecided(), held.length, decideOn);
 
   // An address whose endpoint is held has one decision, not two.
   const heldPlaces = new Set(held.map(placeOf));
   const decided = candidates.flatMap((candidate) => verdicts.get(candidate) ?? []);
   const others = decided.filter((decision) => !heldPlaces.has(placeOf(decision)));
-  return [...others, ...held, ...nameGone(lost, [...others, ...held])];
+  return [...others, ...held, ...nameGone(surplus, [...others, ...held])];
 }
 
 /** The endpoints that decisions ask for. */
@@ -42,7 +43,7 @@ export function desiredEndpoints(decisions: readonly Decision[]): DesiredEndpoin
   return decisions.flatMap((decision) => decision.endpoint ?? []);
 }
 
-type Judge = (candidate: Candidate, outcome: Outcome, reason: Reason, rank?: number) => void;
+type DecideOn = (candidate: Candidate, outcome: Outcome, reason: Reason, rank?: number) => void;
 
 function verdict(candidate: Candidate, outcome: Outcome, { code, text }: Reason): Decision {
   const { address, ifIndex, interfaceName } = candidate;
@@ -50,30 +51,34 @@ function verdict(candidate: Candidate, outcome: Outcome, { code, text }: Reason)
   return { address, ifIndex, interfaceName, outcome, code, reason: text, endpoint };
 }
 
-function judgeServed(input: PolicyInput, candidates: readonly Candidate[], judge: Judge): void {
+function decideServed(input: PolicyInput, candidates: readonly Candidate[], decideOn: DecideOn): void {
   for (const candidate of candidates) {
     const foreign = foreignServing(input.current, candidate.desired);
     if (!foreign) continue;
     const text = `endpoint ${foreign.id} has it, which somebody else made`;
-    judge(candidate, "served", { code: "foreign-endpoint", text });
+    decideOn(candidate, "served", { code: "foreign-endpoint", text });
   }
 }
 
 /**
  * The kernel takes an address once, whatever the interface. Of candidates with the same one the best gets it,
- * who is live before all; every one of them waits while the endpoint of a lost interface is held.
+ * who is live before all; every one of them waits while the endpoint of an interface that is gone is held.
  */
-function judgeSameAddress(candidates: readonly Candidate[], held: readonly Decision[], judge: Judge): void {
+function decideSameAddress(
+  candidates: readonly Candidate[],
+  held: readonly Decision[],
+  decideOn: DecideOn,
+): void {
   const winners = new Map(held.map(({ address, interfaceName }) => [address, interfaceName]));
   for (const candidate of liveFirst(candidates)) {
     const winner = winners.get(candidate.address);
     if (winner === undefined) winners.set(candidate.address, candidate.interfaceName);
-    else judge(candidate, "waiting", { code: "same-address", text: `already an endpoint on ${winner}` });
+    else decideOn(candidate, "waiting", { code: "same-address", text: `already an endpoint on ${winner}` });
   }
 }
 
 /** `max` counts the endpoints that a rule gives one interface. */
-function judgeMaximum(candidates: readonly Candidate[], judge: Judge): void {
+function decideMaximum(candidates: readonly Candidate[], decideOn: DecideOn): void {
   const counts = new Map<string, number>();
   for (const candidate of liveFirst(candidates)) {
     const { rule, ifIndex, interfaceName } = candidate;
@@ -83,21 +88,26 @@ function judgeMaximum(candidates: readonly Candidate[], judge: Judge): void {
     counts.set(key, count);
     if (count <= rule.max) continue;
     const text = `[path ${rule.name}] allows ${rule.max} on ${interfaceName}`;
-    judge(candidate, "waiting", { code: "over-maximum", text });
+    decideOn(candidate, "waiting", { code: "over-maximum", text });
   }
 }
 
-function judgeSlots(input: PolicyInput, candidates: readonly Candidate[], held: number, judge: Judge): void {
+function decideSlots(
+  input: PolicyInput,
+  candidates: readonly Candidate[],
+  held: number,
+  decideOn: DecideOn,
+): void {
   const foreign = input.current.filter(({ ours }) => !ours).length;
   const slots = input.capacity - foreign - held;
   const seated = seat(candidates, slots);
   for (const [index, candidate] of [...candidates].sort(compareContenders).entries()) {
     if (seated.has(candidate)) {
       const by = candidate.rule ? `, [path ${candidate.rule.name}]` : "";
-      judge(candidate, "endpoint", { code: "usable", text: `usable${by}` }, index + 1);
+      decideOn(candidate, "endpoint", { code: "usable", text: `usable${by}` }, index + 1);
     } else {
       const text = `ranked ${index + 1} of ${candidates.length} for ${Math.max(slots, 0)} slots`;
-      judge(candidate, "waiting", { code: "no-slot", text }, index + 1);
+      decideOn(candidate, "waiting", { code: "no-slot", text }, index + 1);
     }
   }
 }
@@ -107,9 +117,9 @@ function liveFirst(candidates: readonly Candidate[]): Candidate[] {
 }
 
 /** Names the endpoints of ours that go and whose address no interface has. */
-function nameGone(lost: readonly LostEndpoint[], decisions: readonly Decision[]): Decision[] {
+function nameGone(surplus: readonly SurplusEndpoint[], decisions: readonly Decision[]): Decision[] {
   const named = new Set(decisions.map(placeOf));
-  return lost.flatMap(({ endpoint: { address }, ifIndex, interfaceName, reason: { code, text } }) => {
+  return surplus.flatMap(({ endpoint: { address }, ifIndex, interfaceName, reason: { code, text } }) => {
     if (named.has(placeOf({ address, ifIndex }))) return [];
     return { address, ifIndex, interfaceName, outcome: "unusable", code, reason: text, endpoint: undefined };
   });

@@ -1,27 +1,32 @@
-/** What decides between addresses when there are fewer slots than addresses. */
-export interface Contender {
+/** What the order of addresses depends on. */
+export interface Ranked {
   readonly address: string;
   readonly ifIndex: number;
-  /** Of its rule; lower is better. */
+  /** Lower is better. */
   readonly priority: number;
-  /** Not the first address of its interface and family. */
-  readonly alias: boolean;
-  /** It is an endpoint of ours now. */
-  readonly live: boolean;
+  /** Not the first address of its interface and family. Left out where that makes no difference. */
+  readonly alias?: boolean;
   readonly hasDefaultRoute: boolean;
   readonly uniqueLocal: boolean;
   /** When the kernel created the address, 1/100 s since boot. */
   readonly created: number;
 }
 
+/** What decides between addresses when there are fewer slots than addresses. */
+export interface Contender extends Ranked {
+  readonly alias: boolean;
+  /** It is an endpoint of ours now. */
+  readonly live: boolean;
+}
+
 /**
  * Orders contenders, best first: priority, first addresses before aliases, interfaces with a default route,
  * global before unique-local addresses, then order of appearance.
  */
-export function compareContenders(a: Contender, b: Contender): number {
+export function compareContenders(a: Ranked, b: Ranked): number {
   return (
     a.priority - b.priority ||
-    Number(a.alias) - Number(b.alias) ||
+    Number(a.alias ?? false) - Number(b.alias ?? false) ||
     Number(b.hasDefaultRoute) - Number(a.hasDefaultRoute) ||
     Number(a.uniqueLocal) - Number(b.uniqueLocal) ||
     a.created - b.created ||

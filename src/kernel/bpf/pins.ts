@@ -1,6 +1,8 @@
 /** Where our maps, programs and links are kept while no process has them open. */
+
 import { existsSync, mkdirSync, rmdirSync, statfsSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
+import { hasCode } from "../../base/errors.ts";
 
 export const bpffs = "/sys/fs/bpf";
 export const pinDirectory = join(bpffs, "mptcpize");
@@ -29,6 +31,6 @@ function ignoring(code: string, act: () => void): void {
   try {
     act();
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === code)) throw error;
+    if (!hasCode(error, code)) throw error;
   }
 }

@@ -1,6 +1,8 @@
 /** The BPF way for one process and its children: a cgroup of their own. */
+
 import { mkdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { messageOf } from "../../base/errors.ts";
 import { bytesOfText } from "../../base/log/bytes.ts";
 import { Cgroups } from "../cgroups.ts";
 import { type AttachOptions, attachCgroup, detachCgroups, requireRoot } from "./attachment.ts";
@@ -41,7 +43,7 @@ function explained(what: string, act: () => void): void {
   try {
     act();
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new BpfError("CGROUP", `cannot ${what}: ${reason}`, cause);
   }
 }

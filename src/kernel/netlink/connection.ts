@@ -1,4 +1,5 @@
 import type { Clock, Timer } from "../../base/clock.ts";
+import { codeOf, messageOf } from "../../base/errors.ts";
 import { runningClock } from "../../base/running-clock.ts";
 import type { Body } from "./ack.ts";
 import { ClosedError, NetlinkError, OverrunError } from "./errors.ts";
@@ -343,9 +344,8 @@ function add<T>(set: Set<T>, member: T): Subscription {
 }
 
 function socketError(what: string, cause: unknown): NetlinkError {
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "EIO";
-  const words = cause instanceof Error ? cause.message : String(cause);
-  return new NetlinkError(code, `cannot ${what}: ${words}`, {
+  const code = codeOf(cause) ?? "EIO";
+  return new NetlinkError(code, `cannot ${what}: ${messageOf(cause)}`, {
     cause,
     retryable: code === "ENOBUFS" || code === "EAGAIN",
   });

@@ -1,6 +1,7 @@
 import { type ChildProcessByStdio, execFile, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
+import { messageOf } from "../../base/errors.ts";
 import { defaultDeadlineMs, within } from "./wait.ts";
 
 export type Exit = { code: number | null; signal: NodeJS.Signals | null };
@@ -114,7 +115,7 @@ export class LabProcess {
     try {
       return await within(`a line like ${pattern}`, found, deadlineMs);
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
+      const reason = messageOf(cause);
       throw new Error(`${reason}; ${this.commandLine} wrote:\n${this.output}`);
     }
   }

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { Socket } from "node:net";
 import { complain, writeOutput } from "../../base/command-line/terminal.ts";
-import { messageOf } from "../../base/text.ts";
+import { messageOf } from "../../base/errors.ts";
 import { tokenText } from "../../control/connections/connection.ts";
 import { Sockets } from "../../kernel/sockets.ts";
 import { mptcpConnect } from "../../kernel/streams.ts";

@@ -1,3 +1,4 @@
+import { messageOf } from "../../base/errors.ts";
 import { type Daemon, startDaemon } from "../kit/daemon.ts";
 import type { Lab } from "../kit/lab.ts";
 import { twoPaths } from "../kit/two-paths.ts";
@@ -28,7 +29,7 @@ export async function runTour(lab: Lab, screen: Screen, program: Stage["program"
     await connectionOutlivesItsPath(stage);
     await daemonStops(stage, daemon);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new Error(`${reason}\nmptcpd wrote:\n${daemon.output}`, { cause });
   }
 }

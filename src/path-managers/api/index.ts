@@ -13,13 +13,14 @@ export type {
   Subflow,
 } from "../../control/connections/connection.ts";
 export { tokenText } from "../../control/connections/connection.ts";
-export { ConnectionError, isConnectionClosed } from "../../control/connections/errors.ts";
+export { ConnectionError, isConnectionClosed } from "../../control/connections/connection-error.ts";
 export type { Family } from "../../control/network/network.ts";
-export type { PolicyConfig } from "../../control/policy/judged.ts";
+export type { PolicyConfig } from "../../control/policy/eligibility.ts";
 export type { LinkFlag } from "../../kernel/links.ts";
 export type { Endpoint, EndpointFlag, Limits } from "../../kernel/mptcp-pm.ts";
 export { type BitNames, Bits, type NameOf } from "../../kernel/netlink/bits.ts";
 export { type ExtendedAck, KernelError, NetlinkError } from "../../kernel/netlink/errors.ts";
+export { ipFamily } from "../../kernel/netlink/ip.ts";
 export type { Hop, Route } from "../../kernel/routes.ts";
 export {
   type AnnounceAddressOptions,

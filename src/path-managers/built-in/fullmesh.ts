@@ -2,6 +2,7 @@ import {
   type Connection,
   type CreateSubflowOptions,
   definePathManager,
+  ipFamily,
   keepSubflows,
   type LocalAddress,
   logRefusal,
@@ -30,7 +31,7 @@ export default definePathManager({
     const mesh = (connection: Connection): CreateSubflowOptions[] =>
       targetsOf(connection).flatMap((to) =>
         pm.network.addresses
-          .filter(({ family }) => family === familyOf(to) && connection.families.includes(family))
+          .filter(({ family }) => family === ipFamily(to.address) && connection.families.includes(family))
           .map((from) => ({ from, to, backup: from.flags.has("backup") })),
       );
 
@@ -58,8 +59,4 @@ export default definePathManager({
 
 function targetsOf({ remote, denyJoinId0, announced }: Connection): SocketAddress[] {
   return denyJoinId0 === true ? [...announced] : [remote, ...announced];
-}
-
-function familyOf({ address }: SocketAddress): 4 | 6 {
-  return address.includes(":") ? 6 : 4;
 }

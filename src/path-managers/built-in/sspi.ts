@@ -1,6 +1,7 @@
 import {
   type Connection,
   definePathManager,
+  ipFamily,
   keepSubflows,
   logRefusal,
   type NetworkInterface,
@@ -64,5 +65,5 @@ export default definePathManager({
 });
 
 function isOfOneFamily(one: { readonly address: string }, other: { readonly address: string }): boolean {
-  return one.address.includes(":") === other.address.includes(":");
+  return ipFamily(one.address) === ipFamily(other.address);
 }

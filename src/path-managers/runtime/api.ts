@@ -8,7 +8,7 @@ import type {
   SocketAddress,
   Subflow,
 } from "../../control/connections/connection.ts";
-import type { PolicyConfig } from "../../control/policy/judged.ts";
+import type { PolicyConfig } from "../../control/policy/eligibility.ts";
 import type { Endpoint, EndpointFlag, Limits } from "../../kernel/mptcp-pm.ts";
 import type { LocalAddress, NetworkInterface, NetworkView } from "./network-view.ts";
 

@@ -1,7 +1,7 @@
 import type { PathManagerDefinition } from "./api.ts";
 import type { Charge } from "./protocol.ts";
 
-/** The path manager that does what mptcpd does by itself; it alone is asked in the daemon's own thread. */
+/** The path manager that does what mptcpd does by itself: where it is in charge, the policy decides without asking it. */
 export const DEFAULT_PATH_MANAGER = "addr_adv";
 
 /**

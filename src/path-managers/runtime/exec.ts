@@ -1,5 +1,6 @@
 import * as v from "valibot";
-import { messageOf, oneLine } from "../../base/text.ts";
+import { messageOf } from "../../base/errors.ts";
+import { oneLine } from "../../base/text.ts";
 import {
   type Details,
   definePathManager,

@@ -1,9 +1,9 @@
-import { messageOf } from "../../base/text.ts";
+import { messageOf } from "../../base/errors.ts";
 import type { ConnectionChange } from "../../control/connections/connection.ts";
 import type { ListenerEvent } from "../../control/connections/tracker.ts";
 import type { Network } from "../../control/network/network.ts";
-import type { PolicyConfig } from "../../control/policy/judged.ts";
-import type { WantedEndpoints } from "../../control/policy/wanted.ts";
+import type { PolicyConfig } from "../../control/policy/eligibility.ts";
+import type { WantedEndpoints } from "../../control/policy/wanted-endpoints.ts";
 import { byPriority, chargeOf } from "./charge.ts";
 import { describeError } from "./describe-error.ts";
 import { compareNetworks, emptyView } from "./network-changes.ts";

@@ -4,7 +4,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Script } from "node:vm";
 import { transform } from "sucrase";
-import { messageOf, oneLine } from "../../base/text.ts";
+import { messageOf } from "../../base/errors.ts";
+import { oneLine } from "../../base/text.ts";
 
 /** "FILE:LINE: what", as far as the place can be found. */
 export function describeLoadError(path: string, error: unknown): string {

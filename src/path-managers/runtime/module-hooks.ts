@@ -7,7 +7,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { transform } from "sucrase";
-import { messageOf } from "../../base/text.ts";
+import { messageOf } from "../../base/errors.ts";
 import { PLUGIN_MARK } from "./mark.ts";
 import { readTrusted } from "./trusted.ts";
 

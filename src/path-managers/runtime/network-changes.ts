@@ -1,4 +1,4 @@
-import { placeOf } from "../../control/policy/input.ts";
+import { placeOf } from "../../control/network/network.ts";
 import type { LocalAddress, NetworkInterface, NetworkView } from "./network-view.ts";
 
 /** What is different in a network, in an order in which it can be followed: an interface is there while its addresses are. */

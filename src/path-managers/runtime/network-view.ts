@@ -1,9 +1,8 @@
 import type { Family, Network } from "../../control/network/network.ts";
 import { hasDefaultRoute } from "../../control/network/network.ts";
-import { placeOf } from "../../control/policy/input.ts";
-import { type JudgedAddress, judgeAddresses, type PolicyConfig } from "../../control/policy/judged.ts";
-import { compareContenders } from "../../control/policy/slots.ts";
-import { classOf, whyLinkDown } from "../../control/policy/usability.ts";
+import { type HostAddress, type PolicyConfig, usableAddresses } from "../../control/policy/eligibility.ts";
+import { remember } from "../../control/policy/memo.ts";
+import { whyLinkDown } from "../../control/policy/usability.ts";
 import type { Address } from "../../kernel/addresses.ts";
 import type { Link, LinkFlag } from "../../kernel/links.ts";
 import type { EndpointFlag } from "../../kernel/mptcp-pm.ts";
@@ -52,20 +51,12 @@ export interface NetworkView {
   readonly defaultRoutes: readonly Route[];
 }
 
-const views = new WeakMap<Network, { readonly config: PolicyConfig; readonly view: NetworkView }>();
-
 /** The view of a network; the same for the same network and configuration. */
-export function viewNetwork(network: Network, config: PolicyConfig): NetworkView {
-  const known = views.get(network);
-  if (known?.config === config) return known.view;
-  const usable = distinct(judgeAddresses(network, config).filter(({ reason }) => reason === undefined));
-  const ranked = usable
-    .map((judged) => ({ judged, ...contenderOf(network, judged) }))
-    .sort(compareContenders);
-  const addresses = ranked.map(({ judged }) => toLocalAddress(judged, config));
+export const viewNetwork = remember((network: Network, config: PolicyConfig): NetworkView => {
+  const addresses = usableAddresses(network, config).map(toLocalAddress);
   const links = [...network.links.values()].filter(isOpen);
   const interfaces = links.map((link) => toInterface(network, link, addresses));
-  const view = {
+  return {
     interfaces,
     uplinks: [...new Set(addresses.map(({ ifIndex }) => ifIndex))].flatMap((index) =>
       interfaces.filter((one) => one.index === index),
@@ -74,14 +65,7 @@ export function viewNetwork(network: Network, config: PolicyConfig): NetworkView
     assigned: assignedIn(network),
     defaultRoutes: network.defaultRoutes,
   };
-  views.set(network, { config, view });
-  return view;
-}
-
-/** The kernel may hold an address several times on a link, with other prefix lengths. */
-function distinct(addresses: readonly JudgedAddress[]): JudgedAddress[] {
-  return [...new Map(addresses.map((judged) => [placeOf(judged.address), judged])).values()];
-}
+});
 
 function assignedIn({ links, addresses }: Network): Set<string> {
   const works = ({ ifIndex }: Address): boolean => {
@@ -107,30 +91,7 @@ function toInterface(network: Network, link: Link, addresses: readonly LocalAddr
   };
 }
 
-function toLocalAddress(
-  { address, link, rule }: JudgedAddress,
-  { addressFlags }: PolicyConfig,
-): LocalAddress {
-  return {
-    address: address.address,
-    family: address.family,
-    ifIndex: link.index,
-    interface: link.name,
-    flags: rule?.flags ?? addressFlags,
-    port: rule?.port ?? 0,
-    priority: rule?.priority ?? 0,
-  };
-}
-
-function contenderOf(network: Network, { address, rule }: JudgedAddress) {
-  return {
-    address: address.address,
-    ifIndex: address.ifIndex,
-    priority: rule?.priority ?? 0,
-    alias: false,
-    live: false,
-    hasDefaultRoute: hasDefaultRoute(network, address.ifIndex, address.family),
-    uniqueLocal: classOf(address) === "unique-local",
-    created: address.created,
-  };
+function toLocalAddress(usable: HostAddress): LocalAddress {
+  const { address, family, ifIndex, interfaceName, flags, port, priority } = usable;
+  return { address, family, ifIndex, interface: interfaceName, flags, port, priority };
 }

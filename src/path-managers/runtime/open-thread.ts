@@ -2,8 +2,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { Worker } from "node:worker_threads";
+import { messageOf } from "../../base/errors.ts";
 import type { Level } from "../../base/log/log.ts";
-import { messageOf } from "../../base/text.ts";
 import { LineSplitter } from "./line-splitter.ts";
 import type { FromWorker, ToWorker, WorkerInput } from "./protocol.ts";
 

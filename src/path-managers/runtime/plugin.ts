@@ -1,10 +1,10 @@
 import { setMaxListeners } from "node:events";
+import { messageOf } from "../../base/errors.ts";
 import { type Logger, prefixed } from "../../base/log/log.ts";
 import { late, within } from "../../base/running-clock.ts";
-import { messageOf } from "../../base/text.ts";
 import type { Network } from "../../control/network/network.ts";
-import type { PolicyConfig } from "../../control/policy/judged.ts";
-import type { WantedEndpoint } from "../../control/policy/wanted.ts";
+import type { PolicyConfig } from "../../control/policy/eligibility.ts";
+import type { WantedEndpoint } from "../../control/policy/wanted-endpoints.ts";
 import type { Details, HandlerName, Handlers, PathManagerDefinition } from "./api.ts";
 import { Context } from "./context.ts";
 import { describeError, guarded, stackOf } from "./describe-error.ts";

@@ -3,8 +3,8 @@
 import type { Fields, Level } from "../../base/log/log.ts";
 import type { Config, PathRule } from "../../control/config/config.ts";
 import { notifyFlags } from "../../control/config/config.ts";
-import type { PolicyConfig } from "../../control/policy/judged.ts";
-import type { WantedEndpoint, WantedEndpoints } from "../../control/policy/wanted.ts";
+import type { PolicyConfig } from "../../control/policy/eligibility.ts";
+import type { WantedEndpoint, WantedEndpoints } from "../../control/policy/wanted-endpoints.ts";
 import { endpointFlags } from "../../kernel/mptcp-pm.ts";
 import type { HandlerName } from "./api.ts";
 import type { PackedCommand, PackedError } from "./endpoint-requests.ts";

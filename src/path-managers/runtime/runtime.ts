@@ -1,14 +1,14 @@
+import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log/log.ts";
 import { RunningClock } from "../../base/running-clock.ts";
 import { Announcements } from "../../control/connections/announcements.ts";
 import type { ConnectionChange } from "../../control/connections/connection.ts";
-import { type ConnectionKernel, watchForGone } from "../../control/connections/gone.ts";
+import type { ConnectionTable } from "../../control/connections/connection-table.ts";
 import { IdBook } from "../../control/connections/id-book.ts";
 import { type Listen, Listeners } from "../../control/connections/listeners.ts";
 import { Subflows } from "../../control/connections/subflows.ts";
-import type { ConnectionTable } from "../../control/connections/table.ts";
 import { ConnectionTracker, type ConnectionTrackerOptions } from "../../control/connections/tracker.ts";
-import type { Clock } from "../../control/endpoints/clock.ts";
+import { type ConnectionKernel, watchForVanished } from "../../control/connections/vanished-connections.ts";
 import type { MptcpPm } from "../../kernel/mptcp-pm.ts";
 import type { Sockets } from "../../kernel/sockets.ts";
 import { type HostOptions, PluginHost } from "./host.ts";
@@ -45,7 +45,7 @@ export class PathManagerRuntime {
       onListener: (event) => this.host.listenerChanged(event),
     });
     const { table } = this.#tracker;
-    const kernel = watchForGone(options.kernel, () => this.#tracker.resync());
+    const kernel = watchForVanished(options.kernel, () => this.#tracker.resync());
     const ids = new IdBook(kernel);
     const patience = new RunningClock(clock);
     const subflows = new Subflows({ kernel, sockets, table, ids, clock: patience });

@@ -1,6 +1,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { messageOf } from "../../base/text.ts";
+import { hasCode, messageOf } from "../../base/errors.ts";
+import { isWorldWritable } from "../../base/file-mode.ts";
 import { all, didYouMean, quote } from "../../base/words.ts";
 import { type Config, defaultPluginDirectory, type PluginSection } from "../../control/config/config.ts";
 
@@ -104,7 +105,7 @@ function readDirectory(directory: string) {
     const status = statSync(directory);
     if (!status.isDirectory())
       errors.push(`plugin-dir=${directory} is not a directory: correct it or leave it out`);
-    else if ((status.mode & WORLD_WRITABLE) !== 0)
+    else if (isWorldWritable(status))
       errors.push(
         `everybody may write to plugin-dir=${directory}: take that away with chmod o-w ${directory}`,
       );
@@ -120,7 +121,7 @@ function readDirectory(directory: string) {
             files.set(name.slice(0, -extension.length), join(directory, name));
     }
   } catch (error) {
-    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    const isMissing = hasCode(error, "ENOENT");
     // Nobody asked for the default directory, and nothing need be in it.
     if (!isMissing || directory !== defaultPluginDirectory) {
       const what = isMissing ? "does not exist" : `cannot be read (${messageOf(error)})`;
@@ -129,9 +130,6 @@ function readDirectory(directory: string) {
   }
   return { files, modules, errors, warnings };
 }
-
-/** S_IWOTH of inode(7). */
-const WORLD_WRITABLE = 0o002;
 
 function cModules(modules: readonly string[], directory: string): string {
   return (

@@ -2,7 +2,7 @@ import { type Clock, systemClock, type Timer } from "../../base/clock.ts";
 import type { Logger } from "../../base/log/log.ts";
 import { RunningClock } from "../../base/running-clock.ts";
 import type { EndpointCommand } from "../../control/endpoints/commands.ts";
-import type { WantedEndpoints } from "../../control/policy/wanted.ts";
+import type { WantedEndpoints } from "../../control/policy/wanted-endpoints.ts";
 import { NetlinkError } from "../../kernel/netlink/errors.ts";
 import { packError, unpackCommand } from "./endpoint-requests.ts";
 import { type Charge, type FromWorker, unpackWanted, type WorkerInput } from "./protocol.ts";

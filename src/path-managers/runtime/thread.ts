@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
 import type { MessagePort } from "node:worker_threads";
+import { systemClock } from "../../base/clock.ts";
 import { type Logger, prefixed } from "../../base/log/log.ts";
 import { Checkpoint } from "../../control/connections/checkpoint.ts";
-import { systemClock } from "../../control/endpoints/clock.ts";
 import { NetworkMonitor } from "../../control/network/monitor.ts";
-import type { PolicyConfig } from "../../control/policy/judged.ts";
+import type { PolicyConfig } from "../../control/policy/eligibility.ts";
 import { currentThread } from "../../kernel/children.ts";
 import { MptcpPm } from "../../kernel/mptcp-pm.ts";
 import { type Persistence, persist } from "../../kernel/netlink/persist.ts";
@@ -223,7 +223,7 @@ class PluginThread {
   }
 
   #tellWanted(): void {
-    // The daemon itself asks for what it wants by default.
+    // What is wanted by default the daemon's policy knows.
     if (this.charge.endpoints === DEFAULT_PATH_MANAGER) return;
     const wanted = this.#runtime.host.wantedEndpoints(this.#monitor.network, this.#policy);
     const packed = wanted && packWanted(wanted);

@@ -9,6 +9,7 @@ import {
   statSync,
 } from "node:fs";
 import { join } from "node:path";
+import { isSticky, isWorldWritable } from "../../base/file-mode.ts";
 
 /** Code of a plugin that somebody else could have written. */
 export class UntrustedFileError extends Error {
@@ -43,7 +44,7 @@ export function requireTrusted(path: string): void {
   for (const directory of steps) {
     const status = statSync(directory);
     const problem =
-      (status.mode & WORLD_WRITABLE) !== 0 && (status.mode & STICKY) === 0
+      isWorldWritable(status) && !isSticky(status)
         ? "may be written by everybody: take that away with chmod o-w"
         : distrustOwner(status.uid);
     if (problem !== undefined) throw new UntrustedFileError(`${path}: the directory ${directory} ${problem}`);
@@ -75,9 +76,6 @@ function stepsTo(path: string): string[] {
 
 /** As many as path_resolution(7) allows. */
 const MOST_LINKS = 40;
-/** S_IWOTH and S_ISVTX of inode(7). In a sticky directory nobody can move what is another's. */
-const WORLD_WRITABLE = 0o002;
-const STICKY = 0o1000;
 
 function distrust(status: {
   isFile(): boolean;
@@ -85,8 +83,7 @@ function distrust(status: {
   readonly uid: number;
 }): string | undefined {
   if (!status.isFile()) return "is not a regular file";
-  if ((status.mode & WORLD_WRITABLE) !== 0)
-    return "may be written by everybody: take that away with chmod o-w";
+  if (isWorldWritable(status)) return "may be written by everybody: take that away with chmod o-w";
   return distrustOwner(status.uid);
 }
 

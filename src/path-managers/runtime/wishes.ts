@@ -1,7 +1,7 @@
 import type { Network } from "../../control/network/network.ts";
-import { placeOf } from "../../control/policy/input.ts";
-import type { PolicyConfig } from "../../control/policy/judged.ts";
-import type { WantedEndpoint } from "../../control/policy/wanted.ts";
+import { placeOf } from "../../control/network/network.ts";
+import type { PolicyConfig } from "../../control/policy/eligibility.ts";
+import type { WantedEndpoint } from "../../control/policy/wanted-endpoints.ts";
 import { type EndpointFlag, endpointFlags } from "../../kernel/mptcp-pm.ts";
 import type { EndpointWish } from "./api.ts";
 import { viewNetwork } from "./network-view.ts";

@@ -1,4 +1,4 @@
-import type { EndpointKernel } from "../../control/endpoints/table.ts";
+import type { EndpointKernel } from "../../control/endpoints/endpoint-table.ts";
 import { type Endpoint, endpointFlags, type Limits, type NewEndpoint } from "../../kernel/mptcp-pm.ts";
 import { errnoOf, KernelError } from "../../kernel/netlink/errors.ts";
 

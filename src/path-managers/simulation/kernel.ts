@@ -166,7 +166,10 @@ export class SimulatedKernel {
     delay = 0,
   ): void {
     const { local, remote, localId, remoteId, ifIndex, remoteBackup: backup, mapped } = subflow;
-    const ends = { ...endsOf(local, remote), family: mapped ? AF_INET6 : familyOf(local.address) };
+    const ends = {
+      ...endsOf(local, remote),
+      family: mapped || ipFamily(local.address) === 6 ? AF_INET6 : AF_INET,
+    };
     this.tell({ event, token, ...ends, localId, remoteId, ifIndex, backup, ...more }, delay);
   }
 
@@ -317,10 +320,6 @@ function endsOf(local: SocketAddress, remote: SocketAddress) {
     ...{ localAddress: local.address, localPort: local.port },
     ...{ remoteAddress: remote.address, remotePort: remote.port },
   };
-}
-
-function familyOf(address: string): number {
-  return ipFamily(address) === 4 ? AF_INET : AF_INET6;
 }
 
 function refusal(what: string, code: string, message: string): KernelError {

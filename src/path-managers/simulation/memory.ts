@@ -1,5 +1,5 @@
-import type { FoundConnection } from "../../control/connections/found.ts";
-import type { ConnectionTable, Facts } from "../../control/connections/table.ts";
+import type { ConnectionTable, Facts } from "../../control/connections/connection-table.ts";
+import type { ListedConnection } from "../../control/connections/from-sock-diag.ts";
 import type { ConnectionMemory } from "../../control/connections/tracker.ts";
 
 /** Keeps what a path manager's next life has to know, as the daemon's checkpoint does in a file. */
@@ -12,7 +12,7 @@ export class SimulatedMemory {
     };
     return {
       load: () => undefined,
-      factsOf: ({ token }: FoundConnection) => this.#facts.get(token),
+      factsOf: ({ token }: ListedConnection) => this.#facts.get(token),
       begin: () => undefined,
       record: () => undefined,
       flush: keep,

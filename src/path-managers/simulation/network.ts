@@ -1,7 +1,7 @@
-import { type Family, familyOf, type Network } from "../../control/network/network.ts";
+import type { Family, Network } from "../../control/network/network.ts";
 import { addressFlags } from "../../kernel/addresses.ts";
 import { type Link, linkFlags } from "../../kernel/links.ts";
-import { canonicalIp } from "../../kernel/netlink/ip.ts";
+import { canonicalIp, ipFamily } from "../../kernel/netlink/ip.ts";
 
 /** An interface in a few words. */
 export interface SimulatedInterface {
@@ -94,8 +94,8 @@ export class SimulatedNetwork {
       links: new Map(entries.map(([name, state]) => [state.index, linkOf(name, state)])),
       addresses: entries.flatMap(([, { index, addresses }]) =>
         Array.from(addresses, (address) => ({
-          ...{ ifIndex: index, address, family: familyOf(address), scope: 0, flags: addressFlags.of() },
-          ...{ prefixLength: familyOf(address) === 4 ? 24 : 64, created: this.#created++ },
+          ...{ ifIndex: index, address, family: ipFamily(address), scope: 0, flags: addressFlags.of() },
+          ...{ prefixLength: ipFamily(address) === 4 ? 24 : 64, created: this.#created++ },
           validLifetime: Number.POSITIVE_INFINITY,
           preferredLifetime: Number.POSITIVE_INFINITY,
         })),

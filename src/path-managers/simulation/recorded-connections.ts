@@ -1,5 +1,5 @@
-import { type FoundConnection, foundConnections } from "../../control/connections/found.ts";
-import { isOfConnection } from "../../control/connections/told.ts";
+import { isOfConnection } from "../../control/connections/from-events.ts";
+import { type ListedConnection, listedConnections } from "../../control/connections/from-sock-diag.ts";
 import type { MptcpEvent } from "../../kernel/mptcp-pm.ts";
 import { unmapped } from "../../kernel/netlink/ip.ts";
 import { AF_INET6 } from "../../kernel/rtnetlink.ts";
@@ -67,7 +67,7 @@ export class RecordedConnections {
 
   /** Makes the connections what sock_diag had listed. */
   replace(outlines: readonly ConnectionOutline[]): void {
-    const found = foundConnections(outlines);
+    const found = listedConnections(outlines);
     const tokens = new Set(found.map(({ token }) => token));
     for (const token of [...this.#kernel.connections.keys()]) if (!tokens.has(token)) this.#close(token);
     for (const connection of found) this.#adopt(connection);
@@ -141,7 +141,7 @@ export class RecordedConnections {
     subflow.remoteBackup = backup;
   }
 
-  #adopt(found: FoundConnection): void {
+  #adopt(found: ListedConnection): void {
     const { token, local, remote, socketFamily, established, serverSide, subflows } = found;
     const known = this.#kernel.connections.get(token);
     const side = { serverSide: serverSide === true, denyJoinId0: false };

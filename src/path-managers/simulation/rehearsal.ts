@@ -1,5 +1,5 @@
 import type { Network } from "../../control/network/network.ts";
-import type { PolicyConfig } from "../../control/policy/judged.ts";
+import type { PolicyConfig } from "../../control/policy/eligibility.ts";
 import type { Endpoint, Limits } from "../../kernel/mptcp-pm.ts";
 import { viewNetwork } from "../runtime/network-view.ts";
 import type { HandlerWatch, LoadedPlugin } from "../runtime/plugin.ts";

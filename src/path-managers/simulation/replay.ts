@@ -1,8 +1,8 @@
 import type { Entry } from "../../base/log/log.ts";
 import type { Config } from "../../control/config/config.ts";
 import type { Network } from "../../control/network/network.ts";
-import type { PolicyConfig } from "../../control/policy/judged.ts";
-import type { WantedEndpoint } from "../../control/policy/wanted.ts";
+import type { PolicyConfig } from "../../control/policy/eligibility.ts";
+import type { WantedEndpoint } from "../../control/policy/wanted-endpoints.ts";
 import { viewNetwork } from "../runtime/network-view.ts";
 import type { LoadedPlugin } from "../runtime/plugin.ts";
 import type { PathManagerRuntime } from "../runtime/runtime.ts";

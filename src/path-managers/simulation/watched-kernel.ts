@@ -1,4 +1,4 @@
-import { messageOf } from "../../base/text.ts";
+import { messageOf } from "../../base/errors.ts";
 import type { SubflowKernel } from "../../control/connections/subflows.ts";
 import type {
   EndpointFlag,

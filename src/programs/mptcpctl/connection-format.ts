@@ -2,7 +2,7 @@
 
 import { table, wrapped } from "../../base/command-line/table.ts";
 import { type Subflow, tokenText } from "../../control/connections/connection.ts";
-import { isInitial, serverSideOf } from "../../control/connections/found.ts";
+import { isInitial, serverSideOf } from "../../control/connections/from-sock-diag.ts";
 import type { CarryingSocket, MptcpConnection, MptcpSubflow, SocketAddress } from "../../kernel/sockets.ts";
 import type { JsonObject } from "./ip-format.ts";
 

@@ -1,3 +1,4 @@
+import { hasCode } from "../../base/errors.ts";
 import { createLogger, type Logger } from "../../base/log/log.ts";
 import { MptcpPm } from "../../kernel/mptcp-pm.ts";
 import type { Subscription } from "../../kernel/netlink/connection.ts";
@@ -51,7 +52,7 @@ export function watchEvents(pm: MptcpPm, handlers: Parameters<MptcpPm["events"]>
   try {
     return pm.events(handlers);
   } catch (error) {
-    const denied = error instanceof Error && "code" in error && error.code === "EPERM";
+    const denied = hasCode(error, "EPERM");
     throw denied ? new CommandError("EPERM", "cannot watch events: operation not permitted (EPERM)") : error;
   }
 }

@@ -1,5 +1,7 @@
 /** Events as `ip mptcp monitor` of iproute2 7.1 prints them (ip/ipmptcp.c): a line, and an object for `-j`. */
+
 import type { MptcpEvent } from "../../kernel/mptcp-pm.ts";
+import { ipFamily } from "../../kernel/netlink/ip.ts";
 import type { JsonObject, JsonValue } from "./ip-format.ts";
 
 /**
@@ -104,7 +106,7 @@ function ends({ localAddress, remoteAddress, localPort, remotePort }: Ends): Fie
 
 function address(name: string, value: string | undefined): Field[] {
   if (value === undefined) return [];
-  return [{ name: `${name}${value.includes(":") ? 6 : 4}`, text: value, json: value }];
+  return [{ name: `${name}${ipFamily(value)}`, text: value, json: value }];
 }
 
 function token(value: number): Field {

@@ -1,7 +1,8 @@
 /** How the program ends: every exit code, every line about a failure and the signals that end a command come from here. */
 import { CommandError, internalError } from "../../base/command-line/command-error.ts";
-import { codeOf, oneLine } from "../../base/text.ts";
-import { ConfigError } from "../../control/config/error.ts";
+import { codeOf } from "../../base/errors.ts";
+import { oneLine } from "../../base/text.ts";
+import { ConfigError } from "../../control/config/config.ts";
 
 export { CommandError } from "../../base/command-line/command-error.ts";
 

@@ -6,7 +6,7 @@ import { readNetwork } from "../../control/network/read.ts";
 import type { Decision } from "../../control/policy/decision.ts";
 import type { CurrentEndpoint, PolicyInput } from "../../control/policy/input.ts";
 import { decide } from "../../control/policy/policy.ts";
-import { markRefused, type Refusal } from "../../control/policy/refused.ts";
+import { markRefused, type Refusal } from "../../control/policy/refused-endpoints.ts";
 import { canonicalIp } from "../../kernel/netlink/ip.ts";
 import { openRtnetlink } from "../../kernel/rtnetlink.ts";
 import { Sysctls } from "../../kernel/sysctl.ts";
@@ -29,7 +29,7 @@ export async function runExplain(
   const current = await withPathManager(async (pm) =>
     (await pm.dumpEndpoints()).map((endpoint) => ({ endpoint, ours: ledger.owns(endpoint) })),
   );
-  const wanted = wantedOf(options, network, config, context);
+  const wanted = wantedOf(options, config, context);
   const refusals = refusalsOf(options, context);
   const { removalDelay } = config;
   const explanations = explain(

@@ -1,4 +1,5 @@
 /** `mptcpctl monitor` */
+import { messageOf } from "../../base/errors.ts";
 import type { MptcpEvent } from "../../kernel/mptcp-pm.ts";
 import { type Context, watchEvents, withPathManager } from "./context.ts";
 import { readNoWords } from "./endpoint-grammar.ts";
@@ -22,7 +23,7 @@ export async function runMonitor(words: readonly string[], context: Context): Pr
             printed = printed.then(() => print(event, time, interfaces, context)).catch(reject);
           },
           overrun: () => context.warn("events were lost: they came faster than they could be read"),
-          error: (error) => context.warn(error instanceof Error ? error.message : String(error)),
+          error: (error) => context.warn(messageOf(error)),
         });
         context.warn("listening for events of MPTCP; Ctrl-C ends it");
       });

@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import { programArguments } from "../../base/command-line/arguments.ts";
+import { codeOf, messageOf } from "../../base/errors.ts";
 import { enterNetworkNamespaceAndExec } from "../../kernel/system.ts";
 import { CommandError, UsageError } from "./exit.ts";
 
@@ -35,9 +36,9 @@ function isCurrent(path: string): boolean {
 }
 
 function reason(error: unknown, path: string): string {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  const code = codeOf(error);
   if (code === "ENOENT") return `there is no ${path}; \`ip netns\` lists the names`;
   if (code === "EPERM" || code === "EACCES") return "not permitted; it takes CAP_SYS_ADMIN: run it as root";
   if (code === "EINVAL") return `${path} is no network namespace`;
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }

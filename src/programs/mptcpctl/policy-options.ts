@@ -1,15 +1,14 @@
 import { accessSync, constants } from "node:fs";
-import { codeOf, messageOf } from "../../base/text.ts";
+import { codeOf, messageOf } from "../../base/errors.ts";
 import type { Config } from "../../control/config/config.ts";
 import { loadConfig } from "../../control/config/load.ts";
 import { Ledger } from "../../control/endpoints/ledger.ts";
 import { currentNamespace, namespaceFile, runtimeDirectoryFor } from "../../control/endpoints/namespace.ts";
 import { readRefused } from "../../control/endpoints/refused-file.ts";
 import { readWanted, type StatedWish } from "../../control/endpoints/wanted-file.ts";
-import type { Network } from "../../control/network/network.ts";
-import type { Refusal } from "../../control/policy/refused.ts";
-import type { WantedEndpoints } from "../../control/policy/wanted.ts";
-import { builtIn, wantedByDefault } from "../../path-managers/built-in/index.ts";
+import type { Refusal } from "../../control/policy/refused-endpoints.ts";
+import { everyAddress, type Wanted } from "../../control/policy/wanted-endpoints.ts";
+import { builtIn } from "../../path-managers/built-in/index.ts";
 import { DEFAULT_PATH_MANAGER } from "../../path-managers/runtime/charge.ts";
 import { planPlugins } from "../../path-managers/runtime/sources.ts";
 import type { Context } from "./context.ts";
@@ -39,12 +38,7 @@ export function refuseEmpty(option: string, value: string | undefined): void {
 }
 
 /** Which endpoints are wanted by whoever decides about them in a running mptcpd, or would. */
-export function wantedOf(
-  options: PolicyOptions,
-  network: Network,
-  config: Config,
-  context: Context,
-): WantedEndpoints {
+export function wantedOf(options: PolicyOptions, config: Config, context: Context): Wanted {
   const stated = statedWish(options, context);
   if (stated?.endpoints !== undefined) return { by: stated.by, endpoints: stated.endpoints };
   const others = planPlugins(config, [...builtIn.keys()]).sources.some(
@@ -52,7 +46,7 @@ export function wantedOf(
   );
   if (stated === undefined && others)
     context.warn(`no mptcpd says what its path managers want: this is what ${DEFAULT_PATH_MANAGER} would do`);
-  return wantedByDefault(network, config);
+  return everyAddress;
 }
 
 function statedWish(options: PolicyOptions, context: Context): StatedWish | undefined {

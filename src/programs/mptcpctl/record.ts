@@ -1,9 +1,9 @@
 /** `mptcpctl record`: what a path manager on this host would hear, in a file. */
 import { closeSync, constants, fstatSync, lstatSync, openSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
-import { codeOf, messageOf } from "../../base/text.ts";
+import { systemClock } from "../../base/clock.ts";
+import { codeOf, hasCode, messageOf } from "../../base/errors.ts";
 import { removeFile } from "../../base/write-file.ts";
-import { systemClock } from "../../control/endpoints/clock.ts";
 import { NetworkMonitor } from "../../control/network/monitor.ts";
 import { Sockets } from "../../kernel/sockets.ts";
 import { Recorder } from "../../path-managers/simulation/recorder.ts";
@@ -94,7 +94,7 @@ function openSpecial(file: string): number {
   try {
     fd = openSync(file, O_WRONLY | O_NOFOLLOW | O_NOCTTY);
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ELOOP")
+    if (hasCode(error, "ELOOP"))
       throw new CommandError("ELOOP", "it is a symbolic link, which is not followed; name the file itself");
     throw error;
   }

@@ -1,5 +1,5 @@
 /** The parts of a report that are what other commands print. */
-import { ConfigError } from "../../control/config/error.ts";
+import { ConfigError } from "../../control/config/config.ts";
 import { type MptcpInfo, Sockets } from "../../kernel/sockets.ts";
 import { withoutQuotes } from "../report/configuration.ts";
 import type { Section } from "../report/section.ts";

@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { codeOf, messageOf } from "../../base/text.ts";
+import { codeOf, messageOf } from "../../base/errors.ts";
 import { version } from "../../base/version.ts";
 import { removeFile } from "../../base/write-file.ts";
 import { AddressMask, type AddressMode, addressModes } from "../report/addresses.ts";

@@ -1,14 +1,14 @@
 /** What commands for single connections work with: the same parts that path managers have. */
 
+import { systemClock } from "../../base/clock.ts";
 import { runningClock } from "../../base/running-clock.ts";
 import { Announcements } from "../../control/connections/announcements.ts";
 import type { ConnectionChange } from "../../control/connections/connection.ts";
+import { ConnectionRecord } from "../../control/connections/connection-record.ts";
 import { IdBook } from "../../control/connections/id-book.ts";
 import { Listeners } from "../../control/connections/listeners.ts";
-import { ConnectionRecord } from "../../control/connections/record.ts";
 import { Subflows } from "../../control/connections/subflows.ts";
 import { type ConnectionMemory, ConnectionTracker } from "../../control/connections/tracker.ts";
-import { systemClock } from "../../control/endpoints/clock.ts";
 import type { MptcpPm } from "../../kernel/mptcp-pm.ts";
 import { Sockets } from "../../kernel/sockets.ts";
 import { type Context, warningLogger, watchEvents, withPathManager } from "./context.ts";

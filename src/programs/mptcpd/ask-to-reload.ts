@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import { messageOf } from "../../base/text.ts";
+import { codeOf, messageOf } from "../../base/errors.ts";
 import { currentNamespace, namespaceFile } from "../../control/endpoints/namespace.ts";
 import { StartError } from "./exit.ts";
 import type { Settings } from "./options.ts";
@@ -78,7 +78,7 @@ async function tryToReach(path: string): Promise<Socket | { readonly problem: st
   try {
     return await connected(path);
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    const code = codeOf(error);
     if (code === "ENOENT") return { problem: `there is no ${path}` };
     if (code === "ECONNREFUSED") return { problem: `nobody listens at ${path}` };
     const hint = code === "EACCES" ? ": run this as root" : "";

@@ -1,8 +1,8 @@
+import { systemClock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log/log.ts";
 import type { Config } from "../../control/config/config.ts";
 import { addressLoads } from "../../control/connections/address-loads.ts";
 import { Adoptions } from "../../control/endpoints/adoption.ts";
-import { systemClock } from "../../control/endpoints/clock.ts";
 import type { DaemonLock } from "../../control/endpoints/daemon-lock.ts";
 import { Ledger } from "../../control/endpoints/ledger.ts";
 import {
@@ -16,6 +16,8 @@ import { refusedFile, refusedText } from "../../control/endpoints/refused-file.t
 import { StateFile } from "../../control/endpoints/state-file.ts";
 import { NetworkMonitor } from "../../control/network/monitor.ts";
 import { emptyNetwork, type Network } from "../../control/network/network.ts";
+import { usableAddresses } from "../../control/policy/eligibility.ts";
+import { everyAddress } from "../../control/policy/wanted-endpoints.ts";
 import { removalsSent } from "../../kernel/counters.ts";
 import { MptcpPm } from "../../kernel/mptcp-pm.ts";
 import { resolvingInterfaces } from "../../kernel/neighbours.ts";
@@ -23,8 +25,6 @@ import { persist, unlessAborted } from "../../kernel/netlink/persist.ts";
 import { openRtnetlink } from "../../kernel/rtnetlink.ts";
 import { Sockets } from "../../kernel/sockets.ts";
 import { SysctlError, Sysctls } from "../../kernel/sysctl.ts";
-import { wantedByDefault } from "../../path-managers/built-in/index.ts";
-import { viewNetwork } from "../../path-managers/runtime/network-view.ts";
 import type { Charge } from "../../path-managers/runtime/protocol.ts";
 import { PluginsRefusedError } from "../../path-managers/runtime/worker.ts";
 import { DecisionTrace } from "./decision-trace.ts";
@@ -170,8 +170,7 @@ export class Daemon {
       resolving: readResolving,
       network: () => this.#network,
       config: () => this.#config,
-      wanted: (network, config) =>
-        this.#pathManagers ? this.#pathManagers.wanted(network, config) : wantedByDefault(network, config),
+      wanted: () => (this.#pathManagers ? this.#pathManagers.wanted : everyAddress),
       onDecisions: (decisions) => {
         if (debug) trace.follow(decisions);
         onChange?.();
@@ -225,9 +224,10 @@ export class Daemon {
   /** What it does at the moment. */
   get summary(): Summary {
     const { endpoints, connections = [] } = this.#pathManagers?.charge ?? {};
+    const usable = usableAddresses(this.#network, this.#config);
     return {
       endpoints: this.#ledger.endpoints.length,
-      uplinks: viewNetwork(this.#network, this.#config).uplinks.length,
+      uplinks: new Set(usable.map(({ ifIndex }) => ifIndex)).size,
       pathManagers: [...new Set([...(endpoints === undefined ? [] : [endpoints]), ...connections])],
     };
   }

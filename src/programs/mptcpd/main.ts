@@ -1,9 +1,10 @@
 import { writeFileSync } from "node:fs";
 import { complain, complainAtEnd, writeError, writeOutput } from "../../base/command-line/terminal.ts";
+import { traceOf } from "../../base/errors.ts";
 import { createLogger } from "../../base/log/log.ts";
 import { openSink } from "../../base/log/sinks.ts";
 import { oneLine } from "../../base/text.ts";
-import { ConfigError } from "../../control/config/error.ts";
+import { ConfigError } from "../../control/config/config.ts";
 import { describeEndpoint } from "../../control/endpoints/plan.ts";
 import { interfaceName } from "../../control/network/network.ts";
 import { exitNow, sendDatagram } from "../../kernel/system.ts";
@@ -100,8 +101,7 @@ function endingOf(error: unknown): { readonly exitCode: number; readonly lines: 
   if (error instanceof ConfigError || error instanceof PluginsRefusedError)
     return { exitCode: EXIT_FAILURE, lines: error.lines.map(oneLine) };
   if (error instanceof StartError) return { exitCode: EXIT_FAILURE, lines: [oneLine(error.message)] };
-  const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return { exitCode: EXIT_SOFTWARE, lines: [`a fault of mptcpd itself: ${trace}`] };
+  return { exitCode: EXIT_SOFTWARE, lines: [`a fault of mptcpd itself: ${traceOf(error)}`] };
 }
 
 main().catch((error: unknown) => {

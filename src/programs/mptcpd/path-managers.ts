@@ -5,9 +5,8 @@ import type { EndpointCommand } from "../../control/endpoints/commands.ts";
 import { type NamespaceIdentity, namespaceFile } from "../../control/endpoints/namespace.ts";
 import type { StateFile } from "../../control/endpoints/state-file.ts";
 import { wantedFile, wantedText } from "../../control/endpoints/wanted-file.ts";
-import type { Network } from "../../control/network/network.ts";
-import type { WantedEndpoints } from "../../control/policy/wanted.ts";
-import { builtIn, wantedByDefault } from "../../path-managers/built-in/index.ts";
+import { everyAddress, type Wanted, type WantedEndpoints } from "../../control/policy/wanted-endpoints.ts";
+import { builtIn } from "../../path-managers/built-in/index.ts";
 import { chargeOf, DEFAULT_PATH_MANAGER } from "../../path-managers/runtime/charge.ts";
 import { type Charge, packPolicy } from "../../path-managers/runtime/protocol.ts";
 import {
@@ -47,8 +46,8 @@ export interface ReloadSteps {
 }
 
 /**
- * The path managers of a configuration. The default one is asked right here; for any other there is a thread, so that no
- * plugin can hold up or bring down what makes the endpoints.
+ * The path managers of a configuration. What the default one wants the policy knows; for any other there is a thread, so that
+ * no plugin can hold up or bring down what makes the endpoints.
  */
 export class PathManagers {
   readonly #options: PathManagersOptions;
@@ -89,10 +88,8 @@ export class PathManagers {
   }
 
   /** The endpoints that are wanted; undefined: whose business that is has not said yet. */
-  wanted(network: Network, config: Config): WantedEndpoints | undefined {
-    return this.#charge.endpoints === DEFAULT_PATH_MANAGER
-      ? wantedByDefault(network, config)
-      : this.#wantedByPlugins();
+  get wanted(): Wanted | undefined {
+    return this.#charge.endpoints === DEFAULT_PATH_MANAGER ? everyAddress : this.#wantedByPlugins();
   }
 
   /**
@@ -180,7 +177,7 @@ export class PathManagers {
     return this.#charge.endpoints === undefined ? { by: "no plugin", endpoints: [] } : this.#wanted;
   }
 
-  /** For `mptcpctl explain`, which knows by itself what the default path manager wants. */
+  /** For `mptcpctl explain`, which has the same policy, and knows what it wants by default. */
   #publish(): void {
     const isDefault = this.#charge.endpoints === DEFAULT_PATH_MANAGER;
     const wanted = isDefault ? { by: DEFAULT_PATH_MANAGER } : this.#wantedByPlugins();

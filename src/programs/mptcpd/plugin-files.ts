@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
-import { messageOf } from "../../base/text.ts";
+import { messageOf } from "../../base/errors.ts";
 import type { PluginPlan } from "../../path-managers/runtime/sources.ts";
 
 /**

@@ -1,6 +1,6 @@
+import { systemClock } from "../../base/clock.ts";
+import { messageOf } from "../../base/errors.ts";
 import type { Logger } from "../../base/log/log.ts";
-import { messageOf } from "../../base/text.ts";
-import { systemClock } from "../../control/endpoints/clock.ts";
 import { DaemonLock } from "../../control/endpoints/daemon-lock.ts";
 import type { LockHolder, NamespaceIdentity } from "../../control/endpoints/namespace.ts";
 import type { MptcpPm } from "../../kernel/mptcp-pm.ts";

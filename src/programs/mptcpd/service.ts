@@ -1,8 +1,9 @@
+import { systemClock } from "../../base/clock.ts";
+import { messageOf, traceOf } from "../../base/errors.ts";
 import { createLogger, type Logger, type Sink } from "../../base/log/log.ts";
 import { openSink } from "../../base/log/sinks.ts";
-import { ConfigError } from "../../control/config/error.ts";
+import { ConfigError } from "../../control/config/config.ts";
 import { type LoadedConfig, loadConfig } from "../../control/config/load.ts";
-import { systemClock } from "../../control/endpoints/clock.ts";
 import { type NamespaceIdentity, namespaceFile } from "../../control/endpoints/namespace.ts";
 import { exitNow, sendDatagram } from "../../kernel/system.ts";
 import { isThreadCaught, PluginsRefusedError } from "../../path-managers/runtime/worker.ts";
@@ -91,8 +92,7 @@ export class Service {
       this.#log.notice("stopped");
       return 0;
     } catch (error) {
-      const cause = error instanceof Error ? error.message : String(error);
-      this.#log.error(`stopped, but not everything could be removed: ${cause}`);
+      this.#log.error(`stopped, but not everything could be removed: ${messageOf(error)}`);
       return EXIT_FAILURE;
     } finally {
       this.#notifier.status("");
@@ -227,8 +227,7 @@ export class Service {
   }
 
   #crash(error: unknown): void {
-    const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.#log.error(`a fault of mptcpd itself: ${trace}`);
+    this.#log.error(`a fault of mptcpd itself: ${traceOf(error)}`);
     process.exit(EXIT_SOFTWARE);
   }
 }

@@ -1,7 +1,8 @@
 /** How commands answer, and how the program ends: every exit code and every line about a failure comes from here. */
 
 import { internalError } from "../../base/command-line/command-error.ts";
-import { codeOf, oneLine } from "../../base/text.ts";
+import { codeOf } from "../../base/errors.ts";
+import { oneLine } from "../../base/text.ts";
 
 export { CommandError } from "../../base/command-line/command-error.ts";
 

@@ -1,7 +1,8 @@
 /** The parts of a report, and how they are gathered: what fails says so, and does not keep the others. */
 
-import { codeOf, messageOf, oneLine } from "../../base/text.ts";
-import { ConfigError } from "../../control/config/error.ts";
+import { codeOf, messageOf } from "../../base/errors.ts";
+import { oneLine } from "../../base/text.ts";
+import { ConfigError } from "../../control/config/config.ts";
 
 export type Findings = {
   /** For people: lines, each with its end. */

@@ -1,7 +1,8 @@
 /** Services of systemd: the state of mptcpd's units, what it logged last, and the units that mptcpize has enabled. */
 import * as v from "valibot";
 import { table } from "../../base/command-line/table.ts";
-import { messageOf, oneLine } from "../../base/text.ts";
+import { messageOf } from "../../base/errors.ts";
+import { oneLine } from "../../base/text.ts";
 import { type DropInDirectories, dropInDirectories, findDropIns } from "../../services/drop-in.ts";
 import type { Secrets } from "./secrets.ts";
 import type { Section } from "./section.ts";

@@ -5,7 +5,7 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { codeOf } from "../../base/text.ts";
+import { codeOf } from "../../base/errors.ts";
 import type { Section } from "./section.ts";
 
 /** @param root stands in for /proc/sys in tests */

@@ -1,4 +1,5 @@
 /** The service manager, by systemctl(1): it is wherever systemd is, and speaks to it also before there is a bus. */
+import { hasCode } from "../../base/errors.ts";
 import { parseShownWords } from "./shown.ts";
 import { parseUnitName } from "./unit-name.ts";
 
@@ -107,7 +108,7 @@ export class Systemctl {
       return await this.#run("systemctl", [...options, ...args]);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
-      const missing = "code" in error && error.code === "ENOENT";
+      const missing = hasCode(error, "ENOENT");
       const why = missing ? "there is none in PATH" : joined(error.message);
       throw new SystemctlError(`systemctl cannot be run: ${why}`, { cause: error });
     }

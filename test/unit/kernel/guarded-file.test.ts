@@ -16,12 +16,12 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { openGuarded, openOrCreateGuarded } from "../../../src/base/guarded-file.ts";
 import { readStateFile } from "../../../src/base/read-state-file.ts";
+import { replaceStateFile } from "../../../src/base/write-state-file.ts";
 import { Checkpoint } from "../../../src/control/connections/checkpoint.ts";
 import { requestAdoption } from "../../../src/control/endpoints/adoption.ts";
 import { Ledger } from "../../../src/control/endpoints/ledger.ts";
 import { NamespaceLock, namespaceFiles } from "../../../src/control/endpoints/namespace.ts";
 import { readRefused } from "../../../src/control/endpoints/refused-file.ts";
-import { replaceFile } from "../../../src/control/endpoints/replace-file.ts";
 import { readWanted, wantedFile, wantedText } from "../../../src/control/endpoints/wanted-file.ts";
 import { requires } from "../../../src/lab/kit/requires.ts";
 import { exclusively } from "../../../src/services/lock.ts";
@@ -142,7 +142,7 @@ function actAsEverybody(directory: string): string[] {
   attempt(() => new Ledger({ directory, namespace, warn }).recordCapacity(8));
   attempt(() => void readRefused(directory, namespace));
   attempt(() => void readWanted(directory, namespace));
-  attempt(() => replaceFile(wantedFile(directory, namespace), wantedText(namespace, { by: "x" })));
+  attempt(() => replaceStateFile(wantedFile(directory, namespace), wantedText(namespace, { by: "x" })));
   attempt(() => {
     const checkpoint = new Checkpoint({ file, bootId: "this boot", connections: new Set(), warn });
     checkpoint.load();

@@ -5,8 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import { defaultConfig } from "../../../../src/control/config/config.ts";
-import { ConfigError } from "../../../../src/control/config/error.ts";
+import { ConfigError, defaultConfig } from "../../../../src/control/config/config.ts";
 import { loadConfig } from "../../../../src/control/config/load.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "mptcpd-config-"));

@@ -3,8 +3,12 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { containerRule, defaultConfig, notifyFlags } from "../../../../src/control/config/config.ts";
-import { ConfigError } from "../../../../src/control/config/error.ts";
+import {
+  ConfigError,
+  containerRule,
+  defaultConfig,
+  notifyFlags,
+} from "../../../../src/control/config/config.ts";
 import { type Overrides, parseConfig } from "../../../../src/control/config/load.ts";
 import { core, path } from "../../../../src/control/config/schema.ts";
 import { classOf } from "../../../../src/control/policy/usability.ts";

@@ -1,12 +1,18 @@
 /** Events and sockets in a few words. What is not said: a connection from 10.0.0.1 to 10.1.0.1, a subflow from 10.0.0.2. */
 import type { ConnectionChange, SocketAddress } from "../../../../src/control/connections/connection.ts";
-import { type FoundConnection, foundConnections } from "../../../../src/control/connections/found.ts";
-import type { ConnectionRecord, SubflowRecord } from "../../../../src/control/connections/record.ts";
+import type {
+  ConnectionRecord,
+  SubflowRecord,
+} from "../../../../src/control/connections/connection-record.ts";
 import type {
   ConnectionEvent,
   OpeningEvent,
   SubflowEvent,
-} from "../../../../src/control/connections/told.ts";
+} from "../../../../src/control/connections/from-events.ts";
+import {
+  type ListedConnection,
+  listedConnections,
+} from "../../../../src/control/connections/from-sock-diag.ts";
 import { subflowFlags } from "../../../../src/kernel/inet-diag.ts";
 import { eventFlags } from "../../../../src/kernel/mptcp-pm-events.ts";
 import { AF_INET } from "../../../../src/kernel/rtnetlink.ts";
@@ -106,12 +112,12 @@ export function outline(given: Partial<ConnectionOutline> = {}): ConnectionOutli
 }
 
 /** The connection with its initial subflow and these. */
-export function foundWith(...subflows: readonly SubflowOutline[]): FoundConnection {
+export function foundWith(...subflows: readonly SubflowOutline[]): ListedConnection {
   return found({ subflows: [initialOutline(), ...subflows] });
 }
 
-export function found(given: Partial<ConnectionOutline> = {}): FoundConnection {
-  const [only] = foundConnections([outline(given)]);
+export function found(given: Partial<ConnectionOutline> = {}): ListedConnection {
+  const [only] = listedConnections([outline(given)]);
   if (only === undefined) throw new Error("path managers have nothing to do with this one");
   return only;
 }

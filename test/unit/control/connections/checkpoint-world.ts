@@ -5,8 +5,8 @@ import type { TestContext } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { Checkpoint } from "../../../../src/control/connections/checkpoint.ts";
 import type { Connection } from "../../../../src/control/connections/connection.ts";
-import { ConnectionTable, type Facts } from "../../../../src/control/connections/table.ts";
-import type { ConnectionEvent } from "../../../../src/control/connections/told.ts";
+import { ConnectionTable, type Facts } from "../../../../src/control/connections/connection-table.ts";
+import type { ConnectionEvent } from "../../../../src/control/connections/from-events.ts";
 import { found } from "./builders.ts";
 
 /** A table whose changes a checkpoint remembers, in a real file. */

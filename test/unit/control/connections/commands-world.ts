@@ -1,12 +1,15 @@
 import { getEventListeners } from "node:events";
+import type { Timer } from "../../../../src/base/clock.ts";
 import { Announcements } from "../../../../src/control/connections/announcements.ts";
+import type {
+  ConnectionRecord,
+  SubflowRecord,
+} from "../../../../src/control/connections/connection-record.ts";
+import { ConnectionTable } from "../../../../src/control/connections/connection-table.ts";
+import type { ConnectionEvent } from "../../../../src/control/connections/from-events.ts";
 import { IdBook } from "../../../../src/control/connections/id-book.ts";
 import { Listeners, type OpenListener } from "../../../../src/control/connections/listeners.ts";
-import type { ConnectionRecord, SubflowRecord } from "../../../../src/control/connections/record.ts";
 import { Subflows } from "../../../../src/control/connections/subflows.ts";
-import { ConnectionTable } from "../../../../src/control/connections/table.ts";
-import type { ConnectionEvent } from "../../../../src/control/connections/told.ts";
-import type { Timer } from "../../../../src/control/endpoints/clock.ts";
 import type { ConnectionOutline, SubflowOutline } from "../../../../src/kernel/sockets.ts";
 import { FakeClock } from "../endpoints/fakes.ts";
 import { changeLine, initialOutline, linesOf, opening, outline, TOKEN } from "./builders.ts";

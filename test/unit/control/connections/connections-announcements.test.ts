@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { ConnectionRecord } from "../../../../src/control/connections/record.ts";
+import type { ConnectionRecord } from "../../../../src/control/connections/connection-record.ts";
 import { announced, closed, ofSubflow, removed } from "./builders.ts";
 import { CommandsWorld, nothingPending } from "./commands-world.ts";
 import { refusal } from "./fake-path-manager.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { describe, it } from "node:test";
-import type { Facts } from "../../../../src/control/connections/table.ts";
+import type { Facts } from "../../../../src/control/connections/connection-table.ts";
 import { announced, closed, found, opening } from "./builders.ts";
 import { CheckpointWorld } from "./checkpoint-world.ts";
 

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import fc from "fast-check";
-import { foundConnections } from "../../../../src/control/connections/found.ts";
+import { listedConnections } from "../../../../src/control/connections/from-sock-diag.ts";
 import { announced, closed, found, ofSubflow, opening, removed } from "./builders.ts";
 import { CheckpointWorld, factsOf } from "./checkpoint-world.ts";
 import { kernelSteps, SimulatedKernel } from "./simulated-kernel.ts";
@@ -111,7 +111,7 @@ describe("the checkpoint", () => {
         for (const one of steps) world.apply(...kernel.step(one));
         const next = world.another();
         next.load();
-        for (const connection of foundConnections(kernel.outlines())) {
+        for (const connection of listedConnections(kernel.outlines())) {
           const [facts, known] = [next.factsOf(connection), world.table.get(connection.token)];
           assert.ok(facts && known);
           assert.deepEqual(factsOf(facts), factsOf(known));

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { Checkpoint } from "../../../../src/control/connections/checkpoint.ts";
-import { ConnectionTable } from "../../../../src/control/connections/table.ts";
+import { ConnectionTable } from "../../../../src/control/connections/connection-table.ts";
 import { collectGarbage } from "../../../lab/netlink-socket.ts";
 import { announced, closed, ofSubflow, opening } from "./builders.ts";
 

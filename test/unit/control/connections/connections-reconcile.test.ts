@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Facts } from "../../../../src/control/connections/table.ts";
+import type { Facts } from "../../../../src/control/connections/connection-table.ts";
 import {
   announced,
   found,

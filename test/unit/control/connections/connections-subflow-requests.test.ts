@@ -2,8 +2,11 @@ import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { describe, it } from "node:test";
 import type { CloseReason, ConnectionChange } from "../../../../src/control/connections/connection.ts";
-import { ConnectionError } from "../../../../src/control/connections/errors.ts";
-import type { ConnectionRecord, SubflowRecord } from "../../../../src/control/connections/record.ts";
+import { ConnectionError } from "../../../../src/control/connections/connection-error.ts";
+import type {
+  ConnectionRecord,
+  SubflowRecord,
+} from "../../../../src/control/connections/connection-record.ts";
 import { SubflowRequests } from "../../../../src/control/connections/subflow-requests.ts";
 import { CountingClock } from "./commands-world.ts";
 import { established } from "./table-watch.ts";

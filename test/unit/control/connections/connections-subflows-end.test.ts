@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { foundConnections } from "../../../../src/control/connections/found.ts";
+import { listedConnections } from "../../../../src/control/connections/from-sock-diag.ts";
 import { closed, ofSubflow, outline, subflowOutline } from "./builders.ts";
 import { CommandsWorld, nothingPending } from "./commands-world.ts";
 
@@ -127,7 +127,7 @@ describe("a subflow that the peer does not answer", () => {
     await outcome;
     world.sockets.show();
     for (const reading of [1, 2])
-      for (const found of foundConnections(world.sockets.outlines))
+      for (const found of listedConnections(world.sockets.outlines))
         assert.equal(
           world.table.reconcile(found, () => undefined),
           reading === 1,

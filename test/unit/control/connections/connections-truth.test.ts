@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { foundConnections } from "../../../../src/control/connections/found.ts";
+import { listedConnections } from "../../../../src/control/connections/from-sock-diag.ts";
 import { byToken, Listener, picture, shown, sorted, summary } from "./pictures.ts";
 import { kernelSteps, requestSteps, SimulatedKernel, type StepKind } from "./simulated-kernel.ts";
 import { TableWatch } from "./table-watch.ts";
@@ -30,7 +30,7 @@ describe("the table is what the kernel has", () => {
           assert.deepEqual(picture(watch.table), kernel.truth().map(sorted));
           assert.deepEqual(listener.picture(), summary(watch.table));
         }
-        for (const connection of foundConnections(kernel.outlines()))
+        for (const connection of listedConnections(kernel.outlines()))
           assert.equal(
             watch.table.reconcile(connection, () => undefined),
             false,
@@ -55,7 +55,7 @@ describe("the table is what the kernel has", () => {
           const events = kernel.step(step);
           if (index < prefix && losses[index] !== true) for (const event of events) watch.table.apply(event);
         });
-        const found = foundConnections(kernel.outlines());
+        const found = listedConnections(kernel.outlines());
         watch.read(...found);
         assert.deepEqual(listener.picture(), summary(watch.table));
         assert.ok(watch.read(...found), "after two nothing is missing");

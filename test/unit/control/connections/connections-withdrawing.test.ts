@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import type { ConnectionRecord } from "../../../../src/control/connections/record.ts";
+import type { ConnectionRecord } from "../../../../src/control/connections/connection-record.ts";
 import { ofSubflow } from "./builders.ts";
 import { CommandsWorld } from "./commands-world.ts";
 import { refusal } from "./fake-path-manager.ts";

@@ -1,7 +1,7 @@
 /** Tables as text, to compare them with the truth, and with what a listener made of their changes. */
 import assert from "node:assert/strict";
 import type { Connection, ConnectionChange } from "../../../../src/control/connections/connection.ts";
-import type { ConnectionTable } from "../../../../src/control/connections/table.ts";
+import type { ConnectionTable } from "../../../../src/control/connections/connection-table.ts";
 import { endOf, linesOf } from "./builders.ts";
 
 /** Knows of connections only what it was told, as it was when it was told. */

@@ -1,6 +1,6 @@
 import type { SocketAddress } from "../../../../src/control/connections/connection.ts";
-import type { SubflowRequest } from "../../../../src/control/connections/table.ts";
-import type { ConnectionEvent, SubflowEvent } from "../../../../src/control/connections/told.ts";
+import type { SubflowRequest } from "../../../../src/control/connections/connection-table.ts";
+import type { ConnectionEvent, SubflowEvent } from "../../../../src/control/connections/from-events.ts";
 import { mapped } from "../../../../src/kernel/netlink/ip.ts";
 import { AF_INET, AF_INET6 } from "../../../../src/kernel/rtnetlink.ts";
 import type { ConnectionOutline } from "../../../../src/kernel/sockets.ts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import type { ConnectionChange } from "../../../../src/control/connections/connection.ts";
-import type { FoundConnection } from "../../../../src/control/connections/found.ts";
-import type { ConnectionRecord } from "../../../../src/control/connections/record.ts";
-import { ConnectionTable } from "../../../../src/control/connections/table.ts";
-import type { ConnectionEvent } from "../../../../src/control/connections/told.ts";
+import type { ConnectionRecord } from "../../../../src/control/connections/connection-record.ts";
+import { ConnectionTable } from "../../../../src/control/connections/connection-table.ts";
+import type { ConnectionEvent } from "../../../../src/control/connections/from-events.ts";
+import type { ListedConnection } from "../../../../src/control/connections/from-sock-diag.ts";
 import { changeLine, linesOf, opening, TOKEN } from "./builders.ts";
 
 /** A table, and what it has told. */
@@ -39,7 +39,7 @@ export class TableWatch {
   }
 
   /** Makes the table what was found, as a reading of all sockets does. */
-  read(...found: readonly FoundConnection[]): boolean {
+  read(...found: readonly ListedConnection[]): boolean {
     let complete = true;
     for (const connection of found) if (this.table.reconcile(connection, () => undefined)) complete = false;
     const tokens = new Set(found.map(({ token }) => token));

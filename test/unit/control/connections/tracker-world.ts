@@ -5,7 +5,7 @@ import type { TestContext } from "node:test";
 import { createLogger, type Entry } from "../../../../src/base/log/log.ts";
 import { Checkpoint } from "../../../../src/control/connections/checkpoint.ts";
 import type { ConnectionChange } from "../../../../src/control/connections/connection.ts";
-import type { ConnectionRecord } from "../../../../src/control/connections/record.ts";
+import type { ConnectionRecord } from "../../../../src/control/connections/connection-record.ts";
 import {
   ConnectionTracker,
   type ConnectionTrackerOptions,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import type { EndpointKernel } from "../../../../src/control/endpoints/table.ts";
+import type { EndpointKernel } from "../../../../src/control/endpoints/endpoint-table.ts";
 import type { Limits, NewEndpoint } from "../../../../src/kernel/mptcp-pm.ts";
 import { endpointOf, type LinkSketch } from "../policy/world.ts";
 import { World } from "./fakes.ts";

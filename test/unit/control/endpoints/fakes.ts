@@ -2,16 +2,17 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import type { Clock, Timer } from "../../../../src/base/clock.ts";
 import { createLogger, type Entry } from "../../../../src/base/log/log.ts";
 import { type Config, defaultConfig } from "../../../../src/control/config/config.ts";
-import type { Clock, Timer } from "../../../../src/control/endpoints/clock.ts";
+import type { EndpointKernel } from "../../../../src/control/endpoints/endpoint-table.ts";
 import { Ledger, type LedgerOptions } from "../../../../src/control/endpoints/ledger.ts";
 import { Reconciler } from "../../../../src/control/endpoints/reconciler.ts";
-import type { AddressLoad } from "../../../../src/control/endpoints/removal.ts";
+import type { AddressLoad } from "../../../../src/control/endpoints/remove-endpoints.ts";
 import { StateFile } from "../../../../src/control/endpoints/state-file.ts";
-import type { EndpointKernel } from "../../../../src/control/endpoints/table.ts";
 import type { Network } from "../../../../src/control/network/network.ts";
-import type { Refusal } from "../../../../src/control/policy/refused.ts";
+import type { Refusal } from "../../../../src/control/policy/refused-endpoints.ts";
+import { everyAddress } from "../../../../src/control/policy/wanted-endpoints.ts";
 import {
   type Endpoint,
   endpointFlags,
@@ -19,7 +20,6 @@ import {
   type NewEndpoint,
 } from "../../../../src/kernel/mptcp-pm.ts";
 import { KernelError } from "../../../../src/kernel/netlink/errors.ts";
-import { wantedByDefault } from "../../../../src/path-managers/built-in/index.ts";
 import { type LinkSketch, networkOf } from "../policy/world.ts";
 
 export const WALL_CLOCK_AT_START = 1_700_000_000_000;
@@ -201,7 +201,7 @@ export class World {
           new StateFile({ file, clock: this.clock, log: this.logger, consequence: "a crash forgets it" }),
       }),
       network: () => this.network,
-      wanted: wantedByDefault,
+      wanted: () => everyAddress,
       config: () => this.config,
       log: this.logger,
       clock: this.clock,

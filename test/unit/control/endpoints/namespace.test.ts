@@ -11,12 +11,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import {
-  NamespaceLock,
-  prepareRuntimeDirectory,
-  runtimeDirectoryFor,
-} from "../../../../src/control/endpoints/namespace.ts";
-import { replaceFile } from "../../../../src/control/endpoints/replace-file.ts";
+import { prepareRuntimeDirectory, replaceStateFile } from "../../../../src/base/write-state-file.ts";
+import { NamespaceLock, runtimeDirectoryFor } from "../../../../src/control/endpoints/namespace.ts";
 import { requires } from "../../../../src/lab/kit/requires.ts";
 import { temporaryDirectory } from "../../temporary.ts";
 
@@ -54,7 +50,7 @@ describe("links that the owner of the runtime directory has laid", () => {
     for (const name of ["netns-1.lock", "netns-1.ledger", "netns-1.ledger.new"])
       symlinkSync(target, join(directory, name));
     assert.throws(() => NamespaceLock.acquire(directory, namespace), { code: "EBADFILE" });
-    replaceFile(ledger, "new");
+    replaceStateFile(ledger, "new");
     assert.deepEqual([readFileSync(target, "utf8"), readFileSync(ledger, "utf8")], ["as it was", "new"]);
     assert.equal(statSync(target).mode & 0o777, 0o644);
     assert.ok(!lstatSync(ledger).isSymbolicLink());

@@ -1,13 +1,14 @@
 import { defaultConfig, type PathRule } from "../../../../src/control/config/config.ts";
-import { familyOf, type Network } from "../../../../src/control/network/network.ts";
+import type { Network } from "../../../../src/control/network/network.ts";
 import type { Decision } from "../../../../src/control/policy/decision.ts";
 import type { CurrentEndpoint, PolicyInput } from "../../../../src/control/policy/input.ts";
 import { decide } from "../../../../src/control/policy/policy.ts";
+import { everyAddress } from "../../../../src/control/policy/wanted-endpoints.ts";
 import { type Address, type AddressFlag, addressFlags } from "../../../../src/kernel/addresses.ts";
 import { type Link, type LinkFlag, linkFlags } from "../../../../src/kernel/links.ts";
 import { type Endpoint, type EndpointFlag, endpointFlags } from "../../../../src/kernel/mptcp-pm.ts";
+import { ipFamily } from "../../../../src/kernel/netlink/ip.ts";
 import type { Route } from "../../../../src/kernel/routes.ts";
-import { wantedByDefault } from "../../../../src/path-managers/built-in/index.ts";
 
 /** An interface in a few words; what is not said is as on a plain Ethernet interface that is up. */
 export type LinkSketch = Partial<Omit<Link, "name" | "flags">> & {
@@ -57,8 +58,8 @@ function addressOf(sketch: string | AddressSketch, ifIndex: number, created: num
   const { flags = [], ...rest } = typeof sketch === "string" ? { address: sketch } : sketch;
   return {
     ifIndex,
-    family: familyOf(rest.address),
-    prefixLength: familyOf(rest.address) === 4 ? 24 : 64,
+    family: ipFamily(rest.address),
+    prefixLength: ipFamily(rest.address) === 4 ? 24 : 64,
     scope: 0,
     created,
     validLifetime: Number.POSITIVE_INFINITY,
@@ -86,11 +87,10 @@ function defaultRouteOf(ifIndex: number, family: 4 | 6): Route {
 /** The policy's other inputs: one default configuration, a kernel with room, nothing there yet. */
 export function inputOf(network: Network, changes: Partial<PolicyInput> = {}): PolicyInput {
   const { config = { ...defaultConfig, paths: [] } } = changes;
-  const wanted = wantedByDefault(network, config);
   return {
     network,
     config,
-    wanted,
+    wanted: everyAddress,
     capacity: 255,
     current: [],
     removalDelay: 2000,

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import fc from "fast-check";
+import { decide } from "../../../../src/control/policy/policy.ts";
 import addrAdv from "../../../../src/path-managers/built-in/addr-adv.ts";
+import { askForEndpoints } from "../../../../src/path-managers/runtime/wishes.ts";
 import { simulate } from "../../../../src/path-managers/simulation/simulation.ts";
+import { config, current, network } from "../../control/policy/arbitrary-network.ts";
+import { endpointOf, inputOf } from "../../control/policy/world.ts";
 
 const interfaces = { eth0: ["10.0.1.2", "fd00:1::2", "fe80::2"], wwan0: ["10.0.2.2"] };
 
@@ -20,6 +25,20 @@ describe("addr_adv", () => {
     ].join("\n");
     const ruled = await simulate(addrAdv, { interfaces, config });
     assert.deepEqual(ruled.wantedEndpoints, ["10.0.2.2 port 8080 signal", "fd00:1::2 subflow,fullmesh"]);
+  });
+
+  it("says what the policy decides without being asked", () => {
+    fc.assert(
+      fc.property(network, config, current, (network, config, current) => {
+        const endpoints = current.map(({ ours, ...rest }) => ({ endpoint: endpointOf(rest), ours }));
+        const input = inputOf(network, { config, current: endpoints, capacity: 4 });
+        const wanted = {
+          by: addrAdv.name,
+          endpoints: askForEndpoints({ definition: addrAdv, options: {} }, network, config),
+        };
+        assert.deepEqual(decide({ ...input, wanted }), decide(input));
+      }),
+    );
   });
 
   it("follows the network", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { placeOf } from "../../../../src/control/policy/input.ts";
+import { placeOf } from "../../../../src/control/network/network.ts";
 import {
   compareNetworks,
   emptyView,

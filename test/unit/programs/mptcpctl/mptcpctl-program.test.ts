@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { ConfigError } from "../../../../src/control/config/error.ts";
+import { ConfigError } from "../../../../src/control/config/config.ts";
 import { KernelError } from "../../../../src/kernel/netlink/errors.ts";
 import { CommandError, endingOf, OutputError, UsageError } from "../../../../src/programs/mptcpctl/exit.ts";
 import { type Commands, runProgram } from "../../../../src/programs/mptcpctl/program.ts";

@@ -1,5 +1,5 @@
+import { messageOf } from "../../base/errors.ts";
 import type { Logger } from "../../base/log/log.ts";
-import { messageOf } from "../../base/text.ts";
 import type { Endpoint } from "../../kernel/mptcp-pm.ts";
 import { explainFailure } from "./outcomes.ts";
 import { describeEndpoint } from "./plan.ts";

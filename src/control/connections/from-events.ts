@@ -1,11 +1,11 @@
 /** What events tell, as the table keeps it. */
 import type { MptcpEvent } from "../../kernel/mptcp-pm.ts";
 import { errnoName } from "../../kernel/netlink/errors.ts";
-import { unmapped } from "../../kernel/netlink/ip.ts";
+import { ipFamily, unmapped } from "../../kernel/netlink/ip.ts";
 import { AF_INET6 } from "../../kernel/rtnetlink.ts";
 import type { SocketAddress } from "../../kernel/sockets.ts";
 import type { CloseReason } from "./connection.ts";
-import { ConnectionRecord, SubflowRecord } from "./record.ts";
+import { ConnectionRecord, SubflowRecord } from "./connection-record.ts";
 
 /** An event of a connection: not a listener's. */
 export type ConnectionEvent = Extract<MptcpEvent, { readonly token: number }>;
@@ -19,7 +19,7 @@ export type OpeningEvent = ConnectionEvent & { readonly event: "created" | "esta
 export type SubflowEvent = Extract<ConnectionEvent, { readonly localId: number }>;
 
 /** A connection that has just begun, and its initial subflow. */
-export function toldConnection(event: OpeningEvent): ConnectionRecord {
+export function connectionFromEvent(event: OpeningEvent): ConnectionRecord {
   const { local, remote } = endsOf(event);
   const connection = new ConnectionRecord(event.token, local, remote, event.family === AF_INET6 ? 6 : 4);
   const mapped = isMapped(event.family, local);
@@ -29,7 +29,7 @@ export function toldConnection(event: OpeningEvent): ConnectionRecord {
   return connection;
 }
 
-export function toldSubflow(event: SubflowEvent, state: "connecting" | "established"): SubflowRecord {
+export function subflowFromEvent(event: SubflowEvent, state: "connecting" | "established"): SubflowRecord {
   const { localId, remoteId, ifIndex, backup } = event;
   const ends = endsOf(event);
   const mapped = isMapped(event.family, ends.local);
@@ -40,11 +40,11 @@ export function toldSubflow(event: SubflowEvent, state: "connecting" | "establis
   });
 }
 
-export function toldEnd(address: string, port: number): SocketAddress {
+export function endFromEvent(address: string, port: number): SocketAddress {
   return { address: unmapped(address), port };
 }
 
-export function toldReason({ error, resetReason, resetFlags }: SubflowEvent): CloseReason {
+export function closeReasonFrom({ error, resetReason, resetFlags }: SubflowEvent): CloseReason {
   return {
     ...(error !== undefined && { error, code: errnoName(error) }),
     ...(resetReason !== undefined && { resetReason }),
@@ -64,11 +64,11 @@ export const joining = {
 
 function endsOf(event: Pick<SubflowEvent, "localAddress" | "localPort" | "remoteAddress" | "remotePort">) {
   return {
-    local: toldEnd(event.localAddress, event.localPort),
-    remote: toldEnd(event.remoteAddress, event.remotePort),
+    local: endFromEvent(event.localAddress, event.localPort),
+    remote: endFromEvent(event.remoteAddress, event.remotePort),
   };
 }
 
 function isMapped(family: number, local: SocketAddress): boolean {
-  return family === AF_INET6 && !local.address.includes(":");
+  return family === AF_INET6 && ipFamily(local.address) === 4;
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { foundConnections } from "../../../../src/control/connections/found.ts";
+import { listedConnections } from "../../../../src/control/connections/from-sock-diag.ts";
 import { subflowFlags } from "../../../../src/kernel/inet-diag.ts";
 import type { ConnectionOutline, TcpState } from "../../../../src/kernel/sockets.ts";
 import { found, foundWith, initialOutline, outline, subflowLine, subflowOutline } from "./builders.ts";
@@ -12,7 +12,7 @@ const everyState: readonly TcpState[] = [
 
 /** The states in which it is found. */
 function statesFound(outlineIn: (state: TcpState) => ConnectionOutline): TcpState[] {
-  return everyState.filter((state) => foundConnections([outlineIn(state)]).length === 1);
+  return everyState.filter((state) => listedConnections([outlineIn(state)]).length === 1);
 }
 
 describe("of the connections that sock_diag shows", () => {
@@ -27,13 +27,13 @@ describe("of the connections that sock_diag shows", () => {
       },
     );
     assert.deepEqual(
-      foundConnections([outline({ token: 1 }), outline({ token: 2 })]).map((one) => one.token),
+      listedConnections([outline({ token: 1 }), outline({ token: 2 })]).map((one) => one.token),
       [1, 2],
     );
   });
 
   it("those are none that became plain TCP", () => {
-    assert.deepEqual(foundConnections([outline({ fallback: true, subflows: [] })]), []);
+    assert.deepEqual(listedConnections([outline({ fallback: true, subflows: [] })]), []);
   });
 
   it("those are none that their programs have closed, but those are that wait to be accepted", () => {

@@ -1,17 +1,17 @@
+import type { Clock } from "../../base/clock.ts";
+import { placeOf } from "../network/network.ts";
 import type { Decision, ReasonCode } from "../policy/decision.ts";
-import { placeOf } from "../policy/input.ts";
-import type { Clock } from "./clock.ts";
 
-interface Hold {
+interface HeldSince {
   readonly since: number;
   readonly code: ReasonCode;
 }
 
 /** Remembers since when endpoints are held, so that the policy itself needs no clock. */
-export class Holds {
+export class RemovalDelays {
   readonly #clock: Clock;
   /** By place: another interface may have the address, and wait for the endpoint that is held. */
-  readonly #holds = new Map<string, Hold>();
+  readonly #holds = new Map<string, HeldSince>();
   #seenExpired: ReadonlySet<string> = new Set();
 
   constructor(clock: Clock) {
@@ -21,7 +21,7 @@ export class Holds {
   /**
    * Runs the policy with the addresses whose delay is over, and begins or ends holds by what it says.
    *
-   * @param delay in milliseconds; with 0 an endpoint that is lost is given up in the same run
+   * @param delay in milliseconds; with 0 an endpoint is given up in the same run in which its address goes
    */
   apply(delay: number, policy: (expired: ReadonlySet<string>) => Decision[]): Decision[] {
     for (;;) {

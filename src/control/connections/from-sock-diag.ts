@@ -1,9 +1,10 @@
+import { ipFamily } from "../../kernel/netlink/ip.ts";
 import type { ConnectionOutline, SubflowOutline } from "../../kernel/sockets.ts";
 import type { Known, SocketAddress } from "./connection.ts";
-import { SubflowRecord } from "./record.ts";
+import { SubflowRecord } from "./connection-record.ts";
 
 /** A connection as sock_diag shows it. */
-export interface FoundConnection {
+export interface ListedConnection {
   readonly token: number;
   readonly local: SocketAddress;
   readonly remote: SocketAddress;
@@ -14,7 +15,7 @@ export interface FoundConnection {
 }
 
 /** What sock_diag shows of connections that path managers have to do with. */
-export function foundConnections(outlines: readonly ConnectionOutline[]): FoundConnection[] {
+export function listedConnections(outlines: readonly ConnectionOutline[]): ListedConnection[] {
   return outlines.filter(isManaged).map(({ token, local, remote, socketFamily, subflows }) => ({
     token,
     local,
@@ -62,6 +63,6 @@ function toRecord(outline: SubflowOutline): SubflowRecord {
     ifIndex,
     localBackup: flags.has("backupLocal"),
     remoteBackup: flags.has("backupRemote"),
-    mapped: socketFamily === 6 && !local.address.includes(":"),
+    mapped: socketFamily === 6 && ipFamily(local.address) === 4,
   });
 }

@@ -1,17 +1,16 @@
 import type { Endpoint } from "../../kernel/mptcp-pm.ts";
-import { interfaceName } from "../network/network.ts";
+import { interfaceName, placeOf } from "../network/network.ts";
 import type { Candidate } from "./candidates.ts";
-import { whyNotWanted } from "./candidates.ts";
 import type { Decision } from "./decision.ts";
-import { whyGuests } from "./guests.ts";
+import { hostAddresses } from "./eligibility.ts";
 import type { PolicyInput } from "./input.ts";
-import { homeOf, placeOf } from "./input.ts";
-import { ruleFor, whyNoRoute, whyRefused } from "./judged.ts";
+import { homeOf } from "./input.ts";
 import type { Reason } from "./usability.ts";
-import { whyLinkDown, whyUnusable } from "./usability.ts";
+import { whyLinkDown } from "./usability.ts";
+import { wantedIn } from "./wanted-endpoints.ts";
 
 /** An endpoint of ours that no usable address asks for any more. */
-export interface LostEndpoint {
+export interface SurplusEndpoint {
   readonly endpoint: Endpoint;
   readonly ifIndex: number;
   readonly interfaceName: string;
@@ -20,33 +19,33 @@ export interface LostEndpoint {
   readonly grace: "none" | "delay" | "while-alone";
 }
 
-export function lostEndpoints(input: PolicyInput, usable: readonly Candidate[]): LostEndpoint[] {
+export function surplusEndpoints(input: PolicyInput, usable: readonly Candidate[]): SurplusEndpoint[] {
   const wanted = new Set(usable.map(placeOf));
-  const lost: LostEndpoint[] = [];
+  const surplus: SurplusEndpoint[] = [];
   for (const { endpoint, ours } of input.current) {
     if (!ours) continue;
     const ifIndex = homeOf(input.network, endpoint);
     if (wanted.has(placeOf({ address: endpoint.address, ifIndex }))) continue;
-    const verdict = loss(input, endpoint.address, ifIndex);
-    lost.push({ endpoint, ifIndex, interfaceName: interfaceName(input.network, ifIndex), ...verdict });
+    const verdict = whySurplus(input, endpoint.address, ifIndex);
+    surplus.push({ endpoint, ifIndex, interfaceName: interfaceName(input.network, ifIndex), ...verdict });
   }
-  return lost;
+  return surplus;
 }
 
 /**
- * The lost endpoints that stay for now. Deleting an endpoint destroys its subflows, the initial one included,
+ * The surplus endpoints that stay for now. Deleting an endpoint destroys its subflows, the initial one included,
  * and adding it again does not bring them back; so a connection gets at least the time that plain TCP has.
  *
  * @param othersUsable whether any address that is up is, or can be, an endpoint
  */
-export function holdLost(
+export function holdSurplus(
   input: PolicyInput,
-  lost: readonly LostEndpoint[],
+  surplus: readonly SurplusEndpoint[],
   othersUsable: boolean,
 ): Decision[] {
   const held: Decision[] = [];
   if (input.removalDelay === 0) return held;
-  for (const { endpoint, ifIndex, interfaceName: name, reason, grace } of lost) {
+  for (const { endpoint, ifIndex, interfaceName: name, reason, grace } of surplus) {
     const expired = input.expired.has(placeOf({ address: endpoint.address, ifIndex }));
     if (grace === "none" || (expired && (grace === "delay" || othersUsable))) continue;
     const why = expired ? "kept, no other endpoint is usable" : "kept for the removal delay";
@@ -64,8 +63,12 @@ export function holdLost(
   return held;
 }
 
-function loss(input: PolicyInput, address: string, ifIndex: number): Pick<LostEndpoint, "reason" | "grace"> {
-  const { network, config } = input;
+function whySurplus(
+  input: PolicyInput,
+  address: string,
+  ifIndex: number,
+): Pick<SurplusEndpoint, "reason" | "grace"> {
+  const { network, config, wanted } = input;
   if (ifIndex === 0) {
     return {
       reason: { code: "address-gone", text: "no interface has this address any more" },
@@ -77,23 +80,22 @@ function loss(input: PolicyInput, address: string, ifIndex: number): Pick<LostEn
     const text = `${interfaceName(network, ifIndex)} was deleted or moved away`;
     return { reason: { code: "interface-gone", text }, grace: "none" };
   }
-  const assigned = network.addresses.find((other) => other.address === address && other.ifIndex === ifIndex);
+  const assigned = hostAddresses(network, config).find(
+    (other) => other.address === address && other.ifIndex === ifIndex,
+  );
   if (!assigned) {
     return { reason: { code: "address-gone", text: `no longer an address of ${link.name}` }, grace: "delay" };
   }
-  const rule = ruleFor(config, link, assigned);
-  const refused = whyRefused(network, link, assigned, rule);
+  const { refused, guests, unusable, noRoute } = assigned.obstacles;
   if (refused) return { reason: refused, grace: "none" };
   const down = whyLinkDown(link);
   if (down) return { reason: down, grace: "while-alone" };
   // A virtual uplink is told from guests by its default route, which may only be gone for a moment.
-  const guests = whyUnusable(network, link, assigned) ? undefined : whyGuests(network, link, rule);
   if (guests) return { reason: guests, grace: "while-alone" };
-  const unusable = whyUnusable(network, link, assigned) ?? whyNoRoute(network, config, link, assigned);
-  if (unusable) return { reason: unusable, grace: "delay" };
-  const place = placeOf({ address, ifIndex });
-  if (!input.wanted.endpoints.some((wish) => placeOf(wish) === place))
-    return { reason: whyNotWanted(input), grace: "none" };
+  const passing = unusable ?? noRoute;
+  if (passing) return { reason: passing, grace: "delay" };
+  const { reason: notWanted } = wantedIn(wanted)(assigned);
+  if (notWanted) return { reason: notWanted, grace: "none" };
   return {
     reason: { code: "foreign-endpoint", text: "an endpoint that is not ours has the address" },
     grace: "none",

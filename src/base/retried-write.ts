@@ -1,11 +1,10 @@
-import { waitAfter } from "../../base/backoff.ts";
-import type { Logger } from "../../base/log/log.ts";
-import { messageOf } from "../../base/text.ts";
+import { waitAfter } from "./backoff.ts";
 import type { Clock, Timer } from "./clock.ts";
+import { messageOf } from "./errors.ts";
 
 export interface RetriedWriteOptions {
   readonly clock: Clock;
-  readonly log: Pick<Logger, "debug" | "notice" | "warning">;
+  readonly log: Readonly<Record<"debug" | "notice" | "warning", (message: string) => void>>;
   /** What is written, for the notice that it works again: a file's name. */
   readonly what: string;
   /** What does not work until then, for the warning. */

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Holds } from "../../../../src/control/endpoints/holds.ts";
+import { RemovalDelays } from "../../../../src/control/endpoints/removal-delay.ts";
 import type { Decision, Outcome } from "../../../../src/control/policy/decision.ts";
 
 const delay = 100;
 
-describe("holds", () => {
+describe("delays of a removal", () => {
   it("are over for the policy when the delay is, and not before", () => {
     const { at, holds } = setUp();
     const seen: number[] = [];
@@ -51,11 +51,11 @@ describe("holds", () => {
   });
 });
 
-function setUp(): { holds: Holds; at: (time: number) => void } {
+function setUp(): { holds: RemovalDelays; at: (time: number) => void } {
   let now = 0;
   const clock = { now: () => now, schedule: () => ({ cancel: () => undefined }) };
   return {
-    holds: new Holds(clock),
+    holds: new RemovalDelays(clock),
     at: (time) => {
       now = time;
     },

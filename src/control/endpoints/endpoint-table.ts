@@ -1,9 +1,9 @@
+import { setLatest } from "../../base/latest.ts";
 import type { Fields, Logger } from "../../base/log/log.ts";
 import type { Endpoint, EndpointFlag, MptcpPm } from "../../kernel/mptcp-pm.ts";
 import { refusalOf } from "../../kernel/mptcp-pm-refusals.ts";
 import type { Bits } from "../../kernel/netlink/bits.ts";
 import { KernelError } from "../../kernel/netlink/errors.ts";
-import { setLatest } from "../network/latest.ts";
 import type { CurrentEndpoint } from "../policy/input.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Step } from "./plan.ts";

@@ -7,15 +7,15 @@ export type ConnectionKernel = Pick<
   "announce" | "remove" | "createSubflow" | "destroySubflow" | "setSubflowFlags" | "dumpEndpoints"
 >;
 
-/** The same commands; `onGone` is called when the kernel has no more the connection that one is for, of which it tells nobody. */
-export function watchForGone(kernel: ConnectionKernel, onGone: () => void): ConnectionKernel {
+/** The same commands; `onVanished` is called when the kernel has no more the connection that one is for, of which it tells nobody. */
+export function watchForVanished(kernel: ConnectionKernel, onVanished: () => void): ConnectionKernel {
   const watched =
     <Given, Result>(command: (given: Given) => Promise<Result>) =>
     async (given: Given): Promise<Result> => {
       try {
         return await command(given);
       } catch (error) {
-        if (refusalOf(error) === "no-such-connection") onGone();
+        if (refusalOf(error) === "no-such-connection") onVanished();
         throw error;
       }
     };

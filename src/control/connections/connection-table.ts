@@ -1,17 +1,17 @@
 import type { SocketAddress } from "../../kernel/sockets.ts";
 import type { Connection, ConnectionChange } from "./connection.ts";
-import type { FoundConnection } from "./found.ts";
-import { ConnectionRecord, noAddresses, noSubflows, SubflowRecord } from "./record.ts";
+import { ConnectionRecord, noAddresses, noSubflows, SubflowRecord } from "./connection-record.ts";
 import {
   type ConnectionEvent,
+  closeReasonFrom,
+  connectionFromEvent,
+  endFromEvent,
   joining,
   type OpeningEvent,
   type SubflowEvent,
-  toldConnection,
-  toldEnd,
-  toldReason,
-  toldSubflow,
-} from "./told.ts";
+  subflowFromEvent,
+} from "./from-events.ts";
+import type { ListedConnection } from "./from-sock-diag.ts";
 
 /** What is told of a connection only once, and sock_diag does not know (`serverSide`: not always). */
 export type Facts = Pick<Connection, "serverSide" | "denyJoinId0" | "announced" | "announcedIsComplete">;
@@ -69,7 +69,7 @@ export class ConnectionTable implements Iterable<ConnectionRecord> {
         this.#close(connection);
         break;
       case "announced":
-        this.#announce(connection, event.remoteId, toldEnd(event.remoteAddress, event.remotePort));
+        this.#announce(connection, event.remoteId, endFromEvent(event.remoteAddress, event.remotePort));
         break;
       case "removed":
         this.#withdraw(connection, event.remoteId);
@@ -119,7 +119,7 @@ export class ConnectionTable implements Iterable<ConnectionRecord> {
    *
    * @returns whether something is missing for the first time
    */
-  reconcile(found: FoundConnection, facts: () => Facts | undefined): boolean {
+  reconcile(found: ListedConnection, facts: () => Facts | undefined): boolean {
     const known = this.#connections.get(found.token);
     if (known !== undefined) return this.#mend(known, found);
     this.#adopt(found, facts());
@@ -136,7 +136,7 @@ export class ConnectionTable implements Iterable<ConnectionRecord> {
   #open(event: OpeningEvent): void {
     const { token, serverSide, denyJoinId0 } = event;
     const known = this.#connections.get(token);
-    const connection = known ?? toldConnection(event);
+    const connection = known ?? connectionFromEvent(event);
     connection.serverSide = serverSide;
     connection.denyJoinId0 = denyJoinId0;
     // A reading may have found it while it was connecting.
@@ -149,7 +149,7 @@ export class ConnectionTable implements Iterable<ConnectionRecord> {
     if (event.event === "established") this.#confirm(connection);
   }
 
-  #adopt(found: FoundConnection, facts?: Facts): void {
+  #adopt(found: ListedConnection, facts?: Facts): void {
     const { token, local, remote, socketFamily, established, serverSide, subflows } = found;
     const connection = new ConnectionRecord(token, local, remote, socketFamily);
     connection.serverSide = serverSide === "unknown" ? (facts?.serverSide ?? "unknown") : serverSide;
@@ -164,7 +164,7 @@ export class ConnectionTable implements Iterable<ConnectionRecord> {
     for (const subflow of subflows) this.#introduce(connection, subflow);
   }
 
-  #mend(connection: ConnectionRecord, { established, serverSide, subflows }: FoundConnection): boolean {
+  #mend(connection: ConnectionRecord, { established, serverSide, subflows }: ListedConnection): boolean {
     const fresh: SubflowRecord[] = [];
     const pairs = new Map<SubflowRecord, SubflowRecord>();
     for (const now of subflows) {
@@ -224,7 +224,7 @@ export class ConnectionTable implements Iterable<ConnectionRecord> {
   }
 
   #establish(connection: ConnectionRecord, event: SubflowEvent): void {
-    const now = toldSubflow(event, "established");
+    const now = subflowFromEvent(event, "established");
     const known = findSame(connection.subflows, now);
     if (known?.state === "connecting") this.#join(connection, known, now);
     if (known !== undefined) return;
@@ -233,16 +233,16 @@ export class ConnectionTable implements Iterable<ConnectionRecord> {
   }
 
   #closeSubflow(connection: ConnectionRecord, event: SubflowEvent): void {
-    const now = toldSubflow(event, "connecting");
+    const now = subflowFromEvent(event, "connecting");
     // Where there is none, it is an attempt of the kernel's own that came to nothing.
     const subflow = findSame(connection.subflows, now) ?? now;
     subflow.state = "closed";
     connection.remove(subflow);
-    this.#onChange({ type: "subflowClosed", connection, subflow, reason: toldReason(event) });
+    this.#onChange({ type: "subflowClosed", connection, subflow, reason: closeReasonFrom(event) });
   }
 
   #prioritize(connection: ConnectionRecord, event: SubflowEvent): void {
-    const subflow = findSame(connection.subflows, toldSubflow(event, "established"));
+    const subflow = findSame(connection.subflows, subflowFromEvent(event, "established"));
     if (subflow === undefined) return;
     this.#setBackup(connection, subflow, { localBackup: subflow.localBackup, remoteBackup: event.backup });
   }

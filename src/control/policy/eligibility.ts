@@ -1,0 +1,159 @@
+import type { Address } from "../../kernel/addresses.ts";
+import type { Link } from "../../kernel/links.ts";
+import type { EndpointFlag } from "../../kernel/mptcp-pm.ts";
+import type { Bits } from "../../kernel/netlink/bits.ts";
+import type { Config, PathRule } from "../config/config.ts";
+import { isBuiltIn } from "../config/config.ts";
+import { findRule } from "../config/match.ts";
+import type { Egress, Family, Network } from "../network/network.ts";
+import { hasDefaultRoute, isIpv4Continuity, isTunnel, placeOf } from "../network/network.ts";
+import { ignoredBy, whyGuests } from "./guest-interfaces.ts";
+import { remember } from "./memo.ts";
+import type { Ranked } from "./slots.ts";
+import { compareContenders } from "./slots.ts";
+import type { Reason } from "./usability.ts";
+import { classOf, whyUnusable } from "./usability.ts";
+
+/** What of the configuration decides over addresses. */
+export type PolicyConfig = Pick<Config, "addressFlags" | "notifyFlags" | "paths">;
+
+/** An address of the host with all that the network and the configuration alone say of it. */
+export interface HostAddress extends Ranked {
+  readonly family: Family;
+  readonly interfaceName: string;
+  /** The [path] section of the file that decides over it. */
+  readonly rule: PathRule | undefined;
+  /** Of its rule, or else `addr-flags`. */
+  readonly flags: Bits<EndpointFlag>;
+  /** The port to announce it with, of its rule; 0: none. */
+  readonly port: number;
+  readonly obstacles: Obstacles;
+  /** Why no subflow may go from it: the first of the obstacles; undefined: one may. */
+  readonly reason: Reason | undefined;
+}
+
+/** What keeps subflows from an address, each by itself. */
+export interface Obstacles {
+  /** The address or its link cannot be used, whatever the configuration says. */
+  readonly unusable: Reason | undefined;
+  /** The administrator wants none here. */
+  readonly refused: Reason | undefined;
+  /** The link leads to guests of this host. Not looked for where one of the above is set. */
+  readonly guests: Reason | undefined;
+  /** `check_route` keeps it back. */
+  readonly noRoute: Reason | undefined;
+}
+
+/**
+ * Every address of every link, in the network's order. All who look at addresses take the rules' results from here: nobody
+ * else applies [path] sections.
+ */
+export const hostAddresses = remember((network: Network, config: PolicyConfig): readonly HostAddress[] =>
+  network.addresses.flatMap((address) => {
+    const link = network.links.get(address.ifIndex);
+    return link === undefined ? [] : describe(network, config, link, address);
+  }),
+);
+
+/** Those that subflows may go from, best first. */
+export const usableAddresses = remember((network: Network, config: PolicyConfig): readonly HostAddress[] => {
+  const usable = hostAddresses(network, config).filter(({ reason }) => reason === undefined);
+  // The kernel may hold an address several times on a link, with other prefix lengths.
+  const distinct = new Map(usable.map((address) => [placeOf(address), address]));
+  return [...distinct.values()].sort(compareContenders);
+});
+
+function describe(network: Network, config: PolicyConfig, link: Link, address: Address): HostAddress {
+  const found = ruleFor(config, link, address);
+  const rule = found && isBuiltIn(found) ? undefined : found;
+  const obstacles = obstaclesOf(network, config, link, address, found);
+  return {
+    address: address.address,
+    family: address.family,
+    ifIndex: link.index,
+    interfaceName: link.name,
+    rule,
+    flags: rule?.flags ?? config.addressFlags,
+    port: rule?.port ?? 0,
+    priority: rule?.priority ?? 0,
+    hasDefaultRoute: hasDefaultRoute(network, link.index, address.family),
+    uniqueLocal: classOf(address) === "unique-local",
+    created: address.created,
+    obstacles,
+    reason: obstacles.unusable ?? obstacles.refused ?? obstacles.guests ?? obstacles.noRoute,
+  };
+}
+
+function obstaclesOf(
+  network: Network,
+  config: PolicyConfig,
+  link: Link,
+  address: Address,
+  rule: PathRule | undefined,
+): Obstacles {
+  const unusable = whyUnusable(network, link, address);
+  const refused = whyRefused(network, link, address, rule);
+  const guests = unusable || refused ? undefined : whyGuests(network, link, rule);
+  return { unusable, refused, guests, noRoute: whyNoRoute(network, config, link, address) };
+}
+
+/** The [path] section that decides over an address, or the built-in one. */
+function ruleFor({ paths }: PolicyConfig, link: Link, address: Address): PathRule | undefined {
+  if (paths.length === 0) return undefined;
+  const interfaceNames = [link.name, ...link.altNames];
+  return findRule(paths, { interfaceNames, kind: link.kind, address: address.address });
+}
+
+/** Why the administrator wants no endpoint here: a rule says so, or it would lead past a tunnel. */
+function whyRefused(
+  network: Network,
+  link: Link,
+  address: Address,
+  rule: PathRule | undefined,
+): Reason | undefined {
+  if (rule?.ignore && !isBuiltIn(rule)) return { code: "ignored", text: ignoredBy(rule) };
+  if (rule?.bypassTunnel) return undefined;
+  return whyBypassing(network, link, address);
+}
+
+/** Why `check_route` keeps an address back. */
+function whyNoRoute(
+  network: Network,
+  { notifyFlags }: PolicyConfig,
+  link: Link,
+  address: Address,
+): Reason | undefined {
+  if (!notifyFlags.has("check_route")) return undefined;
+  if (hasDefaultRoute(network, link.index, address.family)) return undefined;
+  return {
+    code: "no-default-route",
+    text: `${link.name} has no IPv${address.family} default route (check_route)`,
+  };
+}
+
+/**
+ * Where the host's traffic to the Internet leaves by a layer-3 tunnel, a connection through it must not get a
+ * subflow outside it, of either family: a peer announces both.
+ */
+function whyBypassing(network: Network, link: Link, address: Address): Reason | undefined {
+  let bypassed: Link | undefined;
+  for (const egress of network.egress) {
+    const tunnel = network.links.get(egress.ifIndex);
+    if (!tunnel || !hides(network, egress, address.family)) continue;
+    if (tunnel === link) return undefined;
+    bypassed ??= tunnel;
+  }
+  return bypassed && { code: "bypasses-tunnel", text: `would bypass ${bypassed.name}` };
+}
+
+/** Whether traffic of a family has to stay in a way out, as in a VPN's tunnel. */
+function hides(network: Network, { family, ifIndex, sharedWith = [] }: Egress, ofFamily: Family): boolean {
+  // Where one next hop of the route is no tunnel, the host itself sends a part of its connections past the others.
+  return [ifIndex, ...sharedWith].every((index) => {
+    const link = network.links.get(index);
+    if (!link || !isTunnel(link)) return false;
+    // This is how a host without native IPv6 gets it, and not a way to hide IPv4.
+    if (link.kind === "sit" && ofFamily === 4) return false;
+    return family === 6 || !isIpv4Continuity(network, link);
+  });
+}

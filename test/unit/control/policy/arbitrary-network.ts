@@ -1,0 +1,62 @@
+/** Random networks and configurations: few names and addresses, so that they meet. */
+import fc from "fast-check";
+import { defaultConfig, notifyFlags } from "../../../../src/control/config/config.ts";
+import { linkFlags } from "../../../../src/kernel/links.ts";
+import { endpointFlags } from "../../../../src/kernel/mptcp-pm.ts";
+import { type AddressSketch, type LinkSketch, networkOf, ruleOf } from "./world.ts";
+
+const texts = ["10.0.0.1", "10.0.0.2", "192.168.7.1", "2001:db8::1", "2001:db8::2", "fd00::1", "fe80::1"];
+const names = ["eth0", "eth1", "wlan0", "wg0"];
+
+export const address: fc.Arbitrary<AddressSketch> = fc.record({
+  address: fc.constantFrom(...texts),
+  prefixLength: fc.constantFrom(24, 32),
+  flags: fc.subarray(["deprecated", "tentative", "temporary"] as const, { maxLength: 1 }),
+});
+
+const sketch: fc.Arbitrary<LinkSketch> = fc.record(
+  {
+    kind: fc.constantFrom("wireguard", "veth", "bridge"),
+    flags: fc.constantFrom(["up", "running"] as const, ["up"] as const, [] as const),
+    addresses: fc.array(address, { maxLength: 4 }),
+    defaultRoute: fc.boolean(),
+  },
+  { requiredKeys: ["addresses"] },
+);
+
+/** Every link is there; a random one of them is where the host's traffic leaves. */
+export const network = fc
+  .tuple(fc.array(sketch, { minLength: names.length, maxLength: names.length }), fc.constantFrom(...names))
+  .map(([sketches, egress]) =>
+    networkOf(Object.fromEntries(names.map((name, index) => [name, sketches[index] ?? {}])), [egress]),
+  );
+
+/** The indexes that links of a `network` have. */
+export const ifIndex = fc.integer({ min: 2, max: names.length + 1 });
+
+export const upOrDown = fc.constantFrom(linkFlags.of("up", "running"), linkFlags.of());
+
+const rule = fc
+  .record({
+    name: fc.constantFrom("one", "two"),
+    matchInterface: fc.constantFrom(undefined, ["eth0"], ["wg*"]),
+    ignore: fc.boolean(),
+    flags: fc.constantFrom(undefined, endpointFlags.of("signal")),
+    priority: fc.integer({ min: -1, max: 1 }),
+    port: fc.constantFrom(undefined, 0),
+    max: fc.constantFrom(undefined, 1),
+    bypassTunnel: fc.boolean(),
+  })
+  .map(ruleOf);
+
+export const config = fc.tuple(fc.array(rule, { maxLength: 2 }), fc.boolean()).map(([paths, checks]) => ({
+  ...defaultConfig,
+  notifyFlags: notifyFlags.of(...(checks ? (["check_route"] as const) : [])),
+  paths,
+}));
+
+/** Endpoints of ours and of others, some of addresses that are gone. */
+export const current = fc.uniqueArray(
+  fc.record({ address: fc.constantFrom(...texts), ifIndex, ours: fc.boolean() }),
+  { selector: ({ address }) => address, maxLength: 4 },
+);
