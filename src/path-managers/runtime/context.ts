@@ -1,3 +1,4 @@
+import { LONGEST } from "../../base/clock.ts";
 import type { Logger } from "../../base/log/log.ts";
 import type { Announcement } from "../../control/connections/announcements.ts";
 import type { Connection, Subflow } from "../../control/connections/connection.ts";
@@ -292,9 +293,6 @@ function isOfClosed(error: unknown, { state }: Connection, before: Connection["s
   if (state === "closed" || /invalid token/.test(error.reason)) return true;
   return error.code === "ENOTCONN" && before === "established";
 }
-
-/** What setTimeout takes: it would call back at once where more is asked of it. */
-const LONGEST = 2 ** 31 - 1;
 
 function checked(milliseconds: number): number {
   if (milliseconds >= 0 && milliseconds <= LONGEST) return milliseconds;

@@ -1,7 +1,7 @@
 import type { Writable } from "node:stream";
+import type { Clock } from "../../base/clock.ts";
 import type { Entry, Level, Logger } from "../../base/log/log.ts";
 import { cut } from "../../base/text.ts";
-import type { Clock } from "../../control/endpoints/clock.ts";
 import { LineSplitter } from "./line-splitter.ts";
 
 /** Lines of one plugin and level within a window of so many milliseconds; what is more is left out. */

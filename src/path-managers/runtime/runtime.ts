@@ -1,3 +1,4 @@
+import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log/log.ts";
 import { RunningClock } from "../../base/running-clock.ts";
 import { Announcements } from "../../control/connections/announcements.ts";
@@ -8,7 +9,6 @@ import { type Listen, Listeners } from "../../control/connections/listeners.ts";
 import { Subflows } from "../../control/connections/subflows.ts";
 import type { ConnectionTable } from "../../control/connections/table.ts";
 import { ConnectionTracker, type ConnectionTrackerOptions } from "../../control/connections/tracker.ts";
-import type { Clock } from "../../control/endpoints/clock.ts";
 import type { MptcpPm } from "../../kernel/mptcp-pm.ts";
 import type { Sockets } from "../../kernel/sockets.ts";
 import { type HostOptions, PluginHost } from "./host.ts";

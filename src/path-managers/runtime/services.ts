@@ -1,8 +1,8 @@
+import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log/log.ts";
 import type { Announcements } from "../../control/connections/announcements.ts";
 import type { Subflows } from "../../control/connections/subflows.ts";
 import type { ConnectionTable } from "../../control/connections/table.ts";
-import type { Clock } from "../../control/endpoints/clock.ts";
 import type { EndpointFlag, MptcpPm } from "../../kernel/mptcp-pm.ts";
 import type { Bits } from "../../kernel/netlink/bits.ts";
 import type { NetworkView } from "./network-view.ts";

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import type { MessagePort } from "node:worker_threads";
+import { type Clock, every, systemClock } from "../../base/clock.ts";
 import { type Logger, prefixed } from "../../base/log/log.ts";
 import { Checkpoint } from "../../control/connections/checkpoint.ts";
-import { systemClock } from "../../control/endpoints/clock.ts";
 import { NetworkMonitor } from "../../control/network/monitor.ts";
 import type { PolicyConfig } from "../../control/policy/judged.ts";
 import { currentThread } from "../../kernel/children.ts";
@@ -55,14 +55,15 @@ export async function runPluginThread(
   input: WorkerInput,
   builtIn: ReadonlyMap<string, PathManagerDefinition>,
   rehearse: Rehearse,
+  clock: Clock = systemClock,
 ): Promise<void> {
   const post = (message: FromWorker): void => port.postMessage(message);
-  const log = budgeted((entry) => post({ kind: "log", ...entry }), systemClock, input);
+  const log = budgeted((entry) => post({ kind: "log", ...entry }), clock, input);
   // What plugins print goes the way of what they log: streams of a thread would pile it up for the daemon.
   for (const stream of [process.stdout, process.stderr]) redirectToLog(stream, log);
   const pulse = new Int32Array(input.pulse);
   Atomics.store(pulse, Pulse.thread, currentThread());
-  setInterval(() => beat(pulse), HEARTBEAT).unref();
+  every(clock, HEARTBEAT, () => beat(pulse));
   let thread: PluginThread | undefined;
   const ending = new AbortController();
   port.on("message", async (message: ToWorker) => {
@@ -104,7 +105,8 @@ export async function runPluginThread(
   }
   const { signal } = ending;
   try {
-    thread = await PluginThread.open({ input, plugins, log, post, signal, watch: watchIn(pulse, plugins) });
+    const parts = { input, plugins, log, clock, post, signal, watch: watchIn(pulse, plugins) };
+    thread = await PluginThread.open(parts);
   } catch (error) {
     if (signal.aborted) return;
     throw error;
@@ -128,6 +130,7 @@ interface ThreadParts {
   readonly input: WorkerInput;
   readonly plugins: readonly LoadedPlugin[];
   readonly log: Logger;
+  readonly clock: Clock;
   readonly post: (message: FromWorker) => void;
   readonly watch: HandlerWatch;
   /** Ends what is under way at the start. */
@@ -147,20 +150,20 @@ class PluginThread {
 
   /** Opens everything and begins to listen, however long the kernel takes to answer; nothing is told yet. */
   static async open(parts: ThreadParts): Promise<PluginThread> {
-    const { input, signal } = parts;
+    const { input, clock, signal } = parts;
     const log = prefixed(parts.log, "the path managers' thread");
-    const patience: Persistence = { log, clock: systemClock, signal };
+    const patience: Persistence = { log, clock, signal };
     const open = openMarked(new Int32Array(input.pulse));
     const pm = await persist(() => MptcpPm.open({ open, receiveBuffer: RECEIVE_BUFFER }), patience);
     let thread: PluginThread | undefined;
     const onChange = (): void => thread?.networkChanged();
-    const monitor = await NetworkMonitor.start({ log, onChange, open, signal });
+    const monitor = await NetworkMonitor.start({ log, onChange, open, clock, signal });
     thread = new PluginThread(parts, pm, monitor, Sockets.open({ open, receiveBuffer: RECEIVE_BUFFER }));
     return thread;
   }
 
   private constructor(parts: ThreadParts, pm: MptcpPm, monitor: NetworkMonitor, sockets: Sockets) {
-    const { input, plugins, log, post, watch } = parts;
+    const { input, plugins, log, clock, post, watch } = parts;
     const { settings, faults, policy, checkpoint } = input;
     this.#parts = parts;
     this.#pm = pm;
@@ -172,10 +175,10 @@ class PluginThread {
     );
     this.#runtime = new PathManagerRuntime({
       ...{ events: pm, kernel: pm, endpoints: this.#endpoints, sockets: this.#sockets },
-      ...{ plugins, log, watch, faults, clock: systemClock },
+      ...{ plugins, log, watch, faults, clock },
       remember: (connections) =>
         new Checkpoint({
-          ...{ ...checkpoint, connections, clock: systemClock },
+          ...{ ...checkpoint, connections, clock },
           warn: (message) => log.warning(message),
           notice: (message) => log.notice(message),
         }),

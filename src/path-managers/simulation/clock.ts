@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "../../control/endpoints/clock.ts";
+import type { Clock, Timer } from "../../base/clock.ts";
 
 interface Scheduled {
   readonly due: number;

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
+import type { Clock, Timer } from "../../base/clock.ts";
 import { messageOf } from "../../base/text.ts";
-import type { Clock, Timer } from "../../control/endpoints/clock.ts";
 import type { Network } from "../../control/network/network.ts";
 import type { MptcpPm } from "../../kernel/mptcp-pm.ts";
 import type { Subscription } from "../../kernel/netlink/connection.ts";

@@ -1,7 +1,7 @@
+import type { Clock } from "../../base/clock.ts";
 import { createLogger, type Entry } from "../../base/log/log.ts";
 import type { Listen } from "../../control/connections/listeners.ts";
 import type { ConnectionTrackerOptions } from "../../control/connections/tracker.ts";
-import type { Clock } from "../../control/endpoints/clock.ts";
 import type { NetworkView } from "../runtime/network-view.ts";
 import type { LoadedPlugin } from "../runtime/plugin.ts";
 import { PathManagerRuntime, type RuntimeOptions } from "../runtime/runtime.ts";

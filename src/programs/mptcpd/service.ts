@@ -1,8 +1,8 @@
+import { every, systemClock } from "../../base/clock.ts";
 import { createLogger, type Logger, type Sink } from "../../base/log/log.ts";
 import { openSink } from "../../base/log/sinks.ts";
 import { ConfigError } from "../../control/config/error.ts";
 import { type LoadedConfig, loadConfig } from "../../control/config/load.ts";
-import { systemClock } from "../../control/endpoints/clock.ts";
 import { type NamespaceIdentity, namespaceFile } from "../../control/endpoints/namespace.ts";
 import { exitNow, sendDatagram } from "../../kernel/system.ts";
 import { isThreadCaught, PluginsRefusedError } from "../../path-managers/runtime/worker.ts";
@@ -204,7 +204,7 @@ export class Service {
 
   #keepWatchdog(): void {
     const interval = this.#notifier.watchdogInterval;
-    if (interval !== undefined) setInterval(() => this.#notifier.watchdog(), interval).unref();
+    if (interval !== undefined) every(systemClock, interval, () => this.#notifier.watchdog());
   }
 
   #crash(error: unknown): void {
