@@ -1,5 +1,5 @@
 import type { PathManagerDefinition } from "./api.ts";
-import type { Charge } from "./protocol.ts";
+import type { Charge } from "./messages.ts";
 
 /** The path manager that does what mptcpd does by itself; it alone is asked in the daemon's own thread. */
 export const DEFAULT_PATH_MANAGER = "addr_adv";

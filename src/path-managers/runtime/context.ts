@@ -20,6 +20,7 @@ import {
   addressOf,
   flagsOf,
   requireBoolean,
+  requireEndpointId,
   requireId,
   requireInterface,
   requireLimit,
@@ -76,7 +77,7 @@ export class Context implements PathManager {
     this.endpoints = {
       list: async () => (await running()).dumpEndpoints(),
       get: async (id) => {
-        requireId("show endpoint", id);
+        requireEndpointId("show endpoint", id);
         return (await running()).getEndpoint(id);
       },
       add: async ({ address: given, flags: names = [], ...rest }) => {
@@ -95,12 +96,12 @@ export class Context implements PathManager {
       },
       change: async (id, names) => {
         const what = `change endpoint id ${id}`;
-        requireId(what, id);
+        requireEndpointId(what, id);
         const flags = flagsOf(what, names);
         await (await running()).changeEndpoint({ id, flags });
       },
       remove: async (id) => {
-        requireId("delete endpoint", id);
+        requireEndpointId("delete endpoint", id);
         await (await running()).removeEndpoint(id);
       },
       renew: async (given) => {

@@ -1,13 +1,10 @@
-/** What the thread of the path managers and the daemon tell each other. Plain data: it is cloned on its way. */
+/** What a thread of path managers begins with, and the memory that it shares with the daemon. */
 
-import type { Fields, Level } from "../../base/log/log.ts";
 import type { Config, PathRule } from "../../control/config/config.ts";
 import { notifyFlags } from "../../control/config/config.ts";
 import type { PolicyConfig } from "../../control/policy/judged.ts";
-import type { WantedEndpoint, WantedEndpoints } from "../../control/policy/wanted.ts";
 import { endpointFlags } from "../../kernel/mptcp-pm.ts";
 import type { HandlerName } from "./api.ts";
-import type { PackedCommand, PackedError } from "./endpoint-requests.ts";
 import type { PluginSource } from "./sources.ts";
 import { handlerNames } from "./telling.ts";
 
@@ -35,53 +32,6 @@ export interface WorkerInput {
   readonly rehearsal?: boolean;
   /** Int32Array of `Pulse`. */
   readonly pulse: SharedArrayBuffer;
-}
-
-export type ToWorker =
-  /** Goes to work: nobody else does any more; `withoutGap`: but somebody did until now. */
-  | { readonly kind: "takeOver"; readonly withoutGap: boolean }
-  | { readonly kind: "stop" }
-  /** A command for endpoints was carried out, or refused. */
-  | { readonly kind: "answer"; readonly request: number; readonly error: PackedError | undefined };
-
-export type FromWorker =
-  | { readonly kind: "log"; readonly level: Level; readonly message: string; readonly fields: Fields }
-  /** All is loaded. What is yet to come depends on the kernel, not on plugins. */
-  | { readonly kind: "loaded"; readonly plugins: readonly NamedPlugin[] }
-  /** The network is known as well; it waits for `takeOver`. */
-  | {
-      readonly kind: "prepared";
-      /** As `Pulse.plugin` counts them, from 1. */
-      readonly plugins: readonly NamedPlugin[];
-      readonly warnings: readonly string[];
-      readonly charge: Charge;
-    }
-  /** It cannot be: why, a line each. */
-  | { readonly kind: "refused"; readonly errors: readonly string[] }
-  /** All connections that there are were told. `failed`: why path managers could not be set up, a line each. */
-  | { readonly kind: "running"; readonly failed: readonly string[] }
-  | { readonly kind: "charge"; readonly charge: Charge }
-  | { readonly kind: "fault"; readonly plugin: string; readonly count: number }
-  | { readonly kind: "wanted"; readonly wanted: PackedWanted }
-  /** A command for endpoints; `answer` has the same number. */
-  | { readonly kind: "endpoints"; readonly request: number; readonly command: PackedCommand }
-  /** After `stop`: everything is put away. */
-  | { readonly kind: "stopped" };
-
-export interface NamedPlugin {
-  readonly name: string;
-  /** That it was loaded from; undefined where it is built in, or a program. */
-  readonly file: string | undefined;
-}
-
-/** Who decides what. */
-export interface Charge {
-  /** Over connections. */
-  readonly connections: readonly string[];
-  /** What the kernel's path manager has to be for that. */
-  readonly needs: "userspace" | "kernel" | "any";
-  /** Over endpoints; undefined: nobody. */
-  readonly endpoints: string | undefined;
 }
 
 /**
@@ -125,18 +75,4 @@ export function unpackPolicy(packed: PackedPolicy): PolicyConfig {
       flags: rule.flags === undefined ? undefined : endpointFlags.from(rule.flags),
     })),
   };
-}
-
-type PackedEndpoint = Omit<WantedEndpoint, "flags"> & { readonly flags: number };
-export interface PackedWanted {
-  readonly by: string;
-  readonly endpoints: readonly PackedEndpoint[];
-}
-
-export function packWanted({ by, endpoints }: WantedEndpoints): PackedWanted {
-  return { by, endpoints: endpoints.map((wish) => ({ ...wish, flags: wish.flags.value })) };
-}
-
-export function unpackWanted({ by, endpoints }: PackedWanted): WantedEndpoints {
-  return { by, endpoints: endpoints.map((wish) => ({ ...wish, flags: endpointFlags.from(wish.flags) })) };
 }

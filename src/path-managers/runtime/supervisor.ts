@@ -4,8 +4,9 @@ import { RunningClock } from "../../base/running-clock.ts";
 import type { EndpointCommand } from "../../control/endpoints/commands.ts";
 import type { WantedEndpoints } from "../../control/policy/wanted.ts";
 import { NetlinkError } from "../../kernel/netlink/errors.ts";
-import { packError, unpackCommand } from "./endpoint-requests.ts";
-import { type Charge, type FromWorker, unpackWanted, type WorkerInput } from "./protocol.ts";
+import { packError } from "./endpoint-requests.ts";
+import type { Charge, FromWorker } from "./messages.ts";
+import type { WorkerInput } from "./protocol.ts";
 import type { PluginSource } from "./sources.ts";
 import { type Started, startWorker } from "./starting.ts";
 import {
@@ -184,7 +185,7 @@ export class PluginSupervisor {
     else if (message.kind === "fault") this.#faults.set(message.plugin, message.count);
     else if (message.kind === "charge") this.#options.onCharge(message.charge);
     else if (message.kind === "endpoints") void this.#carryOut(worker, message);
-    else if (message.kind === "wanted") this.#options.onWanted(unpackWanted(message.wanted));
+    else if (message.kind === "wanted") this.#options.onWanted(message.wanted);
   }
 
   async #carryOut(
@@ -192,7 +193,7 @@ export class PluginSupervisor {
     { request, command }: FromWorker & { readonly kind: "endpoints" },
   ): Promise<void> {
     try {
-      await this.#options.onEndpointCommand(unpackCommand(command));
+      await this.#options.onEndpointCommand(command);
       worker.answer(request, undefined);
     } catch (error) {
       if (!(error instanceof NetlinkError)) throw error;

@@ -14,23 +14,22 @@ import { Sockets } from "../../kernel/sockets.ts";
 import type { PathManagerDefinition } from "./api.ts";
 import { byPriority, chargeOf, DEFAULT_PATH_MANAGER } from "./charge.ts";
 import { describeError } from "./describe-error.ts";
-import { EndpointRequests, type PackedError } from "./endpoint-requests.ts";
+import { EndpointRequests } from "./endpoint-requests.ts";
 import { programsEnd } from "./exec-program.ts";
 import { isToldAlready, loadPlugins } from "./load.ts";
 import { budgeted, redirectToLog } from "./log-budget.ts";
-import { viewNetwork } from "./network-view.ts";
-import type { HandlerWatch, LoadedPlugin } from "./plugin.ts";
 import {
   type Charge,
-  type FromWorker,
+  type PackedError,
   type PackedWanted,
-  Pulse,
+  type PostedByWorker,
   packWanted,
-  pulseEvents,
+  readToWorker,
   type ToWorker,
-  unpackPolicy,
-  type WorkerInput,
-} from "./protocol.ts";
+} from "./messages.ts";
+import { viewNetwork } from "./network-view.ts";
+import type { HandlerWatch, LoadedPlugin } from "./plugin.ts";
+import { Pulse, pulseEvents, unpackPolicy, type WorkerInput } from "./protocol.ts";
 import { PathManagerRuntime } from "./runtime.ts";
 
 const MIB = 1024 * 1024;
@@ -57,7 +56,7 @@ export async function runPluginThread(
   rehearse: Rehearse,
   clock: Clock = systemClock,
 ): Promise<void> {
-  const post = (message: FromWorker): void => port.postMessage(message);
+  const post = (message: PostedByWorker): void => port.postMessage(message);
   const log = budgeted((entry) => post({ kind: "log", ...entry }), clock, input);
   // What plugins print goes the way of what they log: streams of a thread would pile it up for the daemon.
   for (const stream of [process.stdout, process.stderr]) redirectToLog(stream, log);
@@ -66,7 +65,7 @@ export async function runPluginThread(
   every(clock, HEARTBEAT, () => beat(pulse));
   let thread: PluginThread | undefined;
   const ending = new AbortController();
-  port.on("message", async (message: ToWorker) => {
+  const obey = async (message: ToWorker): Promise<void> => {
     if (message.kind === "takeOver") {
       const failed = await thread?.takeOver(message.withoutGap);
       post({ kind: "running", failed: failed ?? [] });
@@ -78,7 +77,8 @@ export async function runPluginThread(
       post({ kind: "stopped" });
       port.close();
     }
-  });
+  };
+  port.on("message", (message) => void obey(readToWorker(message)));
   // One that nobody looks after shall not take all path managers with it.
   process.on("unhandledRejection", (error) => {
     if (isToldAlready(error)) return;
@@ -131,7 +131,7 @@ interface ThreadParts {
   readonly plugins: readonly LoadedPlugin[];
   readonly log: Logger;
   readonly clock: Clock;
-  readonly post: (message: FromWorker) => void;
+  readonly post: (message: PostedByWorker) => void;
   readonly watch: HandlerWatch;
   /** Ends what is under way at the start. */
   readonly signal: AbortSignal;

@@ -3,17 +3,16 @@ import { RunningClock, within } from "../../base/running-clock.ts";
 import { killChildrenOf } from "../../kernel/children.ts";
 import { threadUsage } from "../../kernel/thread-usage.ts";
 import { describeError, stackOf } from "./describe-error.ts";
-import type { PackedError } from "./endpoint-requests.ts";
-import { type OpenThread, openThread, type Thread, ThreadStartError } from "./open-thread.ts";
 import {
   type FromWorker,
-  LOAD_DEADLINE,
+  MessageError,
   type NamedPlugin,
-  Pulse,
-  pulseEvents,
+  type PackedError,
+  readFromWorker,
   type ToWorker,
-  type WorkerInput,
-} from "./protocol.ts";
+} from "./messages.ts";
+import { type OpenThread, openThread, type Thread, ThreadStartError } from "./open-thread.ts";
+import { LOAD_DEADLINE, Pulse, pulseEvents, type WorkerInput } from "./protocol.ts";
 import { PulseWatch } from "./pulse-watch.ts";
 import type { PluginSource } from "./sources.ts";
 
@@ -122,7 +121,7 @@ export class PluginWorker {
     });
     alive.add(this);
     this.#thread = open(workerData, {
-      message: (message) => this.#receive(message),
+      message: (message) => this.#read(message),
       error: (error) => {
         this.#error = error;
       },
@@ -224,6 +223,15 @@ export class PluginWorker {
         if (isOfKind(message, kind)) resolve(message);
       });
     });
+  }
+
+  #read(message: unknown): void {
+    try {
+      this.#receive(readFromWorker(message));
+    } catch (error) {
+      if (!(error instanceof MessageError)) throw error;
+      this.#fail(this.#failureAt(`sent a wrong message (${error.message}),`, "in"));
+    }
   }
 
   #receive(message: FromWorker): void {

@@ -1,5 +1,5 @@
 import type { SysctlError } from "../../kernel/sysctl.ts";
-import type { Charge } from "../../path-managers/runtime/protocol.ts";
+import type { Charge } from "../../path-managers/runtime/messages.ts";
 
 /** What the kernel's path manager has to be for those in charge; undefined: any. */
 export function neededBy(charge: Charge | undefined): "userspace" | "kernel" | undefined {

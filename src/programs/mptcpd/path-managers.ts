@@ -10,7 +10,8 @@ import type { Network } from "../../control/network/network.ts";
 import type { WantedEndpoints } from "../../control/policy/wanted.ts";
 import { builtIn, wantedByDefault } from "../../path-managers/built-in/index.ts";
 import { chargeOf, DEFAULT_PATH_MANAGER } from "../../path-managers/runtime/charge.ts";
-import { type Charge, packPolicy } from "../../path-managers/runtime/protocol.ts";
+import type { Charge } from "../../path-managers/runtime/messages.ts";
+import { packPolicy } from "../../path-managers/runtime/protocol.ts";
 import {
   type PluginPlan,
   type PluginSource,

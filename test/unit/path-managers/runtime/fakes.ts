@@ -8,8 +8,8 @@ import {
   type PathManager,
   type PathManagerDefinition,
 } from "../../../../src/path-managers/runtime/api.ts";
+import type { Charge } from "../../../../src/path-managers/runtime/messages.ts";
 import { viewNetwork } from "../../../../src/path-managers/runtime/network-view.ts";
-import type { Charge } from "../../../../src/path-managers/runtime/protocol.ts";
 import { PathManagerRuntime } from "../../../../src/path-managers/runtime/runtime.ts";
 import { handlersOf } from "../../../../src/path-managers/runtime/telling.ts";
 import { VirtualClock } from "../../../../src/path-managers/simulation/clock.ts";
