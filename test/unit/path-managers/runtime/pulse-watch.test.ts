@@ -33,6 +33,26 @@ describe("a thread of path managers", () => {
     assert.deepEqual(world.said, []);
   });
 
+  it("has all of its time again after a suspension, and is blocked when that is over", async () => {
+    const world = new World();
+    await world.beatFor(1000);
+    await world.clock.advance(1500);
+    world.clock.block(8 * 3_600_000);
+    await world.clock.advance(1900);
+    assert.deepEqual(world.said, []);
+    await world.clock.advance(700);
+    assert.deepEqual(world.said, ["blocked for 2000 ms"]);
+  });
+
+  it("begins anew with each beat: pauses of less than 2 s do not add up", async () => {
+    const world = new World();
+    for (let time = 0; time < 20; time++) {
+      await world.beatFor(250);
+      await world.clock.advance(1500);
+    }
+    assert.deepEqual(world.said, []);
+  });
+
   it("is not blocked because others have the processor: it has as much time as it gets", async () => {
     const world = new World();
     world.usage = { runnable: true, ran: 0 };

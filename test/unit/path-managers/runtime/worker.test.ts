@@ -157,6 +157,7 @@ describe("a thread that does not beat", () => {
       await thread.clock.advance(1000);
       // This thread is the first to get a processor again.
       thread.isBlocked = true;
+      await thread.clock.advance(500);
       thread.clock.block(8 * 3_600_000);
       await thread.clock.advance(600);
       thread.isBlocked = false;
