@@ -7,15 +7,13 @@ import { late, runningClock, within } from "../../base/running-clock.ts";
 import { messageOf, oneLine } from "../../base/text.ts";
 import type { Config } from "../../control/config/config.ts";
 import { isPathManager, type PathManagerDefinition } from "./api.ts";
-import { describeError, guarded } from "./describe-error.ts";
+import { describeError, guarded, PLUGIN_MARK } from "./describe-error.ts";
 import { execPathManager } from "./exec.ts";
 import { describeLoadError } from "./load-error.ts";
-import { PLUGIN_MARK } from "./mark.ts";
 import * as hooks from "./module-hooks.ts";
 import { OptionsError, readOptions } from "./options.ts";
 import type { LoadedPlugin } from "./plugin.ts";
 import { LOAD_DEADLINE } from "./protocol.ts";
-import { registerHooks } from "./register-hooks.ts";
 import { type PluginSource, unknownPathManager, unusedSections } from "./sources.ts";
 import { requireTrusted } from "./trusted.ts";
 
@@ -116,7 +114,7 @@ let hooked = false;
 function hookModules(): void {
   if (hooked) return;
   hooked = true;
-  registerHooks(
+  hooks.registerHooks(
     hooks,
     hookFiles.find((file) => existsSync(file)) ?? join(import.meta.dirname, "module-hooks.js"),
   );

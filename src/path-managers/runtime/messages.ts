@@ -160,3 +160,10 @@ function read<Schema extends v.GenericSchema>(schema: Schema, message: unknown):
 function kindOf(message: unknown): unknown {
   return typeof message === "object" && message !== null && "kind" in message ? message.kind : undefined;
 }
+
+export function isOfKind<Kind extends FromWorker["kind"]>(
+  message: FromWorker,
+  kind: Kind,
+): message is FromWorker & { readonly kind: Kind } {
+  return message.kind === kind;
+}

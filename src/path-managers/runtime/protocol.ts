@@ -4,9 +4,7 @@ import type { Config, PathRule } from "../../control/config/config.ts";
 import { notifyFlags } from "../../control/config/config.ts";
 import type { PolicyConfig } from "../../control/policy/judged.ts";
 import { endpointFlags } from "../../kernel/mptcp-pm.ts";
-import type { HandlerName } from "./api.ts";
 import type { PluginSource } from "./sources.ts";
-import { handlerNames } from "./telling.ts";
 
 /** Milliseconds that loading one file may take. */
 export const LOAD_DEADLINE = 10_000;
@@ -33,23 +31,6 @@ export interface WorkerInput {
   /** Int32Array of `Pulse`. */
   readonly pulse: SharedArrayBuffer;
 }
-
-/**
- * Places of the shared memory by which the daemon sees whether the thread is alive, what it is at (`loading`: which of the
- * sources, from 1), what memory it holds beside its objects (MiB), who it is for the kernel, and whether it is in a request to the kernel (1).
- */
-export const Pulse = {
-  ...{ beats: 0, plugin: 1, event: 2, thread: 3, loading: 4, buffers: 5, request: 6 },
-  length: 7,
-} as const;
-
-/** The events that `Pulse.event` counts, from 1. */
-export const pulseEvents: readonly (HandlerName | "setup" | "endpoints" | "timer")[] = [
-  "setup",
-  "endpoints",
-  "timer",
-  ...handlerNames,
-];
 
 type PackedRule = Omit<PathRule, "flags"> & { readonly flags: number | undefined };
 export interface PackedPolicy {

@@ -1,6 +1,6 @@
 import { type Clock, every, type Timer } from "../../base/clock.ts";
 import type { ThreadUsage } from "../../kernel/thread-usage.ts";
-import { Pulse } from "./protocol.ts";
+import { Pulse } from "./pulse.ts";
 
 export interface PulseWatchOptions {
   /** Int32Array of `Pulse`. */

@@ -1,6 +1,7 @@
 import type { WorkerInput } from "./protocol.ts";
 import type { PluginSource } from "./sources.ts";
-import { PluginsRefusedError, type Prepared } from "./worker.ts";
+import { PluginsRefusedError } from "./thread-failure.ts";
+import type { Prepared } from "./worker.ts";
 
 export interface Started<Input, Worker> {
   readonly worker: Worker;

@@ -5,17 +5,13 @@ import type { EndpointCommand } from "../../control/endpoints/commands.ts";
 import type { WantedEndpoints } from "../../control/policy/wanted.ts";
 import { NetlinkError } from "../../kernel/netlink/errors.ts";
 import { packError } from "./endpoint-requests.ts";
+import { FaultCounts } from "./fault-counts.ts";
 import type { Charge, FromWorker } from "./messages.ts";
 import type { WorkerInput } from "./protocol.ts";
 import type { PluginSource } from "./sources.ts";
 import { type Started, startWorker } from "./starting.ts";
-import {
-  PluginsRefusedError,
-  PluginWorker,
-  type Prepared,
-  type WorkerEvents,
-  type WorkerFailure,
-} from "./worker.ts";
+import { PluginsRefusedError, type WorkerEvents, type WorkerFailure } from "./thread-failure.ts";
+import { PluginWorker, type Prepared } from "./worker.ts";
 
 export type SupervisedInput = Omit<WorkerInput, "pulse" | "faults" | "stopped">;
 
@@ -55,8 +51,7 @@ export class PluginSupervisor {
   #worker: SupervisedWorker | undefined;
   /** The files of plugins, by their names. */
   readonly #files = new Map<string, string>();
-  /** Faults of plugins, over the lives of threads. */
-  #faults = new Map<string, number>();
+  readonly #faults: FaultCounts;
   /** Runs while the thread has yet to prove itself. */
   #proof: Timer | undefined;
   #hasProven = false;
@@ -91,6 +86,7 @@ export class PluginSupervisor {
   private constructor(input: SupervisedInput, options: SupervisorOptions) {
     this.#options = options;
     this.#input = input;
+    this.#faults = new FaultCounts(() => this.#input.settings.pluginFaults, options.log);
     this.#clock = options.clock ?? systemClock;
     this.#patience = new RunningClock(this.#clock);
   }
@@ -107,13 +103,12 @@ export class PluginSupervisor {
    * @returns why they do not work as they should, a line each
    */
   async replace(input: SupervisedInput, admit: () => void): Promise<readonly string[]> {
-    const faults = this.#faults;
-    this.#faults = new Map();
+    const bringBack = this.#faults.clear();
     let started: Started<SupervisedInput, SupervisedWorker>;
     try {
       started = await startWorker(input, (input) => this.#start(input, []));
     } catch (error) {
-      this.#faults = faults;
+      bringBack();
       throw error;
     }
     admit();
@@ -139,7 +134,7 @@ export class PluginSupervisor {
 
   /** Starts a thread that takes the place of the last one, without the files of plugins that are stopped. */
   async #prepare(): Promise<void> {
-    const stopped = [...this.#files.keys()].filter((name) => this.#isStoppedPlugin(name));
+    const stopped = [...this.#files.keys()].filter((name) => this.#faults.isTooMany(name));
     const files = stopped.map((name) => this.#files.get(name));
     const sources = this.#input.sources.filter(
       (source) => source.kind !== "file" || !files.includes(source.path),
@@ -159,7 +154,7 @@ export class PluginSupervisor {
   #start(input: SupervisedInput, stopped: readonly string[]): SupervisedWorker {
     const { start = (input, events) => new PluginWorker(input, events) } = this.#options;
     const worker: SupervisedWorker = start(
-      { ...input, stopped, faults: this.#faults },
+      { ...input, stopped, faults: this.#faults.counts },
       {
         message: (message) => this.#receive(worker, message),
         failed: (failure) => worker === this.#worker && this.#lost(failure),
@@ -206,11 +201,12 @@ export class PluginSupervisor {
     const hadProven = this.#hasProven;
     this.#replaceLater(what);
     const guilty = plugin ?? this.#nameOf(loading);
-    if (guilty !== undefined) this.#blame(guilty, "");
+    if (guilty !== undefined) this.#faults.add(guilty, "");
     // The built-in ones shall not be down for ever because of one that cannot be found out.
     else if (!hadProven)
       for (const name of this.#files.keys())
-        if (!this.#isStoppedPlugin(name)) this.#blame(name, ", as all from files: nobody knows whose it is");
+        if (!this.#faults.isTooMany(name))
+          this.#faults.add(name, ", as all from files: nobody knows whose it is");
   }
 
   #replaceLater(what: string): void {
@@ -222,18 +218,6 @@ export class PluginSupervisor {
     const when = wait === 0 ? "is replaced" : `is replaced in ${wait / 1000} s`;
     this.#options.log.error(`the path managers' thread ${what}; it ${when}`);
     this.#replacement = this.#clock.schedule(wait, () => void this.#revive());
-  }
-
-  #blame(plugin: string, why: string): void {
-    const { pluginFaults } = this.#input.settings;
-    const count = (this.#faults.get(plugin) ?? 0) + 1;
-    this.#faults.set(plugin, count);
-    const stopped = this.#isStoppedPlugin(plugin) ? "; it is stopped" : "";
-    this.#options.log.error(`${plugin}: fault ${count} of ${pluginFaults}${why}${stopped}`);
-  }
-
-  #isStoppedPlugin(name: string): boolean {
-    return (this.#faults.get(name) ?? 0) >= this.#input.settings.pluginFaults;
   }
 
   #nameOf(source: PluginSource | undefined): string | undefined {

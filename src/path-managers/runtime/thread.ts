@@ -1,42 +1,17 @@
-import { isDeepStrictEqual } from "node:util";
 import type { MessagePort } from "node:worker_threads";
-import { type Clock, every, systemClock } from "../../base/clock.ts";
-import { type Logger, prefixed } from "../../base/log/log.ts";
-import { Checkpoint } from "../../control/connections/checkpoint.ts";
-import { NetworkMonitor } from "../../control/network/monitor.ts";
+import { type Clock, systemClock } from "../../base/clock.ts";
 import type { PolicyConfig } from "../../control/policy/judged.ts";
-import { currentThread } from "../../kernel/children.ts";
-import { MptcpPm } from "../../kernel/mptcp-pm.ts";
-import { type Persistence, persist } from "../../kernel/netlink/persist.ts";
-import { NetlinkSocket } from "../../kernel/netlink/socket.ts";
-import type { OpenTransport } from "../../kernel/netlink/transport.ts";
-import { Sockets } from "../../kernel/sockets.ts";
 import type { PathManagerDefinition } from "./api.ts";
-import { byPriority, chargeOf, DEFAULT_PATH_MANAGER } from "./charge.ts";
+import { byPriority, chargeOf } from "./charge.ts";
 import { describeError } from "./describe-error.ts";
-import { EndpointRequests } from "./endpoint-requests.ts";
 import { programsEnd } from "./exec-program.ts";
 import { isToldAlready, loadPlugins } from "./load.ts";
 import { budgeted, redirectToLog } from "./log-budget.ts";
-import {
-  type Charge,
-  type PackedError,
-  type PackedWanted,
-  type PostedByWorker,
-  packWanted,
-  readToWorker,
-  type ToWorker,
-} from "./messages.ts";
-import { viewNetwork } from "./network-view.ts";
+import { type PostedByWorker, readToWorker, type ToWorker } from "./messages.ts";
+import { PathManagersOnKernel } from "./path-managers-on-kernel.ts";
 import type { HandlerWatch, LoadedPlugin } from "./plugin.ts";
-import { Pulse, pulseEvents, unpackPolicy, type WorkerInput } from "./protocol.ts";
-import { PathManagerRuntime } from "./runtime.ts";
-
-const MIB = 1024 * 1024;
-/** Milliseconds. */
-const HEARTBEAT = 250;
-/** Bytes: half a second of events at 40,000 a second. */
-const RECEIVE_BUFFER = 32 * 1024 * 1024;
+import { unpackPolicy, type WorkerInput } from "./protocol.ts";
+import { beginToBeat, Pulse, watchIn } from "./pulse.ts";
 
 /** Sets path managers up where nothing is real. @returns why some could not be, a line each */
 export type Rehearse = (
@@ -61,9 +36,8 @@ export async function runPluginThread(
   // What plugins print goes the way of what they log: streams of a thread would pile it up for the daemon.
   for (const stream of [process.stdout, process.stderr]) redirectToLog(stream, log);
   const pulse = new Int32Array(input.pulse);
-  Atomics.store(pulse, Pulse.thread, currentThread());
-  every(clock, HEARTBEAT, () => beat(pulse));
-  let thread: PluginThread | undefined;
+  beginToBeat(pulse, clock);
+  let thread: PathManagersOnKernel | undefined;
   const ending = new AbortController();
   const obey = async (message: ToWorker): Promise<void> => {
     if (message.kind === "takeOver") {
@@ -106,7 +80,7 @@ export async function runPluginThread(
   const { signal } = ending;
   try {
     const parts = { input, plugins, log, clock, post, signal, watch: watchIn(pulse, plugins) };
-    thread = await PluginThread.open(parts);
+    thread = await PathManagersOnKernel.open(parts);
   } catch (error) {
     if (signal.aborted) return;
     throw error;
@@ -119,151 +93,4 @@ export async function runPluginThread(
 function withoutPrograms(plugins: readonly LoadedPlugin[], { sources }: WorkerInput): LoadedPlugin[] {
   const programs = sources.flatMap(({ kind, name }) => (kind === "exec" ? name : []));
   return plugins.filter(({ definition }) => !programs.includes(definition.name));
-}
-
-function beat(pulse: Int32Array): void {
-  Atomics.store(pulse, Pulse.buffers, Math.round(process.memoryUsage().external / MIB));
-  Atomics.add(pulse, Pulse.beats, 1);
-}
-
-interface ThreadParts {
-  readonly input: WorkerInput;
-  readonly plugins: readonly LoadedPlugin[];
-  readonly log: Logger;
-  readonly clock: Clock;
-  readonly post: (message: PostedByWorker) => void;
-  readonly watch: HandlerWatch;
-  /** Ends what is under way at the start. */
-  readonly signal: AbortSignal;
-}
-
-/** The path managers on the real kernel, with sockets of their own. */
-class PluginThread {
-  readonly #parts: ThreadParts;
-  readonly #pm: MptcpPm;
-  readonly #sockets: Sockets;
-  readonly #monitor: NetworkMonitor;
-  readonly #runtime: PathManagerRuntime;
-  readonly #endpoints: EndpointRequests;
-  readonly #policy: PolicyConfig;
-  #wanted: PackedWanted | undefined;
-
-  /** Opens everything and begins to listen, however long the kernel takes to answer; nothing is told yet. */
-  static async open(parts: ThreadParts): Promise<PluginThread> {
-    const { input, clock, signal } = parts;
-    const log = prefixed(parts.log, "the path managers' thread");
-    const patience: Persistence = { log, clock, signal };
-    const open = openMarked(new Int32Array(input.pulse));
-    const pm = await persist(() => MptcpPm.open({ open, receiveBuffer: RECEIVE_BUFFER }), patience);
-    let thread: PluginThread | undefined;
-    const onChange = (): void => thread?.networkChanged();
-    const monitor = await NetworkMonitor.start({ log, onChange, open, clock, signal });
-    thread = new PluginThread(parts, pm, monitor, Sockets.open({ open, receiveBuffer: RECEIVE_BUFFER }));
-    return thread;
-  }
-
-  private constructor(parts: ThreadParts, pm: MptcpPm, monitor: NetworkMonitor, sockets: Sockets) {
-    const { input, plugins, log, clock, post, watch } = parts;
-    const { settings, faults, policy, checkpoint } = input;
-    this.#parts = parts;
-    this.#pm = pm;
-    this.#monitor = monitor;
-    this.#policy = unpackPolicy(policy);
-    this.#sockets = sockets;
-    this.#endpoints = new EndpointRequests(pm, (request, command) =>
-      post({ kind: "endpoints", request, command }),
-    );
-    this.#runtime = new PathManagerRuntime({
-      ...{ events: pm, kernel: pm, endpoints: this.#endpoints, sockets: this.#sockets },
-      ...{ plugins, log, watch, faults, clock },
-      remember: (connections) =>
-        new Checkpoint({
-          ...{ ...checkpoint, connections, clock },
-          warn: (message) => log.warning(message),
-          notice: (message) => log.notice(message),
-        }),
-      network: () => viewNetwork(this.#monitor.network, this.#policy),
-      ...{ inCharge: settings.pathManagers, removalDelay: settings.removalDelay },
-      mostFaults: settings.pluginFaults,
-      onFault: (plugin, count) => post({ kind: "fault", plugin, count }),
-      onCharge: (charge) => {
-        post({ kind: "charge", charge });
-        this.#wanted = undefined;
-        this.#tellWanted();
-      },
-    });
-  }
-
-  get charge(): Charge {
-    return this.#runtime.host.charge;
-  }
-
-  takeOver(withoutGap: boolean): Promise<readonly string[]> {
-    // They depend on nobody's setup.
-    this.#tellWanted();
-    return this.#runtime.takeOver(withoutGap);
-  }
-
-  strayRejection(error: unknown): void {
-    this.#runtime.host.strayRejection(error);
-  }
-
-  answered(request: number, error: PackedError | undefined): void {
-    this.#endpoints.answered(request, error);
-  }
-
-  networkChanged(): void {
-    this.#runtime.host.networkChanged();
-    this.#tellWanted();
-  }
-
-  close(): void {
-    this.#runtime.close();
-    this.#endpoints.close();
-    this.#monitor.close();
-    this.#sockets.close();
-    this.#pm.close();
-  }
-
-  #tellWanted(): void {
-    // The daemon itself asks for what it wants by default.
-    if (this.charge.endpoints === DEFAULT_PATH_MANAGER) return;
-    const wanted = this.#runtime.host.wantedEndpoints(this.#monitor.network, this.#policy);
-    const packed = wanted && packWanted(wanted);
-    if (packed === undefined || isDeepStrictEqual(packed, this.#wanted)) return;
-    this.#wanted = packed;
-    this.#parts.post({ kind: "wanted", wanted: packed });
-  }
-}
-
-/** Sockets that mark in the pulse that the kernel has the thread: it may hold whoever sends a request. */
-function openMarked(pulse: Int32Array): OpenTransport {
-  return (options) => {
-    const socket = NetlinkSocket.open(options);
-    const sendNow = socket.sendNow.bind(socket);
-    return Object.assign(socket, {
-      sendNow: (message: Uint8Array) => {
-        Atomics.store(pulse, Pulse.request, 1);
-        try {
-          sendNow(message);
-        } finally {
-          Atomics.store(pulse, Pulse.request, 0);
-        }
-      },
-    });
-  };
-}
-
-function watchIn(pulse: Int32Array, plugins: readonly LoadedPlugin[]): HandlerWatch {
-  const names = new Map(plugins.map(({ definition }, index) => [definition.name, index + 1]));
-  const events = new Map<string, number>(pulseEvents.map((event, index) => [event, index + 1]));
-  return {
-    enter(plugin, event) {
-      Atomics.store(pulse, Pulse.plugin, names.get(plugin) ?? 0);
-      Atomics.store(pulse, Pulse.event, events.get(event) ?? 0);
-    },
-    leave() {
-      Atomics.store(pulse, Pulse.plugin, 0);
-    },
-  };
 }

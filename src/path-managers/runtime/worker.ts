@@ -2,9 +2,9 @@ import { type Clock, systemClock, type Timer } from "../../base/clock.ts";
 import { RunningClock, within } from "../../base/running-clock.ts";
 import { killChildrenOf } from "../../kernel/children.ts";
 import { threadUsage } from "../../kernel/thread-usage.ts";
-import { describeError, stackOf } from "./describe-error.ts";
 import {
   type FromWorker,
+  isOfKind,
   MessageError,
   type NamedPlugin,
   type PackedError,
@@ -12,42 +12,20 @@ import {
   type ToWorker,
 } from "./messages.ts";
 import { type OpenThread, openThread, type Thread, ThreadStartError } from "./open-thread.ts";
-import { LOAD_DEADLINE, Pulse, pulseEvents, type WorkerInput } from "./protocol.ts";
+import { LOAD_DEADLINE, type WorkerInput } from "./protocol.ts";
+import { Pulse } from "./pulse.ts";
 import { PulseWatch } from "./pulse-watch.ts";
 import type { PluginSource } from "./sources.ts";
-
-export interface WorkerEvents {
-  /** A message other than those that the methods here wait for. */
-  message(message: FromWorker): void;
-  /** It ended by itself, or was ended as it did not answer any more. */
-  failed(failure: WorkerFailure): void;
-}
-
-export interface WorkerFailure {
-  /** Completes "the path managers' thread …": "was blocked for 2 s by wifi-first (newSubflow)". */
-  readonly what: string;
-  /** Whose fault it was, as far as that can be told. */
-  readonly plugin: string | undefined;
-  /** What it was loading. */
-  readonly loading: PluginSource | undefined;
-}
+import {
+  crashOf,
+  failureAt,
+  type Place,
+  PluginsRefusedError,
+  type WorkerEvents,
+  type WorkerFailure,
+} from "./thread-failure.ts";
 
 export type Prepared = FromWorker & { readonly kind: "prepared" };
-
-/** The configuration asks for plugins that cannot be loaded. */
-export class PluginsRefusedError extends Error {
-  override readonly name = "PluginsRefusedError";
-  readonly code = "EPLUGINS";
-  readonly lines: readonly string[];
-  /** How the thread failed that should have loaded them; undefined: it said what is wrong. */
-  readonly failure: WorkerFailure | undefined;
-
-  constructor(lines: readonly string[], failure?: WorkerFailure) {
-    super(lines.join("\n"));
-    this.lines = lines;
-    this.failure = failure;
-  }
-}
 
 /** Milliseconds without a beat until the thread is taken for blocked. */
 const BLOCKED = 2000;
@@ -127,7 +105,7 @@ export class PluginWorker {
       },
       exit: (status) => {
         alive.delete(this);
-        this.#fail(this.#crash(status));
+        this.#fail(crashOf(this.#place, status, this.#error));
         this.#resolveOver();
       },
     });
@@ -135,7 +113,7 @@ export class PluginWorker {
       ...{ pulse: this.#pulse, clock, usageOf: threadUsage },
       limit: () => (this.#isPrepared ? BLOCKED : BLOCKED_LOADING),
       onLook: (isAlive) => this.#measure(isAlive),
-      onBlocked: (limit) => this.#fail(this.#failureAt(`was blocked for ${limit / 1000} s`, "by")),
+      onBlocked: (limit) => this.#fail(failureAt(this.#place, `was blocked for ${limit / 1000} s`, "by")),
       onHeld: (held) => this.#warn(`waits for the kernel: a request has not returned for ${held / 1000} s`),
     });
   }
@@ -163,7 +141,7 @@ export class PluginWorker {
       this.#isPrepared = true;
       return answer;
     }
-    const failure = this.#failure ?? this.#failureAt(`was not ready in ${deadline / 1000} s,`, "in");
+    const failure = this.#failure ?? failureAt(this.#place, `was not ready in ${deadline / 1000} s,`, "in");
     const isAskedToStop = this.#isStopping && this.#failure === undefined;
     await this.stop();
     if (answer?.kind === "refused") throw new PluginsRefusedError(answer.errors);
@@ -230,7 +208,7 @@ export class PluginWorker {
       this.#receive(readFromWorker(message));
     } catch (error) {
       if (!(error instanceof MessageError)) throw error;
-      this.#fail(this.#failureAt(`sent a wrong message (${error.message}),`, "in"));
+      this.#fail(failureAt(this.#place, `sent a wrong message (${error.message}),`, "in"));
     }
   }
 
@@ -243,41 +221,20 @@ export class PluginWorker {
     else waiting(message);
   }
 
+  get #place(): Place {
+    return { pulse: this.#pulse, plugins: this.#plugins, sources: this.#sources };
+  }
+
   #measure(isAlive: boolean): void {
     if (isAlive) this.#memory = megabytes();
     const buffers = Math.max(Atomics.load(this.#pulse, Pulse.buffers), megabytes() - this.#memory);
-    if (buffers > LARGEST_BUFFERS) this.#fail(this.#failureAt("takes more than 1 GiB of memory,", "in"));
+    if (buffers > LARGEST_BUFFERS)
+      this.#fail(failureAt(this.#place, "takes more than 1 GiB of memory,", "in"));
   }
 
   #warn(what: string): void {
     const message = `the path managers' thread ${what}`;
     this.#events.message({ kind: "log", level: "warning", message, fields: {} });
-  }
-
-  #crash(status: number): WorkerFailure {
-    if (this.#error instanceof ThreadStartError)
-      return { what: this.#error.message, plugin: undefined, loading: undefined };
-    const why = this.#error === undefined ? `status ${status}` : describeError(this.#error);
-    const failure = this.#failureAt(`ended with ${why},`, "in");
-    const guilty = this.#plugins.find(
-      ({ file }) => file !== undefined && stackOf(this.#error).includes(file),
-    );
-    return { ...failure, plugin: failure.plugin ?? guilty?.name };
-  }
-
-  /** A failure, and whose code runs there at the moment, or ran last: "… by wifi-first (newSubflow)". */
-  #failureAt(what: string, preposition: string): WorkerFailure {
-    const plugin = this.#plugins[Atomics.load(this.#pulse, Pulse.plugin) - 1]?.name;
-    const event = pulseEvents[Atomics.load(this.#pulse, Pulse.event) - 1];
-    const loading = this.#sources[Atomics.load(this.#pulse, Pulse.loading) - 1];
-    const where =
-      loading !== undefined
-        ? `${loading.kind === "file" ? loading.path : loading.name} (loading)`
-        : plugin && `${plugin} (${event})`;
-    return {
-      what: where === undefined ? what.replace(/,$/, "") : `${what} ${preposition} ${where}`,
-      ...{ plugin, loading },
-    };
   }
 
   #fail(failure: WorkerFailure): void {
@@ -294,11 +251,4 @@ export class PluginWorker {
 /** What this process has in memory, all threads together. */
 function megabytes(): number {
   return process.memoryUsage.rss() / MIB;
-}
-
-function isOfKind<Kind extends FromWorker["kind"]>(
-  message: FromWorker,
-  kind: Kind,
-): message is FromWorker & { readonly kind: Kind } {
-  return message.kind === kind;
 }

@@ -7,8 +7,8 @@ import { VirtualClock } from "./clock.ts";
 import { SimulatedDesk } from "./endpoint-desk.ts";
 import { SimulatedKernel } from "./kernel.ts";
 import { SimulatedMemory } from "./memory.ts";
+import { RecordedNetwork } from "./network.ts";
 import { passTimeUntil } from "./pace.ts";
-import { RecordedNetwork } from "./recorded-network.ts";
 import { simulatedRuntime } from "./runtime.ts";
 
 /** The host on which path managers are to begin. */

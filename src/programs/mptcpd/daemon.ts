@@ -24,7 +24,7 @@ import { SysctlError, Sysctls } from "../../kernel/sysctl.ts";
 import { wantedByDefault } from "../../path-managers/built-in/index.ts";
 import type { Charge } from "../../path-managers/runtime/messages.ts";
 import { viewNetwork } from "../../path-managers/runtime/network-view.ts";
-import { PluginsRefusedError } from "../../path-managers/runtime/worker.ts";
+import { PluginsRefusedError } from "../../path-managers/runtime/thread-failure.ts";
 import { DecisionTrace } from "./decision-trace.ts";
 import { lacksUserspace, neededBy } from "./needed-path-manager.ts";
 import { PathManagers } from "./path-managers.ts";

@@ -20,7 +20,7 @@ import {
   unusedSections,
 } from "../../path-managers/runtime/sources.ts";
 import { PluginSupervisor, type SupervisedInput } from "../../path-managers/runtime/supervisor.ts";
-import { PluginsRefusedError } from "../../path-managers/runtime/worker.ts";
+import { PluginsRefusedError } from "../../path-managers/runtime/thread-failure.ts";
 import { filesOf } from "./plugin-files.ts";
 import { rehearsePlugins } from "./rehearse-plugins.ts";
 

@@ -1,6 +1,7 @@
 import type { PostedByWorker, ToWorker } from "../../../../src/path-managers/runtime/messages.ts";
 import type { OpenThread, ThreadEvents } from "../../../../src/path-managers/runtime/open-thread.ts";
-import { Pulse, pulseEvents, type WorkerInput } from "../../../../src/path-managers/runtime/protocol.ts";
+import type { WorkerInput } from "../../../../src/path-managers/runtime/protocol.ts";
+import { Pulse, pulseEvents } from "../../../../src/path-managers/runtime/pulse.ts";
 import type { PluginSource } from "../../../../src/path-managers/runtime/sources.ts";
 import { VirtualClock } from "../../../../src/path-managers/simulation/clock.ts";
 

@@ -6,10 +6,10 @@ import type { PluginSource } from "../../../../src/path-managers/runtime/sources
 import { PluginSupervisor } from "../../../../src/path-managers/runtime/supervisor.ts";
 import {
   PluginsRefusedError,
-  type Prepared,
   type WorkerEvents,
   type WorkerFailure,
-} from "../../../../src/path-managers/runtime/worker.ts";
+} from "../../../../src/path-managers/runtime/thread-failure.ts";
+import type { Prepared } from "../../../../src/path-managers/runtime/worker.ts";
 import { VirtualClock } from "../../../../src/path-managers/simulation/clock.ts";
 import { input, prepared } from "./fake-thread.ts";
 import { logTo } from "./fakes.ts";

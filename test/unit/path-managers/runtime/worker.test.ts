@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { NamedPlugin } from "../../../../src/path-managers/runtime/messages.ts";
-import {
-  type PluginsRefusedError,
-  PluginWorker,
-  type WorkerFailure,
-} from "../../../../src/path-managers/runtime/worker.ts";
+import type {
+  PluginsRefusedError,
+  WorkerFailure,
+} from "../../../../src/path-managers/runtime/thread-failure.ts";
+import { PluginWorker } from "../../../../src/path-managers/runtime/worker.ts";
 import { FakeThread, input, prepared } from "./fake-thread.ts";
 
 /** Thirty seconds, and ten for the one source. */
