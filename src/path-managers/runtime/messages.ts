@@ -26,14 +26,14 @@ const flags = v.pipe(
   v.transform((value) => endpointFlags.from(value)),
 );
 
-const namedPlugin = v.object({
+const namedPathManager = v.object({
   name: v.string(),
   /** That it was loaded from; undefined where it is built in, or a program. */
   file: v.undefinedable(v.string()),
 });
 
 /** Who decides what. */
-const charge = v.object({
+const responsibility = v.object({
   /** Over connections. */
   connections: v.array(v.string()),
   /** What the kernel's path manager has to be for that. */
@@ -75,7 +75,7 @@ const packedError = v.object({
   ),
 });
 
-const toWorker = v.variant("kind", [
+const toThread = v.variant("kind", [
   /** Goes to work: nobody else does any more; `withoutGap`: but somebody did until now. */
   v.object({ kind: v.literal("takeOver"), withoutGap: v.boolean() }),
   v.object({ kind: v.literal("stop") }),
@@ -83,7 +83,7 @@ const toWorker = v.variant("kind", [
   v.object({ kind: v.literal("answer"), request: count, error: v.undefinedable(packedError) }),
 ]);
 
-const fromWorker = v.variant("kind", [
+const fromThread = v.variant("kind", [
   v.object({
     kind: v.literal("log"),
     level: v.picklist(levels),
@@ -91,14 +91,19 @@ const fromWorker = v.variant("kind", [
     fields: v.record(v.string(), v.union([v.string(), v.number()])),
   }),
   /** All is loaded. What is yet to come depends on the kernel, not on plugins. */
-  v.object({ kind: v.literal("loaded"), plugins: v.array(namedPlugin) }),
+  v.object({ kind: v.literal("loaded"), plugins: v.array(namedPathManager) }),
   /** The network is known as well; it waits for `takeOver`. Plugins are as `Pulse.plugin` counts them, from 1. */
-  v.object({ kind: v.literal("prepared"), plugins: v.array(namedPlugin), warnings: lines, charge }),
+  v.object({
+    kind: v.literal("prepared"),
+    plugins: v.array(namedPathManager),
+    warnings: lines,
+    responsibility,
+  }),
   /** It cannot be: why, a line each. */
   v.object({ kind: v.literal("refused"), errors: lines }),
   /** All connections that there are were told. `failed`: why path managers could not be set up, a line each. */
   v.object({ kind: v.literal("running"), failed: lines }),
-  v.object({ kind: v.literal("charge"), charge }),
+  v.object({ kind: v.literal("responsibility"), responsibility }),
   v.object({ kind: v.literal("fault"), plugin: v.string(), count }),
   v.object({ kind: v.literal("wanted"), wanted }),
   /** A command for endpoints; `answer` has the same number. */
@@ -114,12 +119,12 @@ type Posted<T> = T extends (infer Item)[]
     ? { readonly [Key in keyof T]: Posted<T[Key]> }
     : T;
 
-export type ToWorker = Posted<v.InferOutput<typeof toWorker>>;
+export type ToThread = Posted<v.InferOutput<typeof toThread>>;
 /** As the daemon has it, and as the thread posts it. */
-export type FromWorker = v.InferOutput<typeof fromWorker>;
-export type PostedByWorker = Posted<v.InferInput<typeof fromWorker>>;
-export type NamedPlugin = Posted<v.InferOutput<typeof namedPlugin>>;
-export type Charge = Posted<v.InferOutput<typeof charge>>;
+export type FromThread = v.InferOutput<typeof fromThread>;
+export type PostedByThread = Posted<v.InferInput<typeof fromThread>>;
+export type NamedPathManager = Posted<v.InferOutput<typeof namedPathManager>>;
+export type Responsibility = Posted<v.InferOutput<typeof responsibility>>;
 export type PackedWanted = Posted<v.InferInput<typeof wanted>>;
 export type PackedCommand = Posted<v.InferInput<typeof endpointCommand>>;
 export type PackedError = Posted<v.InferOutput<typeof packedError>>;
@@ -131,13 +136,13 @@ export class MessageError extends Error {
 }
 
 /** Reads what the daemon has told the thread. Throws MessageError. */
-export function readToWorker(message: unknown): ToWorker {
-  return read(toWorker, message);
+export function readToThread(message: unknown): ToThread {
+  return read(toThread, message);
 }
 
 /** Reads what was posted in the thread. Throws MessageError. */
-export function readFromWorker(message: unknown): FromWorker {
-  return read(fromWorker, message);
+export function readFromThread(message: unknown): FromThread {
+  return read(fromThread, message);
 }
 
 export function packWanted({ by, endpoints }: WantedEndpoints): PackedWanted {
@@ -161,9 +166,9 @@ function kindOf(message: unknown): unknown {
   return typeof message === "object" && message !== null && "kind" in message ? message.kind : undefined;
 }
 
-export function isOfKind<Kind extends FromWorker["kind"]>(
-  message: FromWorker,
+export function isOfKind<Kind extends FromThread["kind"]>(
+  message: FromThread,
   kind: Kind,
-): message is FromWorker & { readonly kind: Kind } {
+): message is FromThread & { readonly kind: Kind } {
   return message.kind === kind;
 }

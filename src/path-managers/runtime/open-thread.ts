@@ -5,12 +5,12 @@ import { Worker } from "node:worker_threads";
 import type { Level } from "../../base/log/log.ts";
 import { messageOf } from "../../base/text.ts";
 import { LineSplitter } from "./line-splitter.ts";
-import type { PostedByWorker, ToWorker } from "./messages.ts";
-import type { WorkerInput } from "./protocol.ts";
+import type { PostedByThread, ToThread } from "./messages.ts";
+import type { ThreadInput } from "./thread-input.ts";
 
 /** A thread of path managers, as far as its messages go. */
 export interface Thread {
-  post(message: ToWorker): void;
+  post(message: ToThread): void;
   /** Resolves when it has ended. One in a system call does not. */
   terminate(): Promise<unknown>;
 }
@@ -23,7 +23,7 @@ export interface ThreadEvents {
   exit(status: number): void;
 }
 
-export type OpenThread = (input: WorkerInput, events: ThreadEvents) => Thread;
+export type OpenThread = (input: ThreadInput, events: ThreadEvents) => Thread;
 
 /** MiB of objects that outlive a collection: a plugin that leaks must not take the daemon with it. */
 const LARGEST_HEAP = 1024;
@@ -75,7 +75,7 @@ function threadFile(): string {
 /** What Node itself prints; plugins' own words come as messages. */
 function logLines(stream: Readable, events: ThreadEvents): void {
   const log = (level: Level, message: string): void => {
-    const entry: PostedByWorker = { kind: "log", level, message, fields: {} };
+    const entry: PostedByThread = { kind: "log", level, message, fields: {} };
     events.message(entry);
   };
   const lines = new LineSplitter(

@@ -7,30 +7,30 @@ import type { PolicyConfig } from "../../control/policy/judged.ts";
 import { MptcpPm } from "../../kernel/mptcp-pm.ts";
 import { type Persistence, persist } from "../../kernel/netlink/persist.ts";
 import { Sockets } from "../../kernel/sockets.ts";
-import { DEFAULT_PATH_MANAGER } from "./charge.ts";
 import { EndpointRequests } from "./endpoint-requests.ts";
 import {
-  type Charge,
   type PackedError,
   type PackedWanted,
-  type PostedByWorker,
+  type PostedByThread,
   packWanted,
+  type Responsibility,
 } from "./messages.ts";
 import { viewNetwork } from "./network-view.ts";
-import type { HandlerWatch, LoadedPlugin } from "./plugin.ts";
-import { unpackPolicy, type WorkerInput } from "./protocol.ts";
 import { openMarked } from "./pulse.ts";
+import { DEFAULT_PATH_MANAGER } from "./responsibility.ts";
+import type { HandlerWatch, LoadedPathManager } from "./running-path-manager.ts";
 import { PathManagerRuntime } from "./runtime.ts";
+import { type ThreadInput, unpackPolicy } from "./thread-input.ts";
 
 /** Bytes: half a second of events at 40,000 a second. */
 const RECEIVE_BUFFER = 32 * 1024 * 1024;
 
 interface ThreadParts {
-  readonly input: WorkerInput;
-  readonly plugins: readonly LoadedPlugin[];
+  readonly input: ThreadInput;
+  readonly plugins: readonly LoadedPathManager[];
   readonly log: Logger;
   readonly clock: Clock;
-  readonly post: (message: PostedByWorker) => void;
+  readonly post: (message: PostedByThread) => void;
   readonly watch: HandlerWatch;
   /** Ends what is under way at the start. */
   readonly signal: AbortSignal;
@@ -90,16 +90,16 @@ export class PathManagersOnKernel {
       ...{ inCharge: settings.pathManagers, removalDelay: settings.removalDelay },
       mostFaults: settings.pluginFaults,
       onFault: (plugin, count) => post({ kind: "fault", plugin, count }),
-      onCharge: (charge) => {
-        post({ kind: "charge", charge });
+      onResponsibility: (responsibility) => {
+        post({ kind: "responsibility", responsibility });
         this.#wanted = undefined;
         this.#tellWanted();
       },
     });
   }
 
-  get charge(): Charge {
-    return this.#runtime.host.charge;
+  get responsibility(): Responsibility {
+    return this.#runtime.host.responsibility;
   }
 
   takeOver(withoutGap: boolean): Promise<readonly string[]> {
@@ -131,7 +131,7 @@ export class PathManagersOnKernel {
 
   #tellWanted(): void {
     // The daemon itself asks for what it wants by default.
-    if (this.charge.endpoints === DEFAULT_PATH_MANAGER) return;
+    if (this.responsibility.endpoints === DEFAULT_PATH_MANAGER) return;
     const wanted = this.#runtime.host.wantedEndpoints(this.#monitor.network, this.#policy);
     const packed = wanted && packWanted(wanted);
     if (packed === undefined || isDeepStrictEqual(packed, this.#wanted)) return;

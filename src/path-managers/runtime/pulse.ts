@@ -5,8 +5,8 @@ import { currentThread } from "../../kernel/children.ts";
 import { NetlinkSocket } from "../../kernel/netlink/socket.ts";
 import type { OpenTransport } from "../../kernel/netlink/transport.ts";
 import type { HandlerName } from "./api.ts";
-import type { HandlerWatch, LoadedPlugin } from "./plugin.ts";
-import { handlerNames } from "./telling.ts";
+import { handlerNames } from "./handler-calls.ts";
+import type { HandlerWatch, LoadedPathManager } from "./running-path-manager.ts";
 
 /**
  * Places of the shared memory by which the daemon sees whether the thread is alive, what it is at (`loading`: which of the
@@ -59,7 +59,7 @@ export function openMarked(pulse: Int32Array): OpenTransport {
 }
 
 /** Shows whose code runs, and for what. */
-export function watchIn(pulse: Int32Array, plugins: readonly LoadedPlugin[]): HandlerWatch {
+export function watchIn(pulse: Int32Array, plugins: readonly LoadedPathManager[]): HandlerWatch {
   const names = new Map(plugins.map(({ definition }, index) => [definition.name, index + 1]));
   const events = new Map<string, number>(pulseEvents.map((event, index) => [event, index + 1]));
   return {

@@ -1,18 +1,18 @@
 /** What a thread of path managers fails with, and whose fault that is, as far as it can be told. */
 import { describeError, stackOf } from "./describe-error.ts";
-import type { FromWorker, NamedPlugin } from "./messages.ts";
+import type { FromThread, NamedPathManager } from "./messages.ts";
 import { ThreadStartError } from "./open-thread.ts";
+import type { PluginSource } from "./plugin-sources.ts";
 import { Pulse, pulseEvents } from "./pulse.ts";
-import type { PluginSource } from "./sources.ts";
 
-export interface WorkerEvents {
+export interface PathManagerThreadEvents {
   /** A message other than those that the methods here wait for. */
-  message(message: FromWorker): void;
+  message(message: FromThread): void;
   /** It ended by itself, or was ended as it did not answer any more. */
-  failed(failure: WorkerFailure): void;
+  failed(failure: ThreadFailure): void;
 }
 
-export interface WorkerFailure {
+export interface ThreadFailure {
   /** Completes "the path managers' thread …": "was blocked for 2 s by wifi-first (newSubflow)". */
   readonly what: string;
   /** Whose fault it was, as far as that can be told. */
@@ -22,14 +22,14 @@ export interface WorkerFailure {
 }
 
 /** The configuration asks for plugins that cannot be loaded. */
-export class PluginsRefusedError extends Error {
-  override readonly name = "PluginsRefusedError";
+export class PathManagersRefusedError extends Error {
+  override readonly name = "PathManagersRefusedError";
   readonly code = "EPLUGINS";
   readonly lines: readonly string[];
   /** How the thread failed that should have loaded them; undefined: it said what is wrong. */
-  readonly failure: WorkerFailure | undefined;
+  readonly failure: ThreadFailure | undefined;
 
-  constructor(lines: readonly string[], failure?: WorkerFailure) {
+  constructor(lines: readonly string[], failure?: ThreadFailure) {
     super(lines.join("\n"));
     this.lines = lines;
     this.failure = failure;
@@ -40,7 +40,7 @@ export class PluginsRefusedError extends Error {
 export interface Place {
   /** Int32Array of `Pulse`. */
   readonly pulse: Int32Array;
-  readonly plugins: readonly NamedPlugin[];
+  readonly plugins: readonly NamedPathManager[];
   readonly sources: readonly PluginSource[];
 }
 
@@ -49,7 +49,7 @@ export function failureAt(
   { pulse, plugins, sources }: Place,
   what: string,
   preposition: string,
-): WorkerFailure {
+): ThreadFailure {
   const plugin = plugins[Atomics.load(pulse, Pulse.plugin) - 1]?.name;
   const event = pulseEvents[Atomics.load(pulse, Pulse.event) - 1];
   const loading = sources[Atomics.load(pulse, Pulse.loading) - 1];
@@ -64,7 +64,7 @@ export function failureAt(
 }
 
 /** How a thread failed that ended by itself; `error`: what it ended with, if anything. */
-export function crashOf(place: Place, status: number, error: unknown): WorkerFailure {
+export function crashOf(place: Place, status: number, error: unknown): ThreadFailure {
   if (error instanceof ThreadStartError)
     return { what: error.message, plugin: undefined, loading: undefined };
   const why = error === undefined ? `status ${status}` : describeError(error);

@@ -4,7 +4,7 @@ import type { Network } from "../../control/network/network.ts";
 import type { PolicyConfig } from "../../control/policy/judged.ts";
 import type { WantedEndpoint } from "../../control/policy/wanted.ts";
 import { viewNetwork } from "../runtime/network-view.ts";
-import type { LoadedPlugin } from "../runtime/plugin.ts";
+import type { LoadedPathManager } from "../runtime/running-path-manager.ts";
 import type { PathManagerRuntime } from "../runtime/runtime.ts";
 import { VirtualClock } from "./clock.ts";
 import { SimulatedDesk } from "./endpoint-desk.ts";
@@ -19,7 +19,7 @@ import { type GivenCommand, WatchedKernel } from "./watched-kernel.ts";
 
 export interface ReplayOptions {
   readonly recording: Recording;
-  readonly plugin: LoadedPlugin;
+  readonly plugin: LoadedPathManager;
   readonly policy: PolicyConfig & Pick<Config, "removalDelay">;
   /** Told of each command once the kernel has answered it, with its reason if it refuses. */
   readonly onCommand: (command: GivenCommand, refusal: string | undefined) => void;

@@ -10,8 +10,8 @@ import type { Network } from "../../control/network/network.ts";
 import type { Refusal } from "../../control/policy/refused.ts";
 import type { WantedEndpoints } from "../../control/policy/wanted.ts";
 import { builtIn, wantedByDefault } from "../../path-managers/built-in/index.ts";
-import { DEFAULT_PATH_MANAGER } from "../../path-managers/runtime/charge.ts";
-import { planPlugins } from "../../path-managers/runtime/sources.ts";
+import { planPlugins } from "../../path-managers/runtime/plugin-sources.ts";
+import { DEFAULT_PATH_MANAGER } from "../../path-managers/runtime/responsibility.ts";
 import type { Context } from "./context.ts";
 import { CommandError, UsageError } from "./exit.ts";
 

@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { dirname, extname, join, resolve } from "node:path";
-import type { PluginSource } from "../../path-managers/runtime/sources.ts";
+import type { PluginSource } from "../../path-managers/runtime/plugin-sources.ts";
 import { type Access, isOpenToOthers, refusedTo } from "./file-access.ts";
 import type { Settings } from "./options.ts";
 import { runningDaemon } from "./running.ts";

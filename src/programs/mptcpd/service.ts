@@ -5,8 +5,8 @@ import { ConfigError } from "../../control/config/error.ts";
 import { type LoadedConfig, loadConfig } from "../../control/config/load.ts";
 import { type NamespaceIdentity, namespaceFile } from "../../control/endpoints/namespace.ts";
 import { exitNow, sendDatagram } from "../../kernel/system.ts";
-import { PluginsRefusedError } from "../../path-managers/runtime/thread-failure.ts";
-import { isThreadCaught } from "../../path-managers/runtime/worker.ts";
+import { isThreadCaught } from "../../path-managers/runtime/path-manager-thread.ts";
+import { PathManagersRefusedError } from "../../path-managers/runtime/thread-failure.ts";
 import { Daemon } from "./daemon.ts";
 import { EXIT_FAILURE, EXIT_SOFTWARE } from "./exit.ts";
 import { createNotifier } from "./notify.ts";
@@ -127,7 +127,7 @@ export class Service {
         this.#log.notice("stopped before it was ready");
         return this.#exit(0);
       }
-      if (!(error instanceof StartError || error instanceof PluginsRefusedError)) throw error;
+      if (!(error instanceof StartError || error instanceof PathManagersRefusedError)) throw error;
       for (const line of linesOf(error)) this.#log.error(line);
       process.exitCode = EXIT_FAILURE;
       if (isThreadCaught()) exitNow(EXIT_FAILURE);
@@ -182,7 +182,7 @@ export class Service {
       this.#log.notice("configuration reloaded");
       return { isInForce: true, lines: loaded.warnings };
     } catch (error) {
-      if (!(error instanceof ConfigError || error instanceof PluginsRefusedError)) throw error;
+      if (!(error instanceof ConfigError || error instanceof PathManagersRefusedError)) throw error;
       const lines = [...error.lines, "the configuration was not reloaded: the old one stays in force"];
       for (const line of lines) this.#log.error(line);
       this.#inForce = { ...this.#inForce, refused: { at: new Date(), why: lines[0] ?? "" } };
@@ -223,8 +223,8 @@ export function load({ configFile, overrides }: Settings): LoadedConfig {
   });
 }
 
-function linesOf(error: StartError | PluginsRefusedError): readonly string[] {
-  return error instanceof PluginsRefusedError ? error.lines : [error.message];
+function linesOf(error: StartError | PathManagersRefusedError): readonly string[] {
+  return error instanceof PathManagersRefusedError ? error.lines : [error.message];
 }
 
 /** A logger for those who keep one while the destination may change under them. */

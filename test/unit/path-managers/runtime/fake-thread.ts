@@ -1,8 +1,8 @@
-import type { PostedByWorker, ToWorker } from "../../../../src/path-managers/runtime/messages.ts";
+import type { PostedByThread, ToThread } from "../../../../src/path-managers/runtime/messages.ts";
 import type { OpenThread, ThreadEvents } from "../../../../src/path-managers/runtime/open-thread.ts";
-import type { WorkerInput } from "../../../../src/path-managers/runtime/protocol.ts";
+import type { PluginSource } from "../../../../src/path-managers/runtime/plugin-sources.ts";
 import { Pulse, pulseEvents } from "../../../../src/path-managers/runtime/pulse.ts";
-import type { PluginSource } from "../../../../src/path-managers/runtime/sources.ts";
+import type { ThreadInput } from "../../../../src/path-managers/runtime/thread-input.ts";
 import { VirtualClock } from "../../../../src/path-managers/simulation/clock.ts";
 
 export const input = {
@@ -27,13 +27,13 @@ export const prepared = {
   kind: "prepared",
   plugins: [{ name: "fullmesh", file: undefined }],
   warnings: [],
-  charge: { connections: ["fullmesh"], needs: "any", endpoints: undefined },
-} satisfies PostedByWorker;
+  responsibility: { connections: ["fullmesh"], needs: "any", endpoints: undefined },
+} satisfies PostedByThread;
 
 /** A thread that says what the test says, in virtual time, and is alive. */
 export class FakeThread {
   readonly clock = new VirtualClock();
-  readonly told: ToWorker["kind"][] = [];
+  readonly told: ToThread["kind"][] = [];
   isTerminated = false;
   /** Whether it does not answer when it is told to stop. */
   isDeaf = false;
@@ -42,7 +42,7 @@ export class FakeThread {
   #events: ThreadEvents | undefined;
   #pulse: Int32Array = new Int32Array(Pulse.length);
 
-  readonly open: OpenThread = (given: WorkerInput, events) => {
+  readonly open: OpenThread = (given: ThreadInput, events) => {
     this.#events = events;
     this.#pulse = new Int32Array(given.pulse);
     this.#beat();
@@ -58,7 +58,7 @@ export class FakeThread {
     };
   };
 
-  say(message: PostedByWorker): void {
+  say(message: PostedByThread): void {
     this.post(message);
   }
 

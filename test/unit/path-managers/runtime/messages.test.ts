@@ -7,10 +7,10 @@ import { EndpointRequests, packError } from "../../../../src/path-managers/runti
 import {
   MessageError,
   type PackedCommand,
-  type PostedByWorker,
+  type PostedByThread,
   packWanted,
-  readFromWorker,
-  readToWorker,
+  readFromThread,
+  readToThread,
 } from "../../../../src/path-managers/runtime/messages.ts";
 import { prepared } from "./fake-thread.ts";
 
@@ -18,7 +18,7 @@ const wish = { address: "10.0.0.1", ifIndex: 2, flags: endpointFlags.of("subflow
 
 describe("what the thread of the path managers posts", () => {
   it("is read as it was posted", () => {
-    const messages: PostedByWorker[] = [
+    const messages: PostedByThread[] = [
       { kind: "log", level: "notice", message: "m", fields: { PLUGIN: "one", ERRNO: 1 } },
       { kind: "loaded", plugins: [{ name: "one", file: "/one.js" }] },
       prepared,
@@ -28,12 +28,12 @@ describe("what the thread of the path managers posts", () => {
       { kind: "endpoints", request: 1, command: { kind: "flush" } },
       { kind: "stopped" },
     ];
-    for (const message of messages) assert.deepEqual(readFromWorker(structuredClone(message)), message);
+    for (const message of messages) assert.deepEqual(readFromThread(structuredClone(message)), message);
   });
 
   it("has flags again where it has their numbers", () => {
     const wanted = { by: "one", endpoints: [wish] };
-    const message = readFromWorker(structuredClone({ kind: "wanted", wanted: packWanted(wanted) }));
+    const message = readFromThread(structuredClone({ kind: "wanted", wanted: packWanted(wanted) }));
     assert.deepEqual(message, { kind: "wanted", wanted });
   });
 
@@ -105,13 +105,13 @@ describe("what the thread of the path managers posts", () => {
   ];
   for (const [what, message, error] of wrong)
     it(`is refused where it ${what}`, () => {
-      assert.throws(() => readFromWorker(message), isMessageError(error));
+      assert.throws(() => readFromThread(message), isMessageError(error));
     });
 
   it("is refused in one line of some length, whatever it quotes", () => {
     const message = { ...log, level: `a\nb\u001b[31m${"x".repeat(100_000)}` };
     assert.throws(
-      () => readFromWorker(message),
+      () => readFromThread(message),
       ({ message }: Error) => {
         assert.ok(message.length < 310);
         assert.doesNotMatch(message, unsafe);
@@ -130,11 +130,11 @@ describe("what the daemon tells the thread", () => {
       { kind: "answer", request: 2, error },
       { kind: "stop" },
     ])
-      assert.deepEqual(readToWorker(structuredClone(message)), message);
+      assert.deepEqual(readToThread(structuredClone(message)), message);
   });
 
   it("is refused where it makes no sense", () => {
-    assert.throws(() => readToWorker({ kind: "answer", request: 0 }), isMessageError(/^answer: request: /));
+    assert.throws(() => readToThread({ kind: "answer", request: 0 }), isMessageError(/^answer: request: /));
   });
 });
 
@@ -148,7 +148,7 @@ function commandsOf(give: (requests: EndpointRequests) => void) {
   const commands: [number, PackedCommand][] = [];
   give(new EndpointRequests(kernel, (request, command) => void commands.push([request, command])));
   return commands.map(([request, command]) => {
-    const message = readFromWorker(structuredClone({ kind: "endpoints", request, command }));
+    const message = readFromThread(structuredClone({ kind: "endpoints", request, command }));
     assert.ok(message.kind === "endpoints");
     return message.command;
   });

@@ -6,29 +6,36 @@ import type { WantedEndpoints } from "../../control/policy/wanted.ts";
 import { NetlinkError } from "../../kernel/netlink/errors.ts";
 import { packError } from "./endpoint-requests.ts";
 import { FaultCounts } from "./fault-counts.ts";
-import type { Charge, FromWorker } from "./messages.ts";
-import type { WorkerInput } from "./protocol.ts";
-import type { PluginSource } from "./sources.ts";
-import { type Started, startWorker } from "./starting.ts";
-import { PluginsRefusedError, type WorkerEvents, type WorkerFailure } from "./thread-failure.ts";
-import { PluginWorker, type Prepared } from "./worker.ts";
+import type { FromThread, Responsibility } from "./messages.ts";
+import { PathManagerThread, type Prepared } from "./path-manager-thread.ts";
+import type { PluginSource } from "./plugin-sources.ts";
+import { type Started, startThread } from "./start-thread.ts";
+import {
+  PathManagersRefusedError,
+  type PathManagerThreadEvents,
+  type ThreadFailure,
+} from "./thread-failure.ts";
+import type { ThreadInput } from "./thread-input.ts";
 
-export type SupervisedInput = Omit<WorkerInput, "pulse" | "faults" | "stopped">;
+export type SupervisedInput = Omit<ThreadInput, "pulse" | "faults" | "stopped">;
 
 /** A thread as the supervisor needs it. */
-export type SupervisedWorker = Pick<PluginWorker, "prepare" | "takeOver" | "answer" | "hasFailed" | "stop">;
+export type SupervisedThread = Pick<
+  PathManagerThread,
+  "prepare" | "takeOver" | "answer" | "hasFailed" | "stop"
+>;
 
 export interface SupervisorOptions {
   readonly log: Logger;
   /** Others decide than before, or the first time who does. */
-  readonly onCharge: (charge: Charge) => void;
+  readonly onResponsibility: (responsibility: Responsibility) => void;
   /** Other endpoints are wanted than before. */
   readonly onWanted: (wanted: WantedEndpoints) => void;
   /** Carries out a path manager's command for endpoints. Rejects with a NetlinkError. */
   readonly onEndpointCommand: (command: EndpointCommand) => Promise<void>;
   readonly clock?: Clock;
   /** How a thread is started, if not for real. */
-  readonly start?: (input: Omit<WorkerInput, "pulse">, events: WorkerEvents) => SupervisedWorker;
+  readonly start?: (input: Omit<ThreadInput, "pulse">, events: PathManagerThreadEvents) => SupervisedThread;
   /** Ends what is under way at the start: `prepare` rejects. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -43,12 +50,12 @@ const PROVEN = 60_000;
  * Keeps a thread of path managers at work: one that is blocked or ends is replaced, and finds the connections again by
  * itself. For another configuration, or changed files, the next thread is prepared while the last one still works.
  */
-export class PluginSupervisor {
+export class ThreadSupervisor {
   readonly #options: SupervisorOptions;
   #input: SupervisedInput;
   readonly #clock: Clock;
   readonly #patience: Clock;
-  #worker: SupervisedWorker | undefined;
+  #worker: SupervisedThread | undefined;
   /** The files of plugins, by their names. */
   readonly #files = new Map<string, string>();
   readonly #faults: FaultCounts;
@@ -63,17 +70,17 @@ export class PluginSupervisor {
   #isStopped = false;
 
   /**
-   * Resolves when the plugins are loaded. Throws PluginsRefusedError where an administrator has to change something: a thread
+   * Resolves when the plugins are loaded. Throws PathManagersRefusedError where an administrator has to change something: a thread
    * that fails though nothing but built-in path managers runs in it is replaced later, as one that is at work.
    */
-  static async prepare(input: SupervisedInput, options: SupervisorOptions): Promise<PluginSupervisor> {
-    const supervisor = new PluginSupervisor(input, options);
+  static async prepare(input: SupervisedInput, options: SupervisorOptions): Promise<ThreadSupervisor> {
+    const supervisor = new ThreadSupervisor(input, options);
     const abort = (): void => void supervisor.stop();
     options.signal?.addEventListener("abort", abort, { once: true });
     try {
       await supervisor.#prepare();
     } catch (error) {
-      const failure = error instanceof PluginsRefusedError ? error.failure : undefined;
+      const failure = error instanceof PathManagersRefusedError ? error.failure : undefined;
       const isForeign = input.sources.some(({ kind }) => kind !== "built-in");
       if (failure === undefined || isForeign || supervisor.#isStopped) throw error;
       supervisor.#lost({ ...failure, what: `could not be started: it ${failure.what}` });
@@ -97,16 +104,16 @@ export class PluginSupervisor {
   }
 
   /**
-   * Replaces all plugins. Throws PluginsRefusedError if they cannot be loaded: then those that were there stay.
+   * Replaces all plugins. Throws PathManagersRefusedError if they cannot be loaded: then those that were there stay.
    *
    * @param admit called when they can, before they go to work
    * @returns why they do not work as they should, a line each
    */
   async replace(input: SupervisedInput, admit: () => void): Promise<readonly string[]> {
     const bringBack = this.#faults.clear();
-    let started: Started<SupervisedInput, SupervisedWorker>;
+    let started: Started<SupervisedInput, SupervisedThread>;
     try {
-      started = await startWorker(input, (input) => this.#start(input, []));
+      started = await startThread(input, (input) => this.#start(input, []));
     } catch (error) {
       bringBack();
       throw error;
@@ -140,9 +147,9 @@ export class PluginSupervisor {
       (source) => source.kind !== "file" || !files.includes(source.path),
     );
     const epoch = this.#epoch;
-    const { prepared, input } = await startWorker({ ...this.#input, sources }, (input) => {
+    const { prepared, input } = await startThread({ ...this.#input, sources }, (input) => {
       if (this.#isStopped || epoch !== this.#epoch)
-        throw new PluginsRefusedError(["others take their place"]);
+        throw new PathManagersRefusedError(["others take their place"]);
       this.#worker = this.#start(input, stopped);
       return this.#worker;
     });
@@ -151,9 +158,9 @@ export class PluginSupervisor {
     this.#welcome(prepared);
   }
 
-  #start(input: SupervisedInput, stopped: readonly string[]): SupervisedWorker {
-    const { start = (input, events) => new PluginWorker(input, events) } = this.#options;
-    const worker: SupervisedWorker = start(
+  #start(input: SupervisedInput, stopped: readonly string[]): SupervisedThread {
+    const { start = (input, events) => new PathManagerThread(input, events) } = this.#options;
+    const worker: SupervisedThread = start(
       { ...input, stopped, faults: this.#faults.counts },
       {
         message: (message) => this.#receive(worker, message),
@@ -163,7 +170,7 @@ export class PluginSupervisor {
     return worker;
   }
 
-  #welcome({ plugins, warnings, charge }: Prepared): void {
+  #welcome({ plugins, warnings, responsibility }: Prepared): void {
     this.#hasProven = false;
     this.#proof?.cancel();
     this.#proof = this.#patience.schedule(PROVEN, () => {
@@ -171,21 +178,21 @@ export class PluginSupervisor {
     });
     for (const { name, file } of plugins) if (file !== undefined) this.#files.set(name, file);
     for (const warning of warnings) this.#options.log.warning(warning);
-    this.#options.onCharge(charge);
+    this.#options.onResponsibility(responsibility);
   }
 
-  #receive(worker: SupervisedWorker, message: FromWorker): void {
+  #receive(worker: SupervisedThread, message: FromThread): void {
     if (message.kind === "log") this.#options.log[message.level](message.message, message.fields);
     else if (worker !== this.#worker) return;
     else if (message.kind === "fault") this.#faults.set(message.plugin, message.count);
-    else if (message.kind === "charge") this.#options.onCharge(message.charge);
+    else if (message.kind === "responsibility") this.#options.onResponsibility(message.responsibility);
     else if (message.kind === "endpoints") void this.#carryOut(worker, message);
     else if (message.kind === "wanted") this.#options.onWanted(message.wanted);
   }
 
   async #carryOut(
-    worker: SupervisedWorker,
-    { request, command }: FromWorker & { readonly kind: "endpoints" },
+    worker: SupervisedThread,
+    { request, command }: FromThread & { readonly kind: "endpoints" },
   ): Promise<void> {
     try {
       await this.#options.onEndpointCommand(command);
@@ -196,7 +203,7 @@ export class PluginSupervisor {
     }
   }
 
-  #lost({ what, plugin, loading }: WorkerFailure): void {
+  #lost({ what, plugin, loading }: ThreadFailure): void {
     if (this.#isStopped) return;
     const hadProven = this.#hasProven;
     this.#replaceLater(what);
@@ -237,7 +244,7 @@ export class PluginSupervisor {
         this.#options.log.notice("the path managers are at work again");
     } catch (error) {
       if (isOutdated()) return;
-      if (!(error instanceof PluginsRefusedError)) throw error;
+      if (!(error instanceof PathManagersRefusedError)) throw error;
       for (const line of error.lines) this.#options.log.error(line);
       const { failure } = error;
       if (failure === undefined) this.#replaceLater("could not be started");

@@ -1,20 +1,20 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { FromWorker } from "../../../../src/path-managers/runtime/messages.ts";
-import type { WorkerInput } from "../../../../src/path-managers/runtime/protocol.ts";
-import type { PluginSource } from "../../../../src/path-managers/runtime/sources.ts";
-import { PluginSupervisor } from "../../../../src/path-managers/runtime/supervisor.ts";
+import type { FromThread } from "../../../../src/path-managers/runtime/messages.ts";
+import type { Prepared } from "../../../../src/path-managers/runtime/path-manager-thread.ts";
+import type { PluginSource } from "../../../../src/path-managers/runtime/plugin-sources.ts";
 import {
-  PluginsRefusedError,
-  type WorkerEvents,
-  type WorkerFailure,
+  PathManagersRefusedError,
+  type PathManagerThreadEvents,
+  type ThreadFailure,
 } from "../../../../src/path-managers/runtime/thread-failure.ts";
-import type { Prepared } from "../../../../src/path-managers/runtime/worker.ts";
+import type { ThreadInput } from "../../../../src/path-managers/runtime/thread-input.ts";
+import { ThreadSupervisor } from "../../../../src/path-managers/runtime/thread-supervisor.ts";
 import { VirtualClock } from "../../../../src/path-managers/simulation/clock.ts";
 import { input, prepared } from "./fake-thread.ts";
 import { logTo } from "./fakes.ts";
 
-const crash: WorkerFailure = { what: "ended with status 1", plugin: undefined, loading: undefined };
+const crash: ThreadFailure = { what: "ended with status 1", plugin: undefined, loading: undefined };
 
 describe("a thread of path managers that fails", () => {
   it("is replaced at once, and then after longer and longer pauses, of at most 30 s", async () => {
@@ -70,14 +70,14 @@ describe("a thread that fails at the start", () => {
   it("is for an administrator to look at where there are plugins", async () => {
     const world = new World([{ kind: "file", name: "one", path: "/one.js", required: true }]);
     world.canStart = false;
-    await assert.rejects(world.prepare(), PluginsRefusedError);
+    await assert.rejects(world.prepare(), PathManagersRefusedError);
     assert.deepEqual(world.lines, []);
   });
 
   it("is stopped where mptcpd is asked to end", async () => {
     const world = new World();
     world.isSlow = true;
-    const outcome = assert.rejects(world.prepare(), PluginsRefusedError);
+    const outcome = assert.rejects(world.prepare(), PathManagersRefusedError);
     world.abort.abort();
     await outcome;
     assert.equal(world.stopped, 1);
@@ -182,7 +182,7 @@ describe("another configuration", () => {
     world.fail({ ...crash, plugin: "one" });
     await world.clock.advance(1000);
     world.canStart = false;
-    await assert.rejects(world.replace(), PluginsRefusedError);
+    await assert.rejects(world.replace(), PathManagersRefusedError);
     world.canStart = true;
     world.fail({ ...crash, plugin: "one" }, world.working);
     assert.equal(world.lines.at(-1), "error: one: fault 2 of 3");
@@ -233,11 +233,11 @@ class World {
   finish: () => void = () => undefined;
   stopped = 0;
   /** What threads were started with. */
-  readonly inputs: Omit<WorkerInput, "pulse">[] = [];
+  readonly inputs: Omit<ThreadInput, "pulse">[] = [];
   /** Of the thread that was started last, and of the one that works. */
-  events: WorkerEvents | undefined;
-  working: WorkerEvents | undefined;
-  #supervisor: PluginSupervisor | undefined;
+  events: PathManagerThreadEvents | undefined;
+  working: PathManagerThreadEvents | undefined;
+  #supervisor: ThreadSupervisor | undefined;
   readonly #sources: readonly PluginSource[];
 
   constructor(sources: readonly PluginSource[] = input.sources) {
@@ -252,11 +252,15 @@ class World {
 
   async prepare(): Promise<void> {
     const { clock, abort } = this;
-    this.#supervisor = await PluginSupervisor.prepare(
+    this.#supervisor = await ThreadSupervisor.prepare(
       { ...input, sources: this.#sources },
       {
         ...{ clock, signal: abort.signal, log: logTo(this.lines) },
-        ...{ onCharge: () => undefined, onWanted: () => undefined, onEndpointCommand: async () => undefined },
+        ...{
+          onResponsibility: () => undefined,
+          onWanted: () => undefined,
+          onEndpointCommand: async () => undefined,
+        },
         start: (given, events) => this.#start(given, events),
       },
     );
@@ -271,12 +275,12 @@ class World {
     await this.#supervisor?.replace({ ...input, sources: this.#sources }, () => undefined);
   }
 
-  say(message: FromWorker): void {
+  say(message: FromThread): void {
     this.events?.message(message);
   }
 
   /** The thread of this moment fails. */
-  fail(failure: WorkerFailure = crash, events = this.events): void {
+  fail(failure: ThreadFailure = crash, events = this.events): void {
     events?.failed(failure);
   }
 
@@ -291,7 +295,7 @@ class World {
     }
   }
 
-  #start(given: Omit<WorkerInput, "pulse">, events: WorkerEvents) {
+  #start(given: Omit<ThreadInput, "pulse">, events: PathManagerThreadEvents) {
     this.starts.push(this.clock.now());
     this.inputs.push({ ...given, faults: new Map(given.faults) });
     this.events = events;
@@ -300,7 +304,7 @@ class World {
       file: source.kind === "file" ? source.path : undefined,
     }));
     if (this.canStart) this.working = events;
-    const refusal = new PluginsRefusedError(["the path managers' thread ended with status 1"], crash);
+    const refusal = new PathManagersRefusedError(["the path managers' thread ended with status 1"], crash);
     let refuse = (_: Error): void => undefined;
     return {
       hasFailed: false,
@@ -316,7 +320,7 @@ class World {
       answer: () => undefined,
       stop: async () => {
         this.stopped++;
-        refuse(new PluginsRefusedError(["was stopped"]));
+        refuse(new PathManagersRefusedError(["was stopped"]));
       },
     };
   }

@@ -4,7 +4,7 @@ import type { Config, PathRule } from "../../control/config/config.ts";
 import { notifyFlags } from "../../control/config/config.ts";
 import type { PolicyConfig } from "../../control/policy/judged.ts";
 import { endpointFlags } from "../../kernel/mptcp-pm.ts";
-import type { PluginSource } from "./sources.ts";
+import type { PluginSource } from "./plugin-sources.ts";
 
 /** Milliseconds that loading one file may take. */
 export const LOAD_DEADLINE = 10_000;
@@ -12,7 +12,7 @@ export const LOAD_DEADLINE = 10_000;
 export const SETUP_DEADLINE = 10_000;
 
 /** What a thread of path managers begins with. */
-export interface WorkerInput {
+export interface ThreadInput {
   readonly sources: readonly PluginSource[];
   readonly settings: Pick<
     Config,

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { NamedPlugin } from "../../../../src/path-managers/runtime/messages.ts";
+import type { NamedPathManager } from "../../../../src/path-managers/runtime/messages.ts";
+import { PathManagerThread } from "../../../../src/path-managers/runtime/path-manager-thread.ts";
 import type {
-  PluginsRefusedError,
-  WorkerFailure,
+  PathManagersRefusedError,
+  ThreadFailure,
 } from "../../../../src/path-managers/runtime/thread-failure.ts";
-import { PluginWorker } from "../../../../src/path-managers/runtime/worker.ts";
 import { FakeThread, input, prepared } from "./fake-thread.ts";
 
 /** Thirty seconds, and ten for the one source. */
@@ -104,7 +104,7 @@ describe("a message that a path manager's own code has posted", () => {
     const { thread, worker } = start();
     const outcome = assert.rejects(
       worker.prepare(),
-      ({ failure }: PluginsRefusedError) => failure?.loading === input.sources[0],
+      ({ failure }: PathManagersRefusedError) => failure?.loading === input.sources[0],
     );
     thread.load(1);
     thread.post(undefined);
@@ -138,7 +138,7 @@ describe("a thread that does not beat", () => {
     const { thread, worker } = start();
     const outcome = assert.rejects(
       worker.prepare(),
-      ({ lines, failure }: PluginsRefusedError) =>
+      ({ lines, failure }: PathManagersRefusedError) =>
         lines[0] === "the path managers' thread was blocked for 10 s by fullmesh (loading)" &&
         failure?.plugin === undefined &&
         failure?.loading === input.sources[0],
@@ -188,7 +188,7 @@ describe("a thread that ends", () => {
   });
 });
 
-async function ready(plugins: readonly NamedPlugin[] = prepared.plugins) {
+async function ready(plugins: readonly NamedPathManager[] = prepared.plugins) {
   const started = start();
   const outcome = started.worker.prepare();
   started.thread.say({ ...prepared, plugins });
@@ -198,10 +198,10 @@ async function ready(plugins: readonly NamedPlugin[] = prepared.plugins) {
 
 function start() {
   const thread = new FakeThread();
-  const failures: WorkerFailure[] = [];
+  const failures: ThreadFailure[] = [];
   const events = {
     message: () => undefined,
-    failed: (failure: WorkerFailure) => void failures.push(failure),
+    failed: (failure: ThreadFailure) => void failures.push(failure),
   };
-  return { thread, failures, worker: new PluginWorker(input, events, thread) };
+  return { thread, failures, worker: new PathManagerThread(input, events, thread) };
 }

@@ -3,29 +3,29 @@ import { RunningClock, within } from "../../base/running-clock.ts";
 import { killChildrenOf } from "../../kernel/children.ts";
 import { threadUsage } from "../../kernel/thread-usage.ts";
 import {
-  type FromWorker,
+  type FromThread,
   isOfKind,
   MessageError,
-  type NamedPlugin,
+  type NamedPathManager,
   type PackedError,
-  readFromWorker,
-  type ToWorker,
+  readFromThread,
+  type ToThread,
 } from "./messages.ts";
 import { type OpenThread, openThread, type Thread, ThreadStartError } from "./open-thread.ts";
-import { LOAD_DEADLINE, type WorkerInput } from "./protocol.ts";
+import type { PluginSource } from "./plugin-sources.ts";
 import { Pulse } from "./pulse.ts";
 import { PulseWatch } from "./pulse-watch.ts";
-import type { PluginSource } from "./sources.ts";
 import {
   crashOf,
   failureAt,
+  PathManagersRefusedError,
+  type PathManagerThreadEvents,
   type Place,
-  PluginsRefusedError,
-  type WorkerEvents,
-  type WorkerFailure,
+  type ThreadFailure,
 } from "./thread-failure.ts";
+import { LOAD_DEADLINE, type ThreadInput } from "./thread-input.ts";
 
-export type Prepared = FromWorker & { readonly kind: "prepared" };
+export type Prepared = FromThread & { readonly kind: "prepared" };
 
 /** Milliseconds without a beat until the thread is taken for blocked. */
 const BLOCKED = 2000;
@@ -42,7 +42,7 @@ const END_DEADLINE = 1000;
 const LARGEST_BUFFERS = 1024;
 const MIB = 1024 * 1024;
 
-const alive = new Set<PluginWorker>();
+const alive = new Set<PathManagerThread>();
 
 /**
  * Whether a thread is left, though all were ended: it is in a system call that does not return, and the process does not
@@ -52,30 +52,30 @@ export function isThreadCaught(): boolean {
   return alive.size > 0;
 }
 
-export interface WorkerSurroundings {
+export interface ThreadSurroundings {
   readonly clock: Clock;
   readonly open: OpenThread;
 }
 
-const realSurroundings: WorkerSurroundings = { clock: systemClock, open: openThread };
+const realSurroundings: ThreadSurroundings = { clock: systemClock, open: openThread };
 
 /** One thread of path managers, seen from the daemon's. */
-export class PluginWorker {
+export class PathManagerThread {
   readonly #thread: Thread;
   /** For deadlines. */
   readonly #clock: Clock;
-  readonly #events: WorkerEvents;
+  readonly #events: PathManagerThreadEvents;
   readonly #pulse: Int32Array;
-  readonly #waiting = new Map<FromWorker["kind"], (message: FromWorker) => void>();
+  readonly #waiting = new Map<FromThread["kind"], (message: FromThread) => void>();
   readonly #watch: PulseWatch;
   /** It has ended, or has failed: perhaps it never ends. */
   readonly #over: Promise<void>;
   #resolveOver: () => void = () => undefined;
   readonly #sources: readonly PluginSource[];
   readonly #isRehearsal: boolean;
-  #plugins: readonly NamedPlugin[] = [];
+  #plugins: readonly NamedPathManager[] = [];
   #error: unknown;
-  #failure: WorkerFailure | undefined;
+  #failure: ThreadFailure | undefined;
   #isPrepared = false;
   #isStopping = false;
   /** MiB that the process had when the thread last showed that it is alive. */
@@ -83,12 +83,12 @@ export class PluginWorker {
 
   /** Starts a thread. `prepare` waits for it. */
   constructor(
-    input: Omit<WorkerInput, "pulse">,
-    events: WorkerEvents,
-    { clock, open }: WorkerSurroundings = realSurroundings,
+    input: Omit<ThreadInput, "pulse">,
+    events: PathManagerThreadEvents,
+    { clock, open }: ThreadSurroundings = realSurroundings,
   ) {
     const memory = new SharedArrayBuffer(4 * Pulse.length);
-    const workerData: WorkerInput = { ...input, pulse: memory };
+    const workerData: ThreadInput = { ...input, pulse: memory };
     this.#events = events;
     this.#sources = input.sources;
     this.#isRehearsal = input.rehearsal === true;
@@ -120,7 +120,7 @@ export class PluginWorker {
 
   /**
    * Resolves when all is loaded, and the thread has read from the kernel what it needs: there is a deadline for the first,
-   * but none for the kernel. Throws PluginsRefusedError; another error if the thread ends instead.
+   * but none for the kernel. Throws PathManagersRefusedError; another error if the thread ends instead.
    */
   async prepare(): Promise<Prepared> {
     const deadline = PREPARE_DEADLINE + this.#sources.length * LOAD_DEADLINE;
@@ -144,11 +144,11 @@ export class PluginWorker {
     const failure = this.#failure ?? failureAt(this.#place, `was not ready in ${deadline / 1000} s,`, "in");
     const isAskedToStop = this.#isStopping && this.#failure === undefined;
     await this.stop();
-    if (answer?.kind === "refused") throw new PluginsRefusedError(answer.errors);
-    if (isAskedToStop) throw new PluginsRefusedError(["the path managers' thread was stopped"]);
+    if (answer?.kind === "refused") throw new PathManagersRefusedError(answer.errors);
+    if (isAskedToStop) throw new PathManagersRefusedError(["the path managers' thread was stopped"]);
     // No plugin is to blame where the system has no thread to spare.
     const blamed = this.#error instanceof ThreadStartError ? undefined : failure;
-    throw new PluginsRefusedError([`the path managers' thread ${failure.what}`], blamed);
+    throw new PathManagersRefusedError([`the path managers' thread ${failure.what}`], blamed);
   }
 
   /**
@@ -191,11 +191,11 @@ export class PluginWorker {
     await within(this.#clock, END_DEADLINE, this.#thread.terminate());
   }
 
-  #post(message: ToWorker): void {
+  #post(message: ToThread): void {
     this.#thread.post(message);
   }
 
-  #next<Kind extends FromWorker["kind"]>(kind: Kind): Promise<FromWorker & { readonly kind: Kind }> {
+  #next<Kind extends FromThread["kind"]>(kind: Kind): Promise<FromThread & { readonly kind: Kind }> {
     return new Promise((resolve) => {
       this.#waiting.set(kind, (message) => {
         if (isOfKind(message, kind)) resolve(message);
@@ -205,14 +205,14 @@ export class PluginWorker {
 
   #read(message: unknown): void {
     try {
-      this.#receive(readFromWorker(message));
+      this.#receive(readFromThread(message));
     } catch (error) {
       if (!(error instanceof MessageError)) throw error;
       this.#fail(failureAt(this.#place, `sent a wrong message (${error.message}),`, "in"));
     }
   }
 
-  #receive(message: FromWorker): void {
+  #receive(message: FromThread): void {
     // Whose setup runs is known by that.
     if (message.kind === "loaded" && this.#isRehearsal) this.#plugins = message.plugins;
     const waiting = this.#waiting.get(message.kind);
@@ -237,7 +237,7 @@ export class PluginWorker {
     this.#events.message({ kind: "log", level: "warning", message, fields: {} });
   }
 
-  #fail(failure: WorkerFailure): void {
+  #fail(failure: ThreadFailure): void {
     if (this.#isStopping) return;
     this.#isStopping = true;
     this.#failure = failure;

@@ -2,20 +2,20 @@ import type { MessagePort } from "node:worker_threads";
 import { type Clock, systemClock } from "../../base/clock.ts";
 import type { PolicyConfig } from "../../control/policy/judged.ts";
 import type { PathManagerDefinition } from "./api.ts";
-import { byPriority, chargeOf } from "./charge.ts";
 import { describeError } from "./describe-error.ts";
 import { programsEnd } from "./exec-program.ts";
-import { isToldAlready, loadPlugins } from "./load.ts";
+import { isToldAlready, loadPlugins } from "./load-path-managers.ts";
 import { budgeted, redirectToLog } from "./log-budget.ts";
-import { type PostedByWorker, readToWorker, type ToWorker } from "./messages.ts";
+import { type PostedByThread, readToThread, type ToThread } from "./messages.ts";
 import { PathManagersOnKernel } from "./path-managers-on-kernel.ts";
-import type { HandlerWatch, LoadedPlugin } from "./plugin.ts";
-import { unpackPolicy, type WorkerInput } from "./protocol.ts";
 import { beginToBeat, Pulse, watchIn } from "./pulse.ts";
+import { byPriority, responsibilityOf } from "./responsibility.ts";
+import type { HandlerWatch, LoadedPathManager } from "./running-path-manager.ts";
+import { type ThreadInput, unpackPolicy } from "./thread-input.ts";
 
 /** Sets path managers up where nothing is real. @returns why some could not be, a line each */
 export type Rehearse = (
-  plugins: readonly LoadedPlugin[],
+  plugins: readonly LoadedPathManager[],
   surroundings: {
     readonly policy: PolicyConfig;
     readonly removalDelay: number;
@@ -24,14 +24,14 @@ export type Rehearse = (
 ) => Promise<readonly string[]>;
 
 /** The life of a thread of path managers, as the daemon directs it by messages. */
-export async function runPluginThread(
+export async function runInThread(
   port: MessagePort,
-  input: WorkerInput,
+  input: ThreadInput,
   builtIn: ReadonlyMap<string, PathManagerDefinition>,
   rehearse: Rehearse,
   clock: Clock = systemClock,
 ): Promise<void> {
-  const post = (message: PostedByWorker): void => port.postMessage(message);
+  const post = (message: PostedByThread): void => port.postMessage(message);
   const log = budgeted((entry) => post({ kind: "log", ...entry }), clock, input);
   // What plugins print goes the way of what they log: streams of a thread would pile it up for the daemon.
   for (const stream of [process.stdout, process.stderr]) redirectToLog(stream, log);
@@ -39,7 +39,7 @@ export async function runPluginThread(
   beginToBeat(pulse, clock);
   let thread: PathManagersOnKernel | undefined;
   const ending = new AbortController();
-  const obey = async (message: ToWorker): Promise<void> => {
+  const obey = async (message: ToThread): Promise<void> => {
     if (message.kind === "takeOver") {
       const failed = await thread?.takeOver(message.withoutGap);
       post({ kind: "running", failed: failed ?? [] });
@@ -52,7 +52,7 @@ export async function runPluginThread(
       port.close();
     }
   };
-  port.on("message", (message) => void obey(readToWorker(message)));
+  port.on("message", (message) => void obey(readToThread(message)));
   // One that nobody looks after shall not take all path managers with it.
   process.on("unhandledRejection", (error) => {
     if (isToldAlready(error)) return;
@@ -74,8 +74,8 @@ export async function runPluginThread(
     const failed = await rehearse(withoutPrograms(plugins, input), surroundings);
     if (failed.length > 0) return post({ kind: "refused", errors: failed });
     const definitions = byPriority(plugins).map(({ definition }) => definition);
-    const charge = chargeOf(definitions, input.settings.pathManagers);
-    return post({ kind: "prepared", plugins: named, warnings, charge });
+    const responsibility = responsibilityOf(definitions, input.settings.pathManagers);
+    return post({ kind: "prepared", plugins: named, warnings, responsibility });
   }
   const { signal } = ending;
   try {
@@ -86,11 +86,14 @@ export async function runPluginThread(
     throw error;
   }
   if (signal.aborted) return thread.close();
-  post({ kind: "prepared", plugins: named, warnings, charge: thread.charge });
+  post({ kind: "prepared", plugins: named, warnings, responsibility: thread.responsibility });
 }
 
 /** Those whose setup would start a program are left out: that it can be executed is all that is looked at. */
-function withoutPrograms(plugins: readonly LoadedPlugin[], { sources }: WorkerInput): LoadedPlugin[] {
+function withoutPrograms(
+  plugins: readonly LoadedPathManager[],
+  { sources }: ThreadInput,
+): LoadedPathManager[] {
   const programs = sources.flatMap(({ kind, name }) => (kind === "exec" ? name : []));
   return plugins.filter(({ definition }) => !programs.includes(definition.name));
 }
