@@ -122,6 +122,8 @@ type Posted<T> = T extends (infer Item)[]
 export type ToThread = Posted<v.InferOutput<typeof toThread>>;
 /** As the daemon has it, and as the thread posts it. */
 export type FromThread = v.InferOutput<typeof fromThread>;
+/** Of a thread that has loaded everything. */
+export type Prepared = FromThread & { readonly kind: "prepared" };
 export type PostedByThread = Posted<v.InferInput<typeof fromThread>>;
 export type NamedPathManager = Posted<v.InferOutput<typeof namedPathManager>>;
 export type Responsibility = Posted<v.InferOutput<typeof responsibility>>;

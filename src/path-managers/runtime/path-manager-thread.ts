@@ -8,8 +8,8 @@ import {
   MessageError,
   type NamedPathManager,
   type PackedError,
+  type Prepared,
   readFromThread,
-  type ToThread,
 } from "./messages.ts";
 import { type OpenThread, openThread, type Thread, ThreadStartError } from "./open-thread.ts";
 import type { PluginSource } from "./plugin-sources.ts";
@@ -24,8 +24,6 @@ import {
   type ThreadFailure,
 } from "./thread-failure.ts";
 import { LOAD_DEADLINE, type ThreadInput } from "./thread-input.ts";
-
-export type Prepared = FromThread & { readonly kind: "prepared" };
 
 /** Milliseconds without a beat until the thread is taken for blocked. */
 const BLOCKED = 2000;
@@ -158,7 +156,7 @@ export class PathManagerThread {
    */
   async takeOver(withoutGap = false): Promise<readonly string[]> {
     const running = this.#next("running");
-    this.#post({ kind: "takeOver", withoutGap });
+    this.#thread.post({ kind: "takeOver", withoutGap });
     const answer = await within(this.#clock, TAKE_OVER_DEADLINE, Promise.race([running, this.#over]));
     if (this.#failure !== undefined) return [`the path managers' thread ${this.#failure.what}`];
     return typeof answer === "object" ? answer.failed : [];
@@ -166,7 +164,7 @@ export class PathManagerThread {
 
   /** Says what became of a command for endpoints. */
   answer(request: number, error: PackedError | undefined): void {
-    this.#post({ kind: "answer", request, error });
+    this.#thread.post({ kind: "answer", request, error });
   }
 
   /** It ended by itself, or had to be ended. */
@@ -178,7 +176,7 @@ export class PathManagerThread {
   async stop(): Promise<void> {
     if (!this.#isStopping) {
       this.#isStopping = true;
-      this.#post({ kind: "stop" });
+      this.#thread.post({ kind: "stop" });
       await within(this.#clock, STOP_DEADLINE, Promise.race([this.#next("stopped"), this.#over]));
     }
     await this.#end();
@@ -189,10 +187,6 @@ export class PathManagerThread {
     this.#watch.stop();
     if (alive.has(this)) killChildrenOf(Atomics.load(this.#pulse, Pulse.thread));
     await within(this.#clock, END_DEADLINE, this.#thread.terminate());
-  }
-
-  #post(message: ToThread): void {
-    this.#thread.post(message);
   }
 
   #next<Kind extends FromThread["kind"]>(kind: Kind): Promise<FromThread & { readonly kind: Kind }> {

@@ -1,4 +1,4 @@
-import type { Prepared } from "./path-manager-thread.ts";
+import type { Prepared } from "./messages.ts";
 import type { PluginSource } from "./plugin-sources.ts";
 import { PathManagersRefusedError } from "./thread-failure.ts";
 import type { ThreadInput } from "./thread-input.ts";
@@ -43,4 +43,13 @@ function suspectsOf({ failure }: PathManagersRefusedError, sources: readonly Plu
   if (failure === undefined || failure.plugin !== undefined) return [];
   const possible = failure.loading === undefined ? sources : [failure.loading];
   return possible.filter((source) => source.kind === "file" && !source.required);
+}
+
+/** Milliseconds before the second of two replacements in a row, and the longest wait. */
+const FIRST_WAIT = 1000;
+const LONGEST_WAIT = 30_000;
+
+/** Milliseconds to wait with a replacement after so many in a row: 0, 1000, 2000, 4000 … and never more than 30 s. */
+export function pauseAfter(replacements: number): number {
+  return replacements === 0 ? 0 : Math.min(FIRST_WAIT * 2 ** (replacements - 1), LONGEST_WAIT);
 }

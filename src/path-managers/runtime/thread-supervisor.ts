@@ -6,10 +6,10 @@ import type { WantedEndpoints } from "../../control/policy/wanted.ts";
 import { NetlinkError } from "../../kernel/netlink/errors.ts";
 import { packError } from "./endpoint-requests.ts";
 import { FaultCounts } from "./fault-counts.ts";
-import type { FromThread, Responsibility } from "./messages.ts";
-import { PathManagerThread, type Prepared } from "./path-manager-thread.ts";
+import type { FromThread, Prepared, Responsibility } from "./messages.ts";
+import { PathManagerThread } from "./path-manager-thread.ts";
 import type { PluginSource } from "./plugin-sources.ts";
-import { type Started, startThread } from "./start-thread.ts";
+import { pauseAfter, startThread } from "./start-thread.ts";
 import {
   PathManagersRefusedError,
   type PathManagerThreadEvents,
@@ -40,9 +40,6 @@ export interface SupervisorOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Milliseconds before the second of two replacements in a row, and the longest wait. */
-const FIRST_WAIT = 1000;
-const LONGEST_WAIT = 30_000;
 /** Milliseconds of work, in which the machine did not stand still, after which a thread has proven itself. */
 const PROVEN = 60_000;
 
@@ -111,13 +108,10 @@ export class ThreadSupervisor {
    */
   async replace(input: SupervisedInput, admit: () => void): Promise<readonly string[]> {
     const bringBack = this.#faults.clear();
-    let started: Started<SupervisedInput, SupervisedThread>;
-    try {
-      started = await startThread(input, (input) => this.#start(input, []));
-    } catch (error) {
+    const started = await startThread(input, (input) => this.#start(input, [])).catch((error) => {
       bringBack();
       throw error;
-    }
+    });
     admit();
     this.#epoch++;
     const last = this.#worker;
@@ -220,7 +214,7 @@ export class ThreadSupervisor {
     if (this.#hasProven) this.#failures = 0;
     this.#hasProven = false;
     this.#proof?.cancel();
-    const wait = this.#failures === 0 ? 0 : Math.min(FIRST_WAIT * 2 ** (this.#failures - 1), LONGEST_WAIT);
+    const wait = pauseAfter(this.#failures);
     this.#failures++;
     const when = wait === 0 ? "is replaced" : `is replaced in ${wait / 1000} s`;
     this.#options.log.error(`the path managers' thread ${what}; it ${when}`);

@@ -1,4 +1,5 @@
-import { PathManagerThread, type Prepared } from "../../path-managers/runtime/path-manager-thread.ts";
+import type { Prepared } from "../../path-managers/runtime/messages.ts";
+import { PathManagerThread } from "../../path-managers/runtime/path-manager-thread.ts";
 import type { PluginPlan } from "../../path-managers/runtime/plugin-sources.ts";
 import { startThread } from "../../path-managers/runtime/start-thread.ts";
 import type { SupervisedInput } from "../../path-managers/runtime/thread-supervisor.ts";

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { FromThread } from "../../../../src/path-managers/runtime/messages.ts";
-import type { Prepared } from "../../../../src/path-managers/runtime/path-manager-thread.ts";
+import type { FromThread, Prepared } from "../../../../src/path-managers/runtime/messages.ts";
 import type { PluginSource } from "../../../../src/path-managers/runtime/plugin-sources.ts";
 import {
   PathManagersRefusedError,
