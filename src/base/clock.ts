@@ -18,6 +18,20 @@ export async function until(clock: Clock, due: number): Promise<void> {
   if (left > 0) await new Promise<void>((resolve) => clock.schedule(left, resolve));
 }
 
+/** Calls back again and again, with so many milliseconds between two calls, until it is cancelled. */
+export function every(clock: Clock, milliseconds: number, callback: () => void): Timer {
+  let timer: Timer;
+  const arm = (): void => {
+    timer = clock.schedule(milliseconds, () => {
+      // Before the call, which may cancel it.
+      arm();
+      callback();
+    });
+  };
+  arm();
+  return { cancel: () => timer.cancel() };
+}
+
 /** Keeps the process running until a promise has settled: timers of a clock do not. */
 export async function keepRunning<T>(promise: Promise<T>): Promise<T> {
   const keeper = setInterval(() => undefined, LONGEST);

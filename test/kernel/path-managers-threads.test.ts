@@ -81,6 +81,12 @@ describe("a thread of path managers that ends is replaced:", options, () => {
       /^error: the path managers' thread ended with status 3, in one \(newLocalAddress\); it is replaced$/,
     ],
     [
+      "by a message of its own to the daemon, which is none",
+      `process.getBuiltinModule("node:worker_threads").parentPort.postMessage("words");
+       for (const end = Date.now() + 500; Date.now() < end; );`,
+      /^error: the path managers' thread sent a wrong message \(Invalid type: Expected Object but received "words"\), in one \(newLocalAddress\); it is replaced$/,
+    ],
+    [
       "as it takes too much memory",
       "for (const all = []; ; ) all.push(new Array(100_000).fill(0.5))",
       /^error: the path managers' thread (ended with Error: .*memory limit.*, in|takes more than 1 GiB of memory, in|was blocked for 2 s by) one \(newLocalAddress\); it is replaced$/,

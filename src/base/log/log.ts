@@ -1,5 +1,6 @@
-/** Severity, most verbose first. "debug" entries are dropped unless the logger was made with `debug: true`. */
-export type Level = "debug" | "info" | "notice" | "warning" | "error";
+/** Severities, most verbose first. "debug" entries are dropped unless the logger was made with `debug: true`. */
+export const levels = ["debug", "info", "notice", "warning", "error"] as const;
+export type Level = (typeof levels)[number];
 
 /**
  * What an entry is about, by journal field name (upper case letters, digits and `_`): INTERFACE, ADDRESS,

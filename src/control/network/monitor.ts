@@ -1,6 +1,7 @@
-import { type Clock, systemClock, type Timer } from "../../base/clock.ts";
+import { type Clock, every, systemClock, type Timer } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Logger } from "../../base/log/log.ts";
+import { RunningClock } from "../../base/running-clock.ts";
 import { decodeAddressEvent } from "../../kernel/addresses.ts";
 import { decodeLinkEvent } from "../../kernel/links.ts";
 import type { NetlinkConnection } from "../../kernel/netlink/connection.ts";
@@ -49,7 +50,7 @@ export class NetworkMonitor {
   #missed: NetworkEvent[] | undefined;
   #reading: Promise<void> | undefined;
   readonly #clock: Clock;
-  #period: Timer | undefined;
+  readonly #period: Timer;
   #announced = false;
   #closed = false;
 
@@ -79,9 +80,12 @@ export class NetworkMonitor {
   private constructor(options: NetworkMonitorOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    const open = options.open && { open: options.open };
-    this.#events = openRtnetlink({ ...open, filter: routeFilter(LONGEST_NOTIFIED_PREFIX) });
-    this.#requests = openRtnetlink(open);
+    const kernel = {
+      ...(options.open && { open: options.open }),
+      clock: new RunningClock(this.#clock),
+    };
+    this.#events = openRtnetlink({ ...kernel, filter: routeFilter(LONGEST_NOTIFIED_PREFIX) });
+    this.#requests = openRtnetlink(kernel);
     this.#events.onOverrun(() => {
       options.log.warning("the kernel dropped notifications of network changes; reading the network again");
       this.resync();
@@ -91,7 +95,7 @@ export class NetworkMonitor {
       this.resync();
     });
     this.#events.subscribe(Object.values(groups), (message) => this.#receive(message));
-    this.#resyncLater();
+    this.#period = every(this.#clock, PERIOD, () => this.resync());
   }
 
   get network(): Network {
@@ -115,16 +119,9 @@ export class NetworkMonitor {
 
   close(): void {
     this.#closed = true;
-    this.#period?.cancel();
+    this.#period.cancel();
     this.#events.close();
     this.#requests.close();
-  }
-
-  #resyncLater(): void {
-    this.#period = this.#clock.schedule(PERIOD, () => {
-      this.resync();
-      this.#resyncLater();
-    });
   }
 
   #receive(message: NetlinkMessage): void {

@@ -223,8 +223,8 @@ export class NetlinkConnection {
       if (this.#exchanges.size === 0 && !this.#keepsRunning && !this.#closed) this.#transport.unref();
       whenOver?.();
     };
-    const now = (): number => this.#clock.now();
-    const exchange = new Exchange({ what, body, read, now, dump: kind === NLM_F_DUMP, onOver });
+    const clock = this.#clock;
+    const exchange = new Exchange({ what, body, read, clock, dump: kind === NLM_F_DUMP, onOver });
     if (this.#exchanges.size === 0 && !this.#keepsRunning && !this.#closed) this.#transport.ref();
     this.#exchanges.set(sequence, exchange);
     const header = { type, flags: flags | kind | NLM_F_REQUEST, sequence, portId: this.#transport.portId };

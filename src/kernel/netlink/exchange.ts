@@ -1,3 +1,4 @@
+import type { Clock } from "../../base/clock.ts";
 import { type Body, readAck } from "./ack.ts";
 import { KernelError, TimeoutError } from "./errors.ts";
 import { type NetlinkMessage, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP } from "./wire.ts";
@@ -17,7 +18,7 @@ export class Exchange {
   readonly #dump: boolean;
   readonly #read: (message: NetlinkMessage) => void;
   readonly #onOver: () => void;
-  readonly #now: () => number;
+  readonly #clock: Clock;
   /** When the kernel was last heard, or asked; undefined: it was not asked yet. */
   #heardAt: number | undefined;
   #resolve: () => void = () => undefined;
@@ -28,8 +29,8 @@ export class Exchange {
     what: string;
     body: Body;
     dump: boolean;
-    /** Milliseconds of the clock that deadlines go by. */
-    now: () => number;
+    /** What deadlines go by. */
+    clock: Clock;
     read: (message: NetlinkMessage) => void;
     /** Called when the kernel is done with the request, or is not expected to be any more. */
     onOver: () => void;
@@ -37,7 +38,7 @@ export class Exchange {
     this.what = options.what;
     this.#body = options.body;
     this.#dump = options.dump;
-    this.#now = options.now;
+    this.#clock = options.clock;
     this.#read = options.read;
     this.#onOver = options.onOver;
     this.outcome = new Promise((resolve, reject) => {
@@ -48,7 +49,7 @@ export class Exchange {
 
   /** The request is on its way: from now on the kernel may be late. */
   sent(): void {
-    this.#heardAt ??= this.#now();
+    this.#heardAt ??= this.#clock.now();
   }
 
   /** Takes a message of the kernel's answer. */
@@ -57,7 +58,7 @@ export class Exchange {
     try {
       if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) this.#take(message);
       else if (message.type !== NLMSG_NOOP) {
-        this.#heardAt = this.#now();
+        this.#heardAt = this.#clock.now();
         if (!this.#givenUp) this.#read(message);
       }
     } catch (error) {
@@ -79,10 +80,10 @@ export class Exchange {
 
   /** Gives up if nothing was heard for so many milliseconds; a dump that was given up is over then. */
   expire(silence: number): void {
-    if (this.#heardAt === undefined || this.#now() - this.#heardAt < silence) return;
+    if (this.#heardAt === undefined || this.#clock.now() - this.#heardAt < silence) return;
     if (this.#givenUp) this.end();
     else {
-      this.#heardAt = this.#now();
+      this.#heardAt = this.#clock.now();
       this.fail(new TimeoutError(this.what, silence));
     }
   }

@@ -20,6 +20,12 @@ export function requireId(what: string, id: number | undefined, least = 0): void
   requireInteger(what, "address id", id, least, 0xff);
 }
 
+/** Of a command for one endpoint, which has to name it. */
+export function requireEndpointId(what: string, id: number): void {
+  if (id === undefined) refuse(what, "the address id has to be given");
+  requireId(what, id);
+}
+
 export function requireInterface(what: string, ifIndex: number | undefined): void {
   requireInteger(what, "interface index", ifIndex, 0, 2 ** 31 - 1);
 }

@@ -16,17 +16,11 @@ import type {
   PathManager,
   WithdrawnAddress,
 } from "./api.ts";
-import {
-  addressOf,
-  flagsOf,
-  requireBoolean,
-  requireId,
-  requireInterface,
-  requireLimit,
-  requirePort,
-} from "./arguments.ts";
+import { addressOf, requireBoolean, requireId, requirePort } from "./arguments.ts";
+import { endpointCommandsOf } from "./endpoint-commands.ts";
 import type { LocalAddress, NetworkInterface, NetworkView } from "./network-view.ts";
 import type { Services } from "./services.ts";
+import { requireWait, Timers } from "./timers.ts";
 
 export interface ContextOptions {
   readonly name: string;
@@ -49,7 +43,7 @@ export class Context implements PathManager {
   readonly limits: PathManager["limits"];
   readonly removalDelay: number;
   readonly #services: Services;
-  readonly #guard: ContextOptions["guard"];
+  readonly #timers: Timers;
 
   constructor({ name, options, log, signal, services, guard }: ContextOptions) {
     const { kernel, table } = services;
@@ -58,58 +52,12 @@ export class Context implements PathManager {
     this.log = log;
     this.signal = signal;
     this.#services = services;
-    this.#guard = guard;
+    this.#timers = new Timers({ clock: services.clock, signal, guard });
     this.connections = table;
     this.removalDelay = services.removalDelay;
-    // Who was stopped has no say any more. Asynchronous, so that what is wrong with an argument rejects as well.
-    const running = async () => {
-      signal.throwIfAborted();
-      return kernel;
-    };
-    this.limits = {
-      get: async () => (await running()).getLimits(),
-      set: async ({ subflows, addAddrAccepted }) => {
-        for (const limit of [subflows, addAddrAccepted]) requireLimit("set limits", limit);
-        await (await running()).setLimits({ subflows, addAddrAccepted });
-      },
-    };
-    this.endpoints = {
-      list: async () => (await running()).dumpEndpoints(),
-      get: async (id) => {
-        requireId("show endpoint", id);
-        return (await running()).getEndpoint(id);
-      },
-      add: async ({ address: given, flags: names = [], ...rest }) => {
-        const { address, ...bound } = this.#bound(given);
-        const what = `add endpoint ${address}`;
-        requireId(what, rest.id);
-        requirePort(what, rest.port);
-        requireInterface(what, rest.ifIndex);
-        const endpoint = {
-          address: addressOf(what, address),
-          ...bound,
-          ...rest,
-          flags: flagsOf(what, names),
-        };
-        await (await running()).addEndpoint(endpoint);
-      },
-      change: async (id, names) => {
-        const what = `change endpoint id ${id}`;
-        requireId(what, id);
-        const flags = flagsOf(what, names);
-        await (await running()).changeEndpoint({ id, flags });
-      },
-      remove: async (id) => {
-        requireId("delete endpoint", id);
-        await (await running()).removeEndpoint(id);
-      },
-      renew: async (given) => {
-        const text = typeof given === "string" ? given : given.address;
-        const address = addressOf(`renew endpoint ${text}`, text);
-        await (await running()).renewEndpoint(address);
-      },
-      flush: async () => (await running()).flushEndpoints(),
-    };
+    const commands = endpointCommandsOf({ kernel, signal, locate: (given) => this.#bound(given) });
+    this.limits = commands.limits;
+    this.endpoints = commands.endpoints;
   }
 
   get network(): NetworkView {
@@ -120,7 +68,7 @@ export class Context implements PathManager {
     const what = `create subflow of connection ${tokenText(connection.token)}`;
     return await this.#forLive(connection, what, (record) => {
       const { backup, to: given } = options;
-      const deadline = options.deadline === undefined ? undefined : checked(options.deadline);
+      const deadline = options.deadline === undefined ? undefined : requireWait(options.deadline);
       const to = typeof given === "string" ? { address: given } : given;
       requirePort(what, to?.port);
       requireBoolean(what, "backup", backup);
@@ -177,50 +125,15 @@ export class Context implements PathManager {
   }
 
   after(milliseconds: number, callback: () => unknown): () => void {
-    checked(milliseconds);
-    if (this.signal.aborted) return () => undefined;
-    const end = (): void => {
-      timer.cancel();
-      this.signal.removeEventListener("abort", end);
-    };
-    const timer = this.#services.clock.schedule(milliseconds, () => {
-      end();
-      this.#guard("timer", callback);
-    });
-    this.signal.addEventListener("abort", end);
-    return end;
+    return this.#timers.after(milliseconds, callback);
   }
 
   every(milliseconds: number, callback: () => unknown): () => void {
-    let ended = false;
-    let cancel = (): void => undefined;
-    const arm = (): void => {
-      cancel = this.after(milliseconds, () => {
-        if (!ended) arm();
-        return callback();
-      });
-    };
-    arm();
-    return () => {
-      ended = true;
-      cancel();
-    };
+    return this.#timers.every(milliseconds, callback);
   }
 
   sleep(milliseconds: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      checked(milliseconds);
-      this.signal.throwIfAborted();
-      const abort = (): void => {
-        timer.cancel();
-        reject(this.signal.reason);
-      };
-      const timer = this.#services.clock.schedule(milliseconds, () => {
-        this.signal.removeEventListener("abort", abort);
-        resolve();
-      });
-      this.signal.addEventListener("abort", abort, { once: true });
-    });
+    return this.#timers.sleep(milliseconds);
   }
 
   /** Gives a command for a connection. */
@@ -293,14 +206,4 @@ function isOfClosed(error: unknown, { state }: Connection, before: Connection["s
   const refusal = refusalOf(error);
   if (state === "closed" || refusal === "no-such-connection") return true;
   return refusal === "not-established" && before === "established";
-}
-
-/** What setTimeout takes: it would call back at once where more is asked of it. */
-const LONGEST = 2 ** 31 - 1;
-
-function checked(milliseconds: number): number {
-  if (milliseconds >= 0 && milliseconds <= LONGEST) return milliseconds;
-  throw new RangeError(
-    `${milliseconds} is no time to wait: allowed are 0 to ${LONGEST} milliseconds (24 days)`,
-  );
 }

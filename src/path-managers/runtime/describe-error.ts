@@ -1,6 +1,8 @@
 import { inspect } from "node:util";
 import { oneLine } from "../../base/text.ts";
-import { PLUGIN_MARK } from "./mark.ts";
+
+/** At the end of the URL that a path manager's file is imported by: so its frames are known in a stack. */
+export const PLUGIN_MARK = "?path-manager";
 
 /** An error and where in a plugin it came from, or else where at all: for who wrote the plugin. Anything can be thrown. */
 export function describeError(error: unknown): string {

@@ -1,34 +1,9 @@
 /** How commands for endpoints get from the thread of the path managers to the daemon, which alone changes endpoints. */
-import type { EndpointCommand } from "../../control/endpoints/commands.ts";
-import { type EndpointFlag, endpointFlags, type MptcpPm, type NewEndpoint } from "../../kernel/mptcp-pm.ts";
+import type { EndpointFlag, MptcpPm, NewEndpoint } from "../../kernel/mptcp-pm.ts";
 import type { Bits } from "../../kernel/netlink/bits.ts";
 import { ClosedError, KernelError, NetlinkError } from "../../kernel/netlink/errors.ts";
+import type { PackedCommand, PackedError } from "./messages.ts";
 import type { EndpointCommands } from "./services.ts";
-
-/** Plain data: it is cloned on its way. Flags are numbers there. */
-export type PackedCommand =
-  | { readonly kind: "add"; readonly endpoint: Omit<NewEndpoint, "flags"> & { readonly flags: number } }
-  | { readonly kind: "change"; readonly id: number; readonly flags: number }
-  | Exclude<EndpointCommand, { readonly kind: "add" | "change" }>;
-
-export interface PackedError {
-  readonly code: string;
-  readonly message: string;
-  /** What KernelError is made of, if it is one. */
-  readonly kernel?: {
-    readonly what: string;
-    readonly errno: number;
-    readonly message: string | undefined;
-    readonly attribute: string | undefined;
-  };
-}
-
-export function unpackCommand(packed: PackedCommand): EndpointCommand {
-  if (packed.kind === "add")
-    return { ...packed, endpoint: { ...packed.endpoint, flags: endpointFlags.from(packed.endpoint.flags) } };
-  if (packed.kind === "change") return { ...packed, flags: endpointFlags.from(packed.flags) };
-  return packed;
-}
 
 export function packError(error: NetlinkError): PackedError {
   const { code, message } = error;
@@ -84,8 +59,13 @@ export class EndpointRequests implements EndpointCommands {
     return this.#kernel.setLimits(limits);
   }
 
-  addEndpoint(endpoint: NewEndpoint): Promise<void> {
-    return this.#ask({ kind: "add", endpoint: { ...endpoint, flags: endpoint.flags.value } });
+  addEndpoint({ address, flags, id, port, ifIndex }: NewEndpoint): Promise<void> {
+    const chosen = {
+      ...(id !== undefined && { id }),
+      ...(port !== undefined && { port }),
+      ...(ifIndex !== undefined && { ifIndex }),
+    };
+    return this.#ask({ kind: "add", endpoint: { address, flags: flags.value, ...chosen } });
   }
 
   changeEndpoint({ id, flags }: { readonly id: number; readonly flags: Bits<EndpointFlag> }): Promise<void> {

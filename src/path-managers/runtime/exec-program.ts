@@ -83,7 +83,7 @@ export class Program {
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       complaints.push(text);
       child.stderr.pause();
-      setTimeout(() => child.stderr.resume(), COMPLAINT_PAUSE);
+      clock.schedule(COMPLAINT_PAUSE, () => child.stderr.resume());
     });
     // Whoever does not read any more is about to end.
     child.stdin.on("error", () => undefined);

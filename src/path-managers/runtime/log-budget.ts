@@ -40,7 +40,8 @@ export function budgeted(write: (entry: Entry) => void, clock: Clock, { debug }:
       if (!admits(String(plugin), level)) return;
       const short = Object.entries(fields).map(([name, value]) => [
         name,
-        typeof value === "string" ? cut(value, LONGEST_LINE) : value,
+        // JavaScript may give anything, and the daemon takes texts and numbers only.
+        typeof value === "number" && !Number.isNaN(value) ? value : cut(String(value), LONGEST_LINE),
       ]);
       write({ level, message: cut(message, LONGEST_LINE), fields: Object.fromEntries(short) });
     };

@@ -4,11 +4,12 @@
  * types. Node 22.15 and newer run this in the plugins' thread, older ones in a thread of its own.
  */
 import { existsSync } from "node:fs";
+import module from "node:module";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { transform } from "sucrase";
 import { messageOf } from "../../base/errors.ts";
-import { PLUGIN_MARK } from "./mark.ts";
+import { PLUGIN_MARK } from "./describe-error.ts";
 import { readTrusted } from "./trusted.ts";
 
 type Resolved = { readonly url: string; readonly shortCircuit?: boolean };
@@ -88,4 +89,21 @@ function strip(code: string, path: string): string {
       /^(?:Error transforming [^:]*: )?(.*) \((\d+:\d+)\)$/.exec(messageOf(error)) ?? [];
     throw place === undefined ? error : new SyntaxError(`${path}:${place}: ${what}`);
   }
+}
+
+/**
+ * Modules that are imported from now on come by hooks. Node 22.15 has them in this thread.
+ *
+ * @param file from which an older Node loads the same hooks into a thread of its own
+ */
+export function registerHooks(hooks: object, file: string): void {
+  if (hasSyncHooks(module)) module.registerHooks(hooks);
+  else module.register(pathToFileURL(file));
+}
+
+type SyncHooks = { registerHooks(hooks: object): unknown };
+
+/** Newer than the types that this is written with. */
+function hasSyncHooks(of: object): of is SyncHooks {
+  return "registerHooks" in of && typeof of.registerHooks === "function";
 }

@@ -5,23 +5,25 @@ import { Worker } from "node:worker_threads";
 import { messageOf } from "../../base/errors.ts";
 import type { Level } from "../../base/log/log.ts";
 import { LineSplitter } from "./line-splitter.ts";
-import type { FromWorker, ToWorker, WorkerInput } from "./protocol.ts";
+import type { PostedByThread, ToThread } from "./messages.ts";
+import type { ThreadInput } from "./thread-input.ts";
 
 /** A thread of path managers, as far as its messages go. */
 export interface Thread {
-  post(message: ToWorker): void;
+  post(message: ToThread): void;
   /** Resolves when it has ended. One in a system call does not. */
   terminate(): Promise<unknown>;
 }
 
 export interface ThreadEvents {
-  message(message: FromWorker): void;
+  /** Whatever was posted in the thread: users' code could do that as well. */
+  message(message: unknown): void;
   /** What it ends with, before its end. */
   error(error: unknown): void;
   exit(status: number): void;
 }
 
-export type OpenThread = (input: WorkerInput, events: ThreadEvents) => Thread;
+export type OpenThread = (input: ThreadInput, events: ThreadEvents) => Thread;
 
 /** MiB of objects that outlive a collection: a plugin that leaks must not take the daemon with it. */
 const LARGEST_HEAP = 1024;
@@ -49,7 +51,9 @@ export const openThread: OpenThread = (workerData, events) => {
       stderr: true,
     });
     for (const stream of [worker.stdout, worker.stderr]) logLines(stream, events);
-    worker.on("message", (message: FromWorker) => events.message(message));
+    worker.on("message", (message) => events.message(message));
+    // What cannot be cloned back is no message of ours either.
+    worker.on("messageerror", (error) => events.message(error));
     worker.on("error", (error) => events.error(error));
     worker.on("exit", (status) => events.exit(status));
     return { post: (message) => worker.postMessage(message), terminate: () => worker.terminate() };
@@ -70,8 +74,10 @@ function threadFile(): string {
 
 /** What Node itself prints; plugins' own words come as messages. */
 function logLines(stream: Readable, events: ThreadEvents): void {
-  const log = (level: Level, message: string): void =>
-    events.message({ kind: "log", level, message, fields: {} });
+  const log = (level: Level, message: string): void => {
+    const entry: PostedByThread = { kind: "log", level, message, fields: {} };
+    events.message(entry);
+  };
   const lines = new LineSplitter(
     LONGEST_LINE,
     (line) => log("info", `a plugin wrote: ${line}`),

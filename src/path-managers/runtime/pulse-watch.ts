@@ -1,6 +1,6 @@
-import type { Clock, Timer } from "../../base/clock.ts";
+import { type Clock, every, type Timer } from "../../base/clock.ts";
 import type { ThreadUsage } from "../../kernel/thread-usage.ts";
-import { Pulse } from "./protocol.ts";
+import { Pulse } from "./pulse.ts";
 
 export interface PulseWatchOptions {
   /** Int32Array of `Pulse`. */
@@ -26,7 +26,7 @@ const LOOK = 500;
  */
 export class PulseWatch {
   readonly #options: PulseWatchOptions;
-  #timer: Timer | undefined;
+  readonly #timer: Timer;
   #beats = 0;
   #lastLook: number;
   /** Milliseconds without a beat, as far as that is the thread's own doing, and the kernel's. */
@@ -37,19 +37,11 @@ export class PulseWatch {
   constructor(options: PulseWatchOptions) {
     this.#options = options;
     this.#lastLook = options.clock.now();
-    this.#lookLater();
+    this.#timer = every(options.clock, LOOK, () => this.#look());
   }
 
   stop(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
-  }
-
-  #lookLater(): void {
-    this.#timer = this.#options.clock.schedule(LOOK, () => {
-      this.#lookLater();
-      this.#look();
-    });
+    this.#timer.cancel();
   }
 
   #look(): void {

@@ -11,8 +11,8 @@ import { ConnectionTracker, type ConnectionTrackerOptions } from "../../control/
 import { type ConnectionKernel, watchForVanished } from "../../control/connections/vanished-connections.ts";
 import type { MptcpPm } from "../../kernel/mptcp-pm.ts";
 import type { Sockets } from "../../kernel/sockets.ts";
-import { type HostOptions, PluginHost } from "./host.ts";
 import type { NetworkView } from "./network-view.ts";
+import { type HostOptions, PathManagerHost } from "./path-manager-host.ts";
 import type { EndpointCommands } from "./services.ts";
 
 export interface RuntimeOptions extends Omit<HostOptions, "services"> {
@@ -33,7 +33,7 @@ export interface RuntimeOptions extends Omit<HostOptions, "services"> {
 
 /** Path managers with all that they work on: the connections as they are now, and commands to change them. */
 export class PathManagerRuntime {
-  readonly host: PluginHost;
+  readonly host: PathManagerHost;
   readonly #tracker: ConnectionTracker;
 
   /** Begins to listen; nothing is told yet. */
@@ -53,7 +53,7 @@ export class PathManagerRuntime {
     const announcements = new Announcements({ kernel, ids, listeners, subflows, clock });
     const commands = { subflows, announcements, kernel: endpoints };
     const services = { log, clock, patience, network, table, removalDelay, ...commands };
-    this.host = new PluginHost({ ...options, services });
+    this.host = new PathManagerHost({ ...options, services });
   }
 
   get connections(): ConnectionTable {

@@ -5,11 +5,11 @@ import type { WantedEndpoint } from "../../control/policy/wanted-endpoints.ts";
 import { type EndpointFlag, endpointFlags } from "../../kernel/mptcp-pm.ts";
 import type { EndpointWish } from "./api.ts";
 import { viewNetwork } from "./network-view.ts";
-import type { LoadedPlugin } from "./plugin.ts";
+import type { LoadedPathManager } from "./running-path-manager.ts";
 
 /** Asks a path manager for the endpoints that a network should have. Throws what it throws, and TypeError for a wish that makes no sense. */
 export function askForEndpoints(
-  { definition, options }: LoadedPlugin,
+  { definition, options }: LoadedPathManager,
   network: Network,
   config: PolicyConfig,
 ): WantedEndpoint[] {

@@ -1,4 +1,5 @@
-import type { Family, Network } from "../../control/network/network.ts";
+import { emptyNetwork, type Family, type Network } from "../../control/network/network.ts";
+import { whyLinkDown } from "../../control/policy/usability.ts";
 import { addressFlags } from "../../kernel/addresses.ts";
 import { type Link, linkFlags } from "../../kernel/links.ts";
 import { canonicalIp, ipFamily } from "../../kernel/netlink/ip.ts";
@@ -128,4 +129,17 @@ function linkOf(name: string, { index, kind, carrier }: State): Link {
     flags: carrier ? linkFlags.of("up", "running", "lowerUp") : linkFlags.of("up"),
     ...(kind !== undefined && { kind }),
   };
+}
+
+/** The network as it was when a recording was made, from one moment to the next. */
+export class RecordedNetwork {
+  network: Network = emptyNetwork;
+
+  /** Whether the host has an address, and whether packets from it can leave. */
+  stateOf(address: string): "open" | "cut" | "missing" {
+    const owners = this.network.addresses.filter((one) => one.address === address);
+    if (owners.length === 0) return "missing";
+    const links = owners.map(({ ifIndex }) => this.network.links.get(ifIndex));
+    return links.some((link) => link !== undefined && whyLinkDown(link) === undefined) ? "open" : "cut";
+  }
 }

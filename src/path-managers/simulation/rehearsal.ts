@@ -2,13 +2,13 @@ import type { Network } from "../../control/network/network.ts";
 import type { PolicyConfig } from "../../control/policy/eligibility.ts";
 import type { Endpoint, Limits } from "../../kernel/mptcp-pm.ts";
 import { viewNetwork } from "../runtime/network-view.ts";
-import type { HandlerWatch, LoadedPlugin } from "../runtime/plugin.ts";
+import type { HandlerWatch, LoadedPathManager } from "../runtime/running-path-manager.ts";
 import { VirtualClock } from "./clock.ts";
 import { SimulatedDesk } from "./endpoint-desk.ts";
 import { SimulatedKernel } from "./kernel.ts";
 import { SimulatedMemory } from "./memory.ts";
+import { RecordedNetwork } from "./network.ts";
 import { passTimeUntil } from "./pace.ts";
-import { RecordedNetwork } from "./recorded-network.ts";
 import { simulatedRuntime } from "./runtime.ts";
 
 /** The host on which path managers are to begin. */
@@ -29,11 +29,14 @@ export interface Stage {
  *
  * @returns "NAME: setup failed: why" for each that could not be set up
  */
-export async function rehearse(plugins: readonly LoadedPlugin[], stage: Stage): Promise<readonly string[]> {
+export async function rehearse(
+  plugins: readonly LoadedPathManager[],
+  stage: Stage,
+): Promise<readonly string[]> {
   return (await Promise.all(plugins.map((plugin) => rehearseOne(plugin, stage)))).flat();
 }
 
-async function rehearseOne(plugin: LoadedPlugin, stage: Stage): Promise<readonly string[]> {
+async function rehearseOne(plugin: LoadedPathManager, stage: Stage): Promise<readonly string[]> {
   const clock = new VirtualClock();
   const network = new RecordedNetwork();
   network.network = stage.network;

@@ -4,22 +4,22 @@ import type { Network } from "../../control/network/network.ts";
 import type { PolicyConfig } from "../../control/policy/eligibility.ts";
 import type { WantedEndpoint } from "../../control/policy/wanted-endpoints.ts";
 import { viewNetwork } from "../runtime/network-view.ts";
-import type { LoadedPlugin } from "../runtime/plugin.ts";
+import type { LoadedPathManager } from "../runtime/running-path-manager.ts";
 import type { PathManagerRuntime } from "../runtime/runtime.ts";
 import { VirtualClock } from "./clock.ts";
 import { SimulatedDesk } from "./endpoint-desk.ts";
 import { ROUND_TRIP, SimulatedKernel } from "./kernel.ts";
 import { SimulatedMemory } from "./memory.ts";
+import { RecordedNetwork } from "./network.ts";
 import { passTimeUntil } from "./pace.ts";
 import { RecordedConnections } from "./recorded-connections.ts";
-import { RecordedNetwork } from "./recorded-network.ts";
 import type { RecordedItem, Recording } from "./recording.ts";
 import { simulatedRuntime } from "./runtime.ts";
 import { type GivenCommand, WatchedKernel } from "./watched-kernel.ts";
 
 export interface ReplayOptions {
   readonly recording: Recording;
-  readonly plugin: LoadedPlugin;
+  readonly plugin: LoadedPathManager;
   readonly policy: PolicyConfig & Pick<Config, "removalDelay">;
   /** Told of each command once the kernel has answered it, with its reason if it refuses. */
   readonly onCommand: (command: GivenCommand, refusal: string | undefined) => void;

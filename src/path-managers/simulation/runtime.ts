@@ -3,7 +3,7 @@ import { createLogger, type Entry } from "../../base/log/log.ts";
 import type { Listen } from "../../control/connections/listeners.ts";
 import type { ConnectionTrackerOptions } from "../../control/connections/tracker.ts";
 import type { NetworkView } from "../runtime/network-view.ts";
-import type { LoadedPlugin } from "../runtime/plugin.ts";
+import type { LoadedPathManager } from "../runtime/running-path-manager.ts";
 import { PathManagerRuntime, type RuntimeOptions } from "../runtime/runtime.ts";
 import type { SimulatedKernel } from "./kernel.ts";
 
@@ -14,7 +14,7 @@ export interface SimulatedRuntimeOptions {
   readonly endpoints: RuntimeOptions["endpoints"];
   readonly removalDelay: RuntimeOptions["removalDelay"];
   readonly clock: Clock;
-  readonly plugin: LoadedPlugin;
+  readonly plugin: LoadedPathManager;
   readonly network: () => NetworkView;
   readonly remember: ConnectionTrackerOptions["remember"];
   readonly listen: Listen;

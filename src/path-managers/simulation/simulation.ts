@@ -4,7 +4,7 @@ import type { Connection } from "../../control/connections/connection.ts";
 import type { PathManagerDefinition } from "../runtime/api.ts";
 import { programsEnd } from "../runtime/exec-program.ts";
 import { type NetworkView, viewNetwork } from "../runtime/network-view.ts";
-import { readOptions } from "../runtime/options.ts";
+import { readOptions } from "../runtime/plugin-options.ts";
 import type { PathManagerRuntime } from "../runtime/runtime.ts";
 import { VirtualClock } from "./clock.ts";
 import { SimulatedDesk } from "./endpoint-desk.ts";

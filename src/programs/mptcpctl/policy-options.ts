@@ -9,8 +9,8 @@ import { readWanted, type StatedWish } from "../../control/endpoints/wanted-file
 import type { Refusal } from "../../control/policy/refused-endpoints.ts";
 import { everyAddress, type Wanted } from "../../control/policy/wanted-endpoints.ts";
 import { builtIn } from "../../path-managers/built-in/index.ts";
-import { DEFAULT_PATH_MANAGER } from "../../path-managers/runtime/charge.ts";
-import { planPlugins } from "../../path-managers/runtime/sources.ts";
+import { planPlugins } from "../../path-managers/runtime/plugin-sources.ts";
+import { DEFAULT_PATH_MANAGER } from "../../path-managers/runtime/responsibility.ts";
 import type { Context } from "./context.ts";
 import { CommandError, UsageError } from "./exit.ts";
 

@@ -9,10 +9,10 @@ import { all } from "../../base/words.ts";
 import { defaultConfig } from "../../control/config/config.ts";
 import { interfaceName } from "../../control/network/network.ts";
 import { builtIn } from "../../path-managers/built-in/index.ts";
-import { loadDefinition } from "../../path-managers/runtime/load.ts";
-import { OptionsError, readOptions } from "../../path-managers/runtime/options.ts";
-import type { LoadedPlugin } from "../../path-managers/runtime/plugin.ts";
-import type { PluginSource } from "../../path-managers/runtime/sources.ts";
+import { loadDefinition } from "../../path-managers/runtime/load-path-managers.ts";
+import { OptionsError, readOptions } from "../../path-managers/runtime/plugin-options.ts";
+import type { PluginSource } from "../../path-managers/runtime/plugin-sources.ts";
+import type { LoadedPathManager } from "../../path-managers/runtime/running-path-manager.ts";
 import { type Recording, RecordingError, readRecording } from "../../path-managers/simulation/recording.ts";
 import { Replay } from "../../path-managers/simulation/replay.ts";
 import type { Context } from "./context.ts";
@@ -90,7 +90,7 @@ async function read(file: string): Promise<Recording> {
   }
 }
 
-async function load({ plugin: wanted, option = [] }: ReplayCommandOptions): Promise<LoadedPlugin> {
+async function load({ plugin: wanted, option = [] }: ReplayCommandOptions): Promise<LoadedPathManager> {
   if (wanted === undefined) throw new UsageError("replay: --plugin NAME or --plugin PATH is missing");
   const definition = await loadDefinition(sourceOf(wanted), builtIn).catch((error: unknown) => {
     throw new CommandError("EPLUGINS", `cannot load ${wanted}: ${messageOf(error)}`);

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { readdirSync, realpathSync, statSync } from "node:fs";
 import { dirname, extname, join, resolve } from "node:path";
-import type { PluginSource } from "../../path-managers/runtime/sources.ts";
+import type { PluginSource } from "../../path-managers/runtime/plugin-sources.ts";
 import type { Settings } from "./options.ts";
 import { type Credentials, runningDaemon } from "./running.ts";
 

@@ -25,8 +25,8 @@ import { persist, unlessAborted } from "../../kernel/netlink/persist.ts";
 import { openRtnetlink } from "../../kernel/rtnetlink.ts";
 import { Sockets } from "../../kernel/sockets.ts";
 import { SysctlError, Sysctls } from "../../kernel/sysctl.ts";
-import type { Charge } from "../../path-managers/runtime/protocol.ts";
-import { PluginsRefusedError } from "../../path-managers/runtime/worker.ts";
+import type { Responsibility } from "../../path-managers/runtime/messages.ts";
+import { PathManagersRefusedError } from "../../path-managers/runtime/thread-failure.ts";
 import { DecisionTrace } from "./decision-trace.ts";
 import { StartError } from "./exit.ts";
 import { PathManagers } from "./path-managers.ts";
@@ -71,7 +71,7 @@ export class Daemon {
    * and resolves at once where there is something to stop.
    *
    * @throws StartError where the daemon cannot run
-   * @throws PluginsRefusedError where its plugins cannot be loaded
+   * @throws PathManagersRefusedError where its plugins cannot be loaded
    */
   static async start(options: DaemonOptions): Promise<Daemon> {
     const { log, signal } = options;
@@ -193,13 +193,13 @@ export class Daemon {
   /**
    * Takes a new configuration into force; resolves when everything was read again and is as it should be.
    *
-   * @throws PluginsRefusedError where its plugins cannot be loaded: then the old one stays in force
+   * @throws PathManagersRefusedError where its plugins cannot be loaded: then the old one stays in force
    */
   async reload(config: Config): Promise<void> {
     const before = this.#config;
     try {
       await this.#pathManagers?.reload(config, {
-        verify: (charge) => this.#requirePathManager(config, charge),
+        verify: (responsibility) => this.#requirePathManager(config, responsibility),
         admit: () => {
           this.#config = config;
         },
@@ -223,7 +223,7 @@ export class Daemon {
 
   /** What it does at the moment. */
   get summary(): Summary {
-    const { endpoints, connections = [] } = this.#pathManagers?.charge ?? {};
+    const { endpoints, connections = [] } = this.#pathManagers?.responsibility ?? {};
     const usable = usableAddresses(this.#network, this.#config);
     return {
       endpoints: this.#ledger.endpoints.length,
@@ -294,7 +294,7 @@ export class Daemon {
 
   /** What the path managers in charge need the kernel's to be; undefined: any. */
   get #neededPathManager(): string | undefined {
-    return neededBy(this.#pathManagers?.charge);
+    return neededBy(this.#pathManagers?.responsibility);
   }
 
   async #loadPlugins(options: DaemonOptions, namespace: NamespaceIdentity): Promise<void> {
@@ -303,23 +303,24 @@ export class Daemon {
       ...{ runtimeDirectory, namespace, log, debug, signal, stateFile: this.#stateFile },
       onWanted: () => this.#reconciler.trigger(),
       onEndpointCommand: (command) => this.#reconciler.command(command),
-      onCharge: () => {
+      onResponsibility: () => {
         onChange?.();
         if (this.#monitor === undefined) return;
         this.#setPathManager();
         this.#reconciler.trigger();
       },
     });
-    const { charge } = this.#pathManagers;
+    const { responsibility } = this.#pathManagers;
     const problem = this.#setPathManager();
-    if (problem && neededBy(charge) === "userspace") throw new StartError(lacksUserspace(charge, problem));
+    if (problem && neededBy(responsibility) === "userspace")
+      throw new StartError(lacksUserspace(responsibility, problem));
   }
 
-  /** For path managers that are about to take charge. Throws PluginsRefusedError if the kernel's is not what they need. */
-  #requirePathManager(config: Config, charge: Charge): void {
-    if (neededBy(charge) !== "userspace") return;
+  /** For path managers that are about to take charge. Throws PathManagersRefusedError if the kernel's is not what they need. */
+  #requirePathManager(config: Config, responsibility: Responsibility): void {
+    if (neededBy(responsibility) !== "userspace") return;
     const problem = this.#setPathManager(config, "userspace");
-    if (problem) throw new PluginsRefusedError([lacksUserspace(charge, problem)]);
+    if (problem) throw new PathManagersRefusedError([lacksUserspace(responsibility, problem)]);
   }
 
   /** Sets the kernel's path manager as the configuration has it. @returns why that is not possible */

@@ -8,14 +8,15 @@ import { ConfigError } from "../../control/config/config.ts";
 import { describeEndpoint } from "../../control/endpoints/plan.ts";
 import { interfaceName } from "../../control/network/network.ts";
 import { exitNow, sendDatagram } from "../../kernel/system.ts";
-import { isThreadCaught, PluginsRefusedError } from "../../path-managers/runtime/worker.ts";
+import { isThreadCaught } from "../../path-managers/runtime/path-manager-thread.ts";
+import { PathManagersRefusedError } from "../../path-managers/runtime/thread-failure.ts";
 import { parseArguments } from "./arguments.ts";
 import { askToReload } from "./ask-to-reload.ts";
 import { checkReadable } from "./check-readable.ts";
 import { Daemon } from "./daemon.ts";
 import { EXIT_FAILURE, EXIT_SOFTWARE, EXIT_USAGE, StartError } from "./exit.ts";
 import type { Settings } from "./options.ts";
-import { checkPlugins, hasPlugins } from "./path-managers.ts";
+import { checkPathManagers, hasOtherPathManagers } from "./path-managers.ts";
 import { load, Service } from "./service.ts";
 
 async function main(): Promise<void> {
@@ -51,7 +52,7 @@ function nameProcess(): void {
 /** `--check`: says what is wrong with the configuration. */
 async function check(request: Settings): Promise<void> {
   const loaded = load(request);
-  const { sources, warnings } = await checkPlugins(loaded.config);
+  const { sources, warnings } = await checkPathManagers(loaded.config);
   const files = await checkReadable(request, loaded.file, sources);
   if (files.errors.length > 0) throw new ConfigError(files.errors);
   const said = [...loaded.warnings, ...warnings, ...files.warnings, ...loaded.notices];
@@ -70,7 +71,8 @@ async function reload(request: Settings): Promise<void> {
 /** `--plan`: says what a start would change. */
 async function printPlan(request: Settings): Promise<void> {
   const { config } = load(request);
-  if (hasPlugins(config)) writeError("plugins are not asked: they may want other endpoints than these\n");
+  if (hasOtherPathManagers(config))
+    writeError("plugins are not asked: they may want other endpoints than these\n");
   const log = createLogger({ sink: openSink("stderr", { sendDatagram }), debug: request.debug });
   const { runtimeDir: runtimeDirectory, debug } = request;
   const { preview, network } = await Daemon.preview({ config, runtimeDirectory, log, debug });
@@ -98,7 +100,7 @@ function print(text: string): void {
 
 /** What to say about an error, and how to exit. */
 function endingOf(error: unknown): { readonly exitCode: number; readonly lines: readonly string[] } {
-  if (error instanceof ConfigError || error instanceof PluginsRefusedError)
+  if (error instanceof ConfigError || error instanceof PathManagersRefusedError)
     return { exitCode: EXIT_FAILURE, lines: error.lines.map(oneLine) };
   if (error instanceof StartError) return { exitCode: EXIT_FAILURE, lines: [oneLine(error.message)] };
   return { exitCode: EXIT_SOFTWARE, lines: [`a fault of mptcpd itself: ${traceOf(error)}`] };

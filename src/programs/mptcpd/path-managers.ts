@@ -7,19 +7,20 @@ import type { StateFile } from "../../control/endpoints/state-file.ts";
 import { wantedFile, wantedText } from "../../control/endpoints/wanted-file.ts";
 import { everyAddress, type Wanted, type WantedEndpoints } from "../../control/policy/wanted-endpoints.ts";
 import { builtIn } from "../../path-managers/built-in/index.ts";
-import { chargeOf, DEFAULT_PATH_MANAGER } from "../../path-managers/runtime/charge.ts";
-import { type Charge, packPolicy } from "../../path-managers/runtime/protocol.ts";
+import type { Responsibility } from "../../path-managers/runtime/messages.ts";
 import {
   type PluginPlan,
   type PluginSource,
   planPlugins,
   unknownPathManager,
   unusedSections,
-} from "../../path-managers/runtime/sources.ts";
-import { PluginSupervisor, type SupervisedInput } from "../../path-managers/runtime/supervisor.ts";
-import { PluginsRefusedError } from "../../path-managers/runtime/worker.ts";
+} from "../../path-managers/runtime/plugin-sources.ts";
+import { DEFAULT_PATH_MANAGER, responsibilityOf } from "../../path-managers/runtime/responsibility.ts";
+import { PathManagersRefusedError } from "../../path-managers/runtime/thread-failure.ts";
+import { packPolicy } from "../../path-managers/runtime/thread-input.ts";
+import { type SupervisedInput, ThreadSupervisor } from "../../path-managers/runtime/thread-supervisor.ts";
 import { filesOf } from "./plugin-files.ts";
-import { rehearsePlugins } from "./rehearse-plugins.ts";
+import { rehearsePathManagers } from "./rehearse-plugins.ts";
 
 export interface PathManagersOptions {
   readonly runtimeDirectory: string;
@@ -33,14 +34,14 @@ export interface PathManagersOptions {
   /** A path manager gives a command for endpoints. */
   readonly onEndpointCommand: (command: EndpointCommand) => Promise<void>;
   /** Others are in charge than before. */
-  readonly onCharge: () => void;
+  readonly onResponsibility: () => void;
   /** Ends a start that is under way. */
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface ReloadSteps {
-  /** Called before anything is changed; throws PluginsRefusedError where these cannot be in charge. */
-  readonly verify: (charge: Charge) => void;
+  /** Called before anything is changed; throws PathManagersRefusedError where these cannot be in charge. */
+  readonly verify: (responsibility: Responsibility) => void;
   /** Called when all is loaded, before the new plugins go to work. */
   readonly admit: () => void;
 }
@@ -53,11 +54,11 @@ export class PathManagers {
   readonly #options: PathManagersOptions;
   readonly #file: StateFile;
   #setup: Setup;
-  #charge: Charge;
-  #supervisor: PluginSupervisor | undefined;
+  #responsibility: Responsibility;
+  #supervisor: ThreadSupervisor | undefined;
   #wanted: WantedEndpoints | undefined;
 
-  /** Resolves when all plugins are loaded. Throws PluginsRefusedError. */
+  /** Resolves when all plugins are loaded. Throws PathManagersRefusedError. */
   static async prepare(config: Config, options: PathManagersOptions): Promise<PathManagers> {
     const setup = setupOf(config);
     for (const warning of warningsOf(setup)) options.log.warning(warning);
@@ -69,7 +70,7 @@ export class PathManagers {
   private constructor(setup: Setup, options: PathManagersOptions) {
     this.#setup = setup;
     this.#options = options;
-    this.#charge = chargeOfDefault(setup);
+    this.#responsibility = responsibilityOfDefault(setup);
     this.#file = options.stateFile(
       wantedFile(options.runtimeDirectory, options.namespace),
       "mptcpctl explain does not know what path managers want",
@@ -77,8 +78,8 @@ export class PathManagers {
   }
 
   /** Who decides what. */
-  get charge(): Charge {
-    return this.#charge;
+  get responsibility(): Responsibility {
+    return this.#responsibility;
   }
 
   /** Lets them go to work; resolves when they know all that there is. */
@@ -89,14 +90,14 @@ export class PathManagers {
 
   /** The endpoints that are wanted; undefined: whose business that is has not said yet. */
   get wanted(): Wanted | undefined {
-    return this.#charge.endpoints === DEFAULT_PATH_MANAGER ? everyAddress : this.#wantedByPlugins();
+    return this.#responsibility.endpoints === DEFAULT_PATH_MANAGER ? everyAddress : this.#wantedByThread();
   }
 
   /**
    * Takes over a configuration, and files that have changed. They are rehearsed first, and should they fail all the same,
    * those of before come back.
    *
-   * @throws PluginsRefusedError if the configuration is refused
+   * @throws PathManagersRefusedError if the configuration is refused
    */
   async reload(config: Config, { verify, admit }: ReloadSteps): Promise<void> {
     const setup = setupOf(config);
@@ -107,24 +108,26 @@ export class PathManagers {
       admit();
     };
     if (isDeepStrictEqual(withoutOrigins(setup), withoutOrigins(before))) {
-      verify(this.#charge);
+      verify(this.#responsibility);
       return install();
     }
-    verify(setup.needsThread ? (await rehearsePlugins(setup)).charge : chargeOfDefault(setup));
+    verify(
+      setup.needsThread ? (await rehearsePathManagers(setup)).responsibility : responsibilityOfDefault(setup),
+    );
     const failed = await this.#exchange(setup, install);
     if (failed.length === 0) return;
     await this.#comeBack(before);
-    throw new PluginsRefusedError(failed);
+    throw new PathManagersRefusedError(failed);
   }
 
-  /** Has other plugins go to work. Throws PluginsRefusedError if they cannot be loaded. @returns why they do not work */
+  /** Has other plugins go to work. Throws PathManagersRefusedError if they cannot be loaded. @returns why they do not work */
   async #exchange(setup: Setup, install: () => void): Promise<readonly string[]> {
     const last = this.#supervisor;
     if (!setup.needsThread) {
       install();
       this.#supervisor = undefined;
       await last?.stop();
-      this.#takeCharge(chargeOfDefault(setup));
+      this.#takeCharge(responsibilityOfDefault(setup));
       return [];
     }
     if (last !== undefined) return await last.replace(this.#input(setup), install);
@@ -139,7 +142,7 @@ export class PathManagers {
     try {
       await this.#exchange(setup, () => undefined);
     } catch (error) {
-      if (!(error instanceof PluginsRefusedError)) throw error;
+      if (!(error instanceof PathManagersRefusedError)) throw error;
       for (const line of error.lines)
         this.#options.log.error(`the path managers of the old configuration cannot be loaded again: ${line}`);
     }
@@ -151,11 +154,11 @@ export class PathManagers {
     this.#file.close();
   }
 
-  #supervise(setup: Setup): Promise<PluginSupervisor> {
-    return PluginSupervisor.prepare(this.#input(setup), {
+  #supervise(setup: Setup): Promise<ThreadSupervisor> {
+    return ThreadSupervisor.prepare(this.#input(setup), {
       log: this.#options.log,
       signal: this.#options.signal,
-      onCharge: (charge) => this.#takeCharge(charge),
+      onResponsibility: (responsibility) => this.#takeCharge(responsibility),
       onEndpointCommand: this.#options.onEndpointCommand,
       onWanted: (wanted) => {
         this.#wanted = wanted;
@@ -165,22 +168,22 @@ export class PathManagers {
     });
   }
 
-  #takeCharge(charge: Charge): void {
-    if (isDeepStrictEqual(charge, this.#charge)) return;
-    if (charge.endpoints !== this.#charge.endpoints) this.#wanted = undefined;
-    this.#charge = charge;
+  #takeCharge(responsibility: Responsibility): void {
+    if (isDeepStrictEqual(responsibility, this.#responsibility)) return;
+    if (responsibility.endpoints !== this.#responsibility.endpoints) this.#wanted = undefined;
+    this.#responsibility = responsibility;
     this.#publish();
-    this.#options.onCharge();
+    this.#options.onResponsibility();
   }
 
-  #wantedByPlugins(): WantedEndpoints | undefined {
-    return this.#charge.endpoints === undefined ? { by: "no plugin", endpoints: [] } : this.#wanted;
+  #wantedByThread(): WantedEndpoints | undefined {
+    return this.#responsibility.endpoints === undefined ? { by: "no plugin", endpoints: [] } : this.#wanted;
   }
 
   /** For `mptcpctl explain`, which has the same policy, and knows what it wants by default. */
   #publish(): void {
-    const isDefault = this.#charge.endpoints === DEFAULT_PATH_MANAGER;
-    const wanted = isDefault ? { by: DEFAULT_PATH_MANAGER } : this.#wantedByPlugins();
+    const isDefault = this.#responsibility.endpoints === DEFAULT_PATH_MANAGER;
+    const wanted = isDefault ? { by: DEFAULT_PATH_MANAGER } : this.#wantedByThread();
     if (wanted !== undefined) this.#file.write(wantedText(this.#options.namespace, wanted));
   }
 
@@ -192,21 +195,21 @@ export class PathManagers {
   }
 }
 
-/** Whether a configuration asks for more than the default path manager. Throws PluginsRefusedError. */
-export function hasPlugins(config: Config): boolean {
+/** Whether a configuration asks for more than the default path manager. Throws PathManagersRefusedError. */
+export function hasOtherPathManagers(config: Config): boolean {
   return setupOf(config).needsThread;
 }
 
-/** Rehearses the plugins of a configuration. Throws PluginsRefusedError. */
-export async function checkPlugins(config: Config): Promise<CheckedPlugins> {
+/** Rehearses the plugins of a configuration. Throws PathManagersRefusedError. */
+export async function checkPathManagers(config: Config): Promise<CheckedPathManagers> {
   const setup = setupOf(config);
   const { sources } = setup.plan;
   if (!setup.needsThread) return { sources, warnings: warningsOf(setup) };
-  const { warnings } = await rehearsePlugins(setup);
+  const { warnings } = await rehearsePathManagers(setup);
   return { sources, warnings: [...warningsOf(setup), ...warnings] };
 }
 
-export interface CheckedPlugins {
+export interface CheckedPathManagers {
   readonly sources: readonly PluginSource[];
   readonly warnings: readonly string[];
 }
@@ -220,7 +223,7 @@ interface Setup {
   readonly files: readonly string[];
 }
 
-/** Throws PluginsRefusedError for what can be seen before plugins are loaded. */
+/** Throws PathManagersRefusedError for what can be seen before plugins are loaded. */
 function setupOf(config: Config): Setup {
   const { pathManagers, plugins, pluginDirectory, pluginFaults, removalDelay, origins } = config;
   const plan = planPlugins(config, [...builtIn.keys()]);
@@ -229,7 +232,7 @@ function setupOf(config: Config): Setup {
   const unknown =
     needsThread || plan.errors.length > 0 ? [] : pathManagers.filter((name) => !names.includes(name));
   const errors = [...plan.errors, ...unknown.map((name) => unknownPathManager(name, config, plan.known))];
-  if (errors.length > 0) throw new PluginsRefusedError(errors);
+  if (errors.length > 0) throw new PathManagersRefusedError(errors);
   const settings = { pathManagers, plugins, pluginDirectory, pluginFaults, removalDelay, origins };
   const files = needsThread ? filesOf(plan, pluginDirectory) : [];
   return { plan, settings, policy: packPolicy(config), needsThread, files };
@@ -248,9 +251,9 @@ function withoutOrigins(setup: Setup): Setup {
   };
 }
 
-function chargeOfDefault({ plan }: Setup): Charge {
+function responsibilityOfDefault({ plan }: Setup): Responsibility {
   const definitions = plan.sources.flatMap(({ name }) => builtIn.get(name) ?? []);
-  return chargeOf(definitions, []);
+  return responsibilityOf(definitions, []);
 }
 
 /** Of the thread's, which knows the plugins' own names, there are more. */

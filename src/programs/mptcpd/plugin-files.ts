@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { messageOf } from "../../base/errors.ts";
-import type { PluginPlan } from "../../path-managers/runtime/sources.ts";
+import type { PluginPlan } from "../../path-managers/runtime/plugin-sources.ts";
 
 /**
  * What the code of plugins depends on, in a form that changes with it: programs and the scripts that they are given, and all

@@ -2,7 +2,7 @@ import { emptyNetwork, type Network } from "../../control/network/network.ts";
 import { readNetwork } from "../../control/network/read.ts";
 import { MptcpPm } from "../../kernel/mptcp-pm.ts";
 import { openRtnetlink } from "../../kernel/rtnetlink.ts";
-import type { Rehearse } from "../../path-managers/runtime/thread.ts";
+import type { Rehearse } from "../../path-managers/runtime/run-in-thread.ts";
 import { rehearse, type Stage } from "../../path-managers/simulation/rehearsal.ts";
 
 /**

@@ -1,4 +1,4 @@
-import { systemClock } from "../../base/clock.ts";
+import { every, systemClock } from "../../base/clock.ts";
 import { messageOf, traceOf } from "../../base/errors.ts";
 import { createLogger, type Logger, type Sink } from "../../base/log/log.ts";
 import { openSink } from "../../base/log/sinks.ts";
@@ -6,7 +6,8 @@ import { ConfigError } from "../../control/config/config.ts";
 import { type LoadedConfig, loadConfig } from "../../control/config/load.ts";
 import { type NamespaceIdentity, namespaceFile } from "../../control/endpoints/namespace.ts";
 import { exitNow, sendDatagram } from "../../kernel/system.ts";
-import { isThreadCaught, PluginsRefusedError } from "../../path-managers/runtime/worker.ts";
+import { isThreadCaught } from "../../path-managers/runtime/path-manager-thread.ts";
+import { PathManagersRefusedError } from "../../path-managers/runtime/thread-failure.ts";
 import { Daemon } from "./daemon.ts";
 import { EXIT_FAILURE, EXIT_SOFTWARE, StartError, signals } from "./exit.ts";
 import { createNotifier } from "./notify.ts";
@@ -138,7 +139,7 @@ export class Service {
         this.#log.notice("stopped before it was ready");
         return this.#exit(0);
       }
-      if (!(error instanceof StartError || error instanceof PluginsRefusedError)) throw error;
+      if (!(error instanceof StartError || error instanceof PathManagersRefusedError)) throw error;
       for (const line of linesOf(error)) this.#log.error(line);
       process.exitCode = EXIT_FAILURE;
       if (isThreadCaught()) exitNow(EXIT_FAILURE);
@@ -200,7 +201,7 @@ export class Service {
       this.#log.notice("configuration reloaded");
       return { isInForce: true, lines: loaded.warnings };
     } catch (error) {
-      if (!(error instanceof ConfigError || error instanceof PluginsRefusedError)) throw error;
+      if (!(error instanceof ConfigError || error instanceof PathManagersRefusedError)) throw error;
       const lines = [...error.lines, "the configuration was not reloaded: the old one stays in force"];
       for (const line of lines) this.#log.error(line);
       this.#inForce = { ...this.#inForce, refused: { at: new Date(), why: lines[0] ?? "" } };
@@ -223,7 +224,7 @@ export class Service {
 
   #keepWatchdog(): void {
     const interval = this.#notifier.watchdogInterval;
-    if (interval !== undefined) setInterval(() => this.#notifier.watchdog(), interval).unref();
+    if (interval !== undefined) every(systemClock, interval, () => this.#notifier.watchdog());
   }
 
   #crash(error: unknown): void {
@@ -240,8 +241,8 @@ export function load({ configFile, overrides }: Settings): LoadedConfig {
   });
 }
 
-function linesOf(error: StartError | PluginsRefusedError): readonly string[] {
-  return error instanceof PluginsRefusedError ? error.lines : [error.message];
+function linesOf(error: StartError | PathManagersRefusedError): readonly string[] {
+  return error instanceof PathManagersRefusedError ? error.lines : [error.message];
 }
 
 /** A logger for those who keep one while the destination may change under them. */

@@ -1,6 +1,6 @@
 import type { Logger } from "../../base/log/log.ts";
 import type { SysctlError, Sysctls } from "../../kernel/sysctl.ts";
-import type { Charge } from "../../path-managers/runtime/protocol.ts";
+import type { Responsibility } from "../../path-managers/runtime/messages.ts";
 
 /** Says when somebody switches something that makes our work useless, and when it is of use again. */
 export class SysctlWatch {
@@ -44,13 +44,13 @@ export class SysctlWatch {
 }
 
 /** What the kernel's path manager has to be for those in charge; undefined: any. */
-export function neededBy(charge: Charge | undefined): "userspace" | "kernel" | undefined {
-  const needs = charge?.needs ?? "kernel";
+export function neededBy(responsibility: Responsibility | undefined): "userspace" | "kernel" | undefined {
+  const needs = responsibility?.needs ?? "kernel";
   return needs === "any" ? undefined : needs;
 }
 
 /** What to say where it cannot be what they need. */
-export function lacksUserspace({ connections }: Charge, problem: SysctlError): string {
+export function lacksUserspace({ connections }: Responsibility, problem: SysctlError): string {
   return (
     `${connections.join(", ")} needs the kernel's userspace path manager: ${problem.message}; ` +
     "set it by hand, with kernel-path-manager=keep in the configuration"

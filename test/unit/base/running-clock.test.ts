@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { every } from "../../../src/base/clock.ts";
 import { pollFor } from "../../../src/base/poll.ts";
 import { late, RunningClock, stopwatch, within } from "../../../src/base/running-clock.ts";
 import { VirtualClock } from "../../../src/path-managers/simulation/clock.ts";
@@ -86,6 +87,19 @@ describe("the clock for deadlines", () => {
     timer.cancel();
     assert.equal(open, 0);
     await clock.advance(1000);
+  });
+});
+
+describe("what is done again and again", () => {
+  it("comes at equal distances, until it is cancelled, by itself if need be", async () => {
+    const clock = new VirtualClock();
+    const times: number[] = [];
+    const timer = every(clock, 250, () => {
+      times.push(clock.now());
+      if (times.length === 3) timer.cancel();
+    });
+    await clock.advance(2000);
+    assert.deepEqual(times, [250, 500, 750]);
   });
 });
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { checkout } from "../../../src/lab/kit/checkout.ts";
 import { builtIn } from "../../../src/path-managers/built-in/index.ts";
-import { handlerNames } from "../../../src/path-managers/runtime/telling.ts";
+import { handlerNames } from "../../../src/path-managers/runtime/handler-calls.ts";
 
 const docs = join(checkout, "docs");
 const page = readFileSync(join(docs, "path-managers.md"), "utf8");

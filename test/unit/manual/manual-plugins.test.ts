@@ -9,7 +9,7 @@ import type {
   PathManagerDefinition,
 } from "../../../src/path-managers/runtime/api.ts";
 import { commandNames } from "../../../src/path-managers/runtime/exec-commands.ts";
-import { handlerNames } from "../../../src/path-managers/runtime/telling.ts";
+import { handlerNames } from "../../../src/path-managers/runtime/handler-calls.ts";
 import { namesOf, readPage, sectionOf } from "./page.ts";
 
 const page = "mptcpd-plugins.7";

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { type Clock, systemClock } from "../../../../src/base/clock.ts";
 import { createLogger, type Entry } from "../../../../src/base/log/log.ts";
 import { NetworkMonitor } from "../../../../src/control/network/monitor.ts";
+import { FakeKernel } from "../../../../src/kernel/netlink/testing.ts";
 import { waitFor } from "../../../../src/lab/kit/wait.ts";
 import { VirtualClock } from "../../../../src/path-managers/simulation/clock.ts";
 import { FakeNetwork } from "./fake-network.ts";
@@ -180,6 +181,22 @@ describe("the network monitor", () => {
     assert.equal(state.log.length, 21);
     assert.match(state.log[0]?.message ?? "", /busy; waiting for the kernel, the next attempt is in 100 ms$/);
     assert.match(state.log[20]?.message ?? "", /the kernel answers again/);
+  });
+
+  it("gives up a request that the kernel does not answer by the clock that it was given", async () => {
+    const silent = new FakeKernel();
+    const clock = new VirtualClock();
+    const lines: string[] = [];
+    const sink = { write: ({ message }: Entry) => lines.push(message), close: () => undefined };
+    const abort = new AbortController();
+    const started = NetworkMonitor.start({
+      ...{ open: silent.open, clock, signal: abort.signal, onChange: () => undefined },
+      log: createLogger({ sink, debug: false }),
+    });
+    await clock.advance(10_000);
+    abort.abort(new Error("enough"));
+    await assert.rejects(started, /enough/);
+    assert.match(lines[0] ?? "", /no answer.*; waiting for the kernel, the next attempt is in 100 ms$/);
   });
 
   it("can be told to start no longer, and leaves nothing open", async () => {

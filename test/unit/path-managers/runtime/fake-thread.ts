@@ -1,11 +1,8 @@
+import type { PostedByThread, ToThread } from "../../../../src/path-managers/runtime/messages.ts";
 import type { OpenThread, ThreadEvents } from "../../../../src/path-managers/runtime/open-thread.ts";
-import {
-  type FromWorker,
-  Pulse,
-  type ToWorker,
-  type WorkerInput,
-} from "../../../../src/path-managers/runtime/protocol.ts";
-import type { PluginSource } from "../../../../src/path-managers/runtime/sources.ts";
+import type { PluginSource } from "../../../../src/path-managers/runtime/plugin-sources.ts";
+import { Pulse, pulseEvents } from "../../../../src/path-managers/runtime/pulse.ts";
+import type { ThreadInput } from "../../../../src/path-managers/runtime/thread-input.ts";
 import { VirtualClock } from "../../../../src/path-managers/simulation/clock.ts";
 
 export const input = {
@@ -26,24 +23,26 @@ export const input = {
   debug: false,
 };
 
-export const prepared: FromWorker & { readonly kind: "prepared" } = {
+export const prepared = {
   kind: "prepared",
   plugins: [{ name: "fullmesh", file: undefined }],
   warnings: [],
-  charge: { connections: ["fullmesh"], needs: "any", endpoints: undefined },
-};
+  responsibility: { connections: ["fullmesh"], needs: "any", endpoints: undefined },
+} satisfies PostedByThread;
 
 /** A thread that says what the test says, in virtual time, and is alive. */
 export class FakeThread {
   readonly clock = new VirtualClock();
-  readonly told: ToWorker["kind"][] = [];
+  readonly told: ToThread["kind"][] = [];
   isTerminated = false;
   /** Whether it does not answer when it is told to stop. */
   isDeaf = false;
+  /** Whether its pulse has stopped. */
+  isBlocked = false;
   #events: ThreadEvents | undefined;
   #pulse: Int32Array = new Int32Array(Pulse.length);
 
-  readonly open: OpenThread = (given: WorkerInput, events) => {
+  readonly open: OpenThread = (given: ThreadInput, events) => {
     this.#events = events;
     this.#pulse = new Int32Array(given.pulse);
     this.#beat();
@@ -59,12 +58,37 @@ export class FakeThread {
     };
   };
 
-  say(...messages: readonly FromWorker[]): void {
-    for (const message of messages) this.#events?.message(message);
+  say(message: PostedByThread): void {
+    this.post(message);
+  }
+
+  /** As users' code may. */
+  post(message: unknown): void {
+    this.#events?.message(structuredClone(message));
+  }
+
+  /** A handler runs, of the plugin of that number. */
+  enter(plugin: number, event: (typeof pulseEvents)[number]): void {
+    Atomics.store(this.#pulse, Pulse.plugin, plugin);
+    Atomics.store(this.#pulse, Pulse.event, pulseEvents.indexOf(event) + 1);
+  }
+
+  /** The source of that number is being loaded. */
+  load(source: number): void {
+    Atomics.store(this.#pulse, Pulse.loading, source);
+  }
+
+  exit(status: number): void {
+    this.#events?.exit(status);
+  }
+
+  throw(error: unknown): void {
+    this.#events?.error(error);
+    this.exit(1);
   }
 
   #beat(): void {
-    Atomics.add(this.#pulse, Pulse.beats, 1);
+    if (!this.isBlocked) Atomics.add(this.#pulse, Pulse.beats, 1);
     if (!this.isTerminated) this.clock.schedule(250, () => this.#beat());
   }
 }

@@ -8,10 +8,10 @@ import {
   type PathManager,
   type PathManagerDefinition,
 } from "../../../../src/path-managers/runtime/api.ts";
+import { handlersOf } from "../../../../src/path-managers/runtime/handler-calls.ts";
+import type { Responsibility } from "../../../../src/path-managers/runtime/messages.ts";
 import { viewNetwork } from "../../../../src/path-managers/runtime/network-view.ts";
-import type { Charge } from "../../../../src/path-managers/runtime/protocol.ts";
 import { PathManagerRuntime } from "../../../../src/path-managers/runtime/runtime.ts";
-import { handlersOf } from "../../../../src/path-managers/runtime/telling.ts";
 import { VirtualClock } from "../../../../src/path-managers/simulation/clock.ts";
 import { SimulatedDesk } from "../../../../src/path-managers/simulation/endpoint-desk.ts";
 import { SimulatedKernel } from "../../../../src/path-managers/simulation/kernel.ts";
@@ -79,7 +79,7 @@ export class HostBench {
   readonly lines: string[] = [];
   /** "name count". */
   readonly faults: string[] = [];
-  readonly charges: Charge[] = [];
+  readonly charges: Responsibility[] = [];
   /** "name event" of what runs, "-" of what has ended. */
   readonly watched: string[] = [];
 
@@ -100,7 +100,7 @@ export class HostBench {
         leave: () => void this.watched.push("-"),
       },
       onFault: (plugin, count) => void this.faults.push(`${plugin} ${count}`),
-      onCharge: (charge) => void this.charges.push(charge),
+      onResponsibility: (responsibility) => void this.charges.push(responsibility),
       listen: (_, port) => ({ port: port || this.kernel.freePort(), close: () => undefined }),
     });
   }

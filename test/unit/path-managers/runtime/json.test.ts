@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Details, HandlerName } from "../../../../src/path-managers/runtime/api.ts";
+import { handlerNames } from "../../../../src/path-managers/runtime/handler-calls.ts";
 import {
   connectionJson,
   detailsJson,
   endpointJson,
   networkJson,
 } from "../../../../src/path-managers/runtime/json.ts";
-import { handlerNames } from "../../../../src/path-managers/runtime/telling.ts";
 import { HostBench, recorder } from "./fakes.ts";
 
 /** What a program reads of it. */

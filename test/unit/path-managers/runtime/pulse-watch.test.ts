@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { currentThread } from "../../../../src/kernel/children.ts";
 import { type ThreadUsage, threadUsage } from "../../../../src/kernel/thread-usage.ts";
-import { Pulse } from "../../../../src/path-managers/runtime/protocol.ts";
+import { Pulse } from "../../../../src/path-managers/runtime/pulse.ts";
 import { PulseWatch } from "../../../../src/path-managers/runtime/pulse-watch.ts";
 import { VirtualClock } from "../../../../src/path-managers/simulation/clock.ts";
 
@@ -29,6 +29,26 @@ describe("a thread of path managers", () => {
       world.clock.block(8 * 3_600_000);
       // It has not had its turn yet when this thread looks.
       await world.clock.advance(600);
+    }
+    assert.deepEqual(world.said, []);
+  });
+
+  it("has all of its time again after a suspension, and is blocked when that is over", async () => {
+    const world = new World();
+    await world.beatFor(1000);
+    await world.clock.advance(1500);
+    world.clock.block(8 * 3_600_000);
+    await world.clock.advance(1900);
+    assert.deepEqual(world.said, []);
+    await world.clock.advance(700);
+    assert.deepEqual(world.said, ["blocked for 2000 ms"]);
+  });
+
+  it("begins anew with each beat: pauses of less than 2 s do not add up", async () => {
+    const world = new World();
+    for (let time = 0; time < 20; time++) {
+      await world.beatFor(250);
+      await world.clock.advance(1500);
     }
     assert.deepEqual(world.said, []);
   });

@@ -1,5 +1,5 @@
 import type { PathManagerDefinition } from "./api.ts";
-import type { Charge } from "./protocol.ts";
+import type { Responsibility } from "./messages.ts";
 
 /** The path manager that does what mptcpd does by itself: where it is in charge, the policy decides without asking it. */
 export const DEFAULT_PATH_MANAGER = "addr_adv";
@@ -11,7 +11,10 @@ export const DEFAULT_PATH_MANAGER = "addr_adv";
  * @param plugins in the order of their priority
  * @param named by `path-manager`
  */
-export function chargeOf(plugins: readonly PathManagerDefinition[], named: readonly string[]): Charge {
+export function responsibilityOf(
+  plugins: readonly PathManagerDefinition[],
+  named: readonly string[],
+): Responsibility {
   const chosen = plugins.filter(({ name }) => named.includes(name));
   const connections = chosen.length > 0 ? chosen : plugins.slice(0, 1);
   const wantsEndpoints = ({ endpoints }: PathManagerDefinition): boolean => endpoints !== undefined;
@@ -32,7 +35,7 @@ export function byPriority<T extends { readonly definition: PathManagerDefinitio
 }
 
 /** The kernel's path manager takes no commands for single connections, so whoever gives any has its way. */
-function needsOf(plugins: readonly PathManagerDefinition[]): Charge["needs"] {
+function needsOf(plugins: readonly PathManagerDefinition[]): Responsibility["needs"] {
   const all = plugins.map(({ needs, setup }) => needs ?? (setup === undefined ? "kernel" : "userspace"));
   if (all.includes("userspace")) return "userspace";
   return all.includes("kernel") ? "kernel" : "any";

@@ -4,41 +4,42 @@ import { RunningClock } from "../../base/running-clock.ts";
 import type { EndpointCommand } from "../../control/endpoints/commands.ts";
 import type { WantedEndpoints } from "../../control/policy/wanted-endpoints.ts";
 import { NetlinkError } from "../../kernel/netlink/errors.ts";
-import { packError, unpackCommand } from "./endpoint-requests.ts";
-import { type Charge, type FromWorker, unpackWanted, type WorkerInput } from "./protocol.ts";
-import type { PluginSource } from "./sources.ts";
-import { type Started, startWorker } from "./starting.ts";
+import { packError } from "./endpoint-requests.ts";
+import { FaultCounts } from "./fault-counts.ts";
+import type { FromThread, Prepared, Responsibility } from "./messages.ts";
+import { PathManagerThread } from "./path-manager-thread.ts";
+import type { PluginSource } from "./plugin-sources.ts";
+import { pauseAfter, startThread } from "./start-thread.ts";
 import {
-  PluginsRefusedError,
-  PluginWorker,
-  type Prepared,
-  type WorkerEvents,
-  type WorkerFailure,
-} from "./worker.ts";
+  PathManagersRefusedError,
+  type PathManagerThreadEvents,
+  type ThreadFailure,
+} from "./thread-failure.ts";
+import type { ThreadInput } from "./thread-input.ts";
 
-export type SupervisedInput = Omit<WorkerInput, "pulse" | "faults" | "stopped">;
+export type SupervisedInput = Omit<ThreadInput, "pulse" | "faults" | "stopped">;
 
 /** A thread as the supervisor needs it. */
-export type SupervisedWorker = Pick<PluginWorker, "prepare" | "takeOver" | "answer" | "hasFailed" | "stop">;
+export type SupervisedThread = Pick<
+  PathManagerThread,
+  "prepare" | "takeOver" | "answer" | "hasFailed" | "stop"
+>;
 
 export interface SupervisorOptions {
   readonly log: Logger;
   /** Others decide than before, or the first time who does. */
-  readonly onCharge: (charge: Charge) => void;
+  readonly onResponsibility: (responsibility: Responsibility) => void;
   /** Other endpoints are wanted than before. */
   readonly onWanted: (wanted: WantedEndpoints) => void;
   /** Carries out a path manager's command for endpoints. Rejects with a NetlinkError. */
   readonly onEndpointCommand: (command: EndpointCommand) => Promise<void>;
   readonly clock?: Clock;
   /** How a thread is started, if not for real. */
-  readonly start?: (input: Omit<WorkerInput, "pulse">, events: WorkerEvents) => SupervisedWorker;
+  readonly start?: (input: Omit<ThreadInput, "pulse">, events: PathManagerThreadEvents) => SupervisedThread;
   /** Ends what is under way at the start: `prepare` rejects. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Milliseconds before the second of two replacements in a row, and the longest wait. */
-const FIRST_WAIT = 1000;
-const LONGEST_WAIT = 30_000;
 /** Milliseconds of work, in which the machine did not stand still, after which a thread has proven itself. */
 const PROVEN = 60_000;
 
@@ -46,16 +47,15 @@ const PROVEN = 60_000;
  * Keeps a thread of path managers at work: one that is blocked or ends is replaced, and finds the connections again by
  * itself. For another configuration, or changed files, the next thread is prepared while the last one still works.
  */
-export class PluginSupervisor {
+export class ThreadSupervisor {
   readonly #options: SupervisorOptions;
   #input: SupervisedInput;
   readonly #clock: Clock;
   readonly #patience: Clock;
-  #worker: SupervisedWorker | undefined;
+  #worker: SupervisedThread | undefined;
   /** The files of plugins, by their names. */
   readonly #files = new Map<string, string>();
-  /** Faults of plugins, over the lives of threads. */
-  #faults = new Map<string, number>();
+  readonly #faults: FaultCounts;
   /** Runs while the thread has yet to prove itself. */
   #proof: Timer | undefined;
   #hasProven = false;
@@ -67,17 +67,17 @@ export class PluginSupervisor {
   #isStopped = false;
 
   /**
-   * Resolves when the plugins are loaded. Throws PluginsRefusedError where an administrator has to change something: a thread
+   * Resolves when the plugins are loaded. Throws PathManagersRefusedError where an administrator has to change something: a thread
    * that fails though nothing but built-in path managers runs in it is replaced later, as one that is at work.
    */
-  static async prepare(input: SupervisedInput, options: SupervisorOptions): Promise<PluginSupervisor> {
-    const supervisor = new PluginSupervisor(input, options);
+  static async prepare(input: SupervisedInput, options: SupervisorOptions): Promise<ThreadSupervisor> {
+    const supervisor = new ThreadSupervisor(input, options);
     const abort = (): void => void supervisor.stop();
     options.signal?.addEventListener("abort", abort, { once: true });
     try {
       await supervisor.#prepare();
     } catch (error) {
-      const failure = error instanceof PluginsRefusedError ? error.failure : undefined;
+      const failure = error instanceof PathManagersRefusedError ? error.failure : undefined;
       const isForeign = input.sources.some(({ kind }) => kind !== "built-in");
       if (failure === undefined || isForeign || supervisor.#isStopped) throw error;
       supervisor.#lost({ ...failure, what: `could not be started: it ${failure.what}` });
@@ -90,6 +90,7 @@ export class PluginSupervisor {
   private constructor(input: SupervisedInput, options: SupervisorOptions) {
     this.#options = options;
     this.#input = input;
+    this.#faults = new FaultCounts(() => this.#input.settings.pluginFaults, options.log);
     this.#clock = options.clock ?? systemClock;
     this.#patience = new RunningClock(this.#clock);
   }
@@ -100,21 +101,17 @@ export class PluginSupervisor {
   }
 
   /**
-   * Replaces all plugins. Throws PluginsRefusedError if they cannot be loaded: then those that were there stay.
+   * Replaces all plugins. Throws PathManagersRefusedError if they cannot be loaded: then those that were there stay.
    *
    * @param admit called when they can, before they go to work
    * @returns why they do not work as they should, a line each
    */
   async replace(input: SupervisedInput, admit: () => void): Promise<readonly string[]> {
-    const faults = this.#faults;
-    this.#faults = new Map();
-    let started: Started<SupervisedInput, SupervisedWorker>;
-    try {
-      started = await startWorker(input, (input) => this.#start(input, []));
-    } catch (error) {
-      this.#faults = faults;
+    const bringBack = this.#faults.clear();
+    const started = await startThread(input, (input) => this.#start(input, [])).catch((error) => {
+      bringBack();
       throw error;
-    }
+    });
     admit();
     this.#epoch++;
     const last = this.#worker;
@@ -138,15 +135,15 @@ export class PluginSupervisor {
 
   /** Starts a thread that takes the place of the last one, without the files of plugins that are stopped. */
   async #prepare(): Promise<void> {
-    const stopped = [...this.#files.keys()].filter((name) => this.#isStoppedPlugin(name));
+    const stopped = [...this.#files.keys()].filter((name) => this.#faults.isTooMany(name));
     const files = stopped.map((name) => this.#files.get(name));
     const sources = this.#input.sources.filter(
       (source) => source.kind !== "file" || !files.includes(source.path),
     );
     const epoch = this.#epoch;
-    const { prepared, input } = await startWorker({ ...this.#input, sources }, (input) => {
+    const { prepared, input } = await startThread({ ...this.#input, sources }, (input) => {
       if (this.#isStopped || epoch !== this.#epoch)
-        throw new PluginsRefusedError(["others take their place"]);
+        throw new PathManagersRefusedError(["others take their place"]);
       this.#worker = this.#start(input, stopped);
       return this.#worker;
     });
@@ -155,10 +152,10 @@ export class PluginSupervisor {
     this.#welcome(prepared);
   }
 
-  #start(input: SupervisedInput, stopped: readonly string[]): SupervisedWorker {
-    const { start = (input, events) => new PluginWorker(input, events) } = this.#options;
-    const worker: SupervisedWorker = start(
-      { ...input, stopped, faults: this.#faults },
+  #start(input: SupervisedInput, stopped: readonly string[]): SupervisedThread {
+    const { start = (input, events) => new PathManagerThread(input, events) } = this.#options;
+    const worker: SupervisedThread = start(
+      { ...input, stopped, faults: this.#faults.counts },
       {
         message: (message) => this.#receive(worker, message),
         failed: (failure) => worker === this.#worker && this.#lost(failure),
@@ -167,7 +164,7 @@ export class PluginSupervisor {
     return worker;
   }
 
-  #welcome({ plugins, warnings, charge }: Prepared): void {
+  #welcome({ plugins, warnings, responsibility }: Prepared): void {
     this.#hasProven = false;
     this.#proof?.cancel();
     this.#proof = this.#patience.schedule(PROVEN, () => {
@@ -175,24 +172,24 @@ export class PluginSupervisor {
     });
     for (const { name, file } of plugins) if (file !== undefined) this.#files.set(name, file);
     for (const warning of warnings) this.#options.log.warning(warning);
-    this.#options.onCharge(charge);
+    this.#options.onResponsibility(responsibility);
   }
 
-  #receive(worker: SupervisedWorker, message: FromWorker): void {
+  #receive(worker: SupervisedThread, message: FromThread): void {
     if (message.kind === "log") this.#options.log[message.level](message.message, message.fields);
     else if (worker !== this.#worker) return;
     else if (message.kind === "fault") this.#faults.set(message.plugin, message.count);
-    else if (message.kind === "charge") this.#options.onCharge(message.charge);
+    else if (message.kind === "responsibility") this.#options.onResponsibility(message.responsibility);
     else if (message.kind === "endpoints") void this.#carryOut(worker, message);
-    else if (message.kind === "wanted") this.#options.onWanted(unpackWanted(message.wanted));
+    else if (message.kind === "wanted") this.#options.onWanted(message.wanted);
   }
 
   async #carryOut(
-    worker: SupervisedWorker,
-    { request, command }: FromWorker & { readonly kind: "endpoints" },
+    worker: SupervisedThread,
+    { request, command }: FromThread & { readonly kind: "endpoints" },
   ): Promise<void> {
     try {
-      await this.#options.onEndpointCommand(unpackCommand(command));
+      await this.#options.onEndpointCommand(command);
       worker.answer(request, undefined);
     } catch (error) {
       if (!(error instanceof NetlinkError)) throw error;
@@ -200,39 +197,28 @@ export class PluginSupervisor {
     }
   }
 
-  #lost({ what, plugin, loading }: WorkerFailure): void {
+  #lost({ what, plugin, loading }: ThreadFailure): void {
     if (this.#isStopped) return;
     const hadProven = this.#hasProven;
     this.#replaceLater(what);
     const guilty = plugin ?? this.#nameOf(loading);
-    if (guilty !== undefined) this.#blame(guilty, "");
+    if (guilty !== undefined) this.#faults.add(guilty, "");
     // The built-in ones shall not be down for ever because of one that cannot be found out.
     else if (!hadProven)
       for (const name of this.#files.keys())
-        if (!this.#isStoppedPlugin(name)) this.#blame(name, ", as all from files: nobody knows whose it is");
+        if (!this.#faults.isTooMany(name))
+          this.#faults.add(name, ", as all from files: nobody knows whose it is");
   }
 
   #replaceLater(what: string): void {
     if (this.#hasProven) this.#failures = 0;
     this.#hasProven = false;
     this.#proof?.cancel();
-    const wait = this.#failures === 0 ? 0 : Math.min(FIRST_WAIT * 2 ** (this.#failures - 1), LONGEST_WAIT);
+    const wait = pauseAfter(this.#failures);
     this.#failures++;
     const when = wait === 0 ? "is replaced" : `is replaced in ${wait / 1000} s`;
     this.#options.log.error(`the path managers' thread ${what}; it ${when}`);
     this.#replacement = this.#clock.schedule(wait, () => void this.#revive());
-  }
-
-  #blame(plugin: string, why: string): void {
-    const { pluginFaults } = this.#input.settings;
-    const count = (this.#faults.get(plugin) ?? 0) + 1;
-    this.#faults.set(plugin, count);
-    const stopped = this.#isStoppedPlugin(plugin) ? "; it is stopped" : "";
-    this.#options.log.error(`${plugin}: fault ${count} of ${pluginFaults}${why}${stopped}`);
-  }
-
-  #isStoppedPlugin(name: string): boolean {
-    return (this.#faults.get(name) ?? 0) >= this.#input.settings.pluginFaults;
   }
 
   #nameOf(source: PluginSource | undefined): string | undefined {
@@ -252,7 +238,7 @@ export class PluginSupervisor {
         this.#options.log.notice("the path managers are at work again");
     } catch (error) {
       if (isOutdated()) return;
-      if (!(error instanceof PluginsRefusedError)) throw error;
+      if (!(error instanceof PathManagersRefusedError)) throw error;
       for (const line of error.lines) this.#options.log.error(line);
       const { failure } = error;
       if (failure === undefined) this.#replaceLater("could not be started");

@@ -8,13 +8,13 @@ import type { WantedEndpoint } from "../../control/policy/wanted-endpoints.ts";
 import type { Details, HandlerName, Handlers, PathManagerDefinition } from "./api.ts";
 import { Context } from "./context.ts";
 import { describeError, guarded, stackOf } from "./describe-error.ts";
+import { handlerNames } from "./handler-calls.ts";
 import { isRefusal, levelOf } from "./refusal.ts";
 import type { Services } from "./services.ts";
-import { handlerNames } from "./telling.ts";
 import { askForEndpoints } from "./wishes.ts";
 
 /** A path manager that is ready to be set up. */
-export interface LoadedPlugin {
+export interface LoadedPathManager {
   readonly definition: PathManagerDefinition;
   /** As its schema has read them. */
   readonly options: unknown;
@@ -22,13 +22,13 @@ export interface LoadedPlugin {
   readonly file?: string | undefined;
 }
 
-export interface PluginOptions {
-  readonly loaded: LoadedPlugin;
+export interface RunningPathManagerOptions {
+  readonly loaded: LoadedPathManager;
   readonly services: Services;
   /** Told before and after the path manager's own code runs. */
   readonly watch: HandlerWatch;
   /** Told of each fault; may stop the plugin. */
-  readonly onFault: (plugin: Plugin, event: string, error: unknown) => void;
+  readonly onFault: (plugin: RunningPathManager, event: string, error: unknown) => void;
 }
 
 /** Knows which handler runs at the moment, for those who look from another thread at one that does not come back. */
@@ -46,16 +46,16 @@ const QUIET = 60_000;
 type HandlerTable = { readonly [Name in HandlerName]?: (...details: Details<Name>) => unknown };
 
 /** A path manager at work: its code is called through here, and its errors end here. */
-export class Plugin {
+export class RunningPathManager {
   readonly name: string;
   readonly definition: PathManagerDefinition;
   readonly log: Logger;
-  readonly #options: PluginOptions;
+  readonly #options: RunningPathManagerOptions;
   readonly #abort = new AbortController();
   #handlers: HandlerTable = {};
   #slowAt = Number.NEGATIVE_INFINITY;
 
-  constructor(options: PluginOptions) {
+  constructor(options: RunningPathManagerOptions) {
     const { definition } = options.loaded;
     this.name = definition.name;
     this.definition = definition;

@@ -8,16 +8,14 @@ import { late, runningClock, within } from "../../base/running-clock.ts";
 import { oneLine } from "../../base/text.ts";
 import type { Config } from "../../control/config/config.ts";
 import { isPathManager, type PathManagerDefinition } from "./api.ts";
-import { describeError, guarded } from "./describe-error.ts";
+import { describeError, guarded, PLUGIN_MARK } from "./describe-error.ts";
 import { execPathManager } from "./exec.ts";
 import { describeLoadError } from "./load-error.ts";
-import { PLUGIN_MARK } from "./mark.ts";
 import * as hooks from "./module-hooks.ts";
-import { OptionsError, readOptions } from "./options.ts";
-import type { LoadedPlugin } from "./plugin.ts";
-import { LOAD_DEADLINE } from "./protocol.ts";
-import { registerHooks } from "./register-hooks.ts";
-import { type PluginSource, unknownPathManager, unusedSections } from "./sources.ts";
+import { OptionsError, readOptions } from "./plugin-options.ts";
+import { type PluginSource, unknownPathManager, unusedSections } from "./plugin-sources.ts";
+import type { LoadedPathManager } from "./running-path-manager.ts";
+import { LOAD_DEADLINE } from "./thread-input.ts";
 import { requireTrusted } from "./trusted.ts";
 
 export interface LoadRequest {
@@ -33,7 +31,7 @@ export interface LoadRequest {
 }
 
 export interface LoadResult {
-  readonly plugins: readonly LoadedPlugin[];
+  readonly plugins: readonly LoadedPathManager[];
   /** Why mptcpd cannot run by its configuration, a line each. */
   readonly errors: readonly string[];
   readonly warnings: readonly string[];
@@ -42,7 +40,7 @@ export interface LoadResult {
 /** Loads plugins into this thread, and reads their options. */
 export async function loadPlugins(request: LoadRequest): Promise<LoadResult> {
   const { sources, settings, known, stopped, onLoading } = request;
-  const plugins: LoadedPlugin[] = [];
+  const plugins: LoadedPathManager[] = [];
   const errors: string[] = [];
   const warnings: string[] = [];
   for (const [index, source] of sources.entries()) {
@@ -117,7 +115,7 @@ let hooked = false;
 function hookModules(): void {
   if (hooked) return;
   hooked = true;
-  registerHooks(
+  hooks.registerHooks(
     hooks,
     hookFiles.find((file) => existsSync(file)) ?? join(import.meta.dirname, "module-hooks.js"),
   );

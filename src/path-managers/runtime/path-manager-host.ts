@@ -4,19 +4,20 @@ import type { ListenerEvent } from "../../control/connections/tracker.ts";
 import type { Network } from "../../control/network/network.ts";
 import type { PolicyConfig } from "../../control/policy/eligibility.ts";
 import type { WantedEndpoints } from "../../control/policy/wanted-endpoints.ts";
-import { byPriority, chargeOf } from "./charge.ts";
 import { describeError } from "./describe-error.ts";
+import { historyOf, tellConnection, tellNetwork } from "./handler-calls.ts";
+import type { Responsibility } from "./messages.ts";
 import { compareNetworks, emptyView } from "./network-changes.ts";
 import type { NetworkView } from "./network-view.ts";
-import { type HandlerWatch, type LoadedPlugin, Plugin } from "./plugin.ts";
-import { type Charge, SETUP_DEADLINE } from "./protocol.ts";
 import { isRefusal, levelOf } from "./refusal.ts";
+import { byPriority, responsibilityOf } from "./responsibility.ts";
+import { type HandlerWatch, type LoadedPathManager, RunningPathManager } from "./running-path-manager.ts";
 import type { Services } from "./services.ts";
-import { historyOf, tellConnection, tellNetwork } from "./telling.ts";
+import { SETUP_DEADLINE } from "./thread-input.ts";
 
 export interface HostOptions {
   /** In the order in which they were loaded. */
-  readonly plugins: readonly LoadedPlugin[];
+  readonly plugins: readonly LoadedPathManager[];
   /** Names of those that connections belong to; none: to the first. */
   readonly inCharge: readonly string[];
   readonly services: Services;
@@ -28,19 +29,19 @@ export interface HostOptions {
   /** Told of each fault, with the plugin's count. */
   readonly onFault?: (plugin: string, count: number) => void;
   /** Told when others are in charge than before. */
-  readonly onCharge?: (charge: Charge) => void;
+  readonly onResponsibility?: (responsibility: Responsibility) => void;
 }
 
 /**
  * The path managers, in the order of their priority. Network events go to all; connections, and what happens to them, to
  * those in charge. One that has too many faults is stopped, and the next in order takes its place.
  */
-export class PluginHost {
+export class PathManagerHost {
   readonly #options: HostOptions;
-  readonly #plugins: readonly Plugin[];
+  readonly #plugins: readonly RunningPathManager[];
   readonly #faults: Map<string, number>;
-  #charge: Charge;
-  #inCharge: readonly Plugin[] = [];
+  #responsibility: Responsibility;
+  #inCharge: readonly RunningPathManager[] = [];
   #view: NetworkView = emptyView;
   #started = false;
 
@@ -48,17 +49,19 @@ export class PluginHost {
     const { plugins, services, watch, faults = [] } = options;
     this.#options = options;
     this.#faults = new Map(faults);
-    const onFault = (plugin: Plugin, event: string, error: unknown): void =>
+    const onFault = (plugin: RunningPathManager, event: string, error: unknown): void =>
       this.#count(plugin, event, error);
-    this.#plugins = byPriority(plugins).map((loaded) => new Plugin({ loaded, services, watch, onFault }));
+    this.#plugins = byPriority(plugins).map(
+      (loaded) => new RunningPathManager({ loaded, services, watch, onFault }),
+    );
     for (const plugin of this.#plugins)
       if ((this.#faults.get(plugin.name) ?? 0) >= options.mostFaults) plugin.stop("too many faults");
-    this.#charge = this.#choose();
+    this.#responsibility = this.#choose();
   }
 
   /** Who decides what. */
-  get charge(): Charge {
-    return this.#charge;
+  get responsibility(): Responsibility {
+    return this.#responsibility;
   }
 
   /**
@@ -101,7 +104,7 @@ export class PluginHost {
 
   /** The endpoints that the plugin in charge of them wants; undefined: there is none, or it failed to say. */
   wantedEndpoints(network: Network, config: PolicyConfig): WantedEndpoints | undefined {
-    const plugin = this.#running().find(({ name }) => name === this.#charge.endpoints);
+    const plugin = this.#running().find(({ name }) => name === this.#responsibility.endpoints);
     const endpoints = plugin?.wantedEndpoints(network, config);
     return plugin && endpoints && { by: plugin.name, endpoints };
   }
@@ -119,7 +122,7 @@ export class PluginHost {
     this.#inCharge = [];
   }
 
-  #count(plugin: Plugin, event: string, error: unknown): void {
+  #count(plugin: RunningPathManager, event: string, error: unknown): void {
     const { mostFaults, onFault } = this.#options;
     const count = (this.#faults.get(plugin.name) ?? 0) + 1;
     this.#faults.set(plugin.name, count);
@@ -135,20 +138,20 @@ export class PluginHost {
   /** Puts those in charge who should be, and tells who was not what it has missed. */
   #takeCharge(): void {
     const before = this.#inCharge;
-    this.#charge = this.#choose();
-    this.#inCharge = this.#running().filter(({ name }) => this.#charge.connections.includes(name));
-    this.#options.onCharge?.(this.#charge);
+    this.#responsibility = this.#choose();
+    this.#inCharge = this.#running().filter(({ name }) => this.#responsibility.connections.includes(name));
+    this.#options.onResponsibility?.(this.#responsibility);
     const heirs = this.#inCharge.filter((plugin) => !before.includes(plugin));
     for (const connection of [...this.#options.services.table])
       for (const heir of heirs) for (const change of historyOf(connection)) tellConnection(heir, change);
   }
 
-  #choose(): Charge {
+  #choose(): Responsibility {
     const definitions = this.#running().map(({ definition }) => definition);
-    return chargeOf(definitions, this.#options.inCharge);
+    return responsibilityOf(definitions, this.#options.inCharge);
   }
 
-  #running(): Plugin[] {
+  #running(): RunningPathManager[] {
     return this.#plugins.filter(({ stopped }) => !stopped);
   }
 }

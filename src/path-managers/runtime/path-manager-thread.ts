@@ -2,53 +2,28 @@ import { type Clock, systemClock, type Timer } from "../../base/clock.ts";
 import { RunningClock, within } from "../../base/running-clock.ts";
 import { killChildrenOf, killGroupsLeft } from "../../kernel/children.ts";
 import { threadUsage } from "../../kernel/thread-usage.ts";
-import { describeError, stackOf } from "./describe-error.ts";
-import type { PackedError } from "./endpoint-requests.ts";
-import { type OpenThread, openThread, type Thread, ThreadStartError } from "./open-thread.ts";
 import {
-  type FromWorker,
-  LOAD_DEADLINE,
-  type NamedPlugin,
-  Pulse,
-  pulseEvents,
-  type ToWorker,
-  type WorkerInput,
-} from "./protocol.ts";
+  type FromThread,
+  isOfKind,
+  MessageError,
+  type NamedPathManager,
+  type PackedError,
+  type Prepared,
+  readFromThread,
+} from "./messages.ts";
+import { type OpenThread, openThread, type Thread, ThreadStartError } from "./open-thread.ts";
+import type { PluginSource } from "./plugin-sources.ts";
+import { Pulse } from "./pulse.ts";
 import { PulseWatch } from "./pulse-watch.ts";
-import type { PluginSource } from "./sources.ts";
-
-export interface WorkerEvents {
-  /** A message other than those that the methods here wait for. */
-  message(message: FromWorker): void;
-  /** It ended by itself, or was ended as it did not answer any more. */
-  failed(failure: WorkerFailure): void;
-}
-
-export interface WorkerFailure {
-  /** Completes "the path managers' thread …": "was blocked for 2 s by wifi-first (newSubflow)". */
-  readonly what: string;
-  /** Whose fault it was, as far as that can be told. */
-  readonly plugin: string | undefined;
-  /** What it was loading. */
-  readonly loading: PluginSource | undefined;
-}
-
-export type Prepared = FromWorker & { readonly kind: "prepared" };
-
-/** The configuration asks for plugins that cannot be loaded. */
-export class PluginsRefusedError extends Error {
-  override readonly name = "PluginsRefusedError";
-  readonly code = "EPLUGINS";
-  readonly lines: readonly string[];
-  /** How the thread failed that should have loaded them; undefined: it said what is wrong. */
-  readonly failure: WorkerFailure | undefined;
-
-  constructor(lines: readonly string[], failure?: WorkerFailure) {
-    super(lines.join("\n"));
-    this.lines = lines;
-    this.failure = failure;
-  }
-}
+import {
+  crashOf,
+  failureAt,
+  PathManagersRefusedError,
+  type PathManagerThreadEvents,
+  type Place,
+  type ThreadFailure,
+} from "./thread-failure.ts";
+import { LOAD_DEADLINE, type ThreadInput } from "./thread-input.ts";
 
 /** Milliseconds without a beat until the thread is taken for blocked. */
 const BLOCKED = 2000;
@@ -67,7 +42,7 @@ const CHILDREN_PAUSE = 100;
 const LARGEST_BUFFERS = 1024;
 const MIB = 1024 * 1024;
 
-const alive = new Set<PluginWorker>();
+const alive = new Set<PathManagerThread>();
 
 /**
  * Whether a thread is left, though all were ended: it is in a system call that does not return, and the process does not
@@ -77,30 +52,30 @@ export function isThreadCaught(): boolean {
   return alive.size > 0;
 }
 
-export interface WorkerSurroundings {
+export interface ThreadSurroundings {
   readonly clock: Clock;
   readonly open: OpenThread;
 }
 
-const realSurroundings: WorkerSurroundings = { clock: systemClock, open: openThread };
+const realSurroundings: ThreadSurroundings = { clock: systemClock, open: openThread };
 
 /** One thread of path managers, seen from the daemon's. */
-export class PluginWorker {
+export class PathManagerThread {
   readonly #thread: Thread;
   /** For deadlines. */
   readonly #clock: Clock;
-  readonly #events: WorkerEvents;
+  readonly #events: PathManagerThreadEvents;
   readonly #pulse: Int32Array;
-  readonly #waiting = new Map<FromWorker["kind"], (message: FromWorker) => void>();
+  readonly #waiting = new Map<FromThread["kind"], (message: FromThread) => void>();
   readonly #watch: PulseWatch;
   /** It has ended, or has failed: perhaps it never ends. */
   readonly #over: Promise<void>;
   #resolveOver: () => void = () => undefined;
   readonly #sources: readonly PluginSource[];
   readonly #isRehearsal: boolean;
-  #plugins: readonly NamedPlugin[] = [];
+  #plugins: readonly NamedPathManager[] = [];
   #error: unknown;
-  #failure: WorkerFailure | undefined;
+  #failure: ThreadFailure | undefined;
   #isPrepared = false;
   #isStopping = false;
   /** MiB that the process had when the thread last showed that it is alive. */
@@ -108,12 +83,12 @@ export class PluginWorker {
 
   /** Starts a thread. `prepare` waits for it. */
   constructor(
-    input: Omit<WorkerInput, "pulse">,
-    events: WorkerEvents,
-    { clock, open }: WorkerSurroundings = realSurroundings,
+    input: Omit<ThreadInput, "pulse">,
+    events: PathManagerThreadEvents,
+    { clock, open }: ThreadSurroundings = realSurroundings,
   ) {
     const memory = new SharedArrayBuffer(4 * Pulse.length);
-    const workerData: WorkerInput = { ...input, pulse: memory };
+    const workerData: ThreadInput = { ...input, pulse: memory };
     this.#events = events;
     this.#sources = input.sources;
     this.#isRehearsal = input.rehearsal === true;
@@ -124,15 +99,15 @@ export class PluginWorker {
     });
     alive.add(this);
     this.#thread = open(workerData, {
-      message: (message) => this.#receive(message),
+      message: (message) => this.#read(message),
       error: (error) => {
         this.#error = error;
       },
       exit: (status) => {
         alive.delete(this);
         // A thread is joined shortly before the kernel gives its children away.
-        if (!this.#isStopping) setTimeout(killGroupsLeft, CHILDREN_PAUSE).unref();
-        this.#fail(this.#crash(status));
+        if (!this.#isStopping) clock.schedule(CHILDREN_PAUSE, killGroupsLeft);
+        this.#fail(crashOf(this.#place, status, this.#error));
         this.#resolveOver();
       },
     });
@@ -140,14 +115,14 @@ export class PluginWorker {
       ...{ pulse: this.#pulse, clock, usageOf: threadUsage },
       limit: () => (this.#isPrepared ? BLOCKED : BLOCKED_LOADING),
       onLook: (isAlive) => this.#measure(isAlive),
-      onBlocked: (limit) => this.#fail(this.#failureAt(`was blocked for ${limit / 1000} s`, "by")),
+      onBlocked: (limit) => this.#fail(failureAt(this.#place, `was blocked for ${limit / 1000} s`, "by")),
       onHeld: (held) => this.#warn(`waits for the kernel: a request has not returned for ${held / 1000} s`),
     });
   }
 
   /**
    * Resolves when all is loaded, and the thread has read from the kernel what it needs: there is a deadline for the first,
-   * but none for the kernel. Throws PluginsRefusedError; another error if the thread ends instead.
+   * but none for the kernel. Throws PathManagersRefusedError; another error if the thread ends instead.
    */
   async prepare(): Promise<Prepared> {
     const deadline = PREPARE_DEADLINE + this.#sources.length * LOAD_DEADLINE;
@@ -168,14 +143,14 @@ export class PluginWorker {
       this.#isPrepared = true;
       return answer;
     }
-    const failure = this.#failure ?? this.#failureAt(`was not ready in ${deadline / 1000} s,`, "in");
+    const failure = this.#failure ?? failureAt(this.#place, `was not ready in ${deadline / 1000} s,`, "in");
     const isAskedToStop = this.#isStopping && this.#failure === undefined;
     await this.stop();
-    if (answer?.kind === "refused") throw new PluginsRefusedError(answer.errors);
-    if (isAskedToStop) throw new PluginsRefusedError(["the path managers' thread was stopped"]);
+    if (answer?.kind === "refused") throw new PathManagersRefusedError(answer.errors);
+    if (isAskedToStop) throw new PathManagersRefusedError(["the path managers' thread was stopped"]);
     // No plugin is to blame where the system has no thread to spare.
     const blamed = this.#error instanceof ThreadStartError ? undefined : failure;
-    throw new PluginsRefusedError([`the path managers' thread ${failure.what}`], blamed);
+    throw new PathManagersRefusedError([`the path managers' thread ${failure.what}`], blamed);
   }
 
   /**
@@ -185,7 +160,7 @@ export class PluginWorker {
    */
   async takeOver(withoutGap = false): Promise<readonly string[]> {
     const running = this.#next("running");
-    this.#post({ kind: "takeOver", withoutGap });
+    this.#thread.post({ kind: "takeOver", withoutGap });
     const answer = await within(this.#clock, TAKE_OVER_DEADLINE, Promise.race([running, this.#over]));
     if (this.#failure !== undefined) return [`the path managers' thread ${this.#failure.what}`];
     return typeof answer === "object" ? answer.failed : [];
@@ -193,7 +168,7 @@ export class PluginWorker {
 
   /** Says what became of a command for endpoints. */
   answer(request: number, error: PackedError | undefined): void {
-    this.#post({ kind: "answer", request, error });
+    this.#thread.post({ kind: "answer", request, error });
   }
 
   /** It ended by itself, or had to be ended. */
@@ -205,7 +180,7 @@ export class PluginWorker {
   async stop(): Promise<void> {
     if (!this.#isStopping) {
       this.#isStopping = true;
-      this.#post({ kind: "stop" });
+      this.#thread.post({ kind: "stop" });
       await within(this.#clock, STOP_DEADLINE, Promise.race([this.#next("stopped"), this.#over]));
     }
     await this.#end();
@@ -218,11 +193,7 @@ export class PluginWorker {
     await within(this.#clock, END_DEADLINE, this.#thread.terminate());
   }
 
-  #post(message: ToWorker): void {
-    this.#thread.post(message);
-  }
-
-  #next<Kind extends FromWorker["kind"]>(kind: Kind): Promise<FromWorker & { readonly kind: Kind }> {
+  #next<Kind extends FromThread["kind"]>(kind: Kind): Promise<FromThread & { readonly kind: Kind }> {
     return new Promise((resolve) => {
       this.#waiting.set(kind, (message) => {
         if (isOfKind(message, kind)) resolve(message);
@@ -230,7 +201,16 @@ export class PluginWorker {
     });
   }
 
-  #receive(message: FromWorker): void {
+  #read(message: unknown): void {
+    try {
+      this.#receive(readFromThread(message));
+    } catch (error) {
+      if (!(error instanceof MessageError)) throw error;
+      this.#fail(failureAt(this.#place, `sent a wrong message (${error.message}),`, "in"));
+    }
+  }
+
+  #receive(message: FromThread): void {
     // Whose setup runs is known by that.
     if (message.kind === "loaded" && this.#isRehearsal) this.#plugins = message.plugins;
     const waiting = this.#waiting.get(message.kind);
@@ -239,10 +219,15 @@ export class PluginWorker {
     else waiting(message);
   }
 
+  get #place(): Place {
+    return { pulse: this.#pulse, plugins: this.#plugins, sources: this.#sources };
+  }
+
   #measure(isAlive: boolean): void {
     if (isAlive) this.#memory = megabytes();
     const buffers = Math.max(Atomics.load(this.#pulse, Pulse.buffers), megabytes() - this.#memory);
-    if (buffers > LARGEST_BUFFERS) this.#fail(this.#failureAt("takes more than 1 GiB of memory,", "in"));
+    if (buffers > LARGEST_BUFFERS)
+      this.#fail(failureAt(this.#place, "takes more than 1 GiB of memory,", "in"));
   }
 
   #warn(what: string): void {
@@ -250,33 +235,7 @@ export class PluginWorker {
     this.#events.message({ kind: "log", level: "warning", message, fields: {} });
   }
 
-  #crash(status: number): WorkerFailure {
-    if (this.#error instanceof ThreadStartError)
-      return { what: this.#error.message, plugin: undefined, loading: undefined };
-    const why = this.#error === undefined ? `status ${status}` : describeError(this.#error);
-    const failure = this.#failureAt(`ended with ${why},`, "in");
-    const guilty = this.#plugins.find(
-      ({ file }) => file !== undefined && stackOf(this.#error).includes(file),
-    );
-    return { ...failure, plugin: failure.plugin ?? guilty?.name };
-  }
-
-  /** A failure, and whose code runs there at the moment, or ran last: "… by wifi-first (newSubflow)". */
-  #failureAt(what: string, preposition: string): WorkerFailure {
-    const plugin = this.#plugins[Atomics.load(this.#pulse, Pulse.plugin) - 1]?.name;
-    const event = pulseEvents[Atomics.load(this.#pulse, Pulse.event) - 1];
-    const loading = this.#sources[Atomics.load(this.#pulse, Pulse.loading) - 1];
-    const where =
-      loading !== undefined
-        ? `${loading.kind === "file" ? loading.path : loading.name} (loading)`
-        : plugin && `${plugin} (${event})`;
-    return {
-      what: where === undefined ? what.replace(/,$/, "") : `${what} ${preposition} ${where}`,
-      ...{ plugin, loading },
-    };
-  }
-
-  #fail(failure: WorkerFailure): void {
+  #fail(failure: ThreadFailure): void {
     if (this.#isStopping) return;
     this.#isStopping = true;
     this.#failure = failure;
@@ -290,11 +249,4 @@ export class PluginWorker {
 /** What this process has in memory, all threads together. */
 function megabytes(): number {
   return process.memoryUsage.rss() / MIB;
-}
-
-function isOfKind<Kind extends FromWorker["kind"]>(
-  message: FromWorker,
-  kind: Kind,
-): message is FromWorker & { readonly kind: Kind } {
-  return message.kind === kind;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { definePathManager, type PathManagerDefinition } from "../../../../src/path-managers/runtime/api.ts";
-import { byPriority, chargeOf } from "../../../../src/path-managers/runtime/charge.ts";
+import { byPriority, responsibilityOf } from "../../../../src/path-managers/runtime/responsibility.ts";
 
 const named = (name: string, more: Partial<PathManagerDefinition> = {}) =>
   definePathManager({ name, ...more });
@@ -12,22 +12,22 @@ describe("who is in charge of connections", () => {
   const all = [named("a"), named("b"), named("c")];
 
   it("is the first, if none is named", () => {
-    assert.deepEqual(chargeOf(all, []).connections, ["a"]);
+    assert.deepEqual(responsibilityOf(all, []).connections, ["a"]);
   });
 
   it("are those that are named, in the order of their priority", () => {
-    assert.deepEqual(chargeOf(all, ["c", "b"]).connections, ["b", "c"]);
+    assert.deepEqual(responsibilityOf(all, ["c", "b"]).connections, ["b", "c"]);
   });
 
   it("is the first, if none of those is there", () => {
-    assert.deepEqual(chargeOf(all, ["z"]).connections, ["a"]);
-    assert.deepEqual(chargeOf([], ["z"]), { connections: [], needs: "any", endpoints: undefined });
+    assert.deepEqual(responsibilityOf(all, ["z"]).connections, ["a"]);
+    assert.deepEqual(responsibilityOf([], ["z"]), { connections: [], needs: "any", endpoints: undefined });
   });
 });
 
 describe("what the kernel's path manager has to be", () => {
   const needs = (...plugins: PathManagerDefinition[]) =>
-    chargeOf(
+    responsibilityOf(
       plugins,
       plugins.map(({ name }) => name),
     ).needs;
@@ -51,7 +51,7 @@ describe("what the kernel's path manager has to be", () => {
   });
 
   it("does not depend on those that are not in charge", () => {
-    assert.equal(chargeOf([named("a", { endpoints }), named("b", { setup })], []).needs, "kernel");
+    assert.equal(responsibilityOf([named("a", { endpoints }), named("b", { setup })], []).needs, "kernel");
   });
 });
 
@@ -61,19 +61,20 @@ describe("who is in charge of endpoints", () => {
     named("one", { endpoints }),
     named("other", { endpoints }),
   ];
-  const charge = (plugins: PathManagerDefinition[], named: string[]) => chargeOf(plugins, named).endpoints;
+  const responsibility = (plugins: PathManagerDefinition[], named: string[]) =>
+    responsibilityOf(plugins, named).endpoints;
 
   it("is the first in charge of connections that wants any", () => {
-    assert.equal(charge([one, none, other], ["none", "other"]), "other");
+    assert.equal(responsibility([one, none, other], ["none", "other"]), "other");
   });
 
   it("or else the first that is loaded", () => {
-    assert.equal(charge([none, one, other], []), "one");
-    assert.equal(charge([one, none], ["none"]), "one");
+    assert.equal(responsibility([none, one, other], []), "one");
+    assert.equal(responsibility([one, none], ["none"]), "one");
   });
 
   it("or nobody", () => {
-    assert.equal(charge([none], []), undefined);
+    assert.equal(responsibility([none], []), undefined);
   });
 });
 
