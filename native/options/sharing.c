@@ -133,7 +133,7 @@ enum { BLOCK = 64 };
 static uint64_t find_open(int first) {
 	struct poll_entry entries[BLOCK];
 	uint64_t open = 0;
-	for (int i = 0; i < BLOCK; i++) entries[i] = (struct poll_entry){.fd = first + i};
+	for (int i = 0; i < BLOCK; i++) entries[i].fd = first + i, entries[i].events = 0;
 	if (poll_now(entries, BLOCK) < 0) return ~open;
 	for (int i = 0; i < BLOCK; i++)
 		if (entries[i].revents != POLLNVAL) open |= UINT64_C(1) << i;

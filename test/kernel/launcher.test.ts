@@ -31,8 +31,9 @@ describe("mptcpize run", { skip }, () => {
       ]);
     const why = "mptcpize cannot find its own files, as /proc is not mounted: mount it first";
     const { stderr } = without("run", "--how=preload", "true");
-    assert.equal(stderr.split("\n").length, 2, stderr);
-    assert.ok(stderr.includes(why), stderr);
+    // The sanitizer has its own difficulties there.
+    const lines = stderr.split("\n").filter((line) => line.startsWith("mptcpize: "));
+    assert.deepEqual(lines, [`mptcpize: /usr/bin/true: ${why}`]);
     assert.doesNotMatch(stderr, /the library/);
   });
 

@@ -48,6 +48,10 @@ export function setProgram(maps: OptionMaps): Uint8Array {
     ...onlyMptcp,
     ...findRow(maps),
     ...unlessFlagged(flags.hint | flags.inForce, "leave"),
+    // Before the value is read: a program of a cgroup below, which has left a long one to the kernel, shows none.
+    ...unlessFlagged(flags.onConnections, "whenever"),
+    ...onlyConnections,
+    label("whenever"),
     // Some options take values of no other length.
     ...unlessFlagged(flags.inForce, "hint"),
     load32(2, 6, context.length),
@@ -56,7 +60,6 @@ export function setProgram(maps: OptionMaps): Uint8Array {
     ...readValue,
     ...computeValue,
     ...unlessFlagged(flags.onConnections, "compare"),
-    ...onlyConnections,
     jump("taken"),
     label("compare"),
     ...valueInForce(maps),
