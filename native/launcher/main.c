@@ -129,7 +129,8 @@ static void leave_unconverted(const struct program *program, const struct option
 	warn(options, program->inspected, obstacle, options->off ? ", it runs unchanged" : ", it runs as TCP");
 }
 
-static void put_under_seccomp(const struct program *program, const struct options *options) {
+/* False: the program runs on unconverted. */
+static bool put_under_seccomp(const struct program *program, const struct options *options) {
 	struct conversion conversion = {
 		.to_tcp = options->off, .debug = options->debug, .policy = options->policy};
 	bool no_new_privs = false;
@@ -137,7 +138,7 @@ static void put_under_seccomp(const struct program *program, const struct option
 	int error = convert_by_seccomp(&conversion, &no_new_privs, &step);
 	/* Another filter is in force, whose supervisor may do the same. */
 	if (error == -EBUSY && kernel_gives(options->off ? IPPROTO_MPTCP : 0, options->off ? IPPROTO_TCP : IPPROTO_MPTCP))
-		return;
+		return true;
 	if (error) {
 		char reason[256];
 		snprintf(reason, sizeof reason, "no seccomp supervisor: %s: %s", step, strerror(-error));
@@ -146,6 +147,7 @@ static void put_under_seccomp(const struct program *program, const struct option
 		say("%s: no_new_privs had to be set: setuid programs that it starts (sudo, ping) gain no privilege",
 		    program->path);
 	}
+	return !error;
 }
 
 static void put_under_bpf(const struct installation *installation, const struct options *options) {
@@ -218,8 +220,8 @@ static void run(const struct installation *installation, const struct options *o
 	}
 
 	char **original = uses_variables(&decision) ? copy_of_environment() : NULL;
-	set_variables(&decision, options);
-	if (decision.way == WAY_SECCOMP) put_under_seccomp(&program, options);
+	/* Where it fails, the library of an outer `mptcpize run` goes on converting. */
+	if (decision.way != WAY_SECCOMP || put_under_seccomp(&program, options)) set_variables(&decision, options);
 	if (decision.way == WAY_BPF) put_under_bpf(installation, options);
 	execute(&program, options, original);
 }

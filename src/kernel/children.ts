@@ -32,12 +32,19 @@ export function signalGroup(leader: number, name: NodeJS.Signals): void {
   signal(-leader, name);
 }
 
+/** The children of the main thread: those that it had before this program began (execve(2) keeps them), too. */
+export function childrenOfMainThread(): ReadonlySet<number> {
+  return new Set(childrenIn(`/proc/self/task/${process.pid}`));
+}
+
 /**
  * Kills the process groups that a thread of ours has left which ended by itself: the kernel gives its children to the main
- * thread (find_new_reaper() in kernel/exit.c), which itself starts no such groups.
+ * thread (find_new_reaper() in kernel/exit.c). As process 1 it also gets the orphans of others, so it kills nothing then.
+ * @param others the children that the main thread had before that thread began
  */
-export function killGroupsLeft(): void {
-  for (const pid of childrenIn(`/proc/self/task/${process.pid}`)) signalGroup(pid, "SIGKILL");
+export function killGroupsLeft(others: ReadonlySet<number>): void {
+  if (process.pid === 1) return;
+  for (const pid of childrenOfMainThread()) if (!others.has(pid)) signalGroup(pid, "SIGKILL");
 }
 
 function childrenIn(task: string): number[] {

@@ -68,11 +68,12 @@ export class DaemonLock {
   }
 
   /**
-   * Whether this process may write the files of the namespace. Where the file system has no lock for anybody, it may. Costs
-   * one look at the file.
+   * Whether this process may write the files of the namespace, until it releases the lock. Where the file system has no
+   * lock for anybody, it may. Costs one look at the file.
    */
   get isInForce(): boolean {
-    return !this.#isContested && (this.#lock === undefined || this.#lock.isInForce);
+    if (this.#isContested || this.#ending.signal.aborted) return false;
+    return this.#lock === undefined || this.#lock.isInForce;
   }
 
   /** Takes the lock again if its file is gone or is another one. */

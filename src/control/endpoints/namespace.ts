@@ -145,7 +145,8 @@ export class NamespaceLock {
   /** Whether the locked file still has its name. If somebody has removed it, the lock excludes nobody. */
   get isInForce(): boolean {
     try {
-      return lstatSync(this.#file, { throwIfNoEntry: false })?.ino === fstatSync(this.#fd).ino;
+      const [there, held] = [lstatSync(this.#file, { throwIfNoEntry: false }), fstatSync(this.#fd)];
+      return there?.ino === held.ino && there.dev === held.dev;
     } catch {
       // A file system that does not answer has not lost the file.
       return true;

@@ -44,6 +44,7 @@ export function endpointCommandsOf({ kernel, signal, locate }: EndpointCommandsO
       const what = `add endpoint ${address}`;
       requireId(what, rest.id);
       requirePort(what, rest.port);
+      requireInterface(what, bound.ifIndex);
       requireInterface(what, rest.ifIndex);
       const endpoint = {
         address: addressOf(what, address),

@@ -1,6 +1,6 @@
 import { type Clock, systemClock, type Timer } from "../../base/clock.ts";
 import { RunningClock, within } from "../../base/running-clock.ts";
-import { killChildrenOf, killGroupsLeft } from "../../kernel/children.ts";
+import { childrenOfMainThread, killChildrenOf, killGroupsLeft } from "../../kernel/children.ts";
 import { threadUsage } from "../../kernel/thread-usage.ts";
 import {
   type FromThread,
@@ -98,6 +98,7 @@ export class PathManagerThread {
       this.#resolveOver = resolve;
     });
     alive.add(this);
+    const others = childrenOfMainThread();
     this.#thread = open(workerData, {
       message: (message) => this.#read(message),
       error: (error) => {
@@ -106,7 +107,7 @@ export class PathManagerThread {
       exit: (status) => {
         alive.delete(this);
         // A thread is joined shortly before the kernel gives its children away.
-        if (!this.#isStopping) clock.schedule(CHILDREN_PAUSE, killGroupsLeft);
+        if (!this.#isStopping) clock.schedule(CHILDREN_PAUSE, () => killGroupsLeft(others));
         this.#fail(crashOf(this.#place, status, this.#error));
         this.#resolveOver();
       },

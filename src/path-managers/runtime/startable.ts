@@ -1,5 +1,6 @@
 import { closeSync, constants, existsSync, openSync, readSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
+import { bytesOfText, textOfBytes } from "../../base/log/bytes.ts";
 import { oneLine } from "../../base/text.ts";
 import { requireTrusted } from "./trusted.ts";
 
@@ -52,11 +53,12 @@ function searchPath(): string {
 }
 
 function problemOf(interpreter: string): string | undefined {
-  if (interpreter === "" || !existsSync(interpreter)) return "does not exist";
-  return isExecutable(interpreter) ? undefined : "cannot be executed";
+  const path = bytesOfText(interpreter);
+  if (path.length === 0 || !existsSync(path)) return "does not exist";
+  return isExecutable(path) ? undefined : "cannot be executed";
 }
 
-function isExecutable(path: string): boolean {
+function isExecutable(path: string | Buffer): boolean {
   const status = statSync(path);
   return status.isFile() && (status.mode & 0o111) !== 0;
 }
@@ -68,7 +70,7 @@ function firstLine(path: string): string {
     try {
       const bytes = Buffer.alloc(FIRST_LINE);
       const length = readSync(fd, bytes);
-      return bytes.toString("latin1", 0, length).split("\n")[0] ?? "";
+      return textOfBytes(bytes.subarray(0, length)).split("\n")[0] ?? "";
     } finally {
       closeSync(fd);
     }

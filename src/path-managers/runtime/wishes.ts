@@ -3,6 +3,7 @@ import { placeOf } from "../../control/network/network.ts";
 import type { PolicyConfig } from "../../control/policy/eligibility.ts";
 import type { WantedEndpoint } from "../../control/policy/wanted-endpoints.ts";
 import { type EndpointFlag, endpointFlags } from "../../kernel/mptcp-pm.ts";
+import { canonicalIp } from "../../kernel/netlink/ip.ts";
 import type { EndpointWish } from "./api.ts";
 import { viewNetwork } from "./network-view.ts";
 import type { LoadedPathManager } from "./running-path-manager.ts";
@@ -28,6 +29,9 @@ function toWanted({ address: given, flags: names, port, priority }: EndpointWish
   if (typeof given !== "object" || !("ifIndex" in given))
     throw new TypeError(`${given} is wanted: an address has to be one of network.addresses, not its text`);
   const { address, ifIndex } = given;
+  requireAddress(address);
+  if (!Number.isInteger(ifIndex) || ifIndex < 0 || ifIndex > 2 ** 31 - 1)
+    throw new TypeError(`endpoint ${address}: ${ifIndex} is not an interface index`);
   const flags = names === undefined ? given.flags : flagsOf(names);
   if (flags.has("signal") && flags.has("fullmesh"))
     throw new TypeError(`endpoint ${address} has both signal and fullmesh: the kernel takes one of them`);
@@ -39,6 +43,13 @@ function toWanted({ address: given, flags: names, port, priority }: EndpointWish
   if (!Number.isFinite(chosen.priority))
     throw new TypeError(`endpoint ${address}: ${chosen.priority} is no priority`);
   return { address, ifIndex, flags, ...chosen };
+}
+
+function requireAddress(address: string): void {
+  if (typeof address !== "string" || canonicalIp(address) !== address)
+    throw new TypeError(
+      `${address} is wanted: an address has to be one of network.addresses, as it is there`,
+    );
 }
 
 function flagsOf(names: readonly EndpointFlag[]) {

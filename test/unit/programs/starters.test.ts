@@ -74,7 +74,10 @@ for (const { name, installed } of programs)
         const starter = placeStarter(root, name, `bin/${name}`);
         const { status, stderr } = spawnSync(starter, [], { encoding: "utf8" });
         assert.equal(status, 1);
-        assert.equal(stderr, `${name}: ${root}/bin/../dist/${name}.js is missing: run \`npm run build\`\n`);
+        assert.equal(
+          stderr,
+          `${name}: ${root}/bin/../dist/${name}.js is missing: run \`npm run build\` in a checkout, and link to this script instead of copying it\n`,
+        );
       });
     });
 

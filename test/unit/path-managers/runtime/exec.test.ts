@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
@@ -188,6 +196,14 @@ describe("a program that is a path manager", () => {
       writeFileSync(script.path, `${line}\n`);
       assert.throws(() => execPathManager("test", [script.path]), message);
     });
+
+  it("may have an interpreter whose path is not ASCII", (t) => {
+    const script = new Script(t, "");
+    const interpreter = join(script.directory, "jürgen");
+    symlinkSync("/bin/sh", interpreter);
+    writeFileSync(script.path, `#!${interpreter}\n`);
+    assert.doesNotThrow(() => execPathManager("test", [script.path]));
+  });
 
   it("may have an interpreter that env finds, and options for env", (t) => {
     const script = new Script(t, "");

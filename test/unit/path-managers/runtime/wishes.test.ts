@@ -72,4 +72,10 @@ describe("a wish for an endpoint", () => {
     };
     assert.throws(() => wanted(twice), /10.0.0.1 is wanted twice/);
   });
+
+  it("names an address and an interface as the network does", () => {
+    const changed = (how: object) => (address: LocalAddress) => ({ address: { ...address, ...how } });
+    assert.throws(() => wanted(changed({ address: "FD00::1" })), /FD00::1 is wanted: an address has to be/);
+    assert.throws(() => wanted(changed({ ifIndex: -1 })), /endpoint 10.0.0.1: -1 is not an interface index/);
+  });
 });
