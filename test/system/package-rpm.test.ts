@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { basename } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { eventually, waitFor } from "../../src/lab/kit/wait.ts";
@@ -105,7 +113,8 @@ describe("the .rpm", { skip: problem }, () => {
     assert.equal(await state("is-active"), "active");
     assert.equal(await state("is-enabled"), "enabled");
     assert.equal(readFileSync(lab.path(config), "utf8"), changed);
-    assert.equal(isThere("/usr/lib/mptcpd/node"), false, "this flavour has none");
+    const node = readlinkSync(lab.path("/usr/lib/mptcpd/node"));
+    assert.equal(node, "../../bin/node", "the Node of this flavour is the distribution's");
   });
 
   it("leaves nothing behind when it is erased but a changed configuration and the endpoints", async () => {
