@@ -1,8 +1,6 @@
 /* System calls that Node has no API for: datagrams to UNIX sockets, file locks, signals, network namespaces, MPTCP sockets, BPF. */
 #include "addon.h"
 
-#include "../options/socket_calls.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -205,7 +203,7 @@ static napi_status get_address(napi_env env, napi_value text, uint32_t port, str
 
 /* A listening socket, or -errno. */
 static int listen_on(const struct sockaddr_storage *address, socklen_t length, int protocol, int backlog) {
-	int fd = kernel_socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol), one = 1, zero = 0;
+	int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol), one = 1, zero = 0;
 	if (fd < 0) return -errno;
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
 	    (address->ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero) < 0) ||
@@ -282,7 +280,7 @@ static int open_stream(int family, int protocol, const char *local, const char *
 	socklen_t length = 0;
 	int error = *local ? parse_address(local, 0, &address, &length) : 0;
 	if (error) return error;
-	int fd = kernel_socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
 	if (fd < 0) return -errno;
 	if ((*device && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, strlen(device) + 1) < 0) ||
 	    (*local && bind(fd, (struct sockaddr *)&address, length) < 0)) {
