@@ -52,6 +52,8 @@ const needsTheMachine = [
   // It changes the network, or mounts, that all files in the sandbox share.
   /\.here\(\)|lab\/rtnetlink\.[jt]s/,
   /\/sys\/fs\/bpf/,
+  // Its cgroups are the machine's, which others sweep out.
+  /kernel\/cgroups\.[jt]s/,
 ];
 
 /** A test file beside which no other may run. */
