@@ -5,6 +5,7 @@
 #include "listener.h"
 #include "option_answer.h"
 #include "option_host.h"
+#include "shared_memory.h"
 #include "visitor.h"
 
 #include <errno.h>
@@ -14,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -127,11 +127,6 @@ void answer_left_over(const struct supervision *supervision, bool with_socket) {
 static bool is_own(int proc) {
 	char self[16] = "";
 	return readlinkat(proc, "self", self, sizeof self - 1) > 0 && atoi(self) == getpid();
-}
-
-static void *shared_memory(size_t size) {
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	return memory == MAP_FAILED ? NULL : memory;
 }
 
 int prepare_answers(struct supervision *supervision, const char **step) {

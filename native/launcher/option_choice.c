@@ -6,16 +6,15 @@
 #include "kernel.h"
 #include "reach.h"
 #include "rights.h"
+#include "shared_memory.h"
 
 #include <errno.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 struct option_choice *new_option_choice(void) {
-	void *memory = mmap(NULL, sizeof(struct option_choice), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	return memory == MAP_FAILED ? NULL : memory;
+	return shared_memory(sizeof(struct option_choice));
 }
 
 static bool is_refused(int socket, const struct option_row *row) {

@@ -1,11 +1,11 @@
 /** Writing to the runtime directory, which belongs to the user of the unit, and where root writes, too. */
-import { mkdirSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { codeOf, hasCode, messageOf } from "./errors.ts";
 import { isWorldWritable } from "./file-mode.ts";
 import { giveToOwnerOf } from "./guarded-file.ts";
 import { isThere } from "./is-there.ts";
-import { replaceWith } from "./write-file.ts";
+import { removeFile, replaceWith } from "./write-file.ts";
 
 /** A file of the runtime directory that cannot be written or removed. `code` is the file system's: "ENOSPC". */
 export class StateWriteError extends Error {
@@ -56,8 +56,8 @@ function replace(file: string, text: string): void {
 /** Removes a file of the runtime directory, if it is there. Throws StateWriteError. */
 export function removeStateFile(file: string): void {
   try {
-    unlinkSync(file);
+    removeFile(file);
   } catch (error) {
-    if (!hasCode(error, "ENOENT", "ENOTDIR")) throw new StateWriteError(`remove ${file}`, error);
+    if (!hasCode(error, "ENOTDIR")) throw new StateWriteError(`remove ${file}`, error);
   }
 }

@@ -22,7 +22,7 @@ function killTree(pid: number): void {
   signal(pid, "SIGSTOP");
   for (const task of namesIn(`/proc/${pid}/task`))
     for (const child of childrenIn(`/proc/${pid}/task/${task}`)) killTree(child);
-  // What it has left behind has another parent. No other process can have this group while the child is ours to reap.
+  // Orphans of the child have another parent, but its group. The group is not reused before we reap the child.
   signalGroup(pid, "SIGKILL");
   signal(pid, "SIGKILL");
 }

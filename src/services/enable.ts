@@ -1,5 +1,6 @@
 /** Makes a unit use MPTCP from its next start: facts, plan, files, and a look at what systemd made of them. */
 
+import { messageOf } from "../base/errors.ts";
 import {
   type DropInDirectories,
   dropInPath,
@@ -15,7 +16,7 @@ import {
   renderFiles,
   uninstall,
 } from "./installation.ts";
-import { Refusal, reasonOf } from "./refusal.ts";
+import { Refusal } from "./refusal.ts";
 import { type FactSources, gatherServiceFacts } from "./service-facts.ts";
 import { planBpf, planService } from "./service-plan.ts";
 import { gatherSocketFacts, planSocket } from "./socket-plan.ts";
@@ -156,7 +157,7 @@ async function takeBack(undo: () => void, systemctl: Systemctl, reason: unknown)
       await systemctl.daemonReload();
     }
   } catch (error) {
-    throw new Refusal(`${reasonOf(reason)}; taking it back has failed: ${reasonOf(error)}`, {
+    throw new Refusal(`${messageOf(reason)}; taking it back has failed: ${messageOf(error)}`, {
       cause: reason,
     });
   }

@@ -13,10 +13,11 @@ import {
   statSync,
 } from "node:fs";
 import { basename, dirname } from "node:path";
+import { messageOf } from "../base/errors.ts";
 import { isThere } from "../base/is-there.ts";
 import { removeFile, temporaryOf, writeFileAtomically } from "../base/write-file.ts";
 import { dropInPath, environmentFileBeside, formatDropIn, type Plan, readDropIn } from "./drop-in.ts";
-import { Refusal, reasonOf, unreadable } from "./refusal.ts";
+import { Refusal, unreadable } from "./refusal.ts";
 
 export type File = { readonly path: string; readonly text: string };
 
@@ -94,7 +95,7 @@ export function uninstall(path: string): void {
     for (const file of [...ownFiles(path), ...temporaries(path)]) remove(file);
     if (ours) removeDirectoryIfEmpty(dirname(path));
   } catch (error) {
-    throw new Refusal(`${path} cannot be removed (${reasonOf(error)})`, { cause: error });
+    throw new Refusal(`${path} cannot be removed (${messageOf(error)})`, { cause: error });
   }
 }
 
@@ -153,7 +154,7 @@ function removeDirectoryIfEmpty(directory: string): void {
 }
 
 function unwritable(path: string, error: unknown): Refusal {
-  const message = `${path} cannot be written (${reasonOf(error)}): --runtime writes below /run`;
+  const message = `${path} cannot be written (${messageOf(error)}): --runtime writes below /run`;
   return new Refusal(message, { cause: error });
 }
 

@@ -2,12 +2,12 @@
 
 import { closeSync, constants } from "node:fs";
 import { resolve } from "node:path";
-import { hasCode } from "../base/errors.ts";
+import { hasCode, messageOf } from "../base/errors.ts";
 import { openOrCreateGuarded } from "../base/guarded-file.ts";
 import { pollFor } from "../base/poll.ts";
 import { lockFile } from "../kernel/system.ts";
 import type { DropInDirectories } from "./drop-in.ts";
-import { Refusal, reasonOf } from "./refusal.ts";
+import { Refusal } from "./refusal.ts";
 
 /** Acts when no other process does. The kernel gives the lock back when a process ends, however it does. */
 export async function exclusively<T>(
@@ -42,6 +42,6 @@ function open(path: string): number | undefined {
   } catch (error) {
     // Without that directory there is no service manager either; systemctl says so, and how to get one.
     if (hasCode(error, "ENOENT")) return undefined;
-    throw new Refusal(`${path} cannot be locked (${reasonOf(error)})`, { cause: error });
+    throw new Refusal(`${path} cannot be locked (${messageOf(error)})`, { cause: error });
   }
 }

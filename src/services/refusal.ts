@@ -1,3 +1,5 @@
+import { messageOf } from "../base/errors.ts";
+
 /** Why a unit is left as it is. The message is one line: what stands in the way, where, and what helps. */
 export class Refusal extends Error {
   override readonly name = "Refusal";
@@ -5,11 +7,7 @@ export class Refusal extends Error {
 }
 
 export function unreadable(path: string, error: unknown): Refusal {
-  return new Refusal(`${path} cannot be read (${reasonOf(error)})`, { cause: error });
-}
-
-export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return new Refusal(`${path} cannot be read (${messageOf(error)})`, { cause: error });
 }
 
 /** There is no such unit. Scripts know the text from the C mptcpize. */

@@ -3,8 +3,9 @@
  * Environment= (mptcpd, src/mptcpize.c). Other Environment= lines it deleted; those are lost. `--repair` takes the line out.
  */
 import { readFileSync } from "node:fs";
+import { messageOf } from "../base/errors.ts";
 import { writeFileAtomically } from "../base/write-file.ts";
-import { Refusal, reasonOf } from "./refusal.ts";
+import { Refusal } from "./refusal.ts";
 import type { RunCommand, Systemctl } from "./systemd/systemctl.ts";
 import type { Assignment } from "./systemd/unit-syntax.ts";
 import type { Unit } from "./unit.ts";
@@ -94,7 +95,7 @@ export async function repair({ path, content }: Repair, systemctl: Systemctl): P
   try {
     writeFileAtomically(path, content);
   } catch (error) {
-    throw new Refusal(`${path} cannot be written (${reasonOf(error)})`, { cause: error });
+    throw new Refusal(`${path} cannot be written (${messageOf(error)})`, { cause: error });
   }
   await systemctl.daemonReload();
 }

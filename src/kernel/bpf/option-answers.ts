@@ -17,8 +17,8 @@ export type OptionAnswer = {
   readonly option: number;
   readonly name: string;
   /**
-   * What setting it does: nothing of ours, or success (only if the value is in force, for all that TCP takes, or for that
-   * where there is a connection already).
+   * How we answer a program that sets it. "kernel": the kernel answers. "in force": success if the value is in force.
+   * "hint": success for every value that TCP takes. "on connections": the same, if there is a connection.
    */
   readonly set: "kernel" | "in force" | "hint" | "on connections";
   /** The values 1 and 255 are no hints. */

@@ -82,7 +82,7 @@ export class Lab {
     const killed = Promise.allSettled([...this.#processes].map((child) => child.kill()));
     const hosts = [...this.#hosts.values()];
     this.#hosts.clear();
-    // What they have started may hold their output open.
+    // Their children may hold their output open.
     await within("the end of processes", killed, 2000).catch(() => killAllIn(hosts));
     await killed;
     await this.#leaveHere();
