@@ -25,6 +25,7 @@ import {
 } from "../../../../src/base/log/log.ts";
 import { openSink } from "../../../../src/base/log/sinks.ts";
 import { StderrSink } from "../../../../src/base/log/stderr.ts";
+import { escapeLines } from "../../../../src/base/text.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "mptcpd-log-"));
 after(() => rmSync(directory, { recursive: true }));
@@ -173,7 +174,12 @@ describe("the journal", () => {
     );
   });
 
-  it("reads back whatever is written", () => {
+  it("gets what could steer a terminal escaped, as a reader may print it", () => {
+    const { MESSAGE } = decodeJournal(Buffer.from(encodeJournal(entry("a\u2028b\u001b[2J\tc\nd"))));
+    assert.equal(MESSAGE, "a\\u2028b\\u001b[2J\tc\nd");
+  });
+
+  it("reads back whatever is written, but for what is escaped", () => {
     fc.assert(
       fc.property(
         fc.string({ unit: "grapheme" }),
@@ -183,7 +189,7 @@ describe("the journal", () => {
           assert.deepEqual(decodeJournal(bytes), {
             PRIORITY: "6",
             SYSLOG_IDENTIFIER: "mptcpd",
-            MESSAGE: message,
+            MESSAGE: escapeLines(message),
             REASON: reason,
           });
         },
