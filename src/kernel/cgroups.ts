@@ -2,8 +2,8 @@
 
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { bytesOfText, textOfBytes } from "../base/bytes.ts";
 import { hasCode } from "../base/errors.ts";
-import { bytesOfText, textOfBytes } from "../base/log/bytes.ts";
 
 /** `code` is "CGROUP". */
 export class CgroupError extends Error {

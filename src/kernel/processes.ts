@@ -2,8 +2,8 @@
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
+import { textOfBytes } from "../base/bytes.ts";
 import { hasCode } from "../base/errors.ts";
-import { textOfBytes } from "../base/log/bytes.ts";
 
 export type Process = {
   readonly pid: number;

@@ -1,5 +1,5 @@
 /** Sockets of IPPROTO_MPTCP, which Node's own API cannot make; once made, node:net takes them by their descriptor. */
-import { bytesOfName } from "../base/log/bytes.ts";
+import { bytesOfName } from "../base/bytes.ts";
 import { addon, check, settled } from "./netlink/addon.ts";
 
 export type StreamProtocol = "mptcp" | "tcp";

@@ -1,6 +1,6 @@
 /** The few system calls that Node has no API for and that are not about netlink. */
 import { closeSync, openSync } from "node:fs";
-import { bytesOfText } from "../base/log/bytes.ts";
+import { bytesOfText } from "../base/bytes.ts";
 import { addon, check, SystemError } from "./netlink/addon.ts";
 
 /**

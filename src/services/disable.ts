@@ -1,5 +1,5 @@
 /** Takes away what `enable` wrote, wherever it did. */
-import { isThere } from "../base/is-there.ts";
+import { isThere } from "../base/files.ts";
 import { type DropInDirectories, dropInPath, readDropIn } from "./drop-in.ts";
 import { leftovers, refuseForeign, uninstall } from "./installation.ts";
 import { UnknownUnitError } from "./refusal.ts";

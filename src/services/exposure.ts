@@ -2,7 +2,7 @@
 
 import { readdirSync, realpathSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { isSticky, isWorldWritable } from "../base/file-mode.ts";
+import { isSticky, isWorldWritable } from "../base/files.ts";
 
 /**
  * What everybody may write to: the directories of these drop-ins with what is in them, and the directories above.

@@ -14,8 +14,7 @@ import {
 } from "node:fs";
 import { basename, dirname } from "node:path";
 import { messageOf } from "../base/errors.ts";
-import { isThere } from "../base/is-there.ts";
-import { removeFile, temporaryOf, writeFileAtomically } from "../base/write-file.ts";
+import { isThere, removeFile, temporaryOf, writeFileAtomically } from "../base/files.ts";
 import { dropInPath, environmentFileBeside, formatDropIn, type Plan, readDropIn } from "./drop-in.ts";
 import { Refusal, unreadable } from "./refusal.ts";
 

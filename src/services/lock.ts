@@ -2,9 +2,9 @@
 
 import { closeSync, constants } from "node:fs";
 import { resolve } from "node:path";
+import { pollFor } from "../base/deadlines.ts";
 import { hasCode, messageOf } from "../base/errors.ts";
-import { openOrCreateGuarded } from "../base/guarded-file.ts";
-import { pollFor } from "../base/poll.ts";
+import { openOrCreateGuarded } from "../base/runtime-directory.ts";
 import { lockFile } from "../kernel/system.ts";
 import type { DropInDirectories } from "./drop-in.ts";
 import { Refusal } from "./refusal.ts";

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { messageOf } from "../base/errors.ts";
-import { writeFileAtomically } from "../base/write-file.ts";
+import { writeFileAtomically } from "../base/files.ts";
 import { Refusal } from "./refusal.ts";
 import type { RunCommand, Systemctl } from "./systemd/systemctl.ts";
 import type { Assignment } from "./systemd/unit-syntax.ts";

@@ -1,10 +1,10 @@
 /** The words of the command line, with the bytes that they have. */
 import { readFileSync } from "node:fs";
-import { textOfBytes } from "../log/bytes.ts";
+import { textOfBytes } from "../bytes.ts";
 
 /**
  * Without the program's name. Node makes "\ufffd" of what is not UTF-8, so that two names become one word; here they
- * stay apart (log/bytes.ts).
+ * stay apart (bytes.ts).
  */
 export function programArguments(
   argv: readonly string[] = process.argv,

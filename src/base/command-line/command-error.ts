@@ -1,6 +1,6 @@
 import type { Command, CommanderError } from "commander";
 import { traceOf } from "../errors.ts";
-import { didYouMean } from "../words.ts";
+import { didYouMean } from "../text.ts";
 
 /** Something that was asked for is not there or cannot be done. The message is one line. */
 export class CommandError extends Error {

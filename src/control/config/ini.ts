@@ -1,4 +1,4 @@
-import { quote } from "../../base/words.ts";
+import { quote } from "../../base/text.ts";
 
 /** One `key=value` line: blanks around both are gone, escapes are resolved. Lines count from 1. */
 export interface IniEntry {

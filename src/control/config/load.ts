@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { nearest, quote } from "../../base/words.ts";
+import { nearest, quote } from "../../base/text.ts";
 import { checkRules, type WrittenRule } from "./check-rules.ts";
 import {
   type Config,

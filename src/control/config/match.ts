@@ -1,5 +1,5 @@
+import { charactersOfName } from "../../base/bytes.ts";
 import { compileGlob } from "../../base/glob.ts";
-import { charactersOfName } from "../../base/log/bytes.ts";
 import type { PathRule } from "./config.ts";
 import { contains } from "./prefix.ts";
 

@@ -1,5 +1,5 @@
 import { canMatch, matchesGlob } from "../../base/glob.ts";
-import { didYouMean, quote } from "../../base/words.ts";
+import { didYouMean, quote } from "../../base/text.ts";
 import type { PathRule } from "./config.ts";
 import { type Prefix, within } from "./prefix.ts";
 

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { all, didYouMean } from "../../base/words.ts";
+import { all, didYouMean } from "../../base/text.ts";
 import type { PathRule } from "./config.ts";
 import type { IniSection } from "./ini.ts";
 import {

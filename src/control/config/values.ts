@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { compileGlob } from "../../base/glob.ts";
 import { logDestinations } from "../../base/log/log.ts";
-import { didYouMean, either, quote } from "../../base/words.ts";
+import { didYouMean, either, quote } from "../../base/text.ts";
 import { endpointFlags } from "../../kernel/mptcp-pm.ts";
 import type { BitNames, Bits } from "../../kernel/netlink/bits.ts";
 import { defaultConfig, notifyFlags } from "./config.ts";

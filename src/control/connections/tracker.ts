@@ -1,7 +1,7 @@
 import type { Clock, Timer } from "../../base/clock.ts";
+import { stopwatch } from "../../base/deadlines.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Logger } from "../../base/log/log.ts";
-import { stopwatch } from "../../base/running-clock.ts";
 import type { MptcpEvent, MptcpPm } from "../../kernel/mptcp-pm.ts";
 import type { Subscription } from "../../kernel/netlink/connection.ts";
 import type { Sockets } from "../../kernel/sockets.ts";

@@ -1,14 +1,13 @@
 import * as v from "valibot";
 import { messageOf } from "../../base/errors.ts";
-import { isThere } from "../../base/is-there.ts";
+import { isThere } from "../../base/files.ts";
 import type { Logger } from "../../base/log/log.ts";
-import { prepareRuntimeDirectory, removeStateFile, replaceStateFile } from "../../base/write-state-file.ts";
+import { prepareRuntimeDirectory, removeStateFile, replaceStateFile } from "../../base/runtime-directory.ts";
 import { signalLockHolder } from "../../kernel/lock-holder.ts";
 import type { Endpoint } from "../../kernel/mptcp-pm.ts";
 import { Ledger } from "./ledger.ts";
 import { endpointSchema, plainEndpoint, readJson } from "./ledger-file.ts";
-import type { NamespaceIdentity } from "./namespace.ts";
-import { NamespaceLock, namespaceFile } from "./namespace.ts";
+import { type NamespaceIdentity, NamespaceLock, namespaceFile } from "./namespace.ts";
 
 const requestSchema = v.object({ bootId: v.string(), endpoints: v.array(endpointSchema) });
 

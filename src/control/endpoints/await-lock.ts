@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from "../../base/clock.ts";
+import { pollFor } from "../../base/deadlines.ts";
 import type { Logger } from "../../base/log/log.ts";
-import { pollFor } from "../../base/poll.ts";
 import { type LockHolder, type NamespaceIdentity, NamespaceLock } from "./namespace.ts";
 
 export interface AwaitLockOptions {

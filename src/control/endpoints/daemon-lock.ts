@@ -1,8 +1,8 @@
 import type { Clock } from "../../base/clock.ts";
 import { hasCode } from "../../base/errors.ts";
 import type { Logger } from "../../base/log/log.ts";
-import { RetriedWrite } from "../../base/retried-write.ts";
-import { prepareRuntimeDirectory } from "../../base/write-state-file.ts";
+import { RetriedWrite } from "../../base/retries.ts";
+import { prepareRuntimeDirectory } from "../../base/runtime-directory.ts";
 import { awaitLock } from "./await-lock.ts";
 import { type LockHolder, type NamespaceIdentity, NamespaceLock } from "./namespace.ts";
 

@@ -1,4 +1,4 @@
-import { setLatest } from "../../base/latest.ts";
+import { setLatest } from "../../base/bounded-map.ts";
 import type { Fields, Logger } from "../../base/log/log.ts";
 import type { Endpoint, EndpointFlag, MptcpPm } from "../../kernel/mptcp-pm.ts";
 import { refusalOf } from "../../kernel/mptcp-pm-refusals.ts";
@@ -6,8 +6,7 @@ import type { Bits } from "../../kernel/netlink/bits.ts";
 import { KernelError } from "../../kernel/netlink/errors.ts";
 import type { CurrentEndpoint } from "../policy/input.ts";
 import type { Ledger } from "./ledger.ts";
-import type { Step } from "./plan.ts";
-import { describeEndpoint } from "./plan.ts";
+import { describeEndpoint, type Step } from "./plan.ts";
 
 /** What is needed of the kernel's path manager. */
 export type EndpointKernel = Pick<

@@ -1,9 +1,8 @@
 import * as v from "valibot";
 import { messageOf } from "../../base/errors.ts";
-import { readStateFile } from "../../base/read-state-file.ts";
+import { readStateFile } from "../../base/runtime-directory.ts";
 import { cut, oneLine } from "../../base/text.ts";
-import type { Endpoint } from "../../kernel/mptcp-pm.ts";
-import { endpointFlags } from "../../kernel/mptcp-pm.ts";
+import { type Endpoint, endpointFlags } from "../../kernel/mptcp-pm.ts";
 
 const flags = v.pipe(
   v.number(),

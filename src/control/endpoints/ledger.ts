@@ -1,11 +1,10 @@
 import type * as v from "valibot";
 import { messageOf } from "../../base/errors.ts";
-import { isThere } from "../../base/is-there.ts";
+import { isThere } from "../../base/files.ts";
 import type { Endpoint, EndpointFlag, Limits } from "../../kernel/mptcp-pm.ts";
 import type { Bits } from "../../kernel/netlink/bits.ts";
 import { ledgerSchema, plainEndpoint, readJson } from "./ledger-file.ts";
-import type { NamespaceIdentity } from "./namespace.ts";
-import { namespaceFile } from "./namespace.ts";
+import { type NamespaceIdentity, namespaceFile } from "./namespace.ts";
 import { plainStore, type TextStore } from "./state-file.ts";
 
 export interface LimitsRecord {

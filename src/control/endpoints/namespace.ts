@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { hasCode } from "../../base/errors.ts";
-import { openOrCreateGuarded } from "../../base/guarded-file.ts";
+import { openOrCreateGuarded } from "../../base/runtime-directory.ts";
 import { lockHolder } from "../../kernel/lock-holder.ts";
 import { lockFile, networkNamespaceCookie } from "../../kernel/system.ts";
 

@@ -1,7 +1,7 @@
-import { waitAfter } from "../../base/backoff.ts";
 import type { Clock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Fields, Logger } from "../../base/log/log.ts";
+import { waitAfter } from "../../base/retries.ts";
 import { KernelError, NetlinkError } from "../../kernel/netlink/errors.ts";
 
 /** One thing that may fail, apart from all others. */

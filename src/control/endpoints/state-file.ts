@@ -1,8 +1,8 @@
 import type { Clock } from "../../base/clock.ts";
-import { isThere } from "../../base/is-there.ts";
+import { isThere } from "../../base/files.ts";
 import type { Logger } from "../../base/log/log.ts";
-import { RetriedWrite } from "../../base/retried-write.ts";
-import { removeStateFile, replaceStateFile } from "../../base/write-state-file.ts";
+import { RetriedWrite } from "../../base/retries.ts";
+import { removeStateFile, replaceStateFile } from "../../base/runtime-directory.ts";
 
 /** Where a text is kept. */
 export interface TextStore {

@@ -1,10 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
-import { setLatest } from "../../base/latest.ts";
+import { setLatest } from "../../base/bounded-map.ts";
 import type { Address } from "../../kernel/addresses.ts";
 import type { Link } from "../../kernel/links.ts";
 import type { Change } from "../../kernel/rtnetlink.ts";
-import type { Network } from "./network.ts";
-import { emptyNetwork } from "./network.ts";
+import { emptyNetwork, type Network } from "./network.ts";
 import type { Routing } from "./read.ts";
 
 export type NetworkEvent = Change<"link", Link> | Change<"address", Address>;

@@ -1,7 +1,7 @@
 import { type Clock, every, systemClock, type Timer } from "../../base/clock.ts";
+import { RunningClock } from "../../base/deadlines.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Logger } from "../../base/log/log.ts";
-import { RunningClock } from "../../base/running-clock.ts";
 import { decodeAddressEvent } from "../../kernel/addresses.ts";
 import { decodeLinkEvent } from "../../kernel/links.ts";
 import type { NetlinkConnection } from "../../kernel/netlink/connection.ts";
@@ -10,8 +10,7 @@ import type { OpenTransport } from "../../kernel/netlink/transport.ts";
 import type { NetlinkMessage } from "../../kernel/netlink/wire.ts";
 import { routeFilter } from "../../kernel/route-filter.ts";
 import { groups, openRtnetlink } from "../../kernel/rtnetlink.ts";
-import type { NetworkEvent } from "./model.ts";
-import { NetworkModel } from "./model.ts";
+import { type NetworkEvent, NetworkModel } from "./model.ts";
 import type { Network } from "./network.ts";
 import { readNetwork, readRouting } from "./read.ts";
 

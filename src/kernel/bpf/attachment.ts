@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
-import { pollFor } from "../../base/poll.ts";
+import { pollFor } from "../../base/deadlines.ts";
 import { Cgroups, cgroupId, rootCgroupId } from "../cgroups.ts";
 import { SystemError } from "../netlink/addon.ts";
 import { Sysctls } from "../sysctl.ts";

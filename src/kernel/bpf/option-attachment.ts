@@ -4,7 +4,7 @@
  */
 import { closeSync, existsSync, openSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { bytesOfText } from "../../base/log/bytes.ts";
+import { bytesOfText } from "../../base/bytes.ts";
 import { numbersTypes } from "./btf.ts";
 import { explained } from "./error.ts";
 import { getProgram } from "./get-program.ts";

@@ -2,8 +2,8 @@
 
 import { mkdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { bytesOfText } from "../../base/bytes.ts";
 import { messageOf } from "../../base/errors.ts";
-import { bytesOfText } from "../../base/log/bytes.ts";
 import { Cgroups } from "../cgroups.ts";
 import { type AttachOptions, attachCgroup, detachCgroups, requireRoot } from "./attachment.ts";
 import { BpfError } from "./error.ts";

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from "../../base/clock.ts";
+import { runningClock } from "../../base/deadlines.ts";
 import { codeOf, messageOf } from "../../base/errors.ts";
-import { runningClock } from "../../base/running-clock.ts";
 import type { Body } from "./ack.ts";
 import { ClosedError, NetlinkError, OverrunError } from "./errors.ts";
 import { Exchange } from "./exchange.ts";

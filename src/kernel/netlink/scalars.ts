@@ -1,4 +1,4 @@
-import { bytesOfName, nameOfBytes } from "../../base/log/bytes.ts";
+import { bytesOfName, nameOfBytes } from "../../base/bytes.ts";
 import { type BitNames, Bits } from "./bits.ts";
 import { type Attribute, codec, type NumberedCodec } from "./codec.ts";
 import { littleEndian } from "./wire.ts";

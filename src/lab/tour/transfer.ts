@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { runningClock } from "../../base/running-clock.ts";
+import { runningClock } from "../../base/deadlines.ts";
 import { startTraffic, type Traffic } from "../kit/traffic.ts";
 import { bar } from "./screen.ts";
 import { duration, pathRateMbit, type Stage } from "./stage.ts";

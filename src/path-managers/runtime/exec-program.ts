@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { isMainThread } from "node:worker_threads";
 import type { Clock } from "../../base/clock.ts";
-import { runningClock } from "../../base/running-clock.ts";
+import { runningClock } from "../../base/deadlines.ts";
 import { signalGroup } from "../../kernel/children.ts";
 import { LineSplitter } from "./line-splitter.ts";
 

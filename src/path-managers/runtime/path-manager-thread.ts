@@ -1,5 +1,5 @@
 import { type Clock, systemClock, type Timer } from "../../base/clock.ts";
-import { RunningClock, within } from "../../base/running-clock.ts";
+import { RunningClock, within } from "../../base/deadlines.ts";
 import { childrenOfMainThread, killChildrenOf, killGroupsLeft } from "../../kernel/children.ts";
 import { threadUsage } from "../../kernel/thread-usage.ts";
 import {

@@ -1,8 +1,8 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { hasCode, messageOf } from "../../base/errors.ts";
-import { isWorldWritable } from "../../base/file-mode.ts";
-import { all, didYouMean, quote } from "../../base/words.ts";
+import { isWorldWritable } from "../../base/files.ts";
+import { all, didYouMean, quote } from "../../base/text.ts";
 import { type Config, defaultPluginDirectory, type PluginSection } from "../../control/config/config.ts";
 
 /** A plugin that is to be loaded, and where it is from. */

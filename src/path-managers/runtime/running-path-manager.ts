@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
+import { late, within } from "../../base/deadlines.ts";
 import { messageOf } from "../../base/errors.ts";
 import { type Logger, prefixed } from "../../base/log/log.ts";
-import { late, within } from "../../base/running-clock.ts";
 import type { Network } from "../../control/network/network.ts";
 import type { PolicyConfig } from "../../control/policy/eligibility.ts";
 import type { WantedEndpoint } from "../../control/policy/wanted-endpoints.ts";

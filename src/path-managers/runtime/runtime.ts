@@ -1,6 +1,6 @@
 import type { Clock } from "../../base/clock.ts";
+import { RunningClock } from "../../base/deadlines.ts";
 import type { Logger } from "../../base/log/log.ts";
-import { RunningClock } from "../../base/running-clock.ts";
 import { Announcements } from "../../control/connections/announcements.ts";
 import type { ConnectionChange } from "../../control/connections/connection.ts";
 import type { ConnectionTable } from "../../control/connections/connection-table.ts";

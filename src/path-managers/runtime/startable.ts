@@ -1,6 +1,6 @@
 import { closeSync, constants, existsSync, openSync, readSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import { bytesOfText, textOfBytes } from "../../base/log/bytes.ts";
+import { bytesOfText, textOfBytes } from "../../base/bytes.ts";
 import { oneLine } from "../../base/text.ts";
 import { requireTrusted } from "./trusted.ts";
 

@@ -1,6 +1,6 @@
 import { type Clock, systemClock, type Timer } from "../../base/clock.ts";
+import { RunningClock } from "../../base/deadlines.ts";
 import type { Logger } from "../../base/log/log.ts";
-import { RunningClock } from "../../base/running-clock.ts";
 import type { EndpointCommand } from "../../control/endpoints/commands.ts";
 import type { WantedEndpoints } from "../../control/policy/wanted-endpoints.ts";
 import { NetlinkError } from "../../kernel/netlink/errors.ts";

@@ -9,7 +9,7 @@ import {
   statSync,
 } from "node:fs";
 import { join } from "node:path";
-import { isSticky, isWorldWritable } from "../../base/file-mode.ts";
+import { isSticky, isWorldWritable } from "../../base/files.ts";
 
 /** Code of a plugin that somebody else could have written. */
 export class UntrustedFileError extends Error {

@@ -10,7 +10,7 @@
  * follow may be part of it already.
  */
 import * as v from "valibot";
-import { all } from "../../base/words.ts";
+import { all } from "../../base/text.ts";
 import { tokenText } from "../../control/connections/connection.ts";
 import type { Network } from "../../control/network/network.ts";
 import type { MptcpEvent } from "../../kernel/mptcp-pm.ts";

@@ -1,6 +1,6 @@
 /** `mptcpctl adopt`: hands endpoints that somebody else made to mptcpd. */
 
-import { pollFor } from "../../base/poll.ts";
+import { pollFor } from "../../base/deadlines.ts";
 import { requestAdoption } from "../../control/endpoints/adoption.ts";
 import { currentNamespace } from "../../control/endpoints/namespace.ts";
 import type { Endpoint } from "../../kernel/mptcp-pm.ts";

@@ -1,7 +1,7 @@
 /** How commands are put together, abbreviated, and described: as ip(8) has it, on commander. */
 import type { Command } from "commander";
 import { suggestionFor } from "../../base/command-line/command-error.ts";
-import { didYouMean } from "../../base/words.ts";
+import { didYouMean } from "../../base/text.ts";
 import { UsageError } from "./exit.ts";
 import { explanations } from "./help-texts.ts";
 

@@ -1,6 +1,6 @@
 /** MPTCP connections and subflows for people, in the manner of `wg show`, and as objects. */
 
-import { table, wrapped } from "../../base/command-line/table.ts";
+import { table, wrapped } from "../../base/command-line/terminal.ts";
 import { type Subflow, tokenText } from "../../control/connections/connection.ts";
 import { isInitial, serverSideOf } from "../../control/connections/from-sock-diag.ts";
 import type { CarryingSocket, MptcpConnection, MptcpSubflow, SocketAddress } from "../../kernel/sockets.ts";

@@ -1,6 +1,6 @@
 /** `mptcpctl explain`: what the policy makes of this network, this configuration and the kernel's endpoints, now. */
 
-import { table } from "../../base/command-line/table.ts";
+import { table } from "../../base/command-line/terminal.ts";
 import type { Network } from "../../control/network/network.ts";
 import { readNetwork } from "../../control/network/read.ts";
 import type { Decision } from "../../control/policy/decision.ts";

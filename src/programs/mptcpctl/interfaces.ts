@@ -1,4 +1,4 @@
-import { bytesOfName, bytesOfText, nameOfBytes } from "../../base/log/bytes.ts";
+import { bytesOfName, bytesOfText, nameOfBytes } from "../../base/bytes.ts";
 import { dumpLinks, getLink, type Link } from "../../kernel/links.ts";
 import type { NetlinkConnection } from "../../kernel/netlink/connection.ts";
 import { openRtnetlink } from "../../kernel/rtnetlink.ts";

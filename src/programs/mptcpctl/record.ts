@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, writeFileSync } f
 import { release } from "node:os";
 import { systemClock } from "../../base/clock.ts";
 import { codeOf, hasCode, messageOf } from "../../base/errors.ts";
-import { removeFile } from "../../base/write-file.ts";
+import { removeFile } from "../../base/files.ts";
 import { NetworkMonitor } from "../../control/network/monitor.ts";
 import { Sockets } from "../../kernel/sockets.ts";
 import { Recorder } from "../../path-managers/simulation/recorder.ts";

@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { codeOf, messageOf } from "../../base/errors.ts";
 import type { Entry } from "../../base/log/log.ts";
-import { all } from "../../base/words.ts";
+import { all } from "../../base/text.ts";
 import { defaultConfig } from "../../control/config/config.ts";
 import { interfaceName } from "../../control/network/network.ts";
 import { builtIn } from "../../path-managers/built-in/index.ts";

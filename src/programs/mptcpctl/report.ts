@@ -12,8 +12,8 @@ import {
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { codeOf, messageOf } from "../../base/errors.ts";
+import { removeFile } from "../../base/files.ts";
 import { version } from "../../base/version.ts";
-import { removeFile } from "../../base/write-file.ts";
 import { AddressMask, type AddressMode, addressModes } from "../report/addresses.ts";
 import { configurationSection, processesSection, stateSection } from "../report/daemon.ts";
 import { type Masks, notesOf, type ReportHead, reportJson, reportText } from "../report/format.ts";

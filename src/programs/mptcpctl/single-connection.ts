@@ -1,7 +1,7 @@
 /** What commands for single connections work with: the same parts that path managers have. */
 
 import { systemClock } from "../../base/clock.ts";
-import { runningClock } from "../../base/running-clock.ts";
+import { runningClock } from "../../base/deadlines.ts";
 import { Announcements } from "../../control/connections/announcements.ts";
 import type { ConnectionChange } from "../../control/connections/connection.ts";
 import { ConnectionRecord } from "../../control/connections/connection-record.ts";

@@ -1,4 +1,4 @@
-import { didYouMean } from "../../base/words.ts";
+import { didYouMean } from "../../base/text.ts";
 import { UsageError } from "./exit.ts";
 
 /** A word that takes a value after it: `id 3`. */

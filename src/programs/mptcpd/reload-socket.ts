@@ -2,7 +2,7 @@ import { lstatSync, renameSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import type { Clock, Timer } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
-import { removeFile } from "../../base/write-file.ts";
+import { removeFile } from "../../base/files.ts";
 import {
   encodeVerdict,
   openSocketPath,

@@ -1,8 +1,8 @@
 /** The tree of commands: what there is to say, and its help. */
 import { Command, CommanderError, Option } from "commander";
 import { suggestionFor } from "../../base/command-line/command-error.ts";
+import { didYouMean } from "../../base/text.ts";
 import { version } from "../../base/version.ts";
-import { didYouMean } from "../../base/words.ts";
 import { hows, optionPolicies } from "../../services/way.ts";
 import type { AttachOptions } from "./attach.ts";
 import type { DisableOptions } from "./disable.ts";

@@ -1,6 +1,6 @@
 /** `mptcpize status` for people and for programs. The JSON is described in docs/mptcpize.md. */
 
-import { table } from "../../base/command-line/table.ts";
+import { table } from "../../base/command-line/terminal.ts";
 import type { SocketAddress } from "../../kernel/sockets.ts";
 import type { ProcessStatus, Status } from "../../services/status.ts";
 import type { SocketStatus } from "../../services/status-sockets.ts";

@@ -1,7 +1,7 @@
 /** mptcpd itself: its version, whether it runs, its configuration, and what it has written down. */
 import { existsSync, lstatSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { table } from "../../base/command-line/table.ts";
+import { table } from "../../base/command-line/terminal.ts";
 import { messageOf } from "../../base/errors.ts";
 import { version } from "../../base/version.ts";
 import { ConfigError, defaultConfigFile } from "../../control/config/config.ts";

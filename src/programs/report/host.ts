@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { arch, version as kernelVersion, release, uptime } from "node:os";
 import { gunzipSync } from "node:zlib";
-import { table } from "../../base/command-line/table.ts";
+import { table } from "../../base/command-line/terminal.ts";
 import { codeOf } from "../../base/errors.ts";
 import type { Section } from "./section.ts";
 

@@ -1,7 +1,7 @@
 /** Links, addresses, routes, rules, counters and what of the firewall meddles with MPTCP, of the network namespace. */
 
 import { CommandError } from "../../base/command-line/command-error.ts";
-import { table } from "../../base/command-line/table.ts";
+import { table } from "../../base/command-line/terminal.ts";
 import { type Address, dumpAddresses } from "../../kernel/addresses.ts";
 import { type Counters, readCounters } from "../../kernel/counters.ts";
 import { dumpLinks, type Link } from "../../kernel/links.ts";

@@ -1,6 +1,6 @@
 /** Services of systemd: the state of mptcpd's units, what it logged last, and the units that mptcpize has enabled. */
 import * as v from "valibot";
-import { table } from "../../base/command-line/table.ts";
+import { table } from "../../base/command-line/terminal.ts";
 import { messageOf } from "../../base/errors.ts";
 import { oneLine } from "../../base/text.ts";
 import { type DropInDirectories, dropInDirectories, findDropIns } from "../../services/drop-in.ts";

@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process";
 import type { Clock } from "../../base/clock.ts";
 import { CommandError } from "../../base/command-line/command-error.ts";
-import { runningClock } from "../../base/running-clock.ts";
+import { runningClock } from "../../base/deadlines.ts";
 import { oneLine } from "../../base/text.ts";
 
 const usualDeadlineMs = 10_000;

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmdirSync, rmSync, statSync, writeFileSync } fr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { bytesOfText } from "../../../src/base/log/bytes.ts";
+import { bytesOfText } from "../../../src/base/bytes.ts";
 import { Cgroups } from "../../../src/kernel/cgroups.ts";
 
 describe("cgroups", () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { journalSocket, syslogSocket } from "../../../src/base/log/datagram-formats.ts";
+import { journalSocket, syslogSocket } from "../../../src/base/log/sinks.ts";
 import { defaultConfigFile } from "../../../src/control/config/config.ts";
 import { namespaceFiles } from "../../../src/control/endpoints/namespace.ts";
 import { checkout } from "../../../src/lab/kit/checkout.ts";

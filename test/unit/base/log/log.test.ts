@@ -14,8 +14,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import fc from "fast-check";
-import type { SendDatagram } from "../../../../src/base/log/datagram.ts";
-import { encodeJournal, encodeSyslog } from "../../../../src/base/log/datagram-formats.ts";
 import {
   createLogger,
   type Entry,
@@ -23,8 +21,13 @@ import {
   logDestinations,
   nullLogger,
 } from "../../../../src/base/log/log.ts";
-import { openSink } from "../../../../src/base/log/sinks.ts";
-import { StderrSink } from "../../../../src/base/log/stderr.ts";
+import {
+  encodeJournal,
+  encodeSyslog,
+  openSink,
+  type SendDatagram,
+  StderrSink,
+} from "../../../../src/base/log/sinks.ts";
 import { escapeLines } from "../../../../src/base/text.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "mptcpd-log-"));
@@ -126,7 +129,7 @@ describe("stderr", () => {
   });
 
   it("may be closed, and the process lives on", async () => {
-    const url = new URL("../../../../src/base/log/stderr.js", import.meta.url).href;
+    const url = new URL("../../../../src/base/log/sinks.js", import.meta.url).href;
     const program = `
       import { closeSync } from "node:fs";
       const { StderrSink } = await import(${JSON.stringify(url)});

@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { prepareRuntimeDirectory, replaceStateFile } from "../../../../src/base/write-state-file.ts";
+import { prepareRuntimeDirectory, replaceStateFile } from "../../../../src/base/runtime-directory.ts";
 import { NamespaceLock, runtimeDirectoryFor } from "../../../../src/control/endpoints/namespace.ts";
 import { requires } from "../../../../src/lab/kit/requires.ts";
 import { temporaryDirectory } from "../../temporary.ts";

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { nameOfBytes } from "../../../../src/base/log/bytes.ts";
+import { nameOfBytes } from "../../../../src/base/bytes.ts";
 import type { Codec, Field, RecordShape, Shape } from "../../../../src/kernel/netlink/codec.ts";
 import { ipText } from "../../../../src/kernel/netlink/ip.ts";
 

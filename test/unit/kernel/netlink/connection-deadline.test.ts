@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
-import { RunningClock } from "../../../../src/base/running-clock.ts";
+import { RunningClock } from "../../../../src/base/deadlines.ts";
 import type { ConnectionOptions } from "../../../../src/kernel/netlink/connection.ts";
 import { ack, FakeKernel, isDump, multipart, type Reply } from "../../../../src/kernel/netlink/testing.ts";
 import type { OpenTransport } from "../../../../src/kernel/netlink/transport.ts";

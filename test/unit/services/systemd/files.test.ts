@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { temporaryOf, writeFileAtomically } from "../../../../src/base/write-file.ts";
+import { temporaryOf, writeFileAtomically } from "../../../../src/base/files.ts";
 import { temporaryDirectory } from "../../temporary.ts";
 
 describe("a file that is written atomically", () => {

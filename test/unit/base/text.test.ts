@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { escapeControls, escapeLines, oneLine } from "../../../../src/base/text.ts";
+import { didYouMean, escapeControls, escapeLines, oneLine } from "../../../src/base/text.ts";
 
 const hostile = "\x1b[2J\x9b1m\x7f\u202e\u2066\u200f\u061c\ufeff\u2028\ud800\r";
 
@@ -39,5 +39,26 @@ describe("text that others can choose", () => {
     const text = escapeLines(JSON.stringify({ name: hostile }));
     assert.deepEqual(JSON.parse(text), { name: hostile });
     assert.doesNotMatch(text, /[^\P{C}\n]/u);
+  });
+});
+
+describe("did you mean", () => {
+  const words = ["fullmesh", "heal", "backup", "ndiffports"];
+
+  it("suggests the word that is one or two letters away", () => {
+    assert.equal(didYouMean("fulmesh", words), " (did you mean fullmesh?)");
+    assert.equal(didYouMean("bakcup", words), " (did you mean backup?)");
+    assert.equal(didYouMean("HEAL", words), " (did you mean heal?)");
+  });
+
+  it("counts two letters that were swapped as one", () => {
+    assert.equal(didYouMean("hael", words), " (did you mean heal?)");
+    assert.equal(didYouMean("haul", words), "");
+  });
+
+  it("suggests nothing where no word is near", () => {
+    assert.equal(didYouMean("wifi-first", words), "");
+    assert.equal(didYouMean("", words), "");
+    assert.equal(didYouMean("heal", []), "");
   });
 });

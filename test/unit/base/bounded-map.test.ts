@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { setLatest } from "../../../src/base/latest.ts";
+import { setLatest } from "../../../src/base/bounded-map.ts";
 
 it("a map of the latest entries forgets what was set longest ago", () => {
   const map = new Map<string, number>();

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { every } from "../../../src/base/clock.ts";
-import { pollFor } from "../../../src/base/poll.ts";
-import { late, RunningClock, stopwatch, within } from "../../../src/base/running-clock.ts";
+import { late, pollFor, RunningClock, stopwatch, within } from "../../../src/base/deadlines.ts";
 import { VirtualClock } from "../../../src/path-managers/simulation/clock.ts";
 
 describe("the clock for deadlines", () => {

@@ -2,7 +2,7 @@
  * Names are bytes to the kernel, and need not be UTF-8. Here they become text of which the bytes can be told, so that
  * one name is never taken for another.
  */
-import { unsafe } from "../text.ts";
+import { unsafe } from "./text.ts";
 
 /**
  * Bytes as text: UTF-8, where each byte 0x80 to 0xff that is not part of any becomes the half character U+DC80 to

@@ -7,8 +7,8 @@ import {
   charactersOfName,
   nameOfBytes,
   textOfBytes,
-} from "../../../../src/base/log/bytes.ts";
-import { escapeControls } from "../../../../src/base/text.ts";
+} from "../../../src/base/bytes.ts";
+import { escapeControls } from "../../../src/base/text.ts";
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 const someBytes = fc.oneof(

@@ -1,8 +1,10 @@
+/** Files: whether they are there, who may write to them, and how they are replaced and removed as a whole. */
 import {
   closeSync,
   fchmodSync,
   fchownSync,
   fsyncSync,
+  lstatSync,
   openSync,
   realpathSync,
   renameSync,
@@ -55,6 +57,53 @@ export function replaceWith(
   }
 }
 
+/**
+ * Removes a file, or a link itself; that there is none is right as well. rmSync will not do: in Node 24 its errors have no
+ * code (node_file.cc, RmSync).
+ *
+ * @throws the file system's error: EACCES, EROFS, EISDIR...
+ */
+export function removeFile(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error;
+  }
+}
+
+/** Where a file is while it is being written: a name as systemd gives (tempfn_random), but always the same. */
+export function temporaryOf(path: string): string {
+  return join(dirname(path), `.#${basename(path)}.new`);
+}
+
+/**
+ * Whether a directory has this name. A symbolic link that leads nowhere counts: existsSync follows it, and would call the
+ * name free.
+ */
+export function isThere(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    // A directory that may not be entered, or links without end on the way.
+    return false;
+  }
+}
+
+/** Bits of a file's mode: inode(7). */
+interface Mode {
+  readonly mode: number;
+}
+
+/** Whether everybody may write to a file or directory (S_IWOTH). */
+export function isWorldWritable({ mode }: Mode): boolean {
+  return (mode & 0o002) !== 0;
+}
+
+/** Whether nobody can move what is another's out of a directory (S_ISVTX). */
+export function isSticky({ mode }: Mode): boolean {
+  return (mode & 0o1000) !== 0;
+}
+
 /** A file that exists was left by a killed writer, or is a link that the directory's owner laid for root to follow. */
 function createNew(file: string, mode: number): number {
   try {
@@ -73,25 +122,6 @@ function discard(temporary: string): void {
   } catch {
     // Not there, or it cannot be removed either.
   }
-}
-
-/**
- * Removes a file, or a link itself; that there is none is right as well. rmSync will not do: in Node 24 its errors have no
- * code (node_file.cc, RmSync).
- *
- * @throws the file system's error: EACCES, EROFS, EISDIR...
- */
-export function removeFile(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if (codeOf(error) !== "ENOENT") throw error;
-  }
-}
-
-/** Where a file is while it is being written: a name as systemd gives (tempfn_random), but always the same. */
-export function temporaryOf(path: string): string {
-  return join(dirname(path), `.#${basename(path)}.new`);
 }
 
 function syncDirectory(path: string): void {
