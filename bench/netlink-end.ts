@@ -3,7 +3,7 @@
 //   parse SECONDS    how many messages a second become address objects: "rate"
 
 import { addressRequest, decodeAddressEvent } from "../src/kernel/addresses.ts";
-import { body } from "../src/kernel/netlink/ack.ts";
+import { body } from "../src/kernel/netlink/exchange.ts";
 import { NetlinkSocket } from "../src/kernel/netlink/socket.ts";
 import { frame, messages, NLM_F_DUMP, NLM_F_REQUEST } from "../src/kernel/netlink/wire.ts";
 import { groups, NETLINK_ROUTE, openRtnetlink, RTM_GETADDR, RTM_NEWADDR } from "../src/kernel/rtnetlink.ts";

@@ -4,7 +4,7 @@ import { KernelError } from "./netlink/errors.ts";
 import { ipFamily } from "./netlink/ip.ts";
 import { bitsOf, type Decoded, ip, message, s32, struct, u8, u32, withDefault } from "./netlink/schema.ts";
 import type { NetlinkMessage } from "./netlink/wire.ts";
-import { nextHops, via } from "./next-hops.ts";
+import { type Hop, nextHops, via } from "./next-hops.ts";
 import {
   AF_INET,
   AF_INET6,
@@ -14,6 +14,8 @@ import {
   RTM_GETROUTE,
   RTM_NEWROUTE,
 } from "./rtnetlink.ts";
+
+export type { Hop } from "./next-hops.ts";
 
 /** Routes (net/ipv4/fib_semantics.c, net/ipv6/route.c; include/uapi/linux/rtnetlink.h; ip-route(8)). */
 export type Route = {
@@ -33,23 +35,13 @@ export type Route = {
   readonly metric: number;
   /**
    * Empty for routes that lead nowhere, and for those by next-hop objects where net.ipv4.nexthop_compat_mode is off:
-   * `withHops` of next-hop-objects.ts fills in these.
+   * `withHops` of next-hops.ts fills in these.
    */
   readonly hops: readonly Hop[];
   /** The next-hop object that the route goes by (ip-nexthop(8)). */
   readonly nextHopId?: number;
   /** The address that packets of this route leave from, if it says so (RTA_PREFSRC). */
   readonly source?: string;
-};
-
-export type Hop = {
-  readonly ifIndex: number;
-  /** Absent where the destination is on the link itself. May be IPv6 for an IPv4 route (RTA_VIA). */
-  readonly gateway?: string;
-  /** From 1; shares of flows. */
-  readonly weight: number;
-  /** The kernel does not use it: its link is down (RTNH_F_DEAD). */
-  readonly dead?: true;
 };
 
 /** A flag of struct rtnexthop. */

@@ -8,8 +8,8 @@ import {
   type tcpSocket,
   tcpStates,
 } from "./inet-diag.ts";
+import type { Decoded } from "./netlink/codec.ts";
 import { ipText, unmapped } from "./netlink/ip.ts";
-import type { Decoded } from "./netlink/record.ts";
 import { AF_INET } from "./rtnetlink.ts";
 import type { CarryingSocket, MptcpSubflow, Socket, SocketAddress, SubflowOutline } from "./sockets.ts";
 

@@ -17,8 +17,8 @@ import {
   tcpStates,
 } from "./inet-diag.ts";
 import type { Bits } from "./netlink/bits.ts";
+import type { Schema } from "./netlink/codec.ts";
 import { body, type ConnectionOptions, NetlinkConnection } from "./netlink/connection.ts";
-import type { Schema } from "./netlink/record.ts";
 import type { NetlinkMessage } from "./netlink/wire.ts";
 import { AF_INET, AF_INET6 } from "./rtnetlink.ts";
 import { byInode, byToken, describe, peerOf, subflowOf, subflowOutlineOf } from "./socket-records.ts";

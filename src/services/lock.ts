@@ -5,7 +5,7 @@ import { resolve } from "node:path";
 import { pollFor } from "../base/deadlines.ts";
 import { hasCode, messageOf } from "../base/errors.ts";
 import { openOrCreateGuarded } from "../base/runtime-directory.ts";
-import { lockFile } from "../kernel/system.ts";
+import { lockFile } from "../kernel/file-lock.ts";
 import type { DropInDirectories } from "./drop-in.ts";
 import { Refusal } from "./refusal.ts";
 

@@ -8,8 +8,8 @@ import {
   mptcpConnect,
   mptcpListen,
   type StreamProtocol,
-} from "../../src/kernel/streams.ts";
-import { networkNamespaceCookie } from "../../src/kernel/system.ts";
+} from "../../src/kernel/native-sockets.ts";
+import { networkNamespaceCookie } from "../../src/kernel/network-namespace.ts";
 import { Lab } from "../../src/lab/kit/lab.ts";
 import { run } from "../../src/lab/kit/process.ts";
 import { requires } from "../../src/lab/kit/requires.ts";
@@ -151,7 +151,7 @@ describe("enterNetworkNamespaceAndExec", { skip: requires() }, () => {
   }, async (t) => {
     const lab = await Lab.create(t);
     const { namespace } = await lab.host("elsewhere");
-    const print = `import(${JSON.stringify(systemUrl)}).then((system) => console.log(String(system.networkNamespaceCookie())))`;
+    const print = `import(${JSON.stringify(namespaceUrl)}).then((namespaces) => console.log(String(namespaces.networkNamespaceCookie())))`;
     const output = await enter(`/run/netns/${namespace}`, process.execPath, ["node", "--eval", print]);
     assert.match(output, /^\d+\n$/);
     assert.notEqual(BigInt(output.trim()), networkNamespaceCookie());
@@ -235,12 +235,12 @@ function deleteLink(name: string): Uint8Array {
   return message;
 }
 
-const systemUrl = new URL("../../src/kernel/system.js", import.meta.url).href;
+const namespaceUrl = new URL("../../src/kernel/network-namespace.js", import.meta.url).href;
 
 /** Runs a Node process that turns into `file`; gives its output. */
 function enter(namespaceFile: string, file: string, argv: readonly string[]): Promise<string> {
   const args = [namespaceFile, file, argv].map((arg) => JSON.stringify(arg));
-  const script = `import(${JSON.stringify(systemUrl)}).then((system) => system.enterNetworkNamespaceAndExec(${args}))`;
+  const script = `import(${JSON.stringify(namespaceUrl)}).then((namespaces) => namespaces.enterNetworkNamespaceAndExec(${args}))`;
   return run(process.execPath, ["--eval", script]);
 }
 

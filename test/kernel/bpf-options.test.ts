@@ -5,8 +5,8 @@ import { closeSync, existsSync, mkdirSync, readdirSync, rmdirSync } from "node:f
 import { join } from "node:path";
 import { after, before, beforeEach, describe, it, type TestContext } from "node:test";
 import { numbersTypes } from "../../src/kernel/bpf/btf.ts";
-import { getProgram } from "../../src/kernel/bpf/get-program.ts";
 import { attachOptions, keepOptions } from "../../src/kernel/bpf/option-attachment.ts";
+import { getProgram } from "../../src/kernel/bpf/option-programs.ts";
 import { keySize, maxSlots, rowSize } from "../../src/kernel/bpf/option-rows.ts";
 import { removePinDirectory } from "../../src/kernel/bpf/pins.ts";
 import { createMap, createSocketStorage, loadOptionProgram } from "../../src/kernel/bpf/syscalls.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { dumpNextHops } from "../../src/kernel/next-hop-objects.ts";
+import { dumpNextHops } from "../../src/kernel/next-hops.ts";
 import type { Closer } from "../../src/lab/kit/lab.ts";
 import { requires } from "../../src/lab/kit/requires.ts";
 import { atOnce, Machine } from "../lab/machine.ts";

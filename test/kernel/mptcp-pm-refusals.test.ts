@@ -4,7 +4,7 @@ import { createServer, Socket } from "node:net";
 import { after, before, beforeEach, describe, it, type TestContext } from "node:test";
 import { endpointFlags, MptcpPm } from "../../src/kernel/mptcp-pm.ts";
 import { type PmRefusal, refusalOf } from "../../src/kernel/mptcp-pm-refusals.ts";
-import { mptcpConnect, mptcpListen } from "../../src/kernel/streams.ts";
+import { mptcpConnect, mptcpListen } from "../../src/kernel/native-sockets.ts";
 import type { Host } from "../../src/lab/kit/host.ts";
 import { Lab } from "../../src/lab/kit/lab.ts";
 import { requires } from "../../src/lab/kit/requires.ts";

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import { dumpLinks } from "../../src/kernel/links.ts";
-import { routeFilter } from "../../src/kernel/route-filter.ts";
 import { decodeRouteEvent, dumpRoutes, lookupRoute, type Route } from "../../src/kernel/routes.ts";
-import { groups } from "../../src/kernel/rtnetlink.ts";
+import { groups, routeFilter } from "../../src/kernel/rtnetlink.ts";
 import { requires } from "../../src/lab/kit/requires.ts";
 import { eventually, waitFor } from "../../src/lab/kit/wait.ts";
 import { ipJson, listen, object, objects, sorted, useRtnetlink } from "../lab/rtnetlink.ts";

@@ -1,7 +1,7 @@
 /** Opens and closes as many MPTCP connections over loopback as its command line says, for a process of its own. */
 import { once } from "node:events";
 import { Server, Socket } from "node:net";
-import { mptcpConnect, mptcpListen } from "../../src/kernel/streams.ts";
+import { mptcpConnect, mptcpListen } from "../../src/kernel/native-sockets.ts";
 
 const atATime = 50;
 const address = "127.0.0.1";

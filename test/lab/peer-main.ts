@@ -6,9 +6,9 @@ import { once } from "node:events";
 import { Server, Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { endpointFlags, MptcpPm } from "../../src/kernel/mptcp-pm.ts";
+import { mptcpConnect, mptcpListen } from "../../src/kernel/native-sockets.ts";
 import { unmapped } from "../../src/kernel/netlink/ip.ts";
 import { type ConnectionOutline, Sockets } from "../../src/kernel/sockets.ts";
-import { mptcpConnect, mptcpListen } from "../../src/kernel/streams.ts";
 import type {
   ConnectRequest,
   JoinRequest,

@@ -1,5 +1,5 @@
 import { createServer, type Server } from "node:net";
-import { mptcpListen } from "../../kernel/streams.ts";
+import { mptcpListen } from "../../kernel/native-sockets.ts";
 
 /** Opens a listening MPTCP socket; port 0 lets the kernel choose one. */
 export type Listen = (address: string, port: number) => OpenListener;

@@ -3,7 +3,7 @@ import { messageOf } from "../../base/errors.ts";
 import { isThere } from "../../base/files.ts";
 import type { Logger } from "../../base/log/log.ts";
 import { prepareRuntimeDirectory, removeStateFile, replaceStateFile } from "../../base/runtime-directory.ts";
-import { signalLockHolder } from "../../kernel/lock-holder.ts";
+import { signalLockHolder } from "../../kernel/file-lock.ts";
 import type { Endpoint } from "../../kernel/mptcp-pm.ts";
 import { Ledger } from "./ledger.ts";
 import { endpointSchema, plainEndpoint, readJson } from "./ledger-file.ts";

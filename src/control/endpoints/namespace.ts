@@ -13,8 +13,8 @@ import {
 import { join } from "node:path";
 import { hasCode } from "../../base/errors.ts";
 import { openOrCreateGuarded } from "../../base/runtime-directory.ts";
-import { lockHolder } from "../../kernel/lock-holder.ts";
-import { lockFile, networkNamespaceCookie } from "../../kernel/system.ts";
+import { lockFile, lockHolder } from "../../kernel/file-lock.ts";
+import { networkNamespaceCookie } from "../../kernel/network-namespace.ts";
 
 /** Which network namespace this process is in; a boot later its numbers mean nothing. */
 export interface NamespaceIdentity {

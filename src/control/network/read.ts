@@ -2,9 +2,8 @@ import { isDeepStrictEqual } from "node:util";
 import { dumpAddresses } from "../../kernel/addresses.ts";
 import { dumpLinks } from "../../kernel/links.ts";
 import type { NetlinkConnection } from "../../kernel/netlink/connection.ts";
-import { withHops } from "../../kernel/next-hop-objects.ts";
-import type { Route } from "../../kernel/routes.ts";
-import { dumpRoutes, lookupRoute, RTN_UNICAST } from "../../kernel/routes.ts";
+import { withHops } from "../../kernel/next-hops.ts";
+import { dumpRoutes, lookupRoute, type Route, RTN_UNICAST } from "../../kernel/routes.ts";
 import type { Egress, Family, Network } from "./network.ts";
 
 /** How traffic leaves: the part of a network that notifications do not tell whole. */

@@ -6,14 +6,14 @@ import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { pollFor } from "../../base/deadlines.ts";
 import { Cgroups, cgroupId, rootCgroupId } from "../cgroups.ts";
+import { lockFile } from "../file-lock.ts";
 import { SystemError } from "../netlink/addon.ts";
 import { Sysctls } from "../sysctl.ts";
-import { lockFile } from "../system.ts";
 import { findFunction, readKernelTypes } from "./btf.ts";
 import { BpfError, explained } from "./error.ts";
 import { attachOptions, keepOptions } from "./option-attachment.ts";
 import { bpffs, isBpffs, makePinDirectory, pinDirectory, removePin, removePinDirectory } from "./pins.ts";
-import { attachedFunction, socketProgram } from "./program.ts";
+import { attachedFunction, socketProgram } from "./socket-program.ts";
 import {
   addId,
   attachProgram,

@@ -2,9 +2,10 @@
  * How the running kernel treats the options of the table: which of them it refuses on sockets of MPTCP, and what TCP does
  * with them. Found by trying, so that newer kernels, which take more, are left alone, and no default is written down.
  */
-import { SystemError } from "../netlink/addon.ts";
+
+import { closeSync } from "node:fs";
+import { addon, check, SystemError } from "../netlink/addon.ts";
 import { beforeConnection, type OptionClass, optionTable } from "../option-table.ts";
-import { families, type OptionSocket, protocols, withSocket } from "../socket-options.ts";
 import { asItIs, describeFunction, type Outcome, type Piece } from "./number-function.ts";
 
 /** How TCP reads values that are shorter than a number; "kernel" leaves them to the kernel. */
@@ -170,4 +171,42 @@ function lengthOf(value: Uint8Array | number): number | undefined {
 
 function numberOf(value: Uint8Array | number): number | undefined {
   return typeof value !== "number" && value.length === 4 ? Buffer.from(value).readInt32LE() : undefined;
+}
+
+export const families = { ipv4: 2, ipv6: 10 } as const;
+export const protocols = { tcp: 6, mptcp: 262 } as const;
+
+/** Calls `use` with a fresh stream socket, which is closed then. Throws a SystemError if there can be none. */
+export function withSocket<Result>(
+  family: number,
+  protocol: number,
+  use: (socket: OptionSocket) => Result,
+): Result {
+  const fd = check("make socket", addon().optionSocket(family, protocol));
+  try {
+    return use(new OptionSocket(fd));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Sets and gets options of a socket that nobody else has. */
+export class OptionSocket {
+  readonly #fd: number;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  /** @returns 0, or the errno */
+  set(level: number, option: number, value: Uint8Array): number {
+    return Math.abs(addon().setOption(this.#fd, level, option, value));
+  }
+
+  /** What getsockopt(2) gives for a buffer of so many bytes: the value, or the errno. */
+  get(level: number, option: number, size = 64): Uint8Array | number {
+    const room = new Uint8Array(size);
+    const length = addon().getOption(this.#fd, level, option, room);
+    return length < 0 ? -length : room.subarray(0, length);
+  }
 }

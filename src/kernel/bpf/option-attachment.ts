@@ -7,12 +7,10 @@ import { join } from "node:path";
 import { bytesOfText } from "../../base/bytes.ts";
 import { numbersTypes } from "./btf.ts";
 import { explained } from "./error.ts";
-import { getProgram } from "./get-program.ts";
 import { learnAnswers } from "./option-answers.ts";
-import type { OptionMaps } from "./option-lines.ts";
-import { encodeRows, keySize, maxSlots, rowSize, slotSize } from "./option-rows.ts";
+import { getProgram, setProgram } from "./option-programs.ts";
+import { encodeRows, keySize, maxSlots, type OptionMaps, rowSize, slotSize } from "./option-rows.ts";
 import { makePinDirectory, pinDirectory, removePin } from "./pins.ts";
-import { setProgram } from "./set-program.ts";
 import {
   attachToCgroup,
   createMap,

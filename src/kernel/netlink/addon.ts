@@ -1,7 +1,7 @@
 /**
- * The native addon with types. What it does has faces of its own: sockets of netlink in socket.ts, other system calls in
- * src/kernel/system.ts, MPTCP sockets in src/kernel/streams.ts, socket options in src/kernel/socket-options.ts, bpf(2) in
- * src/kernel/bpf/syscalls.ts.
+ * The native addon with types. Others give faces to what it does: netlink/socket.ts to netlink sockets, native-sockets.ts to
+ * MPTCP and datagram sockets, file-lock.ts, network-namespace.ts and threads.ts to system calls, bpf/option-answers.ts to
+ * socket options, bpf/syscalls.ts to bpf(2).
  */
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";

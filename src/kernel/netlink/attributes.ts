@@ -5,12 +5,16 @@ import {
   codec,
   type Field,
   type Presence,
+  type RecordParts,
+  type Schema,
+  schema,
+  show,
+  type Values,
+  within,
   writeAttribute,
 } from "./codec.ts";
 import { NetlinkProtocolError, NetlinkValueError } from "./errors.ts";
-import type { Output } from "./output.ts";
-import { type RecordParts, type Schema, schema, show, type Values, within } from "./record.ts";
-import { align4, type Input, littleEndian, NLA_TYPE_MASK } from "./wire.ts";
+import { align4, type Input, littleEndian, NLA_TYPE_MASK, type Output } from "./wire.ts";
 
 /**
  * Attributes (struct nlattr) by declaration: from one table follow the decoder, the encoder and the type.

@@ -1,11 +1,9 @@
 import type { Clock, Timer } from "../../base/clock.ts";
 import { runningClock } from "../../base/deadlines.ts";
 import { codeOf, messageOf } from "../../base/errors.ts";
-import type { Body } from "./ack.ts";
 import { ClosedError, NetlinkError, OverrunError } from "./errors.ts";
-import { Exchange } from "./exchange.ts";
-import { NetlinkSocket } from "./socket.ts";
-import type { OpenTransport, Transport } from "./transport.ts";
+import { type Body, Exchange } from "./exchange.ts";
+import { NetlinkSocket, type OpenTransport, type Transport } from "./socket.ts";
 import {
   frame,
   messages,
@@ -17,7 +15,7 @@ import {
   NLMSG_OVERRUN,
 } from "./wire.ts";
 
-export { type Body, body } from "./ack.ts";
+export { type Body, body } from "./exchange.ts";
 
 export type ConnectionOptions = {
   /** NETLINK_ROUTE 0, NETLINK_SOCK_DIAG 4, NETLINK_GENERIC 16… */

@@ -1,7 +1,20 @@
+/** A request and the kernel's answer to it. */
 import type { Clock } from "../../base/clock.ts";
-import { type Body, readAck } from "./ack.ts";
-import { KernelError, TimeoutError } from "./errors.ts";
-import { type NetlinkMessage, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP } from "./wire.ts";
+import { attributes } from "./attributes.ts";
+import type { Schema } from "./codec.ts";
+import { type ExtendedAck, KernelError, NetlinkProtocolError, TimeoutError } from "./errors.ts";
+import { s32, string, u32 } from "./scalars.ts";
+import { struct } from "./struct.ts";
+import {
+  align4,
+  HEADER_LENGTH,
+  type NetlinkMessage,
+  NLM_F_ACK_TLVS,
+  NLM_F_DUMP_INTR,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  NLMSG_NOOP,
+} from "./wire.ts";
 
 /**
  * One request in flight. It ends when the kernel says so: a command or a look-up with its ack, a dump with DONE, any
@@ -94,4 +107,58 @@ export class Exchange {
     if (errno === 0) this.#resolve();
     else this.#reject(new KernelError(this.what, errno, extended));
   }
+}
+
+/** What a request carries after its header, and the schema that names the attribute an error points at. */
+export type Body = {
+  readonly bytes: Uint8Array;
+  readonly schema?: Pick<Schema<unknown>, "attributeAt" | "attributeNumbered">;
+};
+
+export function body<Out, In>(schema: Schema<Out, In>, value: In): Body {
+  return { bytes: schema.encode(value), schema };
+}
+
+/** The payload of NLMSG_ERROR up to the header of the request that it quotes (struct nlmsgerr). */
+export const acknowledgement = struct({ error: s32, requestLength: u32 });
+
+/** enum nlmsgerr_attrs. Offsets count from the request's header. */
+export const acknowledgementAttributes = attributes({
+  message: string(1),
+  offset: u32(2),
+  missingType: u32(5),
+  missingNest: u32(6),
+});
+
+/** The errno, positive, of an NLMSG_ERROR or NLMSG_DONE (0: success) and what the kernel says about it. */
+export function readAck(message: NetlinkMessage, request: Body): { errno: number; extended: ExtendedAck } {
+  const { input, start, end, flags } = message;
+  // A dump that ends well may carry no number; old kernels send DONE with nothing.
+  if (end - start < 4) {
+    if (message.type === NLMSG_ERROR)
+      throw new NetlinkProtocolError("an error message is cut short", { offset: start, length: end - start });
+    return { errno: 0, extended: {} };
+  }
+  let attributesStart = start + 4;
+  let errno = -s32.read(input, start, end);
+  if (message.type === NLMSG_ERROR) {
+    const { requestLength } = acknowledgement.decode(message);
+    // The request is quoted whole: NETLINK_CAP_ACK, which would leave its header only, is not set.
+    attributesStart += align4(requestLength);
+  } else errno = Math.max(errno, 0); // NLMSG_DONE may carry a length, which is no error.
+  if (errno === 0 || (flags & NLM_F_ACK_TLVS) === 0 || attributesStart >= end)
+    return { errno: errno === 0 ? 0 : errno, extended: {} };
+  const { message: words, ...where } = acknowledgementAttributes.read(input, attributesStart, end);
+  return { errno, extended: { message: words, attribute: nameAttribute(request, where) } };
+}
+
+function nameAttribute(
+  { bytes, schema }: Body,
+  where: { offset?: number; missingType?: number; missingNest?: number },
+): string | undefined {
+  const { offset, missingType, missingNest } = where;
+  if (offset !== undefined) return schema?.attributeAt(bytes, offset - HEADER_LENGTH);
+  if (missingType === undefined) return undefined;
+  const nest = missingNest === undefined ? undefined : missingNest - HEADER_LENGTH;
+  return schema?.attributeNumbered(bytes, missingType, nest);
 }

@@ -1,7 +1,7 @@
 import { attributes, list, required, type Table, withDefault } from "./attributes.ts";
+import type { Schema } from "./codec.ts";
 import { body, type Dump, type NetlinkConnection, type Subscription } from "./connection.ts";
 import { FamilyNotFoundError, KernelError } from "./errors.ts";
-import type { Schema } from "./record.ts";
 import { string, u8, u16, u32 } from "./scalars.ts";
 import { message, struct } from "./struct.ts";
 import type { NetlinkMessage } from "./wire.ts";

@@ -2,8 +2,7 @@ import { isIPv4, isIPv6 } from "node:net";
 import ipaddr from "ipaddr.js";
 import { codec } from "./codec.ts";
 import { NetlinkProtocolError } from "./errors.ts";
-import type { Output } from "./output.ts";
-import { Input } from "./wire.ts";
+import { Input, type Output } from "./wire.ts";
 
 /**
  * IP addresses as text. One address has one text, the one that inet_ntop(3), ip(8) and RFC 5952 give, so text may be

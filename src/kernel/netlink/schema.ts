@@ -1,6 +1,7 @@
 /** The schema language in one import: messages, attributes and structs by declaration. */
 
 export { attributes, list, nested, oneOf, repeated, required, withDefault } from "./attributes.ts";
+export type { Decoded, Encodable, Schema } from "./codec.ts";
 export {
   type Attribute as AttributeDeclaration,
   type Codec,
@@ -9,7 +10,6 @@ export {
   type Shape,
 } from "./codec.ts";
 export { ip, ipv4, ipv6 } from "./ip.ts";
-export type { Decoded, Encodable, Schema } from "./record.ts";
 export {
   bits,
   bitsOf,

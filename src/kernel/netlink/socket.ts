@@ -1,34 +1,61 @@
+/** The border to the kernel: sockets that take and give the bytes of datagrams, and know nothing of their contents. */
 import { type Addon, addon, check, type Handle, SystemError, settled } from "./addon.ts";
 
-export type NetlinkSocketOptions = {
+/** A netlink socket as connections need it. NetlinkSocket is the real one, FakeKernel of fake-kernel.ts another. */
+export interface Transport {
+  /** nl_pid: the kernel addresses replies to it. */
+  readonly portId: number;
+  /**
+   * For requests that change something: the kernel may hold the sender for long, so it runs off the event loop. `onStart` is
+   * called when it is the message's turn.
+   */
+  send(message: Uint8Array, onStart?: () => void): Promise<void>;
+  /** For requests that the kernel answers at once. Throws when the kernel does not take it. */
+  sendNow(message: Uint8Array): void;
+  /** Whether something has arrived that was not received yet. */
+  hasUnread(): boolean;
+  joinGroup(group: number): void;
+  leaveGroup(group: number): void;
+  ref(): void;
+  unref(): void;
+  close(): void;
+}
+
+export type TransportOptions = {
   /** NETLINK_ROUTE (0), NETLINK_SOCK_DIAG (4), NETLINK_GENERIC (16)… */
   readonly protocol: number;
-  /** Multicast groups to join, by number (not as a mask). */
-  readonly groups?: readonly number[];
-  /** Bytes; beyond net.core.rmem_max with CAP_NET_ADMIN only, else as much as is allowed. 8 MiB if not given. */
-  readonly receiveBuffer?: number;
   /** A classic BPF program (struct sock_filter[]), attached before any group is joined. */
   readonly filter?: Uint8Array;
+  /** Bytes; beyond net.core.rmem_max with CAP_NET_ADMIN only, else as much as is allowed. 8 MiB if not given. */
+  readonly receiveBuffer?: number;
   /**
    * One datagram. `data` is a view of memory that the next datagrams overwrite: it is valid until the callback
-   * returns. `senderPort` is 0 if the kernel sent it. `groups` is a mask of the multicast group, 0 for unicast
-   * and for groups above 32. An error thrown here goes to "uncaughtException"; later datagrams still arrive.
+   * returns. `senderPort` is 0 if the kernel sent it. `groups` is a mask of the multicast group, 0 for what was sent to
+   * this socket alone and for groups above 32, which have no bit. An error thrown here goes to "uncaughtException";
+   * later datagrams still arrive.
    */
-  readonly onReceive: (data: Uint8Array, senderPort: number, groups: number) => void;
+  onReceive(data: Uint8Array, senderPort: number, groups: number): void;
   /** The kernel dropped messages because the receive buffer was full. The socket lives on; dump again. */
-  readonly onOverrun: () => void;
+  onOverrun(): void;
   /**
    * Another error of receiving; the socket lives on. EMSGSIZE: a message was larger than a slot of the receive
    * memory (256 KiB) and was dropped; nothing that the kernel sends today is.
    */
-  readonly onError: (error: SystemError) => void;
+  onError(error: Error): void;
+};
+
+export type OpenTransport = (options: TransportOptions) => Transport;
+
+export type NetlinkSocketOptions = TransportOptions & {
+  /** Multicast groups to join, by number (not as a mask). */
+  readonly groups?: readonly number[];
 };
 
 /**
  * A bound, non-blocking netlink socket with extended acks and strict checks. While it is open it is a root, as
  * Node's own sockets are: it receives and keeps the process running (see `unref`) though nobody holds it.
  */
-export class NetlinkSocket {
+export class NetlinkSocket implements Transport {
   /** The port (nl_pid) of this socket: replies to it carry this number. */
   readonly portId: number;
   readonly #addon: Addon;

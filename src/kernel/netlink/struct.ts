@@ -1,10 +1,17 @@
-import type { DecodedTable, EncodableTable, Flat, Table } from "./attributes.ts";
-import { attributes } from "./attributes.ts";
-import { type Codec, codec, type Field, type NumberedCodec } from "./codec.ts";
+import { attributes, type DecodedTable, type EncodableTable, type Flat, type Table } from "./attributes.ts";
+import {
+  type Codec,
+  codec,
+  type Field,
+  type NumberedCodec,
+  type RecordParts,
+  type Schema,
+  schema,
+  show,
+  within,
+} from "./codec.ts";
 import { NetlinkValueError } from "./errors.ts";
-import type { Output } from "./output.ts";
-import { type RecordParts, type Schema, schema, show, within } from "./record.ts";
-import { align4 } from "./wire.ts";
+import { align4, type Output } from "./wire.ts";
 
 /**
  * A C struct: fields in their order, each at its natural alignment, as the compiler lays it out.

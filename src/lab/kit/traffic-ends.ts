@@ -7,7 +7,7 @@ import { Server, Socket } from "node:net";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import { mptcpConnect, mptcpListen, type StreamProtocol } from "../../kernel/streams.ts";
+import { mptcpConnect, mptcpListen, type StreamProtocol } from "../../kernel/native-sockets.ts";
 
 export type ReceiveOptions = { address: string; port: number; protocol?: StreamProtocol };
 export type SendOptions = ReceiveOptions & {

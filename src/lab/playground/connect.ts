@@ -3,8 +3,8 @@ import { Socket } from "node:net";
 import { complain, writeOutput } from "../../base/command-line/terminal.ts";
 import { messageOf } from "../../base/errors.ts";
 import { tokenText } from "../../control/connections/connection.ts";
+import { mptcpConnect } from "../../kernel/native-sockets.ts";
 import { Sockets } from "../../kernel/sockets.ts";
-import { mptcpConnect } from "../../kernel/streams.ts";
 import { echoPort } from "./echo.ts";
 
 /**

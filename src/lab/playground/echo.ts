@@ -1,6 +1,6 @@
 import { Server } from "node:net";
 import { writeOutput } from "../../base/command-line/terminal.ts";
-import { mptcpListen } from "../../kernel/streams.ts";
+import { mptcpListen } from "../../kernel/native-sockets.ts";
 
 export const echoPort = 8080;
 

@@ -16,6 +16,13 @@ export {
   type SubflowKey,
 } from "../../kernel/mptcp-pm.ts";
 export type { ConnectionEvent, SubflowEvent } from "../../kernel/mptcp-pm-events.ts";
+export {
+  type ConnectOptions,
+  type ListenOptions,
+  mptcpConnect,
+  mptcpListen,
+  type StreamProtocol,
+} from "../../kernel/native-sockets.ts";
 export { type BitNames, Bits, type NameOf } from "../../kernel/netlink/bits.ts";
 export {
   type Body,
@@ -26,7 +33,7 @@ export {
   type Subscription,
 } from "../../kernel/netlink/connection.ts";
 export type { Decoded, Schema } from "../../kernel/netlink/schema.ts";
-export type { OpenTransport, Transport, TransportOptions } from "../../kernel/netlink/transport.ts";
+export type { OpenTransport, Transport, TransportOptions } from "../../kernel/netlink/socket.ts";
 export type { NetlinkMessage } from "../../kernel/netlink/wire.ts";
 export {
   dumpRoutes,
@@ -55,11 +62,4 @@ export {
   type TcpSocket,
   type TcpState,
 } from "../../kernel/sockets.ts";
-export {
-  type ConnectOptions,
-  type ListenOptions,
-  mptcpConnect,
-  mptcpListen,
-  type StreamProtocol,
-} from "../../kernel/streams.ts";
 export { type MptcpSysctlName, type MptcpSysctls, SysctlError, Sysctls } from "../../kernel/sysctl.ts";

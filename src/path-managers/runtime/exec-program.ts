@@ -4,7 +4,7 @@ import type { Readable, Writable } from "node:stream";
 import { isMainThread } from "node:worker_threads";
 import type { Clock } from "../../base/clock.ts";
 import { runningClock } from "../../base/deadlines.ts";
-import { signalGroup } from "../../kernel/children.ts";
+import { signalGroup } from "../../kernel/threads.ts";
 import { LineSplitter } from "./line-splitter.ts";
 
 /** Milliseconds between the request to end and the end, and between the end and the last line. */

@@ -1,7 +1,6 @@
 import { type Clock, systemClock, type Timer } from "../../base/clock.ts";
 import { RunningClock, within } from "../../base/deadlines.ts";
-import { childrenOfMainThread, killChildrenOf, killGroupsLeft } from "../../kernel/children.ts";
-import { threadUsage } from "../../kernel/thread-usage.ts";
+import { childrenOfMainThread, killChildrenOf, killGroupsLeft, threadUsage } from "../../kernel/threads.ts";
 import {
   type FromThread,
   isOfKind,

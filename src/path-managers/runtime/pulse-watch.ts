@@ -1,5 +1,5 @@
 import { type Clock, every, type Timer } from "../../base/clock.ts";
-import type { ThreadUsage } from "../../kernel/thread-usage.ts";
+import type { ThreadUsage } from "../../kernel/threads.ts";
 import { Pulse } from "./pulse.ts";
 
 export interface PulseWatchOptions {

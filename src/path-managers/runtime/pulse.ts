@@ -1,9 +1,7 @@
 /** The memory that a thread of path managers shares with the daemon: what it tells without a message, since it may be blocked. */
-import type { Clock } from "../../base/clock.ts";
-import { every } from "../../base/clock.ts";
-import { currentThread } from "../../kernel/children.ts";
-import { NetlinkSocket } from "../../kernel/netlink/socket.ts";
-import type { OpenTransport } from "../../kernel/netlink/transport.ts";
+import { type Clock, every } from "../../base/clock.ts";
+import { NetlinkSocket, type OpenTransport } from "../../kernel/netlink/socket.ts";
+import { currentThread } from "../../kernel/threads.ts";
 import type { HandlerName } from "./api.ts";
 import { handlerNames } from "./handler-calls.ts";
 import type { HandlerWatch, LoadedPathManager } from "./running-path-manager.ts";

@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { programArguments } from "../../base/command-line/arguments.ts";
 import { codeOf, messageOf } from "../../base/errors.ts";
-import { enterNetworkNamespaceAndExec } from "../../kernel/system.ts";
+import { enterNetworkNamespaceAndExec } from "../../kernel/network-namespace.ts";
 import { CommandError, UsageError } from "./exit.ts";
 
 /** Where `ip netns` keeps the names of network namespaces. */

@@ -6,7 +6,7 @@ import {
   namespaceFile,
   runtimeDirectoryFor,
 } from "../../control/endpoints/namespace.ts";
-import { lockHolder } from "../../kernel/lock-holder.ts";
+import { lockHolder } from "../../kernel/file-lock.ts";
 import type { Settings } from "./options.ts";
 
 /** The runtime directory that was asked for, by option or by systemd, or else that of the mptcpd of this namespace. */

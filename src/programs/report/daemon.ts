@@ -12,7 +12,7 @@ import { currentNamespace, namespaceFile } from "../../control/endpoints/namespa
 import { readRefused } from "../../control/endpoints/refused-file.ts";
 import { readWanted, type StatedWish } from "../../control/endpoints/wanted-file.ts";
 import type { Refusal } from "../../control/policy/refused-endpoints.ts";
-import { lockHolder } from "../../kernel/lock-holder.ts";
+import { lockHolder } from "../../kernel/file-lock.ts";
 import { Processes } from "../../kernel/processes.ts";
 import { builtIn } from "../../path-managers/built-in/index.ts";
 import { configurationText, showConfiguration, withoutQuotes } from "./configuration.ts";

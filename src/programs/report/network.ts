@@ -6,7 +6,7 @@ import { type Address, dumpAddresses } from "../../kernel/addresses.ts";
 import { type Counters, readCounters } from "../../kernel/counters.ts";
 import { dumpLinks, type Link } from "../../kernel/links.ts";
 import type { NetlinkConnection } from "../../kernel/netlink/connection.ts";
-import { withHops } from "../../kernel/next-hop-objects.ts";
+import { withHops } from "../../kernel/next-hops.ts";
 import { dumpRoutes, type Route } from "../../kernel/routes.ts";
 import { openRtnetlink } from "../../kernel/rtnetlink.ts";
 import { dumpRules } from "../../kernel/rules.ts";

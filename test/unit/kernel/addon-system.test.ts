@@ -4,7 +4,9 @@ import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { describe, it } from "node:test";
-import { lockFile, networkNamespaceCookie, sendDatagram } from "../../../src/kernel/system.ts";
+import { lockFile } from "../../../src/kernel/file-lock.ts";
+import { sendDatagram } from "../../../src/kernel/native-sockets.ts";
+import { networkNamespaceCookie } from "../../../src/kernel/network-namespace.ts";
 import { within } from "../../../src/lab/kit/wait.ts";
 import { temporaryDirectory } from "../temporary.ts";
 

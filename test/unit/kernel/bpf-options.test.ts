@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { getProgram } from "../../../src/kernel/bpf/get-program.ts";
 import { asItIs, describeFunction } from "../../../src/kernel/bpf/number-function.ts";
 import type { OptionAnswer } from "../../../src/kernel/bpf/option-answers.ts";
+import { getProgram, setProgram } from "../../../src/kernel/bpf/option-programs.ts";
 import { encodeRows, maxSlots, slotSize } from "../../../src/kernel/bpf/option-rows.ts";
-import { setProgram } from "../../../src/kernel/bpf/set-program.ts";
 import { execute, type Region } from "./bpf-machine.ts";
 
 const maps = { rows: 5, storage: 6 };

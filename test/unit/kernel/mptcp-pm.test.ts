@@ -3,8 +3,7 @@ import { describe, it, type TestContext } from "node:test";
 import { endpointFlags, type MptcpEvent, MptcpPm } from "../../../src/kernel/mptcp-pm.ts";
 import * as events from "../../../src/kernel/mptcp-pm-events.ts";
 import { command, pmMessage } from "../../../src/kernel/mptcp-pm-schema.ts";
-import { controlMessage, genericHeader } from "../../../src/kernel/netlink/generic.ts";
-import type { Schema } from "../../../src/kernel/netlink/record.ts";
+import type { Schema } from "../../../src/kernel/netlink/codec.ts";
 import {
   ack,
   FakeKernel,
@@ -12,7 +11,8 @@ import {
   multipart,
   type Reply,
   refuse,
-} from "../../../src/kernel/netlink/testing.ts";
+} from "../../../src/kernel/netlink/fake-kernel.ts";
+import { controlMessage, genericHeader } from "../../../src/kernel/netlink/generic.ts";
 import type { NetlinkMessage } from "../../../src/kernel/netlink/wire.ts";
 
 const EINVAL = 22;

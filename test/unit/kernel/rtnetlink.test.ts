@@ -7,7 +7,7 @@ import {
   decodeAddressEvent,
 } from "../../../src/kernel/addresses.ts";
 import { decodeLink, decodeLinkEvent, linkFlags, linkMessage } from "../../../src/kernel/links.ts";
-import { FakeKernel, multipart } from "../../../src/kernel/netlink/testing.ts";
+import { FakeKernel, multipart } from "../../../src/kernel/netlink/fake-kernel.ts";
 import { frame, messages, type NetlinkMessage } from "../../../src/kernel/netlink/wire.ts";
 import {
   decodeRoute,

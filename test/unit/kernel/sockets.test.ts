@@ -10,8 +10,8 @@ import {
   tcpInfo,
   tcpSocket,
 } from "../../../src/kernel/inet-diag.ts";
+import { FakeKernel, multipart } from "../../../src/kernel/netlink/fake-kernel.ts";
 import { ipBytes } from "../../../src/kernel/netlink/ip.ts";
-import { FakeKernel, multipart } from "../../../src/kernel/netlink/testing.ts";
 import { Sockets } from "../../../src/kernel/sockets.ts";
 
 const families = { 2: "IPv4", 10: "IPv6" } as const;

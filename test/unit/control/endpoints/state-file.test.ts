@@ -8,7 +8,7 @@ import { DaemonLock } from "../../../../src/control/endpoints/daemon-lock.ts";
 import { Ledger } from "../../../../src/control/endpoints/ledger.ts";
 import { NamespaceLock } from "../../../../src/control/endpoints/namespace.ts";
 import { StateFile } from "../../../../src/control/endpoints/state-file.ts";
-import { lockHolder } from "../../../../src/kernel/lock-holder.ts";
+import { lockHolder } from "../../../../src/kernel/file-lock.ts";
 import { temporaryDirectory } from "../../temporary.ts";
 import { endpointOf } from "../policy/world.ts";
 import { FakeClock, World } from "./fakes.ts";

@@ -7,7 +7,7 @@ import {
   multipart,
   type Reply,
   refuse,
-} from "../../../../src/kernel/netlink/testing.ts";
+} from "../../../../src/kernel/netlink/fake-kernel.ts";
 import type { NetlinkMessage } from "../../../../src/kernel/netlink/wire.ts";
 import { routeMessage } from "../../../../src/kernel/routes.ts";
 import {

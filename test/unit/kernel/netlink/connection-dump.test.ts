@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { isDump, multipart, refuse } from "../../../../src/kernel/netlink/testing.ts";
+import { isDump, multipart, refuse } from "../../../../src/kernel/netlink/fake-kernel.ts";
 import { frame, type NetlinkMessage } from "../../../../src/kernel/netlink/wire.ts";
 import { connect, GET, reply, thing } from "./connect.ts";
 

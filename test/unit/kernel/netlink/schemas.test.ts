@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { pathToFileURL } from "node:url";
 import fc from "fast-check";
+import type { Schema } from "../../../../src/kernel/netlink/codec.ts";
 import { NetlinkError } from "../../../../src/kernel/netlink/errors.ts";
-import type { Schema } from "../../../../src/kernel/netlink/record.ts";
 import { arbitrary } from "./arbitrary.ts";
 
 describe("every schema that src/kernel/netlink and src/kernel export", async () => {

@@ -5,8 +5,7 @@ import { closeSync, openSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { describe, it, type TestContext } from "node:test";
-import { lockHolder, signalLockHolder } from "../../../src/kernel/lock-holder.ts";
-import { lockFile } from "../../../src/kernel/system.ts";
+import { lockFile, lockHolder, signalLockHolder } from "../../../src/kernel/file-lock.ts";
 import { within } from "../../../src/lab/kit/wait.ts";
 import { temporaryDirectory } from "../temporary.ts";
 

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { describe, it } from "node:test";
-import { families, type OptionSocket, protocols, withSocket } from "../../../src/kernel/socket-options.ts";
+import {
+  families,
+  type OptionSocket,
+  protocols,
+  withSocket,
+} from "../../../src/kernel/bpf/option-answers.ts";
 
 const SOL_SOCKET = 1;
 const SO_KEEPALIVE = 9;

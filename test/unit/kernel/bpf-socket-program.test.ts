@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { socketProgram } from "../../../src/kernel/bpf/program.ts";
+import { socketProgram } from "../../../src/kernel/bpf/socket-program.ts";
 
 const mapFd = 7;
 const MPTCP = 262;

@@ -1,4 +1,6 @@
+/** Threads of this process, and the processes that they have started. */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { addon } from "./netlink/addon.ts";
 
 /** The number by which the kernel knows the calling thread (gettid(2)); 0 where /proc does not tell. */
 export function currentThread(): number {
@@ -15,16 +17,6 @@ export function currentThread(): number {
  */
 export function killChildrenOf(thread: number): void {
   for (const pid of childrenIn(`/proc/self/task/${thread}`)) killTree(pid);
-}
-
-function killTree(pid: number): void {
-  // It shall start no more while we look.
-  signal(pid, "SIGSTOP");
-  for (const task of namesIn(`/proc/${pid}/task`))
-    for (const child of childrenIn(`/proc/${pid}/task/${task}`)) killTree(child);
-  // Orphans of the child have another parent, but its group. The group is not reused before we reap the child.
-  signalGroup(pid, "SIGKILL");
-  signal(pid, "SIGKILL");
 }
 
 /** Sends a signal to the process group of a child that was made its leader (spawn with `detached`). */
@@ -45,6 +37,45 @@ export function childrenOfMainThread(): ReadonlySet<number> {
 export function killGroupsLeft(others: ReadonlySet<number>): void {
   if (process.pid === 1) return;
   for (const pid of childrenOfMainThread()) if (!others.has(pid)) signalGroup(pid, "SIGKILL");
+}
+
+/** What a thread of this process is doing, as the kernel sees it. */
+export interface ThreadUsage {
+  /** It runs, waits for a processor, or was stopped: whether it gets on is not up to its code. */
+  readonly runnable: boolean;
+  /** Milliseconds that it has had a processor so far. */
+  readonly ran: number;
+}
+
+/**
+ * Reads proc_pid_stat(5) and schedstat (Documentation/scheduler/sched-stats.rst) of a thread, by the number of gettid(2).
+ * Undefined where the thread has ended or the kernel does not tell (CONFIG_SCHED_INFO).
+ */
+export function threadUsage(thread: number): ThreadUsage | undefined {
+  try {
+    const stat = readFileSync(`/proc/self/task/${thread}/stat`, "latin1");
+    const [ran = ""] = readFileSync(`/proc/self/task/${thread}/schedstat`, "latin1").split(" ");
+    // The name before it is in parentheses, and may hold any byte.
+    const state = stat.at(stat.lastIndexOf(")") + 2) ?? "";
+    return { runnable: /[RTt]/.test(state), ran: Number(ran) / 1e6 };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Ends the process at once, with its threads, wherever they are (_exit(2)). Nothing is flushed, nobody is asked. */
+export function exitNow(status: number): never {
+  return addon().exitNow(status);
+}
+
+function killTree(pid: number): void {
+  // It shall start no more while we look.
+  signal(pid, "SIGSTOP");
+  for (const task of namesIn(`/proc/${pid}/task`))
+    for (const child of childrenIn(`/proc/${pid}/task/${task}`)) killTree(child);
+  // Orphans of the child have another parent, but its group. The group is not reused before we reap the child.
+  signalGroup(pid, "SIGKILL");
+  signal(pid, "SIGKILL");
 }
 
 function childrenIn(task: string): number[] {

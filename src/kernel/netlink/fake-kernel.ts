@@ -1,6 +1,5 @@
-import { acknowledgement, acknowledgementAttributes } from "./ack.ts";
-import { Output } from "./output.ts";
-import type { OpenTransport, Transport, TransportOptions } from "./transport.ts";
+import { acknowledgement, acknowledgementAttributes } from "./exchange.ts";
+import type { OpenTransport, Transport, TransportOptions } from "./socket.ts";
 import {
   frame,
   messages,
@@ -11,6 +10,7 @@ import {
   NLM_F_MULTI,
   NLMSG_DONE,
   NLMSG_ERROR,
+  Output,
 } from "./wire.ts";
 
 /** A message that the fake kernel sends, without what it fills in: sequence number and port. */

@@ -1,13 +1,21 @@
 /**
- * Who holds a lock (flock(2)) on a file. The kernel is asked: what a file says, or a command line, anybody may have
- * written.
+ * Locks on files (flock(2)), and who holds one. The kernel is asked for that: what a file says, or a command line, anybody
+ * may have written.
  */
 
 import { type BigIntStats, closeSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { hasCode } from "../base/errors.ts";
-import { pidfdOpen, pidfdSendSignal } from "./system.ts";
+import { addon, check } from "./netlink/addon.ts";
+
+/** Locks an open file until it is closed (flock(2), exclusive); false if another open file holds the lock. */
+export function lockFile(fd: number): boolean {
+  const result = addon().lockFile(fd);
+  if (result === EWOULDBLOCK) return false;
+  check("lock file", result);
+  return true;
+}
 
 /** The process that locked the file; undefined if none did, or none that has a pid in our pid namespace. */
 export function lockHolder(file: string): number | undefined {
@@ -95,3 +103,22 @@ function readOrNothing(path: string): string | undefined {
     return undefined;
   }
 }
+
+/** A descriptor that means this process and no later one of its pid; undefined if there is none (pidfd_open(2)). */
+function pidfdOpen(pid: number): number | undefined {
+  const result = addon().pidfdOpen(pid);
+  if (result === ESRCH) return undefined;
+  return check(`open process ${pid}`, result);
+}
+
+/** @returns false if the process has ended, or is not ours to signal (pidfd_send_signal(2)) */
+function pidfdSendSignal(pidfd: number, signal: number): boolean {
+  const result = addon().pidfdSendSignal(pidfd, signal);
+  if (result === ESRCH || result === EPERM) return false;
+  check("send signal", result);
+  return true;
+}
+
+const EPERM = -1;
+const ESRCH = -3;
+const EWOULDBLOCK = -11;

@@ -1,4 +1,7 @@
-/** The program before setsockopt(2): it takes hints, and remembers them with the socket. */
+/**
+ * The programs for socket options: one runs before setsockopt(2), takes hints and remembers them with the socket. The
+ * other runs after getsockopt(2): where MPTCP refuses, it reads what was remembered, or what TCP has.
+ */
 import {
   add,
   addRegister32,
@@ -20,6 +23,8 @@ import {
   load8,
   load32,
   set,
+  shiftRight32,
+  store8,
   store32,
 } from "./assembler.ts";
 import { maxPieces } from "./number-function.ts";
@@ -27,14 +32,17 @@ import {
   context,
   findRow,
   findSlot,
+  flags,
   leave,
   type OptionMaps,
   onlyConnections,
   onlyMptcp,
+  piece,
+  row,
+  shortValues,
   unlessFlagged,
   valueInForce,
-} from "./option-lines.ts";
-import { flags, piece, row, shortValues } from "./option-rows.ts";
+} from "./option-rows.ts";
 
 const EINVAL = 22;
 
@@ -135,4 +143,63 @@ const computeValue: readonly Line[] = [
   andRegister32(8, 3),
   load32(3, 2, piece.value),
   addRegister32(8, 3),
+];
+
+const ENOPROTOOPT = 92;
+const EOPNOTSUPP = 95;
+
+/** Machine code for BPF_CGROUP_GETSOCKOPT. R8 is the length, R9 the value. */
+export function getProgram(maps: OptionMaps): Uint8Array {
+  return assemble([
+    copy(6, 1),
+    ...onlyMptcp,
+    load32(1, 6, context.result),
+    jumpIfEqual32(1, -EOPNOTSUPP, "kernel refuses"),
+    jumpUnlessEqual32(1, -ENOPROTOOPT, "leave"),
+    label("kernel refuses"),
+    ...findRow(maps),
+    ...unlessFlagged(flags.readable, "leave"),
+    ...valueInForce(maps),
+    ...lengthRead,
+    ...writeValue,
+    store32(6, context.length, 8),
+    set(1, 0),
+    store32(6, context.result, 1),
+    set(0, 1),
+    exit,
+    ...leave,
+  ]);
+}
+
+/** R8: four bytes at most. IPv4 gives small numbers as one byte where there is no room for four (do_ip_getsockopt). */
+const lengthRead: readonly Line[] = [
+  load32(8, 6, context.length),
+  jumpIfSignedLess32(8, 0, "leave"),
+  jumpIfSignedLess32(8, 4, "little room"),
+  set(8, 4),
+  jump("length"),
+  label("little room"),
+  ...unlessFlagged(flags.byteRead, "length"),
+  jumpIfEqual32(8, 0, "length"),
+  jumpIfSignedLess32(9, 0, "length"),
+  set(1, 255),
+  jumpIfSignedAtMostRegister32(9, 1, "byte"),
+  jump("length"),
+  label("byte"),
+  set(8, 1),
+  label("length"),
+];
+
+const writeValue: readonly Line[] = [
+  load(3, 6, context.value),
+  load(4, 6, context.end),
+  ...[1, 2, 3, 4].flatMap((count) => [
+    jumpIfSignedLess32(8, count, "written"),
+    copy(5, 3),
+    add(5, count),
+    jumpIfGreaterRegister(5, 4, "leave"),
+    store8(3, count - 1, 9),
+    shiftRight32(9, 8),
+  ]),
+  label("written"),
 ];

@@ -1,4 +1,7 @@
-/** Sockets of IPPROTO_MPTCP, which Node's own API cannot make; once made, node:net takes them by their descriptor. */
+/**
+ * Sockets that Node's own API cannot make: of IPPROTO_MPTCP, which node:net takes by their descriptor once they are made, and
+ * for datagrams to UNIX sockets.
+ */
 import { bytesOfName } from "../base/bytes.ts";
 import { addon, check, settled } from "./netlink/addon.ts";
 
@@ -40,6 +43,14 @@ export async function mptcpConnect(options: ConnectOptions): Promise<number> {
     addon().streamConnect(number, address, port, localAddress, bytesOfName(device), timeoutMs, settle),
   );
   return check(`cannot connect to ${address} port ${port} (${protocol})`, result);
+}
+
+/**
+ * Sends one datagram to a UNIX socket, never waiting; `path` is a file, or "@name" for an abstract address.
+ * Throws a SystemError: ENOENT, ECONNREFUSED (nobody listens), EAGAIN (the receiver's queue is full), EMSGSIZE.
+ */
+export function sendDatagram(path: string, data: Uint8Array): void {
+  check(`send to ${path}`, addon().sendDatagram(path, data));
 }
 
 /** IPPROTO_MPTCP and IPPROTO_TCP (include/uapi/linux/in.h). */
