@@ -1,5 +1,7 @@
 import { bitNames } from "./netlink/bits.ts";
-import { genericHeader } from "./netlink/generic.ts";
+import { type ConnectionOptions, NetlinkConnection } from "./netlink/connection.ts";
+import { NetlinkError } from "./netlink/errors.ts";
+import { type GenericFamily, genericHeader } from "./netlink/generic.ts";
 import {
   attributes,
   bitsOf,
@@ -115,6 +117,37 @@ export type SubflowEvent = Omit<Decoded<typeof subflow>, "backup"> & { readonly 
 
 /** A listening MPTCP socket of any program, or of the kernel for an endpoint with a port. */
 export const listener = attributes({ family, localAddress, localPort });
+
+export interface EventHandlers {
+  event(event: MptcpEvent): void;
+  /** Events were lost. */
+  overrun(): void;
+  /** An event made no sense; the next ones still come. */
+  error(error: unknown): void;
+}
+
+/** Opens a socket of its own for the events of the family. Throws NetlinkError: EPERM without CAP_NET_ADMIN. */
+export function openEvents(
+  family: GenericFamily,
+  options: ConnectionOptions,
+  handlers: EventHandlers,
+): NetlinkConnection {
+  const netlink = NetlinkConnection.open(options);
+  const group = family.groups.get("mptcp_pm_events");
+  netlink.onOverrun(() => handlers.overrun());
+  netlink.onError((error) => handlers.error(error));
+  try {
+    if (group === undefined)
+      throw new NetlinkError("ENOENT", "the kernel's mptcp_pm has no group for events");
+    netlink.subscribe(group, (message) => {
+      if (message.type === family.id) handlers.event(decodeEvent(message));
+    });
+  } catch (error) {
+    netlink.close();
+    throw error;
+  }
+  return netlink;
+}
 
 /** The event of a message of the family; throws NetlinkProtocolError if an attribute that it must have is missing. */
 export function decodeEvent(message: NetlinkMessage): MptcpEvent {

@@ -1,62 +1,40 @@
-import { type Clock, systemClock } from "../base/clock.ts";
-import { decodeEvent, type MptcpEvent } from "./mptcp-pm-events.ts";
+import { systemClock } from "../base/clock.ts";
+import { type EventHandlers, openEvents } from "./mptcp-pm-events.ts";
 import { refusalOf } from "./mptcp-pm-refusals.ts";
 import {
-  type addressAttributes,
   command,
+  type Endpoint,
   type EndpointFlag,
   endpointFlags,
+  type Limits,
+  type NewEndpoint,
+  nameOf,
+  nameOfSubflow,
   pmMessage,
+  type SubflowKey,
+  toAttributes,
+  toEndpoint,
+  tokenText,
 } from "./mptcp-pm-schema.ts";
 import type { Bits } from "./netlink/bits.ts";
 import { type ConnectionOptions, NetlinkConnection, type Subscription } from "./netlink/connection.ts";
 import { KernelError, NetlinkError } from "./netlink/errors.ts";
 import { GenericFamily, NETLINK_GENERIC } from "./netlink/generic.ts";
-import { ipFamily } from "./netlink/ip.ts";
 import type { Encodable } from "./netlink/schema.ts";
-import type { NetlinkMessage } from "./netlink/wire.ts";
-import { AF_INET, AF_INET6 } from "./rtnetlink.ts";
+import { type Expectation, SendingThread } from "./sending-thread.ts";
 
 export type { MptcpEvent } from "./mptcp-pm-events.ts";
-export { type EndpointFlag, endpointFlags } from "./mptcp-pm-schema.ts";
-
-/** An address that the kernel's path manager uses, or with a token: one of a connection of the userspace one. */
-export type Endpoint = {
-  /** 1 to 255. */
-  readonly id: number;
-  readonly address: string;
-  /** 0 none. */
-  readonly port: number;
-  readonly flags: Bits<EndpointFlag>;
-  /** 0 any. */
-  readonly ifIndex: number;
-};
-
-/** For a connection, of either peer's making: how many subflows beyond the first, how many ADD_ADDR are acted on. */
-export type Limits = { readonly subflows: number; readonly addAddrAccepted: number };
-
-export type NewEndpoint = {
-  readonly address: string;
-  readonly flags: Bits<EndpointFlag>;
-  /** The kernel takes a free one if it is not given. */
-  readonly id?: number;
-  /** Only with the flag `signal`. */
-  readonly port?: number;
-  readonly ifIndex?: number;
-};
-
-/** One end of a subflow. */
-export type SubflowAddress = { readonly address: string; readonly port?: number };
-
-/** A local end: the address id that the peer knows it by, and the interface to bind to. */
-export type LocalAddress = SubflowAddress & { readonly id?: number; readonly ifIndex?: number };
-
-/** The two ends that tell a subflow from the others of its connection; both ports are needed. */
-export type SubflowKey = {
-  readonly token: number;
-  readonly local: LocalAddress;
-  readonly remote: SubflowAddress;
-};
+export {
+  type Endpoint,
+  type EndpointFlag,
+  endpointFlags,
+  type Limits,
+  type LocalEnd,
+  type NewEndpoint,
+  type SubflowEnd,
+  type SubflowKey,
+  tokenText,
+} from "./mptcp-pm-schema.ts";
 
 /**
  * The path manager of the kernel, in the network namespace of this process. Methods reject as NetlinkConnection's
@@ -67,9 +45,8 @@ export class MptcpPm {
   readonly #family: GenericFamily;
   readonly #options: ConnectionOptions;
   readonly #eventConnections = new Set<NetlinkConnection>();
-  readonly #clock: Clock;
-  #additionsAreSlowUntil = Number.NEGATIVE_INFINITY;
-  #connectionsAreSlowUntil = Number.NEGATIVE_INFINITY;
+  readonly #additions: SendingThread;
+  readonly #connectionCommands: SendingThread;
   #takesTokens: Promise<boolean> | undefined;
 
   /** FamilyNotFoundError: this kernel has no MPTCP (CONFIG_MPTCP). */
@@ -87,7 +64,9 @@ export class MptcpPm {
   private constructor(family: GenericFamily, options: ConnectionOptions) {
     this.#family = family;
     this.#options = options;
-    this.#clock = options.clock ?? systemClock;
+    const { clock = systemClock } = options;
+    this.#additions = new SendingThread(clock, addition);
+    this.#connectionCommands = new SendingThread(clock, connectionCommand);
   }
 
   /**
@@ -126,12 +105,10 @@ export class MptcpPm {
   addEndpoint(endpoint: NewEndpoint): Promise<void> {
     const what = `add endpoint ${nameOf(endpoint)}`;
     const request = { command: command.addAddr, address: toAttributes(endpoint) };
-    const start = this.#clock.now();
-    if (start < this.#additionsAreSlowUntil) return this.#family.request(what, pmMessage, request);
-    const added = this.#family.requestNow(what, pmMessage, request);
-    const end = this.#clock.now();
-    if (end - start > SLOW) this.#additionsAreSlowUntil = end + ADDITIONS_SLOW_FOR;
-    return added;
+    return this.#additions.send(
+      () => this.#family.requestNow(what, pmMessage, request),
+      () => this.#family.request(what, pmMessage, request),
+    );
   }
 
   /**
@@ -214,7 +191,7 @@ export class MptcpPm {
   /** Starts to connect; the event subflowEstablished says that it worked. `flags`: `backup` or none. */
   createSubflow(subflow: SubflowKey & { readonly flags?: Bits<EndpointFlag> }): Promise<void> {
     const { token, local, remote, flags } = subflow;
-    return this.#changeConnection(`create ${describe(subflow)}`, command.subflowCreate, {
+    return this.#changeConnection(`create ${nameOfSubflow(subflow)}`, command.subflowCreate, {
       token,
       address: toAttributes(flags === undefined ? local : { ...local, flags }),
       remote: toAttributes(remote),
@@ -224,13 +201,13 @@ export class MptcpPm {
   destroySubflow(subflow: SubflowKey): Promise<void> {
     const { token, local, remote } = subflow;
     const ends = { token, address: toAttributes(local), remote: toAttributes(remote) };
-    return this.#changeConnection(`destroy ${describe(subflow)}`, command.subflowDestroy, ends);
+    return this.#changeConnection(`destroy ${nameOfSubflow(subflow)}`, command.subflowDestroy, ends);
   }
 
   /** Sends MP_PRIO: `backup` or none. */
   setSubflowFlags(subflow: SubflowKey & { readonly flags: Bits<EndpointFlag> }): Promise<void> {
     const { token, local, remote, flags } = subflow;
-    return this.#changeConnection(`set flags of ${describe(subflow)}`, command.setFlags, {
+    return this.#changeConnection(`set flags of ${nameOfSubflow(subflow)}`, command.setFlags, {
       token,
       address: toAttributes({ ...local, flags }),
       remote: toAttributes(remote),
@@ -239,34 +216,15 @@ export class MptcpPm {
 
   /**
    * What connections, subflows and listeners do, from now on. Comes by a socket of its own, so that a burst of events
-   * costs no reply to a command. `overrun`: events were lost. `error`: an event made no sense, the next ones still come.
-   * EPERM without CAP_NET_ADMIN.
+   * costs no reply to a command. EPERM without CAP_NET_ADMIN.
    */
-  events(handlers: {
-    event(event: MptcpEvent): void;
-    overrun(): void;
-    error(error: unknown): void;
-  }): Subscription {
-    const connection = NetlinkConnection.open(this.#options);
-    const family = this.#family;
-    const group = family.groups.get("mptcp_pm_events");
+  events(handlers: EventHandlers): Subscription {
+    const connection = openEvents(this.#family, this.#options, handlers);
+    this.#eventConnections.add(connection);
     const close = () => {
       this.#eventConnections.delete(connection);
       connection.close();
     };
-    connection.onOverrun(() => handlers.overrun());
-    connection.onError((error) => handlers.error(error));
-    try {
-      if (group === undefined)
-        throw new NetlinkError("ENOENT", "the kernel's mptcp_pm has no group for events");
-      connection.subscribe(group, (message) => {
-        if (message.type === family.id) handlers.event(decodeEvent(message));
-      });
-    } catch (error) {
-      close();
-      throw error;
-    }
-    this.#eventConnections.add(connection);
     return { close };
   }
 
@@ -296,68 +254,29 @@ export class MptcpPm {
       );
   }
 
-  /**
-   * A command for one connection, which the kernel is quick to carry out, unless its program holds the socket; then those
-   * of the next second go by another thread.
-   */
-  #changeConnection(
-    what: string,
-    number: number,
-    attributes: Omit<Encodable<typeof pmMessage>, "command">,
-  ): Promise<void> {
-    const start = this.#clock.now();
-    if (start < this.#connectionsAreSlowUntil) return this.#change(what, number, attributes);
-    const done = this.#family.requestNow(what, pmMessage, { command: number, ...attributes });
-    const end = this.#clock.now();
-    if (end - start > SLOW_FOR_ONE) this.#connectionsAreSlowUntil = end + SLOW_FOR;
-    return done;
+  /** A command for one connection. */
+  #changeConnection(what: string, number: number, attributes: Attributes): Promise<void> {
+    return this.#connectionCommands.send(
+      () => this.#family.requestNow(what, pmMessage, { command: number, ...attributes }),
+      () => this.#change(what, number, attributes),
+    );
   }
 
-  #change(
-    what: string,
-    number: number,
-    attributes: Omit<Encodable<typeof pmMessage>, "command">,
-  ): Promise<void> {
+  #change(what: string, number: number, attributes: Attributes): Promise<void> {
     return this.#family.request(what, pmMessage, { command: number, ...attributes });
   }
 }
 
-/**
- * Milliseconds. To add an endpoint the kernel visits every MPTCP connection of the namespace: of few, that takes less
- * than handing the request to a thread. Once it took longer, the event loop does not wait for it for a minute. Not longer:
- * the machine may have stood still meanwhile.
- */
-const SLOW = 2;
-const ADDITIONS_SLOW_FOR = 60_000;
-/** What concerns one connection takes a tenth of a millisecond; longer, where its socket or the processor is busy. */
-const SLOW_FOR_ONE = 10;
-const SLOW_FOR = 1000;
+type Attributes = Omit<Encodable<typeof pmMessage>, "command">;
 
 /** What SET_FLAGS takes notice of (net/mptcp/pm_kernel.c, mptcp_pm_nl_set_flags). */
 const changeable = endpointFlags.of("backup", "fullmesh");
 
-function toEndpoint(message: NetlinkMessage): Endpoint | undefined {
-  const { address: endpoint } = pmMessage.decode(message);
-  if (endpoint?.address === undefined) return undefined;
-  const { id = 0, address, port = 0, flags = endpointFlags.of(), ifIndex = 0 } = endpoint;
-  return { id, address, port, flags, ifIndex };
-}
+/**
+ * To add an endpoint the kernel visits every MPTCP connection of the namespace: of few, that takes less than handing the
+ * request to a thread. The rest is no longer than a minute, because the machine may have stood still meanwhile.
+ */
+const addition: Expectation = { slow: 2, rest: 60_000 };
 
-function toAttributes(
-  local: LocalAddress & { readonly flags?: Bits<EndpointFlag> },
-): Encodable<typeof addressAttributes> {
-  return { family: ipFamily(local.address) === 4 ? AF_INET : AF_INET6, ...local };
-}
-
-function nameOf({ address, port = 0 }: SubflowAddress): string {
-  return port === 0 ? address : `${address} port ${port}`;
-}
-
-function describe({ token, local, remote }: SubflowKey): string {
-  return `subflow ${nameOf(local)} to ${nameOf(remote)} of connection ${tokenText(token)}`;
-}
-
-/** As `ip mptcp monitor` and `ss -M` print it, in eight hexadecimal digits. */
-export function tokenText(token: number): string {
-  return token.toString(16).padStart(8, "0");
-}
+/** The kernel takes a tenth of a millisecond for one connection, unless its program holds the socket or the processor is busy. */
+const connectionCommand: Expectation = { slow: 10, rest: 1000 };

@@ -2,103 +2,46 @@ import {
   IPPROTO_MPTCP,
   IPPROTO_TCP,
   infoExtension,
-  type MptcpInfo,
   mptcpOutline,
   mptcpSocket,
   NETLINK_SOCK_DIAG,
   SOCK_DIAG_BY_FAMILY,
-  type SubflowFlag,
-  type SubflowInfo,
   socketRequest,
-  type TcpInfo,
   type TcpState,
   tcpOutline,
   tcpSocket,
   tcpStates,
 } from "./inet-diag.ts";
-import type { Bits } from "./netlink/bits.ts";
 import type { Schema } from "./netlink/codec.ts";
 import { body, type ConnectionOptions, NetlinkConnection } from "./netlink/connection.ts";
 import type { NetlinkMessage } from "./netlink/wire.ts";
 import { AF_INET, AF_INET6 } from "./rtnetlink.ts";
-import { byInode, byToken, describe, peerOf, subflowOf, subflowOutlineOf } from "./socket-records.ts";
+import {
+  byInode,
+  byToken,
+  type ConnectionOutline,
+  describe,
+  type MptcpConnection,
+  type MptcpListener,
+  peerOf,
+  subflowOf,
+  subflowOutlineOf,
+  type TcpSocket,
+} from "./socket-records.ts";
 
-export type { MptcpInfo, MptcpInfoFlag, SubflowFlag, SubflowInfo, TcpInfo, TcpState } from "./inet-diag.ts";
-
-/** Text in its canonical form. An IPv4 address of a dual-stack socket (::ffff:10.0.0.1) is an IPv4 address here. */
-export type SocketAddress = { readonly address: string; readonly port: number };
-
-export type Socket = {
-  /** 6 also for IPv4 over a dual-stack socket. */
-  readonly socketFamily: 4 | 6;
-  readonly local: SocketAddress;
-  /** The interface that it is bound to; 0 = none. */
-  readonly ifIndex: number;
-  readonly uid: number;
-  /** 0 when no process holds it any more. */
-  readonly inode: number;
-};
-
-/** A socket of IPPROTO_MPTCP with its subflows. */
-export type MptcpConnection = Socket & {
-  readonly token: number;
-  readonly remote: SocketAddress;
-  readonly state: TcpState;
-  readonly info: MptcpInfo;
-  /**
-   * In the order in which they were opened, as far as address ids tell: the initial one first. Empty for a
-   * connection that has lost all of them, or (fallback) became plain TCP.
-   */
-  readonly subflows: readonly MptcpSubflow[];
-  /**
-   * Its sockets of which the kernel says no more than of any TCP socket: all of them before Linux 6.15 if the caller has
-   * no CAP_NET_ADMIN, and that of a connection that became plain TCP. Missing while no program holds the connection.
-   */
-  readonly unidentified: readonly CarryingSocket[];
-};
-
-/** A TCP socket that carries an MPTCP connection, or a part of one. */
-export type CarryingSocket = {
-  readonly socketFamily: 4 | 6;
-  readonly local: SocketAddress;
-  readonly remote: SocketAddress;
-  /** The interface that it is bound to, as those of an endpoint with `dev` are; 0 = none. */
-  readonly ifIndex: number;
-  readonly state: TcpState;
-  /** Payload bytes. `sent` counts retransmissions too, `acked` the SYN as one. */
-  readonly bytes: { readonly sent: number; readonly acked: number; readonly received: number };
-  readonly tcp: TcpInfo;
-};
-
-export type MptcpSubflow = CarryingSocket & {
-  readonly localId: number;
-  readonly remoteId: number;
-  /** Of the connection at the other end; only the side that sent MP_JOIN knows it, else 0. */
-  readonly remoteToken: number;
-  readonly flags: Bits<SubflowFlag>;
-  readonly mptcp: SubflowInfo;
-};
-
-export type MptcpListener = Socket & {
-  /** Connections that wait to be accepted, and how many may. */
-  readonly waiting: number;
-  readonly backlog: number;
-};
-
-/** A connection with no more than what tells it and its subflows apart; see `MptcpConnection`. */
-export type ConnectionOutline = Omit<
+export type { SubflowFlag, SubflowInfo, TcpState } from "./inet-diag.ts";
+export type { MptcpInfo, MptcpInfoFlag, TcpInfo } from "./socket-info.ts";
+export type {
+  CarryingSocket,
+  ConnectionOutline,
   MptcpConnection,
-  "uid" | "ifIndex" | "info" | "subflows" | "unidentified"
-> & {
-  /** It became plain TCP. */
-  readonly fallback: boolean;
-  readonly subflows: readonly SubflowOutline[];
-};
-
-export type SubflowOutline = Omit<MptcpSubflow, "remoteToken" | "bytes" | "mptcp" | "tcp">;
-
-/** A socket of IPPROTO_TCP. */
-export type TcpSocket = Socket & { readonly remote: SocketAddress; readonly state: TcpState };
+  MptcpListener,
+  MptcpSubflow,
+  Socket,
+  SocketAddress,
+  SubflowOutline,
+  TcpSocket,
+} from "./socket-records.ts";
 
 /** The sockets of the network namespace in which it was opened, by sock_diag(7). */
 export class Sockets {

@@ -1,7 +1,7 @@
 /** The BPF way for units: systemd gives each start of a unit a cgroup, which bears the unit's name. */
 import { basename, dirname } from "node:path";
 import { type AttachOptions, attachCgroup, detachCgroups } from "../kernel/bpf/attachment.ts";
-import type { BpfError } from "../kernel/bpf/error.ts";
+import type { BpfError } from "../kernel/bpf/syscalls.ts";
 import { Cgroups } from "../kernel/cgroups.ts";
 
 /** Attaches the cgroup of the unit that this process is a part of, as ExecStartPre= is. Returns what attachCgroup does. */

@@ -10,15 +10,16 @@ import { lockFile } from "../file-lock.ts";
 import { SystemError } from "../netlink/addon.ts";
 import { Sysctls } from "../sysctl.ts";
 import { findFunction, readKernelTypes } from "./btf.ts";
-import { BpfError, explained } from "./error.ts";
 import { attachOptions, keepOptions } from "./option-attachment.ts";
 import { bpffs, isBpffs, makePinDirectory, pinDirectory, removePin, removePinDirectory } from "./pins.ts";
 import { attachedFunction, socketProgram } from "./socket-program.ts";
 import {
   addId,
   attachProgram,
+  BpfError,
   createIdSet,
   deleteId,
+  explained,
   type IdSet,
   listIds,
   loadProgram,

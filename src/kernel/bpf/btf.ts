@@ -4,7 +4,7 @@
  * The format: Documentation/bpf/btf.rst, include/uapi/linux/btf.h.
  */
 import { readFileSync } from "node:fs";
-import { BpfError } from "./error.ts";
+import { BpfError } from "./syscalls.ts";
 
 /** The type information of the running kernel. Throws a BpfError where there is none. */
 export function readKernelTypes(path = "/sys/kernel/btf/vmlinux"): Buffer {

@@ -6,7 +6,6 @@ import { closeSync, existsSync, openSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { bytesOfText } from "../../base/bytes.ts";
 import { numbersTypes } from "./btf.ts";
-import { explained } from "./error.ts";
 import { learnAnswers } from "./option-answers.ts";
 import { getProgram, setProgram } from "./option-programs.ts";
 import { encodeRows, keySize, maxSlots, type OptionMaps, rowSize, slotSize } from "./option-rows.ts";
@@ -15,6 +14,7 @@ import {
   attachToCgroup,
   createMap,
   createSocketStorage,
+  explained,
   loadOptionProgram,
   type OptionCall,
   openPinned,

@@ -6,7 +6,7 @@ import { bytesOfText } from "../../base/bytes.ts";
 import { messageOf } from "../../base/errors.ts";
 import { Cgroups } from "../cgroups.ts";
 import { type AttachOptions, attachCgroup, detachCgroups, requireRoot } from "./attachment.ts";
-import { BpfError } from "./error.ts";
+import { BpfError } from "./syscalls.ts";
 
 /**
  * Moves a process into a new cgroup below its own, and attaches that.

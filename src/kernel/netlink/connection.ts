@@ -1,21 +1,12 @@
-import type { Clock, Timer } from "../../base/clock.ts";
+import type { Clock } from "../../base/clock.ts";
 import { runningClock } from "../../base/deadlines.ts";
-import { codeOf, messageOf } from "../../base/errors.ts";
-import { ClosedError, NetlinkError, OverrunError } from "./errors.ts";
-import { type Body, Exchange } from "./exchange.ts";
+import { OverrunError, socketError } from "./errors.ts";
+import { type Request, Requests } from "./requests.ts";
 import { NetlinkSocket, type OpenTransport, type Transport } from "./socket.ts";
-import {
-  frame,
-  messages,
-  type NetlinkMessage,
-  NLM_F_ACK,
-  NLM_F_DUMP,
-  NLM_F_REQUEST,
-  NLMSG_NOOP,
-  NLMSG_OVERRUN,
-} from "./wire.ts";
+import { messages, type NetlinkMessage, NLMSG_NOOP, NLMSG_OVERRUN } from "./wire.ts";
 
 export { type Body, body } from "./exchange.ts";
+export type { Request } from "./requests.ts";
 
 export type ConnectionOptions = {
   /** NETLINK_ROUTE 0, NETLINK_SOCK_DIAG 4, NETLINK_GENERIC 16… */
@@ -30,16 +21,6 @@ export type ConnectionOptions = {
   readonly open?: OpenTransport;
   /** What deadlines go by: if not given, time in which the event loop ran. */
   readonly clock?: Clock;
-};
-
-export type Request = {
-  /** Completes "cannot …" in errors: "add endpoint 10.0.0.1". */
-  readonly what: string;
-  /** RTM_GETLINK…, or the number of a generic netlink family. */
-  readonly type: number;
-  /** NLM_F_CREATE and the like; REQUEST, ACK and DUMP are added. */
-  readonly flags?: number;
-  readonly body?: Body;
 };
 
 export type Dump<T> = {
@@ -59,18 +40,12 @@ export interface Subscription {
  */
 export class NetlinkConnection {
   readonly #transport: Transport;
-  readonly #deadline: number;
-  readonly #exchanges = new Map<number, Exchange>();
+  readonly #requests: Requests;
   readonly #handlers = new Set<(message: NetlinkMessage) => void>();
   /** How many subscriptions each joined group has. */
   readonly #members = new Map<number, number>();
   readonly #overrunListeners = new Set<() => void>();
   readonly #errorListeners = new Set<(error: unknown) => void>();
-  #sequence = 0;
-  readonly #clock: Clock;
-  #look: Timer | undefined;
-  #keepsRunning = true;
-  #dumps: Promise<void> = Promise.resolve();
   #closed = false;
 
   /** Throws what opening throws: EPROTONOSUPPORT where the kernel lacks the protocol. */
@@ -84,25 +59,18 @@ export class NetlinkConnection {
     clock = runningClock,
     ...options
   }: ConnectionOptions) {
-    this.#deadline = deadline;
-    this.#clock = clock;
     this.#transport = open({
       ...options,
       onReceive: (data, senderPort, groups) => this.#receive(data, senderPort, groups),
       onOverrun: () => this.#overrun(),
       onError: (error) => this.#fail(error),
     });
+    this.#requests = new Requests(this.#transport, { clock, deadline });
   }
 
   /** Asks for a change; resolves when the kernel has made it. Sent off the event loop, in the order of the calls. */
   request(request: Request): Promise<void> {
-    const exchange = this.#start(
-      request,
-      NLM_F_ACK,
-      () => undefined,
-      (bytes, onStart) => this.#transport.send(bytes, onStart),
-    );
-    return exchange.outcome;
+    return this.#requests.startChange(request).outcome;
   }
 
   /**
@@ -110,22 +78,13 @@ export class NetlinkConnection {
    * thread costs two wake-ups, which take longer than they do.
    */
   requestNow(request: Request): Promise<void> {
-    const exchange = this.#start(
-      request,
-      NLM_F_ACK,
-      () => undefined,
-      (bytes) => this.#transport.sendNow(bytes),
-    );
-    return exchange.outcome;
+    return this.#requests.startChangeNow(request).outcome;
   }
 
   /** Asks for something; resolves to what `read` makes of the answer's messages, undefined left out. */
   async get<T>(request: Request, read: (message: NetlinkMessage) => T | undefined): Promise<T[]> {
     const items: T[] = [];
-    const exchange = this.#start(request, NLM_F_ACK, collect(read, items), (bytes) =>
-      this.#transport.sendNow(bytes),
-    );
-    await exchange.outcome;
+    await this.#requests.startLookUp(request, collect(read, items)).outcome;
     return items;
   }
 
@@ -137,7 +96,7 @@ export class NetlinkConnection {
   async dump<T>(request: Request, read: (message: NetlinkMessage) => T | undefined): Promise<Dump<T>> {
     for (let attempt = 0; ; attempt++) {
       const items: T[] = [];
-      const exchange = await this.#startDump(request, collect(read, items));
+      const exchange = await this.#requests.startDump(request, collect(read, items));
       await exchange.outcome;
       if (!exchange.interrupted || attempt === 3) return { items, interrupted: exchange.interrupted };
     }
@@ -176,89 +135,20 @@ export class NetlinkConnection {
 
   /** Keeps the process running while open (the default). */
   ref(): void {
-    this.#keepsRunning = true;
-    this.#transport.ref();
+    this.#requests.keepRunning = true;
   }
 
   /** From now on only requests in flight keep the process running. */
   unref(): void {
-    this.#keepsRunning = false;
-    if (this.#exchanges.size === 0) this.#transport.unref();
+    this.#requests.keepRunning = false;
   }
 
   /** Rejects what is in flight with ClosedError. Closing twice does nothing. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#look?.cancel();
     this.#transport.close();
-    for (const exchange of this.#exchanges.values()) {
-      exchange.fail(new ClosedError(exchange.what));
-      exchange.end();
-    }
-  }
-
-  async #startDump(request: Request, read: (message: NetlinkMessage) => void): Promise<Exchange> {
-    const turn = this.#dumps;
-    let leave: () => void = () => undefined;
-    this.#dumps = new Promise((resolve) => {
-      leave = resolve;
-    });
-    await turn;
-    return this.#start(request, NLM_F_DUMP, read, (bytes) => this.#transport.sendNow(bytes), leave);
-  }
-
-  #start(
-    { what, type, flags = 0, body = { bytes: new Uint8Array() } }: Request,
-    kind: number,
-    read: (message: NetlinkMessage) => void,
-    send: (bytes: Uint8Array, onStart: () => void) => void | Promise<void>,
-    whenOver?: () => void,
-  ): Exchange {
-    const sequence = this.#nextSequence();
-    const onOver = (): void => {
-      this.#exchanges.delete(sequence);
-      if (this.#exchanges.size === 0 && !this.#keepsRunning && !this.#closed) this.#transport.unref();
-      whenOver?.();
-    };
-    const clock = this.#clock;
-    const exchange = new Exchange({ what, body, read, clock, dump: kind === NLM_F_DUMP, onOver });
-    if (this.#exchanges.size === 0 && !this.#keepsRunning && !this.#closed) this.#transport.ref();
-    this.#exchanges.set(sequence, exchange);
-    const header = { type, flags: flags | kind | NLM_F_REQUEST, sequence, portId: this.#transport.portId };
-    const unsent = (cause: unknown) => {
-      exchange.fail(this.#closed ? new ClosedError(what) : socketError(what, cause));
-      exchange.end();
-    };
-    if (this.#closed) unsent(undefined);
-    else
-      try {
-        const sending = send(frame(header, body.bytes), () => exchange.sent());
-        if (sending === undefined) exchange.sent();
-        else sending.catch(unsent);
-        this.#lookIn(this.#deadline / 2);
-      } catch (error) {
-        unsent(error);
-      }
-    return exchange;
-  }
-
-  /** One timer for all that is in flight. It looks twice in a deadline, so silence is noticed after one to one and a half. */
-  #lookIn(milliseconds: number): void {
-    this.#look ??= this.#clock.schedule(milliseconds, () => {
-      this.#look = undefined;
-      // The answer may be in there: nobody is late before it was read.
-      if (this.#transport.hasUnread()) return this.#lookIn(READING);
-      for (const exchange of this.#exchanges.values()) exchange.expire(this.#deadline);
-      if (this.#exchanges.size > 0) this.#lookIn(this.#deadline / 2);
-    });
-  }
-
-  /** 0 is for notifications. */
-  #nextSequence(): number {
-    do this.#sequence = (this.#sequence + 1) >>> 0;
-    while (this.#sequence === 0 || this.#exchanges.has(this.#sequence));
-    return this.#sequence;
+    this.#requests.close();
   }
 
   #receive(datagram: Uint8Array, senderPort: number, groups: number): void {
@@ -277,7 +167,7 @@ export class NetlinkConnection {
   #dispatch(message: NetlinkMessage, groups: number): void {
     if (message.type === NLMSG_OVERRUN) this.#overrun();
     else if (groups !== 0 || message.sequence === 0) this.#notify(message);
-    else if (message.portId === this.#transport.portId) this.#exchanges.get(message.sequence)?.take(message);
+    else if (message.portId === this.#transport.portId) this.#requests.take(message);
   }
 
   #notify(message: NetlinkMessage): void {
@@ -306,14 +196,14 @@ export class NetlinkConnection {
   }
 
   #overrun(): void {
-    for (const exchange of this.#exchanges.values()) exchange.fail(new OverrunError(exchange.what));
+    this.#requests.failAll((what) => new OverrunError(what));
     for (const listener of this.#overrunListeners) listener();
   }
 
   /** Something is wrong with the connection as a whole. What is in flight rejects, and so says it to somebody. */
   #fail(error: unknown): void {
-    const said = this.#exchanges.size > 0;
-    for (const exchange of this.#exchanges.values()) exchange.fail(error);
+    const said = this.#requests.areInFlight;
+    this.#requests.failAll(() => error);
     if (!said || this.#errorListeners.size > 0) this.#report(error);
   }
 
@@ -326,9 +216,6 @@ export class NetlinkConnection {
   }
 }
 
-/** Milliseconds until a look at what is read meanwhile. */
-const READING = 1;
-
 function collect<T>(read: (message: NetlinkMessage) => T | undefined, items: T[]) {
   return (message: NetlinkMessage) => {
     const item = read(message);
@@ -339,12 +226,4 @@ function collect<T>(read: (message: NetlinkMessage) => T | undefined, items: T[]
 function add<T>(set: Set<T>, member: T): Subscription {
   set.add(member);
   return { close: () => set.delete(member) };
-}
-
-function socketError(what: string, cause: unknown): NetlinkError {
-  const code = codeOf(cause) ?? "EIO";
-  return new NetlinkError(code, `cannot ${what}: ${messageOf(cause)}`, {
-    cause,
-    retryable: code === "ENOBUFS" || code === "EAGAIN",
-  });
 }

@@ -1,5 +1,6 @@
 import { constants } from "node:os";
 import { getSystemErrorMap } from "node:util";
+import { codeOf, messageOf } from "../../base/errors.ts";
 
 /**
  * Every error of this layer. `code` is for programs, `message` for people. `retryable`: the same request may
@@ -155,4 +156,13 @@ export function errnoOf(name: string): number {
 
 function errnoText(errno: number): string {
   return getSystemErrorMap().get(-errno)?.[1] ?? "the kernel refused";
+}
+
+/** Of a system call on the socket that failed. `what` completes "cannot …". */
+export function socketError(what: string, cause: unknown): NetlinkError {
+  const code = codeOf(cause) ?? "EIO";
+  return new NetlinkError(code, `cannot ${what}: ${messageOf(cause)}`, {
+    cause,
+    retryable: code === "ENOBUFS" || code === "EAGAIN",
+  });
 }

@@ -1,4 +1,5 @@
-import { attributes, list, required, type Table, withDefault } from "./attributes.ts";
+import type { Table } from "./attribute-table.ts";
+import { attributes, list, required, withDefault } from "./attributes.ts";
 import type { Schema } from "./codec.ts";
 import { body, type Dump, type NetlinkConnection, type Subscription } from "./connection.ts";
 import { FamilyNotFoundError, KernelError } from "./errors.ts";

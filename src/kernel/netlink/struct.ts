@@ -1,4 +1,5 @@
-import { attributes, type DecodedTable, type EncodableTable, type Flat, type Table } from "./attributes.ts";
+import type { DecodedTable, EncodableTable, Flat, Table } from "./attribute-table.ts";
+import { attributes } from "./attributes.ts";
 import {
   type Codec,
   codec,

@@ -8,11 +8,11 @@ export {
   type EndpointFlag,
   endpointFlags,
   type Limits,
-  type LocalAddress,
+  type LocalEnd,
   type MptcpEvent,
   MptcpPm,
   type NewEndpoint,
-  type SubflowAddress,
+  type SubflowEnd,
   type SubflowKey,
 } from "../../kernel/mptcp-pm.ts";
 export type { ConnectionEvent, SubflowEvent } from "../../kernel/mptcp-pm-events.ts";

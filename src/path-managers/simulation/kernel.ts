@@ -4,7 +4,7 @@ import {
   type Endpoint,
   type EndpointFlag,
   endpointFlags,
-  type LocalAddress,
+  type LocalEnd,
   type MptcpEvent,
   type MptcpPm,
   type SubflowKey,
@@ -44,7 +44,7 @@ export class SimulatedKernel {
    */
   foresee: (
     connection: SimulatedConnection,
-    wanted: { readonly local: LocalAddress; readonly remote: SocketAddress },
+    wanted: { readonly local: LocalEnd; readonly remote: SocketAddress },
   ) => number | undefined = () => undefined;
   /** Told of subflows that a command or a refusal has ended. */
   onEnd: (connection: SimulatedConnection, subflow: SimulatedSubflow) => void = () => undefined;
@@ -309,7 +309,7 @@ function enter(what: string, { ids }: SimulatedConnection, entry: ListedAddress)
 }
 
 /** An IPv4 socket has IPv4 subflows only (net/mptcp/pm.c, mptcp_pm_addr_families_match). */
-function familiesMatch(connection: SimulatedConnection, local: LocalAddress, remote: LocalAddress): boolean {
+function familiesMatch(connection: SimulatedConnection, local: LocalEnd, remote: LocalEnd): boolean {
   const family = ipFamily(local.address);
   if (connection.socketFamily === 4 && family === 6) return false;
   return family === ipFamily(remote.address);

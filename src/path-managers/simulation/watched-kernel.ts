@@ -3,10 +3,10 @@ import type { SubflowKernel } from "../../control/connections/subflows.ts";
 import type {
   EndpointFlag,
   Limits,
-  LocalAddress,
+  LocalEnd,
   MptcpPm,
   NewEndpoint,
-  SubflowAddress,
+  SubflowEnd,
   SubflowKey,
 } from "../../kernel/mptcp-pm.ts";
 import type { Bits } from "../../kernel/netlink/bits.ts";
@@ -18,26 +18,26 @@ export type GivenCommand =
   | {
       readonly name: "subflow create";
       readonly token: number;
-      readonly local: LocalAddress;
-      readonly remote: SubflowAddress;
+      readonly local: LocalEnd;
+      readonly remote: SubflowEnd;
       readonly backup: boolean;
     }
   | {
       readonly name: "subflow destroy";
       readonly token: number;
-      readonly local: LocalAddress;
-      readonly remote: SubflowAddress;
+      readonly local: LocalEnd;
+      readonly remote: SubflowEnd;
     }
   | {
       readonly name: "subflow change";
       readonly token: number;
-      readonly local: LocalAddress;
-      readonly remote: SubflowAddress;
+      readonly local: LocalEnd;
+      readonly remote: SubflowEnd;
       readonly backup: boolean;
     }
-  | { readonly name: "announce"; readonly token: number; readonly local: LocalAddress }
+  | { readonly name: "announce"; readonly token: number; readonly local: LocalEnd }
   | { readonly name: "withdraw"; readonly token: number; readonly id: number }
-  | { readonly name: "listen"; readonly local: SubflowAddress }
+  | { readonly name: "listen"; readonly local: SubflowEnd }
   | { readonly name: "endpoint add"; readonly endpoint: NewEndpoint }
   | { readonly name: "endpoint change"; readonly id: number; readonly flags: Bits<EndpointFlag> }
   | { readonly name: "endpoint delete"; readonly id: number }

@@ -1,7 +1,7 @@
 /** What a path manager does in a replay: commands in the words of mptcpctl itself, so that a line can be run. */
 import { tokenText } from "../../control/connections/connection.ts";
 import type { WantedEndpoint } from "../../control/policy/wanted-endpoints.ts";
-import type { LocalAddress, SubflowAddress } from "../../kernel/mptcp-pm.ts";
+import type { LocalEnd, SubflowEnd } from "../../kernel/mptcp-pm.ts";
 import type { GivenCommand } from "../../path-managers/simulation/watched-kernel.ts";
 import type { JsonObject } from "./ip-format.ts";
 
@@ -106,25 +106,25 @@ function partsOf(command: GivenCommand, nameOf: NameOf): JsonObject {
   }
 }
 
-function place(given: LocalAddress, nameOf: NameOf): JsonObject {
+function place(given: LocalEnd, nameOf: NameOf): JsonObject {
   const { address, port, id, ifIndex } = given;
   return { address, port, id, dev: ifIndex ? nameOf(ifIndex) : undefined };
 }
 
 function subflowWords(given: {
   readonly token: number;
-  readonly local: SubflowAddress;
-  readonly remote: SubflowAddress;
+  readonly local: SubflowEnd;
+  readonly remote: SubflowEnd;
 }): string[] {
   return ["token", tokenText(given.token), ...ends(given.local), "to", ...ends(given.remote)];
 }
 
-function localWords({ address, port, id, ifIndex }: LocalAddress, nameOf: NameOf): string[] {
+function localWords({ address, port, id, ifIndex }: LocalEnd, nameOf: NameOf): string[] {
   const idWords = id === undefined ? [] : [`id ${id}`];
   return [address, ...idWords, ...portWords(port), ...deviceWords(ifIndex, nameOf)];
 }
 
-function ends({ address, port }: SubflowAddress): string[] {
+function ends({ address, port }: SubflowEnd): string[] {
   return [address, ...portWords(port)];
 }
 

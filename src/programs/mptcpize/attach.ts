@@ -1,7 +1,7 @@
 /** `mptcpize attach`: what a unit's start, and the launcher with its watcher, call for the BPF way. */
 import type { AttachOptions as BpfOptions } from "../../kernel/bpf/attachment.ts";
-import type { BpfError } from "../../kernel/bpf/error.ts";
 import { attachProcess, sweepCgroups } from "../../kernel/bpf/process-attachment.ts";
+import type { BpfError } from "../../kernel/bpf/syscalls.ts";
 import { attachOwnUnit } from "../../services/bpf-units.ts";
 import { type Context, exitCodes, UsageError } from "./exit.ts";
 

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { findFunction, numbersTypes, readKernelTypes } from "../../../src/kernel/bpf/btf.ts";
-import { BpfError } from "../../../src/kernel/bpf/error.ts";
+import { BpfError } from "../../../src/kernel/bpf/syscalls.ts";
 
 const isMalformed = { name: "BpfError", code: "BTF" };
 

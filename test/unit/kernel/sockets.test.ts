@@ -1,17 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import {
-  mptcpInfo,
-  mptcpInfoFlags,
   mptcpSocket,
   SOCK_DIAG_BY_FAMILY,
   socketRequest,
   subflowFlags,
-  tcpInfo,
   tcpSocket,
 } from "../../../src/kernel/inet-diag.ts";
 import { FakeKernel, multipart } from "../../../src/kernel/netlink/fake-kernel.ts";
 import { ipBytes } from "../../../src/kernel/netlink/ip.ts";
+import { mptcpInfo, mptcpInfoFlags, tcpInfo } from "../../../src/kernel/socket-info.ts";
 import { Sockets } from "../../../src/kernel/sockets.ts";
 
 const families = { 2: "IPv4", 10: "IPv6" } as const;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { mptcpInfo, mptcpInfoFlags } from "../../../src/kernel/inet-diag.ts";
+import { mptcpInfo, mptcpInfoFlags } from "../../../src/kernel/socket-info.ts";
 import type {
   MptcpConnection,
   MptcpListener,

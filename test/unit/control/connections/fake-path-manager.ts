@@ -5,7 +5,7 @@ import type { SubflowKernel } from "../../../../src/control/connections/subflows
 import {
   type Endpoint,
   endpointFlags,
-  type LocalAddress,
+  type LocalEnd,
   type SubflowKey,
 } from "../../../../src/kernel/mptcp-pm.ts";
 import { KernelError, NetlinkError } from "../../../../src/kernel/netlink/errors.ts";
@@ -81,7 +81,7 @@ export class FakePathManager implements SubflowKernel, AnnouncingKernel, IdKerne
   }
 
   /** mptcp_userspace_pm_append_new_local_addr */
-  #append(what: string, { address, port = 0, id = 0 }: LocalAddress): void {
+  #append(what: string, { address, port = 0, id = 0 }: LocalEnd): void {
     const entry = this.list.find((one) => (one.address === address && one.port === port) || one.id === id);
     if (entry === undefined) this.list.push({ address, port, id });
     else if (entry.address !== address || entry.port !== port || entry.id !== id)

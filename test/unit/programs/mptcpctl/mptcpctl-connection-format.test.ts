@@ -1,13 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Subflow } from "../../../../src/control/connections/connection.ts";
-import {
-  mptcpInfo,
-  mptcpInfoFlags,
-  type SubflowFlag,
-  subflowFlags,
-  tcpInfo,
-} from "../../../../src/kernel/inet-diag.ts";
+import { type SubflowFlag, subflowFlags } from "../../../../src/kernel/inet-diag.ts";
+import { mptcpInfo, mptcpInfoFlags, tcpInfo } from "../../../../src/kernel/socket-info.ts";
 import type { CarryingSocket, MptcpConnection, MptcpSubflow } from "../../../../src/kernel/sockets.ts";
 import {
   connectionObject,
