@@ -10,7 +10,7 @@ import { basename, dirname, join } from "node:path";
 import { hasCode } from "../base/errors.ts";
 import { Refusal, unreadable } from "./refusal.ts";
 import { type Assignment, parseUnitFile } from "./systemd/unit-syntax.ts";
-import { type Way, ways } from "./way.ts";
+import { type Way, ways } from "./ways.ts";
 
 export const dropInName = "50-mptcpize.conf";
 const environmentFileName = "50-mptcpize.env";

@@ -23,7 +23,7 @@ import { gatherSocketFacts, planSocket } from "./socket-plan.ts";
 import type { Systemctl } from "./systemd/systemctl.ts";
 import { findUnit, type LoadedUnit } from "./unit.ts";
 import { takeSnapshot, verify } from "./verification.ts";
-import type { How } from "./way.ts";
+import type { How } from "./ways.ts";
 
 export type EnableOptions = {
   readonly how: How;

@@ -4,13 +4,14 @@
  * src/core/execute.c; since 255 exec_invoke() of src/core/exec-invoke.c).
  */
 
-import { readEnvironmentFiles } from "./systemd/environment-file.ts";
-import { environmentAssignments, environmentFiles } from "./systemd/environment-settings.ts";
-import { environmentFilesOf, Properties } from "./systemd/shown.ts";
-import type { Systemctl } from "./systemd/systemctl.ts";
-import type { Assignment } from "./systemd/unit-syntax.ts";
-import { escapeSpecifiers, validWords } from "./systemd/words.ts";
-import { settings } from "./unit-files.ts";
+import {
+  environmentAssignments,
+  environmentFiles,
+  readEnvironmentFiles,
+} from "./systemd/environment-settings.ts";
+import { environmentFilesOf, Properties, type Systemctl } from "./systemd/systemctl.ts";
+import { type Assignment, escapeSpecifiers, validWords } from "./systemd/unit-syntax.ts";
+import { settings } from "./unit.ts";
 
 type Values = ReadonlyMap<string, string>;
 

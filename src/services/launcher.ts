@@ -1,7 +1,7 @@
 /** What the launcher (native/launcher) says of a program: it alone decides which way suits, and merges variables. */
 import { messageOf } from "../base/errors.ts";
 import { Refusal } from "./refusal.ts";
-import type { How, VariableName } from "./way.ts";
+import type { How, VariableName } from "./ways.ts";
 
 export type Inspection = {
   readonly way: "preload" | "go" | "seccomp" | "bpf" | "none";

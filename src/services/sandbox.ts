@@ -1,5 +1,5 @@
 /** What a unit's sandbox (systemd.exec(5)) keeps from the service that it needs for MPTCP. */
-import type { Properties } from "./systemd/shown.ts";
+import type { Properties } from "./systemd/systemctl.ts";
 
 /** What `systemctl show` has to be asked for. */
 export const sandboxProperties = [

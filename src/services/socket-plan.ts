@@ -2,20 +2,20 @@
 
 import type { Plan } from "./drop-in.ts";
 import { Refusal } from "./refusal.ts";
-import { Properties } from "./systemd/shown.ts";
-import type { Systemctl } from "./systemd/systemctl.ts";
+import { Properties, type Systemctl } from "./systemd/systemctl.ts";
 import { shellWord } from "./systemd/unit-name.ts";
 import type { Assignment } from "./systemd/unit-syntax.ts";
-import type { LoadedUnit, Unit } from "./unit.ts";
 import {
+  type LoadedUnit,
   overriding,
   ownSettings,
   readUnitFiles,
   settings,
+  type Unit,
   type UnitFiles,
   withDropIn,
-} from "./unit-files.ts";
-import { versionWithSocketProtocol } from "./way.ts";
+} from "./unit.ts";
+import { versionWithSocketProtocol } from "./ways.ts";
 
 export type SocketFacts = {
   readonly unit: Unit;

@@ -3,7 +3,7 @@
 import type { DropIn } from "./drop-in.ts";
 import type { SocketStatus } from "./status-sockets.ts";
 import { restartable, shellWord } from "./systemd/unit-name.ts";
-import { versionWithSocketProtocol } from "./way.ts";
+import { versionWithSocketProtocol } from "./ways.ts";
 
 export const problemCodes = [
   "no-unit",

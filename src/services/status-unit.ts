@@ -5,7 +5,7 @@ import { isCgroupOfUnit } from "./bpf-units.ts";
 import type { DropIn, FoundDropIn } from "./drop-in.ts";
 import { exposureOf } from "./exposure.ts";
 import { effectiveProtocol } from "./socket-plan.ts";
-import { findOverridden } from "./status-overridden.ts";
+import { findOverridden, hasGoVariable, hasLibrary, leftProcesses, supervisorName } from "./status-effect.ts";
 import {
   type EnabledFacts,
   exposureProblems,
@@ -16,14 +16,11 @@ import {
   problemsOf,
   reloadProblems,
 } from "./status-problems.ts";
-import { hasGoVariable, hasLibrary, leftProcesses, supervisorName } from "./status-reached.ts";
 import { type Holder, type SocketStatus, socketsOf } from "./status-sockets.ts";
 import { execLines } from "./systemd/exec-line.ts";
-import { Properties } from "./systemd/shown.ts";
-import type { Systemctl } from "./systemd/systemctl.ts";
-import { acceptingSocket, type Unit } from "./unit.ts";
-import { readUnitFiles, type UnitFiles } from "./unit-files.ts";
-import type { Way } from "./way.ts";
+import { Properties, type Systemctl } from "./systemd/systemctl.ts";
+import { acceptingSocket, readUnitFiles, type Unit, type UnitFiles } from "./unit.ts";
+import type { Way } from "./ways.ts";
 
 export type UnitStatus = {
   readonly unit: string;

@@ -2,9 +2,8 @@
 import type { Process, Processes } from "../kernel/processes.ts";
 import { type DropInDirectories, type FoundDropIn, findDropIns } from "./drop-in.ts";
 import { UnknownUnitError } from "./refusal.ts";
-import { listAllSockets } from "./status-namespaces.ts";
-import { hasGoVariable, hasLibrary } from "./status-reached.ts";
-import { joinSockets, type SocketStatus, socketsOf } from "./status-sockets.ts";
+import { hasGoVariable, hasLibrary } from "./status-effect.ts";
+import { joinSockets, listAllSockets, type SocketStatus, socketsOf } from "./status-sockets.ts";
 import { type UnitSources, type UnitStatus, unitStatus } from "./status-unit.ts";
 import type { Systemctl } from "./systemd/systemctl.ts";
 import { findUnitInAnyState } from "./unit.ts";

@@ -5,10 +5,10 @@ import { effectiveEnvironment, withAssignments } from "./environment.ts";
 import { Refusal } from "./refusal.ts";
 import { hidden } from "./sandbox.ts";
 import type { ServiceFacts } from "./service-facts.ts";
-import { formatEnvironmentFile } from "./systemd/environment-file.ts";
-import { escapeSpecifiers, quoteWord } from "./systemd/words.ts";
-import { overriding, ownSettings, withDropIn } from "./unit-files.ts";
-import { type VariableName, variables } from "./way.ts";
+import { formatEnvironmentFile } from "./systemd/environment-settings.ts";
+import { escapeSpecifiers, quoteWord } from "./systemd/unit-syntax.ts";
+import { overriding, ownSettings, withDropIn } from "./unit.ts";
+import { type VariableName, variables } from "./ways.ts";
 
 type Variables = ReadonlyMap<VariableName, string>;
 

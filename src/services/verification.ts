@@ -3,10 +3,9 @@
 import { environmentFileBeside, isOwnEnvironmentFile, type Plan } from "./drop-in.ts";
 import { Refusal } from "./refusal.ts";
 import { environmentAssignments } from "./systemd/environment-settings.ts";
-import { environmentFilesOf, Properties } from "./systemd/shown.ts";
-import type { Systemctl } from "./systemd/systemctl.ts";
-import { ownSettings } from "./unit-files.ts";
-import { type VariableName, variables } from "./way.ts";
+import { environmentFilesOf, Properties, type Systemctl } from "./systemd/systemctl.ts";
+import { ownSettings } from "./unit.ts";
+import { type VariableName, variables } from "./ways.ts";
 
 /** What systemd says of a unit that enabling it must keep, or change in the one way that was planned. */
 export type Snapshot = {

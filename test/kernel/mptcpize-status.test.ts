@@ -11,7 +11,7 @@ import { requires } from "../../src/lab/kit/requires.ts";
 import { startTraffic } from "../../src/lab/kit/traffic.ts";
 import { twoPaths } from "../../src/lab/kit/two-paths.ts";
 import { waitFor } from "../../src/lab/kit/wait.ts";
-import { listAllSockets } from "../../src/services/status-namespaces.ts";
+import { listAllSockets } from "../../src/services/status-sockets.ts";
 import { launcher } from "../lab/launcher.ts";
 
 type Socket = {

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { after, before, describe, it, type TestContext } from "node:test";
 import { requires } from "../../src/lab/kit/requires.ts";
 import { describeProgram } from "../../src/programs/mptcpize/program.ts";
-import { type Way, ways } from "../../src/services/way.ts";
+import { type Way, ways } from "../../src/services/ways.ts";
 import { newerGo, newerGoProblem, newerSystem, newerSystemProblem } from "../lab/downloads.ts";
 import { compiled, compiledGo, toolsFor } from "../lab/programs.ts";
 import type { SystemdLab } from "../lab/systemd.ts";

@@ -1,7 +1,6 @@
 /** When a change of a unit takes effect: at its next start, which `--now` brings about. */
 
-import { Properties } from "../../services/systemd/shown.ts";
-import { type Systemctl, SystemctlError } from "../../services/systemd/systemctl.ts";
+import { Properties, type Systemctl, SystemctlError } from "../../services/systemd/systemctl.ts";
 import { restartable, shellWord } from "../../services/systemd/unit-name.ts";
 import { acceptingSocket, type Unit } from "../../services/unit.ts";
 import { CommandError, type Context } from "./exit.ts";

@@ -3,7 +3,7 @@ import { dropInDirectories } from "../../services/drop-in.ts";
 import { enable } from "../../services/enable.ts";
 import { exposureOf } from "../../services/exposure.ts";
 import { exclusively } from "../../services/lock.ts";
-import type { How } from "../../services/way.ts";
+import type { How } from "../../services/ways.ts";
 import { takeEffect } from "./effect.ts";
 import type { Context } from "./exit.ts";
 import { bpf, identityOf, openLauncher, openSystemctl } from "./surroundings.ts";

@@ -3,7 +3,7 @@ import { Command, CommanderError, Option } from "commander";
 import { suggestionFor } from "../../base/command-line/command-error.ts";
 import { didYouMean } from "../../base/text.ts";
 import { version } from "../../base/version.ts";
-import { hows, optionPolicies } from "../../services/way.ts";
+import { hows, optionPolicies } from "../../services/ways.ts";
 import type { AttachOptions } from "./attach.ts";
 import type { DisableOptions } from "./disable.ts";
 import type { EnableOptions } from "./enable.ts";

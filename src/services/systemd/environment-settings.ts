@@ -1,6 +1,12 @@
-/** Environment= and EnvironmentFile= of systemd.exec(5): config_parse_environ() in src/core/load-fragment.c. */
-import type { Assignment } from "./unit-syntax.ts";
-import { validWords } from "./words.ts";
+/**
+ * Environment= and EnvironmentFile= of systemd.exec(5), and the files that the latter names: config_parse_environ() in
+ * src/core/load-fragment.c, parse_env_file_internal() in src/basic/env-file.c.
+ */
+
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { compileGlob } from "../../base/glob.ts";
+import { type Assignment, validWords } from "./unit-syntax.ts";
 
 /** What Environment= sets, by name; values have their specifiers as they are written. */
 export function environmentAssignments(assignments: readonly Assignment[]): Map<string, string> {
@@ -32,4 +38,121 @@ export function environmentFiles(assignments: readonly Assignment[]): Environmen
     if (path !== undefined) files = [...files, { path, optional: optional === "-" }];
   }
   return files;
+}
+
+/** What a file for EnvironmentFile= sets. */
+export function parseEnvironmentFile(text: string): Map<string, string> {
+  const environment = new Map<string, string>();
+  const reader = new Reader(text);
+  while (!reader.atEnd) {
+    reader.take(/[ \t\n\r]*/y);
+    // A backslash continues a comment, too.
+    if (reader.take(/[#;](?:\\.|[^\\\n\r])*/sy)) continue;
+    const [name = ""] = reader.take(/.[^=\n\r]*/sy) ?? [];
+    if (!reader.take(/=/y)) continue;
+    const value = readValue(reader);
+    const [, valid] = /^([A-Za-z_]\w*)[ \t]*$/.exec(name) ?? [];
+    if (valid !== undefined) environment.set(valid, value);
+  }
+  return environment;
+}
+
+/** A file that `parseEnvironmentFile`, and systemd, read as these variables. */
+export function formatEnvironmentFile(values: ReadonlyMap<string, string>): string {
+  const quoted = (value: string) => `"${value.replaceAll(/["\\`$]/g, "\\$&")}"`;
+  return [...values].map(([name, value]) => `${name}=${quoted(value)}\n`).join("");
+}
+
+/** Quoted pieces, then a bare one up to the end of the line; blanks before, between and behind them are nothing. */
+function readValue(reader: Reader): string {
+  let value = "";
+  for (;;) {
+    reader.take(/[ \t]*/y);
+    const single = reader.take(/'([^']*)'?/y);
+    const double = reader.take(/"((?:\\.|[^"\\])*)(?:"|\\?$)/sy);
+    if (single === null && double === null) break;
+    value += (single?.[1] ?? "") + unescapeDouble(double?.[1] ?? "");
+  }
+  const [bare = ""] = reader.take(/(?:[ \t]*(?:\\.?|[^\\ \t\n\r]))*/sy) ?? [];
+  reader.take(/[ \t]*/y);
+  return value + bare.replaceAll(/\\(.?)/gs, (_, character: string) => character.replace(/[\n\r]/, ""));
+}
+
+/** SHELL_NEED_ESCAPE of src/basic/escape.h; other backslashes stay, but those that continue the line. */
+function unescapeDouble(text: string): string {
+  return text.replaceAll(/\\(["\\`$\n])/g, (_, character: string) => (character === "\n" ? "" : character));
+}
+
+/** Takes a text from its beginning, piece by piece. */
+class Reader {
+  readonly #text: string;
+  #at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  get atEnd(): boolean {
+    return this.#at >= this.#text.length;
+  }
+
+  /** @param pattern a sticky one */
+  take(pattern: RegExp): RegExpExecArray | null {
+    pattern.lastIndex = this.#at;
+    const found = pattern.exec(this.#text);
+    if (found !== null) this.#at = pattern.lastIndex;
+    return found;
+  }
+}
+
+/**
+ * The variables of all files that a path of EnvironmentFile=, which may be a glob, stands for. A file that cannot be read
+ * has none: the start will tell.
+ */
+export function readEnvironmentFiles(path: string): Map<string, string> {
+  const variables = new Map<string, string>();
+  for (const file of expand(path))
+    for (const [name, value] of parseEnvironmentFile(textOf(file))) variables.set(name, value);
+  return variables;
+}
+
+/** In glob(3)'s order: sorted, directory by directory. */
+function expand(path: string): string[] {
+  if (!hasGlob(path)) return [path];
+  return path
+    .split("/")
+    .slice(1)
+    .reduce<string[]>((found, component) => found.flatMap((directory) => below(directory, component)), [""])
+    .map((file) => file || "/");
+}
+
+function below(directory: string, component: string): string[] {
+  if (!hasGlob(component)) return [`${directory}/${component}`];
+  const fits = compileGlob(component);
+  if (fits === undefined) return [];
+  const names = namesIn(directory || "/").filter(
+    (name) => fits(name) && (component.startsWith(".") || !name.startsWith(".")),
+  );
+  return names.toSorted().map((name) => join(directory || "/", name));
+}
+
+function hasGlob(path: string): boolean {
+  return /[*?[]/.test(path);
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}
+
+function textOf(file: string): string {
+  try {
+    // Reading a FIFO would wait for its writer.
+    return statSync(file).isFile() ? readFileSync(file, "utf8") : "";
+  } catch {
+    return "";
+  }
 }

@@ -3,8 +3,7 @@
  * There, escapes that systemd does not know stay as they are (extract_first_word_and_warn()).
  */
 
-import type { Assignment } from "./unit-syntax.ts";
-import { splitWords, UnitSyntaxError, validWords } from "./words.ts";
+import { type Assignment, splitWords, UnitSyntaxError, validWords } from "./unit-syntax.ts";
 
 export type ExecLine = {
   /** What stands before the path, in the order in which it is written, but "@", for which there is `argv0`. */

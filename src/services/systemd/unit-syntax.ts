@@ -1,4 +1,8 @@
-/** The syntax of unit files: systemd.syntax(7), and config_parse() in systemd's src/shared/conf-parser.c. */
+/**
+ * The syntax of unit files: systemd.syntax(7), and config_parse() in systemd's src/shared/conf-parser.c. Words, quotes and
+ * escapes are those of "Quoting" there, and of extract_first_word() in src/basic/extract-word.c with EXTRACT_UNQUOTE and
+ * EXTRACT_CUNESCAPE.
+ */
 
 export type Assignment = {
   readonly section: string;
@@ -60,3 +64,147 @@ function endsInEscape(text: string): boolean {
 function strip(text: string): string {
   return text.replace(/^[ \t\n\r]+|[ \t\n\r]+$/g, "");
 }
+
+export type Word = {
+  /**
+   * Without quotes and escapes; specifiers (%) and variables ($) are left as they are. What is not UTF-8 (it could
+   * be written by escapes) becomes U+FFFD.
+   */
+  readonly text: string;
+  /** As it is written. */
+  readonly raw: string;
+  /** Where the written one ends in the value. */
+  readonly end: number;
+};
+
+/** What becomes of an escape that systemd does not know: it ends the reading, or it stays as it is written. */
+export type UnknownEscapes = "refuse" | "keep";
+
+/** Throws a UnitSyntaxError for an open quote, or for an unknown escape. */
+export function splitWords(value: string, unknownEscapes: UnknownEscapes = "refuse"): Word[] {
+  return [...readWords(value, unknownEscapes)];
+}
+
+/** Those before the first error. */
+export function validWords(value: string, unknownEscapes: UnknownEscapes = "refuse"): Word[] {
+  const words: Word[] = [];
+  try {
+    for (const word of readWords(value, unknownEscapes)) words.push(word);
+  } catch (error) {
+    if (!(error instanceof UnitSyntaxError)) throw error;
+  }
+  return words;
+}
+
+/** The text as one word, in quotes where it needs them. `%` and `$` stay as they are. */
+export function quoteWord(text: string): string {
+  const escaped = text.replaceAll(/[\\"\n\t\r]/g, (character) => escapes.get(character) ?? `\\${character}`);
+  return text === "" || escaped !== text || /[\s';#]/.test(text) ? `"${escaped}"` : text;
+}
+
+/** For text in which `%` means itself. */
+export function escapeSpecifiers(text: string): string {
+  return text.replaceAll("%", "%%");
+}
+
+const escapes = new Map([
+  ["\n", "\\n"],
+  ["\t", "\\t"],
+  ["\r", "\\r"],
+]);
+
+function* readWords(value: string, unknownEscapes: UnknownEscapes): Iterable<Word> {
+  for (let start = skipBlanks(value, 0); start < value.length; ) {
+    const word = readWord(value, start, unknownEscapes);
+    yield word;
+    start = skipBlanks(value, word.end);
+  }
+}
+
+function readWord(value: string, start: number, unknownEscapes: UnknownEscapes): Word {
+  const pieces: Buffer[] = [];
+  let quote = "";
+  let at = start;
+  while (at < value.length) {
+    const character = value.charAt(at);
+    if (quote === "" && isBlank(character)) break;
+    const escaped = character === "\\" ? readEscape(value, at) : undefined;
+    if (character === "\\" && escaped === undefined && unknownEscapes === "refuse")
+      throw new UnitSyntaxError(`systemd knows no escape ${value.slice(at, at + 2)} in: ${value}`);
+    if (escaped !== undefined) {
+      pieces.push(escaped.bytes);
+      at = escaped.end;
+    } else if (character === quote) {
+      quote = "";
+      at++;
+    } else if (quote === "" && (character === '"' || character === "'")) {
+      quote = character;
+      at++;
+    } else {
+      const end = plainEnd(value, at + (character === "\\" ? 2 : 1));
+      pieces.push(Buffer.from(value.slice(at, end)));
+      at = end;
+    }
+  }
+  if (quote !== "") throw new UnitSyntaxError(`a quote is not closed in: ${value}`);
+  return { text: Buffer.concat(pieces).toString(), raw: value.slice(start, at), end: at };
+}
+
+/** Where a character comes that may mean something. */
+function plainEnd(value: string, start: number): number {
+  const length = value.slice(start).search(/[\\"' \t\n\r]/);
+  return length === -1 ? value.length : start + length;
+}
+
+function isBlank(character: string): boolean {
+  return " \t\n\r".includes(character);
+}
+
+function skipBlanks(value: string, start: number): number {
+  let at = start;
+  while (at < value.length && isBlank(value.charAt(at))) at++;
+  return at;
+}
+
+/** Text that systemd would not take either. The message is one line. */
+export class UnitSyntaxError extends Error {
+  override readonly name = "UnitSyntaxError";
+  readonly code = "UNIT_SYNTAX";
+}
+
+/** An escape as in C: cunescape_one() in systemd's src/basic/escape.c. */
+export type Escape = {
+  /** Octal and \x stand for bytes, of which several together may be one character of UTF-8. */
+  readonly bytes: Buffer;
+  /** Behind the escape. */
+  readonly end: number;
+};
+
+/** The escape whose backslash is at `at`; undefined for one that systemd does not know. */
+export function readEscape(text: string, at: number): Escape | undefined {
+  const letter = letters.get(text.charAt(at + 1));
+  if (letter !== undefined) return { bytes: Buffer.from(letter), end: at + 2 };
+  numeric.lastIndex = at + 1;
+  const [whole, hexadecimal, octal, short, long] = numeric.exec(text) ?? [];
+  const code = octal ? Number.parseInt(octal, 8) : Number.parseInt(hexadecimal ?? short ?? long ?? "", 16);
+  const isByte = (octal ?? hexadecimal) !== undefined;
+  if (whole === undefined || !(code > 0) || code > (isByte ? 0xff : 0x10ffff)) return undefined;
+  const bytes = isByte ? Buffer.from([code]) : Buffer.from(String.fromCodePoint(code));
+  return { bytes, end: at + 1 + whole.length };
+}
+
+const numeric = /x([\da-fA-F]{2})|([0-7]{3})|u([\da-fA-F]{4})|U([\da-fA-F]{8})/y;
+
+const letters = new Map([
+  ["a", "\x07"],
+  ["b", "\b"],
+  ["f", "\f"],
+  ["n", "\n"],
+  ["r", "\r"],
+  ["t", "\t"],
+  ["v", "\v"],
+  ["\\", "\\"],
+  ['"', '"'],
+  ["'", "'"],
+  ["s", " "],
+]);

@@ -9,7 +9,7 @@ import { describeProgram } from "../../../src/programs/mptcpize/program.ts";
 import { dropInDirectories, dropInName } from "../../../src/services/drop-in.ts";
 import { lockPath } from "../../../src/services/lock.ts";
 import { problemCodes } from "../../../src/services/status-problems.ts";
-import { hows, optionPolicies, ways } from "../../../src/services/way.ts";
+import { hows, optionPolicies, ways } from "../../../src/services/ways.ts";
 import { type OptionClass, optionTable } from "../../lab/option-table.ts";
 import { commandsOf, documentedCommands, termsOfOptions } from "./commands.ts";
 import { sectionOf, termsOf } from "./page.ts";

@@ -5,7 +5,7 @@ import type { Inspection } from "../../../src/services/launcher.ts";
 import { Refusal } from "../../../src/services/refusal.ts";
 import type { ServiceFacts } from "../../../src/services/service-facts.ts";
 import { execLines } from "../../../src/services/systemd/exec-line.ts";
-import { Properties } from "../../../src/services/systemd/shown.ts";
+import { Properties } from "../../../src/services/systemd/systemctl.ts";
 import { parseUnitFile } from "../../../src/services/systemd/unit-syntax.ts";
 import type { Unit } from "../../../src/services/unit.ts";
 

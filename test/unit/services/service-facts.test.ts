@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import type { Identity, Inspection, Launcher, Question } from "../../../src/services/launcher.ts";
 import { gatherServiceFacts } from "../../../src/services/service-facts.ts";
 import { findUnit } from "../../../src/services/unit.ts";
-import type { How } from "../../../src/services/way.ts";
+import type { How } from "../../../src/services/ways.ts";
 import { refusal } from "./facts.ts";
 import { FakeSystemd } from "./fake-systemd.ts";
 

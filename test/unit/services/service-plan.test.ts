@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { planBpf, planService } from "../../../src/services/service-plan.ts";
-import type { How } from "../../../src/services/way.ts";
+import type { How } from "../../../src/services/ways.ts";
 import { environmentFile, type Given, launcher, library, refusal, serviceFacts } from "./facts.ts";
 
 function plan(given?: Given, how: How = "auto") {

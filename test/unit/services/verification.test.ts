@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Plan } from "../../../src/services/drop-in.ts";
-import { Properties } from "../../../src/services/systemd/shown.ts";
+import { Properties } from "../../../src/services/systemd/systemctl.ts";
 import { type Snapshot, verify } from "../../../src/services/verification.ts";
 import { environmentFile, launcher, refusal } from "./facts.ts";
 

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { execLines, parseExecLine } from "../../../../src/services/systemd/exec-line.ts";
-import { parseUnitFile } from "../../../../src/services/systemd/unit-syntax.ts";
-import { UnitSyntaxError } from "../../../../src/services/systemd/words.ts";
+import { parseUnitFile, UnitSyntaxError } from "../../../../src/services/systemd/unit-syntax.ts";
 
 describe("a command line of a service", () => {
   it("is a program and its arguments, as they are written", () => {

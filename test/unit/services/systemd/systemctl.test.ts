@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import {
   type CommandResult,
+  parseShownWords,
   type RunCommand,
   Systemctl,
 } from "../../../../src/services/systemd/systemctl.ts";
+import { UnitSyntaxError } from "../../../../src/services/systemd/unit-syntax.ts";
 
 /** A systemctl that gives this answer, and what it was called with. */
 function systemctl({ user = false, ...answer }: Partial<CommandResult> & { user?: boolean } = {}) {
@@ -130,5 +132,28 @@ describe("systemctl", () => {
   it("tells by its exit code whether a unit is active", async () => {
     assert.equal(await systemctl().systemctl.isActive("a.service"), true);
     assert.equal(await systemctl({ code: 3 }).systemctl.isActive("a.service"), false);
+  });
+});
+
+describe("a list that systemctl shows", () => {
+  it("has bare words and quoted ones", () => {
+    assert.deepEqual(parseShownWords(`A=1 "B=two words" C=it's D=`), ["A=1", "B=two words", "C=it's", "D="]);
+    assert.deepEqual(parseShownWords(""), []);
+  });
+
+  it("has a backslash before what means something to a shell", () => {
+    assert.deepEqual(parseShownWords('"A=\\"\\\\\\$\\`"'), ['A="\\$`']);
+    assert.deepEqual(parseShownWords(String.raw`$'it\'s \\'`), ["it's \\"]);
+  });
+
+  it("has control characters, and bytes that are no characters, as in C", () => {
+    assert.deepEqual(parseShownWords(String.raw`"A=one\ntwo\tthree\001" $'\303\251'`), [
+      "A=one\ntwo\tthree\x01",
+      "é",
+    ]);
+  });
+
+  it("is not guessed at where a quote is open", () => {
+    assert.throws(() => parseShownWords('"A=1'), UnitSyntaxError);
   });
 });

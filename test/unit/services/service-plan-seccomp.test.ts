@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { refuseWhereSeccompFails, underLauncher } from "../../../src/services/seccomp-lines.ts";
+import { refuseWhereSeccompFails, underLauncher } from "../../../src/services/service-plan.ts";
 import { launcher, properties, refusal } from "./facts.ts";
 
 describe("an ExecStart= line under the launcher", () => {

@@ -1,4 +1,4 @@
-/** How a unit comes to use MPTCP. */
+/** The ways by which a unit comes to use MPTCP. */
 export const ways = ["preload", "go", "seccomp", "bpf", "socket"] as const;
 export type Way = (typeof ways)[number];
 

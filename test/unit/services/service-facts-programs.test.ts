@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { chmodSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { commandsOf } from "../../../src/services/started-programs.ts";
-import { Properties } from "../../../src/services/systemd/shown.ts";
+import { commandsOf } from "../../../src/services/service-facts.ts";
+import { Properties } from "../../../src/services/systemd/systemctl.ts";
 import { temporaryDirectory } from "../temporary.ts";
 import { refusal } from "./facts.ts";
 

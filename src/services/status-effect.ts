@@ -1,12 +1,16 @@
-/** Whether what a drop-in of ours sets is what the unit gets: files that came later may decide otherwise. */
+/**
+ * Whether what mptcpize did takes effect: in the unit, where files that came later may decide otherwise, and in processes,
+ * which may have been started before.
+ */
 
+import { basename } from "node:path";
+import type { Process, Processes } from "../kernel/processes.ts";
 import type { DropIn } from "./drop-in.ts";
 import { type Environment, effectiveEnvironment, shownSources } from "./environment.ts";
-import { Properties } from "./systemd/shown.ts";
-import type { Systemctl } from "./systemd/systemctl.ts";
+import { Properties, type Systemctl } from "./systemd/systemctl.ts";
 import type { Assignment } from "./systemd/unit-syntax.ts";
-import { laterSetting, type UnitFiles } from "./unit-files.ts";
-import type { VariableName } from "./way.ts";
+import { laterSetting, type UnitFiles } from "./unit.ts";
+import type { VariableName } from "./ways.ts";
 
 /** `what` of the drop-in does not hold; `where` is what decides: a file, with its line if it is a unit file. */
 export type Overridden = { readonly what: string; readonly where: string };
@@ -56,4 +60,32 @@ function place(files: UnitFiles, fits: (assignment: Assignment) => boolean): str
 
 function placeOf({ file, line }: Assignment): string {
   return `${file}:${line}`;
+}
+
+/** native/launcher/supervisor.c calls itself so. */
+export const supervisorName = "mptcpize";
+
+/** Whether libmptcpwrap.so is loaded, this or another version of it. */
+export function hasLibrary(pid: number, processes: Processes): boolean | undefined {
+  const files = processes.mappedFiles(pid);
+  return files && [...files].some((file) => basename(file).startsWith("libmptcpwrap.so"));
+}
+
+/** For a Go program, which looks at it alone, it means MPTCP. */
+export function hasGoVariable(pid: number, processes: Processes): boolean | undefined {
+  const environment = processes.environment(pid);
+  return environment && /(?:^|,)multipathtcp=1(?:,|$)/.test(environment.get("GODEBUG") ?? "");
+}
+
+/** Those of a unit that is not enabled by which mptcpize still acts; none where the unit calls for it by itself. */
+export function leftProcesses(
+  members: readonly Process[],
+  shown: Properties,
+  processes: Processes,
+): Process[] {
+  const own = [...shown.lines("ExecStart"), ...shown.lines("Environment")].join(" ");
+  if (/mptcpize|mptcpwrap|multipathtcp=/.test(own)) return [];
+  return members.filter(
+    ({ pid, name }) => name === supervisorName || hasLibrary(pid, processes) || hasGoVariable(pid, processes),
+  );
 }

@@ -11,8 +11,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { temporaryOf, writeFileAtomically } from "../../../../src/base/files.ts";
-import { temporaryDirectory } from "../../temporary.ts";
+import { temporaryOf, writeFileAtomically } from "../../../src/base/files.ts";
+import { temporaryDirectory } from "../temporary.ts";
 
 describe("a file that is written atomically", () => {
   it("has the text, and the mode that is asked for whatever the umask", (t) => {
