@@ -51,6 +51,12 @@ export function all(words: readonly string[]): string {
   return listed(words, "and");
 }
 
+/** The parts of "NAME=VALUE", as an environment has them. */
+export function splitAssignment(text: string): [name: string, value: string] {
+  const at = text.indexOf("=");
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
 /** " (did you mean NAME?)" to append to a message about a word that is not one of `words`; empty if none is near. */
 export function didYouMean(word: string, words: readonly string[]): string {
   const meant = nearest(word, words);

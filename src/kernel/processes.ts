@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { textOfBytes } from "../base/bytes.ts";
 import { hasCode } from "../base/errors.ts";
+import { splitAssignment } from "../base/text.ts";
 
 export type Process = {
   readonly pid: number;
@@ -116,11 +117,6 @@ function managerCgroup(text: string): string {
   const paths = new Map([...hierarchies].map(([, controllers = "", path = ""]) => [controllers, path]));
   const unified = paths.get("") ?? "/";
   return unified === "/" ? (paths.get("name=systemd") ?? unified) : unified;
-}
-
-function splitAssignment(entry: string): [name: string, value: string] {
-  const at = entry.indexOf("=");
-  return [entry.slice(0, at), entry.slice(at + 1)];
 }
 
 /** "socket:[4711]", "net:[4026531840]" */

@@ -4,6 +4,7 @@
  * src/core/execute.c; since 255 exec_invoke() of src/core/exec-invoke.c).
  */
 
+import { splitAssignment } from "../base/text.ts";
 import {
   environmentAssignments,
   environmentFiles,
@@ -110,7 +111,7 @@ export async function shownSources(
   return {
     manager: new Map(),
     passed: new Map(),
-    assigned: new Map(assigned.map(nameAndValue)),
+    assigned: new Map(assigned.map(splitAssignment)),
     files: environmentFilesOf(shown).map((path) => ({ path, values: readEnvironmentFiles(path) })),
     unset: settings(assignments, "Service", "UnsetEnvironment"),
   };
@@ -128,9 +129,4 @@ function unsetting(name: string, value: string, unset: readonly Assignment[]): A
 
 function escaped(values: Values): Values {
   return new Map([...values].map(([name, value]) => [name, escapeSpecifiers(value)]));
-}
-
-function nameAndValue(entry: string): [name: string, value: string] {
-  const at = entry.indexOf("=");
-  return [entry.slice(0, at), entry.slice(at + 1)];
 }

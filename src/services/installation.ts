@@ -66,7 +66,7 @@ export function install(files: readonly File[], path: string): Installation {
   const before = ownFiles(path).map((file) => ({ path: file, text: textOf(file) }));
   const undo = () => {
     for (const { path: file, text } of before) {
-      if (text === undefined) remove(file);
+      if (text === undefined) removeFile(file);
       else if (textOf(file) !== text) writeFileAtomically(file, text);
     }
     if (created) removeDirectoryIfEmpty(directory);
@@ -78,8 +78,8 @@ export function install(files: readonly File[], path: string): Installation {
   );
   try {
     for (const { path: file, text } of outdated) writeFileAtomically(file, text);
-    for (const { path: file } of unneeded) remove(file);
-    for (const file of temporaries(path)) remove(file);
+    for (const { path: file } of unneeded) removeFile(file);
+    for (const file of temporaries(path)) removeFile(file);
   } catch (error) {
     undo();
     throw unwritable(path, error);
@@ -91,7 +91,7 @@ export function install(files: readonly File[], path: string): Installation {
 export function uninstall(path: string): void {
   try {
     const ours = isDirectoryOurs(path);
-    for (const file of [...ownFiles(path), ...temporaries(path)]) remove(file);
+    for (const file of [...ownFiles(path), ...temporaries(path)]) removeFile(file);
     if (ours) removeDirectoryIfEmpty(dirname(path));
   } catch (error) {
     throw new Refusal(`${path} cannot be removed (${messageOf(error)})`, { cause: error });
@@ -124,10 +124,6 @@ function ownFiles(path: string): string[] {
 /** What a killed run leaves of them. */
 function temporaries(path: string): string[] {
   return ownFiles(path).map(temporaryOf);
-}
-
-function remove(path: string): void {
-  removeFile(path);
 }
 
 /** @returns whether it was not there */

@@ -1,5 +1,7 @@
 /** What the launcher (native/launcher) says of a program: it alone decides which way suits, and merges variables. */
+
 import { messageOf } from "../base/errors.ts";
+import { splitAssignment } from "../base/text.ts";
 import { Refusal } from "./refusal.ts";
 import type { How, VariableName } from "./ways.ts";
 
@@ -82,8 +84,3 @@ export function parseDryRun(text: string): Inspection {
 }
 
 const inspectedWays = ["preload", "go", "seccomp", "bpf", "none"] as const;
-
-function splitAssignment(text: string): [name: string, value: string] {
-  const at = text.indexOf("=");
-  return [text.slice(0, at), text.slice(at + 1)];
-}

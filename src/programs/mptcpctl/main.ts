@@ -1,4 +1,4 @@
-import { programArguments } from "../../base/command-line/arguments.ts";
+import { programArguments } from "../../base/command-line/argument-bytes.ts";
 import { complain, complainAtEnd, outputColumns, writeOutput } from "../../base/command-line/terminal.ts";
 import { runAdopt } from "./adopt.ts";
 import { runAnnounce, runListen, runWithdraw } from "./announce.ts";

@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { programArguments } from "../../base/command-line/arguments.ts";
+import { programArguments } from "../../base/command-line/argument-bytes.ts";
 import { codeOf, messageOf } from "../../base/errors.ts";
 import { enterNetworkNamespaceAndExec } from "../../kernel/network-namespace.ts";
 import { CommandError, UsageError } from "./exit.ts";

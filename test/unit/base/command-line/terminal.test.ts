@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { programArguments } from "../../../../src/base/command-line/arguments.ts";
+import { programArguments } from "../../../../src/base/command-line/argument-bytes.ts";
 import { outputColumns } from "../../../../src/base/command-line/terminal.ts";
 import { temporaryDirectory } from "../../temporary.ts";
 
