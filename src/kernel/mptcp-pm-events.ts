@@ -118,7 +118,7 @@ export type SubflowEvent = Omit<Decoded<typeof subflow>, "backup"> & { readonly 
 /** A listening MPTCP socket of any program, or of the kernel for an endpoint with a port. */
 export const listener = attributes({ family, localAddress, localPort });
 
-export interface EventHandlers {
+export interface MptcpEventHandlers {
   event(event: MptcpEvent): void;
   /** Events were lost. */
   overrun(): void;
@@ -130,7 +130,7 @@ export interface EventHandlers {
 export function openEvents(
   family: GenericFamily,
   options: ConnectionOptions,
-  handlers: EventHandlers,
+  handlers: MptcpEventHandlers,
 ): NetlinkConnection {
   const netlink = NetlinkConnection.open(options);
   const group = family.groups.get("mptcp_pm_events");

@@ -1,5 +1,5 @@
 import { systemClock } from "../base/clock.ts";
-import { type EventHandlers, openEvents } from "./mptcp-pm-events.ts";
+import { type MptcpEventHandlers, openEvents } from "./mptcp-pm-events.ts";
 import { refusalOf } from "./mptcp-pm-refusals.ts";
 import {
   command,
@@ -218,7 +218,7 @@ export class MptcpPm {
    * What connections, subflows and listeners do, from now on. Comes by a socket of its own, so that a burst of events
    * costs no reply to a command. EPERM without CAP_NET_ADMIN.
    */
-  events(handlers: EventHandlers): Subscription {
+  events(handlers: MptcpEventHandlers): Subscription {
     const connection = openEvents(this.#family, this.#options, handlers);
     this.#eventConnections.add(connection);
     const close = () => {

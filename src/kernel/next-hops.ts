@@ -123,7 +123,8 @@ const rtnexthop = message({
   attributes: { gateway: ip(5), via: via(18) },
 });
 
-export type NextHop = Omit<Decoded<typeof rtnexthop>, "length">;
+/** As the message has it, less its length. */
+type NextHop = Omit<Decoded<typeof rtnexthop>, "length">;
 
 const nextHop = codec<NextHop>({
   label: "next hop",

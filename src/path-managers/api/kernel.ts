@@ -15,7 +15,7 @@ export {
   type SubflowEnd,
   type SubflowKey,
 } from "../../kernel/mptcp-pm.ts";
-export type { ConnectionEvent, SubflowEvent } from "../../kernel/mptcp-pm-events.ts";
+export type { ConnectionEvent, MptcpEventHandlers, SubflowEvent } from "../../kernel/mptcp-pm-events.ts";
 export {
   type ConnectOptions,
   type ListenOptions,
