@@ -134,7 +134,7 @@ describe("mptcpctl connections", { skip: requires() }, () => {
     const host = await (await Lab.create(t)).host("one");
     const both = `
       import { createServer, Socket } from "node:net";
-      import { mptcpConnect, mptcpListen } from "${sourceUrl("kernel/streams")}";
+      import { mptcpConnect, mptcpListen } from "${sourceUrl("kernel/native-sockets")}";
       const { fd, port } = mptcpListen({ address: "127.0.0.1", port: 0, protocol: "tcp" });
       createServer((socket) => socket.pipe(socket)).listen({ fd });
       const client = new Socket({ fd: await mptcpConnect({ address: "127.0.0.1", port }) });

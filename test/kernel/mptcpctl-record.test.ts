@@ -49,7 +49,7 @@ async function storm(host: Host, connections: number): Promise<void> {
 
 /** Twice as many events, by one process. */
 async function manyListeners(host: Host, count: number): Promise<void> {
-  const imports = { mptcpListen: "kernel/streams" };
+  const imports = { mptcpListen: "kernel/native-sockets" };
   const listen = `const { fd } = mptcpListen({ address: "127.0.0.1", port: 0 }); closeSync(fd);`;
   const close = `const { closeSync } = await import("node:fs");`;
   await inHost(host, imports, `${close} for (let i = 0; i < ${count}; i++) { ${listen} } say("done");`);
@@ -207,7 +207,7 @@ describe("mptcpctl record", { skip: requires() }, () => {
     const pipe = host.spawn("sh", ["-c", `timeout 20 "$1" record - | head -n 3; echo closed`, "sh", program]);
     await pipe.waitForLine(/"connections":\[\]/);
     const listen = "const { fd } = mptcpListen({ address: '127.0.0.1', port: 0 }); say(fd > 0);";
-    for (let i = 0; i < 2; i++) await inHost(host, { mptcpListen: "kernel/streams" }, listen);
+    for (let i = 0; i < 2; i++) await inHost(host, { mptcpListen: "kernel/native-sockets" }, listen);
     assert.deepEqual(await within("its end", pipe.exited), { code: 0, signal: null });
     assert.match(pipe.lines[0] ?? "", /^\{"recording":"mptcpd","version":1,/);
     assert.deepEqual(pipe.lines.slice(3), ["closed"]);

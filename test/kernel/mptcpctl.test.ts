@@ -155,7 +155,7 @@ describe("mptcpctl", { skip: requires() }, () => {
     await monitorsListen(host, 1);
     const listen = `const { fd } = mptcpListen({ address: "127.0.0.1", port: 0 }); say(fd > 0);`;
     // Two events: the first is read, the second meets a closed pipe.
-    await inHost(host, { mptcpListen: "kernel/streams" }, listen);
+    await inHost(host, { mptcpListen: "kernel/native-sockets" }, listen);
     assert.deepEqual(await within("its end", pipe.exited), { code: 0, signal: null });
     const [event, last, ...more] = pipe.lines.filter((line) => !line.startsWith("mptcpctl: listening"));
     assert.match(event ?? "", /^\[LISTENER_CREATED\] saddr4=127\.0\.0\.1 sport=\d+$/);
@@ -168,7 +168,7 @@ describe("mptcpctl", { skip: requires() }, () => {
     await monitorsListen(host, 1);
     monitor.signal("SIGSTOP");
     const listen = `const { fd, port } = mptcpListen({ address: "127.0.0.1", port: 0 }); closeSync(fd);`;
-    const imports = { mptcpListen: "kernel/streams" };
+    const imports = { mptcpListen: "kernel/native-sockets" };
     const close = `const { closeSync } = await import("node:fs");`;
     await inHost(host, imports, `${close} for (let i = 0; i < 30_000; i++) { ${listen} } say("done");`);
     monitor.signal("SIGCONT");

@@ -115,7 +115,7 @@ describe("MPTCP sockets of the kernel", { skip: requires({ tools: ["ss"] }) }, (
       const sockets = Sockets.open();
       say({ port, listeners: await sockets.dumpListeners(), connections: await sockets.dumpConnections() });
       sockets.close();`;
-    const found = await inHost(server, { ...imports, mptcpListen: "kernel/streams" }, body);
+    const found = await inHost(server, { ...imports, mptcpListen: "kernel/native-sockets" }, body);
     assert.ok(typeof found === "object" && found !== null && "port" in found && "listeners" in found);
     assert.deepEqual(found, {
       port: found.port,
