@@ -2,12 +2,10 @@ import { type Clock, until } from "../../base/clock.ts";
 import type { MptcpPm } from "../../kernel/mptcp-pm.ts";
 import { refusalOf } from "../../kernel/mptcp-pm-refusals.ts";
 import { unmapped } from "../../kernel/netlink/ip.ts";
-import { REMOVAL_SPACING } from "../endpoints/removal-spacing.ts";
-import type { IdentifiedAddress } from "./address-ids.ts";
-import { type Connection, type ConnectionChange, tokenText } from "./connection.ts";
-import { ConnectionError } from "./connection-error.ts";
+import { REMOVAL_SPACING } from "../policy/held-endpoints.ts";
+import type { IdBook, IdentifiedAddress } from "./address-ids.ts";
+import { type Connection, type ConnectionChange, ConnectionError, tokenText } from "./connection.ts";
 import type { ConnectionRecord } from "./connection-record.ts";
-import type { IdBook } from "./id-book.ts";
 import type { Listeners, OpenListener } from "./listeners.ts";
 import type { Subflows } from "./subflows.ts";
 

@@ -4,7 +4,7 @@ import type { Endpoint, EndpointFlag, MptcpPm } from "../../kernel/mptcp-pm.ts";
 import { refusalOf } from "../../kernel/mptcp-pm-refusals.ts";
 import type { Bits } from "../../kernel/netlink/bits.ts";
 import { KernelError } from "../../kernel/netlink/errors.ts";
-import type { CurrentEndpoint } from "../policy/input.ts";
+import type { CurrentEndpoint } from "../policy/decision.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Step } from "./plan.ts";
 import { describeEndpoint } from "./plan.ts";

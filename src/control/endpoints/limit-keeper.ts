@@ -3,7 +3,7 @@ import type { Limits } from "../../kernel/mptcp-pm.ts";
 import { namedMaximum, refusalOf } from "../../kernel/mptcp-pm-refusals.ts";
 import { KernelError } from "../../kernel/netlink/errors.ts";
 import type { DesiredEndpoint } from "../policy/decision.ts";
-import { limitsFor } from "../policy/limits.ts";
+import { limitsFor } from "../policy/policy.ts";
 import type { EndpointKernel } from "./endpoint-table.ts";
 import type { Ledger, LimitsRecord } from "./ledger.ts";
 

@@ -1,7 +1,6 @@
 import type { Endpoint, EndpointFlag } from "../../kernel/mptcp-pm.ts";
 import type { Bits } from "../../kernel/netlink/bits.ts";
-import type { Decision, DesiredEndpoint } from "../policy/decision.ts";
-import type { CurrentEndpoint } from "../policy/input.ts";
+import type { CurrentEndpoint, Decision, DesiredEndpoint } from "../policy/decision.ts";
 
 /** One command to the kernel. */
 export type Step =

@@ -10,9 +10,7 @@ import type { OpenTransport } from "../../kernel/netlink/transport.ts";
 import type { NetlinkMessage } from "../../kernel/netlink/wire.ts";
 import { routeFilter } from "../../kernel/route-filter.ts";
 import { groups, openRtnetlink } from "../../kernel/rtnetlink.ts";
-import type { NetworkEvent } from "./model.ts";
-import { NetworkModel } from "./model.ts";
-import type { Network } from "./network.ts";
+import { type Network, type NetworkEvent, NetworkModel } from "./network.ts";
 import { readNetwork, readRouting } from "./read.ts";
 
 export interface NetworkMonitorOptions {

@@ -5,10 +5,7 @@ import type { NetlinkConnection } from "../../kernel/netlink/connection.ts";
 import { withHops } from "../../kernel/next-hop-objects.ts";
 import type { Route } from "../../kernel/routes.ts";
 import { dumpRoutes, lookupRoute, RTN_UNICAST } from "../../kernel/routes.ts";
-import type { Egress, Family, Network } from "./network.ts";
-
-/** How traffic leaves: the part of a network that notifications do not tell whole. */
-export type Routing = Pick<Network, "defaultRoutes" | "egress">;
+import type { Egress, Family, Network, Routing } from "./network.ts";
 
 /** Default routes, and the halves of the address space that tunnels put in their place. */
 const LONGEST_PREFIX = 1;

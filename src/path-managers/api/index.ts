@@ -12,8 +12,7 @@ export type {
   SocketAddress,
   Subflow,
 } from "../../control/connections/connection.ts";
-export { tokenText } from "../../control/connections/connection.ts";
-export { ConnectionError, isConnectionClosed } from "../../control/connections/connection-error.ts";
+export { ConnectionError, isConnectionClosed, tokenText } from "../../control/connections/connection.ts";
 export type { Family } from "../../control/network/network.ts";
 export type { PolicyConfig } from "../../control/policy/eligibility.ts";
 export type { LinkFlag } from "../../kernel/links.ts";

@@ -2,7 +2,7 @@
  * What path managers may give to commands: looked at once, before the kernel or the simulation is asked, for modules and
  * programs alike. TypeScript's types do not say how large a number may be, and JavaScript has none.
  */
-import { ConnectionError } from "../../control/connections/connection-error.ts";
+import { ConnectionError } from "../../control/connections/connection.ts";
 import { type EndpointFlag, endpointFlags } from "../../kernel/mptcp-pm.ts";
 import { canonicalIp } from "../../kernel/netlink/ip.ts";
 

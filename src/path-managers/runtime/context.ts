@@ -1,8 +1,12 @@
 import type { Logger } from "../../base/log/log.ts";
 import type { Announcement } from "../../control/connections/announcements.ts";
-import type { Connection, Subflow } from "../../control/connections/connection.ts";
-import { tokenText } from "../../control/connections/connection.ts";
-import { ConnectionClosedError, ConnectionError } from "../../control/connections/connection-error.ts";
+import {
+  type Connection,
+  ConnectionClosedError,
+  ConnectionError,
+  type Subflow,
+  tokenText,
+} from "../../control/connections/connection.ts";
 import type { ConnectionRecord, SubflowRecord } from "../../control/connections/connection-record.ts";
 import { usualTarget } from "../../control/connections/subflows.ts";
 import { refusalOf } from "../../kernel/mptcp-pm-refusals.ts";

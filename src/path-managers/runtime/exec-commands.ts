@@ -1,6 +1,10 @@
 import * as v from "valibot";
-import { type Connection, type Subflow, tokenText } from "../../control/connections/connection.ts";
-import { ConnectionError } from "../../control/connections/connection-error.ts";
+import {
+  type Connection,
+  ConnectionError,
+  type Subflow,
+  tokenText,
+} from "../../control/connections/connection.ts";
 import { endpointFlags } from "../../kernel/mptcp-pm.ts";
 import type { PathManager } from "./api.ts";
 import { connectionJson, endpointJson, networkJson, subflowJson } from "./json.ts";

@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { levels } from "../../base/log/log.ts";
 import { cut, oneLine } from "../../base/text.ts";
-import type { WantedEndpoints } from "../../control/policy/wanted-endpoints.ts";
+import type { WantedEndpoints } from "../../control/policy/input.ts";
 import { endpointFlags } from "../../kernel/mptcp-pm.ts";
 import { canonicalIp } from "../../kernel/netlink/ip.ts";
 

@@ -1,7 +1,10 @@
-import type { Family, Network } from "../../control/network/network.ts";
-import { hasDefaultRoute } from "../../control/network/network.ts";
-import { type HostAddress, type PolicyConfig, usableAddresses } from "../../control/policy/eligibility.ts";
-import { remember } from "../../control/policy/memo.ts";
+import { type Family, hasDefaultRoute, type Network } from "../../control/network/network.ts";
+import {
+  type HostAddress,
+  type PolicyConfig,
+  remember,
+  usableAddresses,
+} from "../../control/policy/eligibility.ts";
 import { whyLinkDown } from "../../control/policy/usability.ts";
 import type { Address } from "../../kernel/addresses.ts";
 import type { Link, LinkFlag } from "../../kernel/links.ts";

@@ -3,7 +3,7 @@ import type { ConnectionChange } from "../../control/connections/connection.ts";
 import type { ListenerEvent } from "../../control/connections/tracker.ts";
 import type { Network } from "../../control/network/network.ts";
 import type { PolicyConfig } from "../../control/policy/eligibility.ts";
-import type { WantedEndpoints } from "../../control/policy/wanted-endpoints.ts";
+import type { WantedEndpoints } from "../../control/policy/input.ts";
 import { describeError } from "./describe-error.ts";
 import { historyOf, tellConnection, tellNetwork } from "./handler-calls.ts";
 import type { Responsibility } from "./messages.ts";

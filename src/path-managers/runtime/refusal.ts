@@ -1,6 +1,6 @@
 import { messageOf } from "../../base/errors.ts";
 import type { Level } from "../../base/log/log.ts";
-import { ConnectionError, isConnectionClosed } from "../../control/connections/connection-error.ts";
+import { ConnectionError, isConnectionClosed } from "../../control/connections/connection.ts";
 import { SystemError } from "../../kernel/netlink/addon.ts";
 import { NetlinkError } from "../../kernel/netlink/errors.ts";
 import type { PathManager } from "./api.ts";

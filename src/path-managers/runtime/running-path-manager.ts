@@ -4,7 +4,7 @@ import { type Logger, prefixed } from "../../base/log/log.ts";
 import { late, within } from "../../base/running-clock.ts";
 import type { Network } from "../../control/network/network.ts";
 import type { PolicyConfig } from "../../control/policy/eligibility.ts";
-import type { WantedEndpoint } from "../../control/policy/wanted-endpoints.ts";
+import type { WantedEndpoint } from "../../control/policy/input.ts";
 import type { Details, HandlerName, Handlers, PathManagerDefinition } from "./api.ts";
 import { Context } from "./context.ts";
 import { describeError, guarded, stackOf } from "./describe-error.ts";

@@ -1,10 +1,10 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log/log.ts";
 import { RunningClock } from "../../base/running-clock.ts";
+import { IdBook } from "../../control/connections/address-ids.ts";
 import { Announcements } from "../../control/connections/announcements.ts";
 import type { ConnectionChange } from "../../control/connections/connection.ts";
 import type { ConnectionTable } from "../../control/connections/connection-table.ts";
-import { IdBook } from "../../control/connections/id-book.ts";
 import { type Listen, Listeners } from "../../control/connections/listeners.ts";
 import { Subflows } from "../../control/connections/subflows.ts";
 import { ConnectionTracker, type ConnectionTrackerOptions } from "../../control/connections/tracker.ts";

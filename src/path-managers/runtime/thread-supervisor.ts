@@ -2,7 +2,7 @@ import { type Clock, systemClock, type Timer } from "../../base/clock.ts";
 import type { Logger } from "../../base/log/log.ts";
 import { RunningClock } from "../../base/running-clock.ts";
 import type { EndpointCommand } from "../../control/endpoints/commands.ts";
-import type { WantedEndpoints } from "../../control/policy/wanted-endpoints.ts";
+import type { WantedEndpoints } from "../../control/policy/input.ts";
 import { NetlinkError } from "../../kernel/netlink/errors.ts";
 import { packError } from "./endpoint-requests.ts";
 import { FaultCounts } from "./fault-counts.ts";

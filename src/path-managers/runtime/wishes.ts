@@ -1,7 +1,6 @@
-import type { Network } from "../../control/network/network.ts";
-import { placeOf } from "../../control/network/network.ts";
+import { type Network, placeOf } from "../../control/network/network.ts";
 import type { PolicyConfig } from "../../control/policy/eligibility.ts";
-import type { WantedEndpoint } from "../../control/policy/wanted-endpoints.ts";
+import type { WantedEndpoint } from "../../control/policy/input.ts";
 import { type EndpointFlag, endpointFlags } from "../../kernel/mptcp-pm.ts";
 import { canonicalIp } from "../../kernel/netlink/ip.ts";
 import type { EndpointWish } from "./api.ts";

@@ -2,7 +2,7 @@ import type { Entry } from "../../base/log/log.ts";
 import type { Config } from "../../control/config/config.ts";
 import type { Network } from "../../control/network/network.ts";
 import type { PolicyConfig } from "../../control/policy/eligibility.ts";
-import type { WantedEndpoint } from "../../control/policy/wanted-endpoints.ts";
+import type { WantedEndpoint } from "../../control/policy/input.ts";
 import { viewNetwork } from "../runtime/network-view.ts";
 import type { LoadedPathManager } from "../runtime/running-path-manager.ts";
 import type { PathManagerRuntime } from "../runtime/runtime.ts";

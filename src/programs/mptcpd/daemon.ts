@@ -1,7 +1,7 @@
 import { systemClock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log/log.ts";
 import type { Config } from "../../control/config/config.ts";
-import { addressLoads } from "../../control/connections/address-loads.ts";
+import { addressLoads } from "../../control/connections/from-sock-diag.ts";
 import { Adoptions } from "../../control/endpoints/adoption.ts";
 import type { DaemonLock } from "../../control/endpoints/daemon-lock.ts";
 import { Ledger } from "../../control/endpoints/ledger.ts";
@@ -11,13 +11,13 @@ import {
   type NamespaceIdentity,
 } from "../../control/endpoints/namespace.ts";
 import { PathManagerKeeper } from "../../control/endpoints/path-manager-keeper.ts";
+import { refusedFile, refusedText } from "../../control/endpoints/published-state.ts";
 import { type Preview, Reconciler } from "../../control/endpoints/reconciler.ts";
-import { refusedFile, refusedText } from "../../control/endpoints/refused-file.ts";
 import { StateFile } from "../../control/endpoints/state-file.ts";
 import { NetworkMonitor } from "../../control/network/monitor.ts";
 import { emptyNetwork, type Network } from "../../control/network/network.ts";
 import { usableAddresses } from "../../control/policy/eligibility.ts";
-import { everyAddress } from "../../control/policy/wanted-endpoints.ts";
+import { everyAddress } from "../../control/policy/input.ts";
 import { removalsSent } from "../../kernel/counters.ts";
 import { MptcpPm } from "../../kernel/mptcp-pm.ts";
 import { resolvingInterfaces } from "../../kernel/neighbours.ts";

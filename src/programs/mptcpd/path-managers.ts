@@ -3,9 +3,9 @@ import type { Logger } from "../../base/log/log.ts";
 import type { Config, PluginSection } from "../../control/config/config.ts";
 import type { EndpointCommand } from "../../control/endpoints/commands.ts";
 import { type NamespaceIdentity, namespaceFile } from "../../control/endpoints/namespace.ts";
+import { wantedFile, wantedText } from "../../control/endpoints/published-state.ts";
 import type { StateFile } from "../../control/endpoints/state-file.ts";
-import { wantedFile, wantedText } from "../../control/endpoints/wanted-file.ts";
-import { everyAddress, type Wanted, type WantedEndpoints } from "../../control/policy/wanted-endpoints.ts";
+import { everyAddress, type Wanted, type WantedEndpoints } from "../../control/policy/input.ts";
 import { builtIn } from "../../path-managers/built-in/index.ts";
 import type { Responsibility } from "../../path-managers/runtime/messages.ts";
 import {

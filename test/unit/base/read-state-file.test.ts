@@ -8,8 +8,7 @@ import { readStateFile } from "../../../src/base/read-state-file.ts";
 import { Checkpoint } from "../../../src/control/connections/checkpoint.ts";
 import { Ledger } from "../../../src/control/endpoints/ledger.ts";
 import { NamespaceLock, namespaceFiles } from "../../../src/control/endpoints/namespace.ts";
-import { readRefused } from "../../../src/control/endpoints/refused-file.ts";
-import { readWanted } from "../../../src/control/endpoints/wanted-file.ts";
+import { readRefused, readWanted } from "../../../src/control/endpoints/published-state.ts";
 import { temporaryDirectory } from "../temporary.ts";
 
 const namespace = { bootId: "this boot", key: "1" };

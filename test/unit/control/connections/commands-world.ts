@@ -1,5 +1,6 @@
 import { getEventListeners } from "node:events";
 import type { Timer } from "../../../../src/base/clock.ts";
+import { IdBook } from "../../../../src/control/connections/address-ids.ts";
 import { Announcements } from "../../../../src/control/connections/announcements.ts";
 import type {
   ConnectionRecord,
@@ -7,7 +8,6 @@ import type {
 } from "../../../../src/control/connections/connection-record.ts";
 import { ConnectionTable } from "../../../../src/control/connections/connection-table.ts";
 import type { ConnectionEvent } from "../../../../src/control/connections/from-events.ts";
-import { IdBook } from "../../../../src/control/connections/id-book.ts";
 import { Listeners, type OpenListener } from "../../../../src/control/connections/listeners.ts";
 import { Subflows } from "../../../../src/control/connections/subflows.ts";
 import type { ConnectionOutline, SubflowOutline } from "../../../../src/kernel/sockets.ts";

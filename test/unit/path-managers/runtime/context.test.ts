@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Connection } from "../../../../src/control/connections/connection.ts";
-import { ConnectionClosedError } from "../../../../src/control/connections/connection-error.ts";
+import { type Connection, ConnectionClosedError } from "../../../../src/control/connections/connection.ts";
 import type { CreateSubflowOptions, PathManager } from "../../../../src/path-managers/runtime/api.ts";
 import { logRefusal } from "../../../../src/path-managers/runtime/refusal.ts";
 import type { SimulatedPeer } from "../../../../src/path-managers/simulation/peer.ts";

@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { NetworkModel } from "../../../../src/control/network/model.ts";
-import type { Network } from "../../../../src/control/network/network.ts";
-import { hostAddresses, usableAddresses } from "../../../../src/control/policy/eligibility.ts";
-import { remember } from "../../../../src/control/policy/memo.ts";
+import { type Network, NetworkModel } from "../../../../src/control/network/network.ts";
+import { hostAddresses, remember, usableAddresses } from "../../../../src/control/policy/eligibility.ts";
 import { decide } from "../../../../src/control/policy/policy.ts";
 import { viewNetwork } from "../../../../src/path-managers/runtime/network-view.ts";
 import { address, config, current, ifIndex, network, upOrDown } from "./arbitrary-network.ts";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { requestAdoption } from "../../../../src/control/endpoints/adoption.ts";
-import { awaitLock, type LockAttempt } from "../../../../src/control/endpoints/await-lock.ts";
+import { awaitLock, type LockAttempt } from "../../../../src/control/endpoints/daemon-lock.ts";
 import { NamespaceLock, namespaceFile } from "../../../../src/control/endpoints/namespace.ts";
 import { endpointFlags } from "../../../../src/kernel/mptcp-pm.ts";
 import { VirtualClock } from "../../../../src/path-managers/simulation/clock.ts";

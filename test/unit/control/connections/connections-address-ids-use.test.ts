@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { IdBook } from "../../../../src/control/connections/id-book.ts";
+import { IdBook } from "../../../../src/control/connections/address-ids.ts";
 import { KernelError, NetlinkError, TimeoutError } from "../../../../src/kernel/netlink/errors.ts";
 import { ofSubflow } from "./builders.ts";
 import { FakePathManager, refusal } from "./fake-path-manager.ts";
