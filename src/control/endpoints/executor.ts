@@ -1,9 +1,10 @@
 import { type Clock, until } from "../../base/clock.ts";
 import { KernelError } from "../../kernel/netlink/errors.ts";
 import { REMOVAL_SPACING } from "../policy/held-endpoints.ts";
+import { describeEndpoint } from "./endpoint-record.ts";
 import type { EndpointTable } from "./endpoint-table.ts";
 import type { EndpointTask, Outcomes } from "./outcomes.ts";
-import { describeEndpoint, type Step } from "./plan.ts";
+import type { Step } from "./plan.ts";
 
 export interface ExecutorOptions extends Pick<SettlingOptions, "resolving"> {
   readonly table: EndpointTable;

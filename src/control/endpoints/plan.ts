@@ -76,18 +76,6 @@ export function plan({ decisions, current, capacity, formerId, droppedFlags }: P
   return [...early, ...changes, ...deletions, ...additions.filter((step) => !early.includes(step))];
 }
 
-/** "10.0.0.1 port 80 dev 3 subflow,backup": as `ip mptcp endpoint` has it, with the interface's name. */
-export function describeEndpoint(
-  endpoint: DesiredEndpoint & { readonly id?: number },
-  interfaceName: string,
-): string {
-  const words = [endpoint.id ? `endpoint ${endpoint.id}` : "endpoint", endpoint.address];
-  if (endpoint.port !== 0) words.push("port", String(endpoint.port));
-  if (endpoint.ifIndex !== 0) words.push("dev", interfaceName);
-  if (endpoint.flags.value !== 0) words.push(endpoint.flags.toString());
-  return words.join(" ");
-}
-
 function findExisting(ours: readonly Endpoint[], desired: DesiredEndpoint): Endpoint | undefined {
   const sameAddress = ours.filter(({ address }) => address === desired.address);
   return sameAddress.find(({ port }) => port === desired.port) ?? sameAddress[0];

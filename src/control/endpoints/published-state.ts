@@ -3,8 +3,8 @@ import { oneLine } from "../../base/text.ts";
 import { endpointFlags } from "../../kernel/mptcp-pm.ts";
 import type { Refusal } from "../policy/decision.ts";
 import type { WantedEndpoints } from "../policy/input.ts";
-import { readJson } from "./ledger-file.ts";
 import { type NamespaceIdentity, namespaceFile } from "./namespace.ts";
+import { readJson } from "./state-file.ts";
 
 const wantedSchema = v.object({
   bootId: v.string(),

@@ -6,7 +6,7 @@ import { interfaceName, type Network } from "../network/network.ts";
 import { type Decision, markRefused } from "../policy/decision.ts";
 import type { Wanted } from "../policy/input.ts";
 import { decide, desiredEndpoints } from "../policy/policy.ts";
-import { CommandDesk, type EndpointCommand, EndpointCommandError } from "./commands.ts";
+import { CommandDesk, type EndpointCommand } from "./commands.ts";
 import { type EndpointKernel, EndpointTable } from "./endpoint-table.ts";
 import { Executor } from "./executor.ts";
 import type { Ledger } from "./ledger.ts";
@@ -112,7 +112,7 @@ export class Reconciler {
   /** Carries out a path manager's command between two plans. Rejects with a NetlinkError: EPERM, of others' endpoints. */
   command(command: EndpointCommand): Promise<void> {
     const done = this.#desk.ask(command);
-    if (this.#stopped) this.#refuseCommands();
+    if (this.#stopped) this.#desk.refuse();
     this.trigger();
     return done;
   }
@@ -140,7 +140,7 @@ export class Reconciler {
     this.#stopped = true;
     for (const timer of this.#timers.values()) timer.cancel();
     await this.settled();
-    this.#refuseCommands();
+    this.#desk.refuse();
     this.#refusals.update([]);
     if (!remove) return;
     const { log, addressLoads } = this.#options;
@@ -191,11 +191,10 @@ export class Reconciler {
   /** Before the first step, since the kernel heeds the limits when it adds an endpoint. */
   async #keepLimits(decisions: readonly Decision[]): Promise<void> {
     const endpoints = desiredEndpoints(decisions);
-    const keep = this.#options.config().limits === "keep";
-    const isNeeded = keep ? this.#limits.areOurs : this.#limits.fallShort(endpoints);
-    if (!isNeeded) this.#others.succeed(limiting);
+    const { limits: mode } = this.#options.config();
+    if (!this.#limits.hasWork(mode, endpoints)) this.#others.succeed(limiting);
     else if (this.#others.isDue(limiting))
-      await this.#attempt(limiting, () => (keep ? this.#limits.restore() : this.#limits.apply(endpoints)));
+      await this.#attempt(limiting, () => this.#limits.work(mode, endpoints));
   }
 
   async #attempt(task: Task, action: () => Promise<void>): Promise<void> {
@@ -247,10 +246,6 @@ export class Reconciler {
     }
     this.#stale = true;
     await this.#attempt(reading, () => this.#read());
-  }
-
-  #refuseCommands(): void {
-    this.#desk.refuse(new EndpointCommandError("change endpoints", "ECANCELED", "mptcpd stops"));
   }
 
   readonly #interfaceName = (ifIndex: number): string => interfaceName(this.#options.network(), ifIndex);

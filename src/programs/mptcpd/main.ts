@@ -5,7 +5,7 @@ import { createLogger } from "../../base/log/log.ts";
 import { openSink } from "../../base/log/sinks.ts";
 import { oneLine } from "../../base/text.ts";
 import { ConfigError } from "../../control/config/config.ts";
-import { describeEndpoint } from "../../control/endpoints/plan.ts";
+import { describeEndpoint } from "../../control/endpoints/endpoint-record.ts";
 import { interfaceName } from "../../control/network/network.ts";
 import { exitNow, sendDatagram } from "../../kernel/system.ts";
 import { isThreadCaught } from "../../path-managers/runtime/path-manager-thread.ts";
