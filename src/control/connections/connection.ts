@@ -138,3 +138,8 @@ const CLOSED = "ConnectionClosedError";
 export function isConnectionClosed(error: unknown): boolean {
   return error instanceof Error && error.name === CLOSED;
 }
+
+/** Not one that is under way or closed, and not one that the kernel's own path manager has. */
+export function takesCommands({ state, pathManager }: Connection): boolean {
+  return state === "established" && pathManager !== "kernel";
+}

@@ -1,9 +1,13 @@
-import type { Connection, SocketAddress, Subflow } from "../../control/connections/connection.ts";
+import {
+  type Connection,
+  type SocketAddress,
+  type Subflow,
+  takesCommands,
+} from "../../control/connections/connection.ts";
 import { usualTarget } from "../../control/connections/subflows.ts";
 import { ipFamily } from "../../kernel/netlink/ip.ts";
 import type { CreateSubflowOptions, Handlers, PathManager } from "../runtime/api.ts";
-import { logRefusal } from "../runtime/refusal.ts";
-import { takesCommands } from "./takes-commands.ts";
+import { logRefusal } from "../runtime/refusals.ts";
 
 export interface SubflowsWanted {
   /**

@@ -6,14 +6,12 @@ import type { PolicyConfig } from "../../control/policy/eligibility.ts";
 import type { WantedEndpoints } from "../../control/policy/input.ts";
 import { describeError } from "./describe-error.ts";
 import { historyOf, tellConnection, tellNetwork } from "./handler-calls.ts";
-import type { Responsibility } from "./messages.ts";
-import { compareNetworks, emptyView } from "./network-changes.ts";
-import type { NetworkView } from "./network-view.ts";
-import { isRefusal, levelOf } from "./refusal.ts";
+import { type Responsibility, SETUP_DEADLINE } from "./messages.ts";
+import { compareNetworks, emptyView, type NetworkView } from "./network-view.ts";
+import type { Services } from "./path-manager-handle.ts";
+import { isRefusal, levelOf } from "./refusals.ts";
 import { byPriority, responsibilityOf } from "./responsibility.ts";
 import { type HandlerWatch, type LoadedPathManager, RunningPathManager } from "./running-path-manager.ts";
-import type { Services } from "./services.ts";
-import { SETUP_DEADLINE } from "./thread-input.ts";
 
 export interface HostOptions {
   /** In the order in which they were loaded. */

@@ -5,16 +5,17 @@ import { threadUsage } from "../../kernel/thread-usage.ts";
 import {
   type FromThread,
   isOfKind,
+  LOAD_DEADLINE,
   MessageError,
   type NamedPathManager,
   type PackedError,
   type Prepared,
   readFromThread,
+  type ThreadInput,
 } from "./messages.ts";
 import { type OpenThread, openThread, type Thread, ThreadStartError } from "./open-thread.ts";
-import type { PluginSource } from "./plugin-sources.ts";
-import { Pulse } from "./pulse.ts";
-import { PulseWatch } from "./pulse-watch.ts";
+import type { PluginSource } from "./plugin-config.ts";
+import { Pulse, PulseWatch } from "./pulse.ts";
 import {
   crashOf,
   failureAt,
@@ -23,7 +24,6 @@ import {
   type Place,
   type ThreadFailure,
 } from "./thread-failure.ts";
-import { LOAD_DEADLINE, type ThreadInput } from "./thread-input.ts";
 
 /** Milliseconds without a beat until the thread is taken for blocked. */
 const BLOCKED = 2000;

@@ -8,7 +8,7 @@ import { type PublishedEndpoints, readRefused, readWanted } from "../../control/
 import type { Refusal } from "../../control/policy/decision.ts";
 import { everyAddress, type Wanted } from "../../control/policy/input.ts";
 import { builtIn } from "../../path-managers/built-in/index.ts";
-import { planPlugins } from "../../path-managers/runtime/plugin-sources.ts";
+import { planPlugins } from "../../path-managers/runtime/plugin-config.ts";
 import { DEFAULT_PATH_MANAGER } from "../../path-managers/runtime/responsibility.ts";
 import type { Context } from "./context.ts";
 import { CommandError, UsageError } from "./exit.ts";

@@ -12,8 +12,7 @@ import { Daemon } from "./daemon.ts";
 import { EXIT_FAILURE, EXIT_SOFTWARE, StartError, signals } from "./exit.ts";
 import { createNotifier } from "./notify.ts";
 import type { Settings } from "./options.ts";
-import type { Verdict } from "./reload-protocol.ts";
-import { ReloadSocket } from "./reload-socket.ts";
+import { ReloadSocket, type Verdict } from "./reload-socket.ts";
 import { type InForce, StatusLine, statusText } from "./status.ts";
 
 /** The daemon as a service: its log, its signals, and what the service manager is told. */

@@ -11,7 +11,7 @@ import {
 import { handlersOf } from "../../../../src/path-managers/runtime/handler-calls.ts";
 import type { Responsibility } from "../../../../src/path-managers/runtime/messages.ts";
 import { viewNetwork } from "../../../../src/path-managers/runtime/network-view.ts";
-import { PathManagerRuntime } from "../../../../src/path-managers/runtime/runtime.ts";
+import { PathManagerRuntime } from "../../../../src/path-managers/runtime/path-manager-runtime.ts";
 import { VirtualClock } from "../../../../src/path-managers/simulation/clock.ts";
 import { SimulatedDesk } from "../../../../src/path-managers/simulation/endpoint-desk.ts";
 import { SimulatedKernel } from "../../../../src/path-managers/simulation/kernel.ts";

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { unsafe } from "../../../../src/base/text.ts";
 import { endpointFlags } from "../../../../src/kernel/mptcp-pm.ts";
 import { NetlinkError } from "../../../../src/kernel/netlink/errors.ts";
-import { EndpointRequests, packError } from "../../../../src/path-managers/runtime/endpoint-requests.ts";
+import { EndpointRequests, packError } from "../../../../src/path-managers/runtime/endpoint-commands.ts";
 import {
   MessageError,
   type PackedCommand,

@@ -1,5 +1,6 @@
+import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log/log.ts";
-import type { Announcement } from "../../control/connections/announcements.ts";
+import type { Announcement, Announcements } from "../../control/connections/announcements.ts";
 import {
   type Connection,
   ConnectionClosedError,
@@ -8,7 +9,8 @@ import {
   tokenText,
 } from "../../control/connections/connection.ts";
 import type { ConnectionRecord, SubflowRecord } from "../../control/connections/connection-record.ts";
-import { usualTarget } from "../../control/connections/subflows.ts";
+import type { ConnectionTable } from "../../control/connections/connection-table.ts";
+import { type Subflows, usualTarget } from "../../control/connections/subflows.ts";
 import { refusalOf } from "../../kernel/mptcp-pm-refusals.ts";
 import { KernelError } from "../../kernel/netlink/errors.ts";
 import { canonicalIp, ipFamily } from "../../kernel/netlink/ip.ts";
@@ -20,13 +22,12 @@ import type {
   PathManager,
   WithdrawnAddress,
 } from "./api.ts";
-import { addressOf, requireBoolean, requireId, requirePort } from "./arguments.ts";
-import { endpointCommandsOf } from "./endpoint-commands.ts";
+import { type EndpointCommands, endpointCommandsOf } from "./endpoint-commands.ts";
 import type { LocalAddress, NetworkInterface, NetworkView } from "./network-view.ts";
-import type { Services } from "./services.ts";
+import { addressOf, requireBoolean, requireId, requirePort } from "./refusals.ts";
 import { requireWait, Timers } from "./timers.ts";
 
-export interface ContextOptions {
+export interface PathManagerHandleOptions {
   readonly name: string;
   readonly options: unknown;
   readonly log: Logger;
@@ -36,8 +37,8 @@ export interface ContextOptions {
   readonly guard: (event: string, callback: () => unknown) => void;
 }
 
-/** What one path manager works with; see PathManager for what each member promises. */
-export class Context implements PathManager {
+/** The handle that one path manager gets as `pm`; see PathManager for what each member promises. */
+export class PathManagerHandle implements PathManager {
   readonly name: string;
   readonly options: unknown;
   readonly log: Logger;
@@ -49,7 +50,7 @@ export class Context implements PathManager {
   readonly #services: Services;
   readonly #timers: Timers;
 
-  constructor({ name, options, log, signal, services, guard }: ContextOptions) {
+  constructor({ name, options, log, signal, services, guard }: PathManagerHandleOptions) {
     const { kernel, table } = services;
     this.name = name;
     this.options = options;
@@ -210,4 +211,19 @@ function isOfClosed(error: unknown, { state }: Connection, before: Connection["s
   const refusal = refusalOf(error);
   if (state === "closed" || refusal === "no-such-connection") return true;
   return refusal === "not-established" && before === "established";
+}
+
+/** What path managers are served with: the real kernel's, or the simulation's. */
+export interface Services {
+  readonly log: Logger;
+  readonly clock: Clock;
+  /** For deadlines: see RunningClock. */
+  readonly patience: Clock;
+  readonly network: () => NetworkView;
+  readonly table: ConnectionTable;
+  readonly subflows: Subflows;
+  readonly announcements: Announcements;
+  readonly kernel: EndpointCommands;
+  /** Milliseconds that what goes from an address outlives it. */
+  readonly removalDelay: number;
 }

@@ -3,13 +3,12 @@ import type { PolicyConfig } from "../../control/policy/eligibility.ts";
 import type { WantedEndpoint } from "../../control/policy/input.ts";
 import { type EndpointFlag, endpointFlags } from "../../kernel/mptcp-pm.ts";
 import { canonicalIp } from "../../kernel/netlink/ip.ts";
-import type { EndpointWish } from "./api.ts";
+import type { EndpointWish, PathManagerDefinition } from "./api.ts";
 import { viewNetwork } from "./network-view.ts";
-import type { LoadedPathManager } from "./running-path-manager.ts";
 
 /** Asks a path manager for the endpoints that a network should have. Throws what it throws, and TypeError for a wish that makes no sense. */
 export function askForEndpoints(
-  { definition, options }: LoadedPathManager,
+  { definition, options }: { readonly definition: PathManagerDefinition; readonly options: unknown },
   network: Network,
   config: PolicyConfig,
 ): WantedEndpoint[] {

@@ -5,10 +5,8 @@ import { placeOf } from "../../../../src/control/network/network.ts";
 import {
   compareNetworks,
   emptyView,
-  type NetworkChange,
-} from "../../../../src/path-managers/runtime/network-changes.ts";
-import {
   type LocalAddress,
+  type NetworkChange,
   type NetworkInterface,
   type NetworkView,
   viewNetwork,

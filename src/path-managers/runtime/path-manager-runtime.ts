@@ -8,12 +8,12 @@ import type { ConnectionTable } from "../../control/connections/connection-table
 import { type Listen, Listeners } from "../../control/connections/listeners.ts";
 import { Subflows } from "../../control/connections/subflows.ts";
 import { ConnectionTracker, type ConnectionTrackerOptions } from "../../control/connections/tracker.ts";
-import { type ConnectionKernel, watchForVanished } from "../../control/connections/vanished-connections.ts";
 import type { MptcpPm } from "../../kernel/mptcp-pm.ts";
+import { refusalOf } from "../../kernel/mptcp-pm-refusals.ts";
 import type { Sockets } from "../../kernel/sockets.ts";
+import type { EndpointCommands } from "./endpoint-commands.ts";
 import type { NetworkView } from "./network-view.ts";
 import { type HostOptions, PathManagerHost } from "./path-manager-host.ts";
-import type { EndpointCommands } from "./services.ts";
 
 export interface RuntimeOptions extends Omit<HostOptions, "services"> {
   readonly log: Logger;
@@ -75,4 +75,32 @@ export class PathManagerRuntime {
     this.host.stop();
     this.#tracker.close();
   }
+}
+
+/** Commands for connections of the kernel's userspace path manager. */
+export type ConnectionKernel = Pick<
+  MptcpPm,
+  "announce" | "remove" | "createSubflow" | "destroySubflow" | "setSubflowFlags" | "dumpEndpoints"
+>;
+
+/** The same commands; `onVanished` is called when the kernel has no more the connection that one is for, of which it tells nobody. */
+export function watchForVanished(kernel: ConnectionKernel, onVanished: () => void): ConnectionKernel {
+  const watched =
+    <Given, Result>(command: (given: Given) => Promise<Result>) =>
+    async (given: Given): Promise<Result> => {
+      try {
+        return await command(given);
+      } catch (error) {
+        if (refusalOf(error) === "no-such-connection") onVanished();
+        throw error;
+      }
+    };
+  return {
+    announce: watched((given) => kernel.announce(given)),
+    remove: watched((given) => kernel.remove(given)),
+    createSubflow: watched((given) => kernel.createSubflow(given)),
+    destroySubflow: watched((given) => kernel.destroySubflow(given)),
+    setSubflowFlags: watched((given) => kernel.setSubflowFlags(given)),
+    dumpEndpoints: watched((given) => kernel.dumpEndpoints(given)),
+  };
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type Connection, ConnectionClosedError } from "../../../../src/control/connections/connection.ts";
 import type { CreateSubflowOptions, PathManager } from "../../../../src/path-managers/runtime/api.ts";
-import { logRefusal } from "../../../../src/path-managers/runtime/refusal.ts";
+import { logRefusal } from "../../../../src/path-managers/runtime/refusals.ts";
 import type { SimulatedPeer } from "../../../../src/path-managers/simulation/peer.ts";
 import { HostBench, recorder } from "./fakes.ts";
 

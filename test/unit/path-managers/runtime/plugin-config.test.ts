@@ -14,7 +14,7 @@ import {
   planPlugins,
   unknownPathManager,
   unusedSections,
-} from "../../../../src/path-managers/runtime/plugin-sources.ts";
+} from "../../../../src/path-managers/runtime/plugin-config.ts";
 
 const builtIn = ["addr_adv", "sspi", "heal"];
 

@@ -4,7 +4,7 @@ import * as v from "valibot";
 import type { PluginSection } from "../../../../src/control/config/config.ts";
 import * as option from "../../../../src/path-managers/api/option.ts";
 import { definePathManager, type OptionsSchema } from "../../../../src/path-managers/runtime/api.ts";
-import { OptionsError, readOptions } from "../../../../src/path-managers/runtime/plugin-options.ts";
+import { OptionsError, readOptions } from "../../../../src/path-managers/runtime/plugin-config.ts";
 
 /** A [plugin wifi] section at line 10; its keys follow line by line. */
 function section(entries: Readonly<Record<string, string>>): PluginSection {

@@ -4,7 +4,7 @@ import { defaultConfig } from "../../../../src/control/config/config.ts";
 import { type EndpointFlag, endpointFlags } from "../../../../src/kernel/mptcp-pm.ts";
 import { definePathManager, type EndpointWish } from "../../../../src/path-managers/runtime/api.ts";
 import type { LocalAddress } from "../../../../src/path-managers/runtime/network-view.ts";
-import { askForEndpoints } from "../../../../src/path-managers/runtime/wishes.ts";
+import { askForEndpoints } from "../../../../src/path-managers/runtime/requested-endpoints.ts";
 import { networkOf, ruleOf } from "../../control/policy/world.ts";
 
 const network = networkOf({ eth0: { addresses: ["10.0.0.1"] }, eth1: { addresses: ["10.0.1.1"] } });

@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { currentThread } from "../../../../src/kernel/children.ts";
 import { type ThreadUsage, threadUsage } from "../../../../src/kernel/thread-usage.ts";
-import { Pulse } from "../../../../src/path-managers/runtime/pulse.ts";
-import { PulseWatch } from "../../../../src/path-managers/runtime/pulse-watch.ts";
+import { Pulse, PulseWatch } from "../../../../src/path-managers/runtime/pulse.ts";
 import { VirtualClock } from "../../../../src/path-managers/simulation/clock.ts";
 
 describe("a thread of path managers", () => {
