@@ -1,13 +1,7 @@
-import {
-  type Connection,
-  type SocketAddress,
-  type Subflow,
-  takesCommands,
-} from "../../control/connections/connection.ts";
-import { usualTarget } from "../../control/connections/subflows.ts";
-import { ipFamily } from "../../kernel/netlink/ip.ts";
+import { type Connection, type Subflow, takesCommands } from "../../control/connections/connection.ts";
 import type { CreateSubflowOptions, Handlers, PathManager } from "../runtime/api.ts";
 import { logRefusal } from "../runtime/refusals.ts";
+import { isMeant, keyOf, reaches } from "../runtime/requested-subflows.ts";
 
 export interface SubflowsWanted {
   /**
@@ -74,7 +68,7 @@ class SubflowKeeper {
   /** What there was no room for, or is being tried already. */
   readonly #waiting = new WeakMap<Connection, CreateSubflowOptions[]>();
   /** Addresses that connections use and no working interface has, and since when. */
-  readonly #gone = new Map<string, number>();
+  readonly #unassigned = new Map<string, number>();
   readonly #ending = new WeakSet<Subflow>();
   #network: PathManager["network"] | undefined;
 
@@ -93,11 +87,12 @@ class SubflowKeeper {
     // Each change of several that come at once is told, when all have taken place.
     if (network === this.#network) return;
     this.#network = network;
-    for (const address of this.#gone.keys()) if (network.assigned.has(address)) this.#gone.delete(address);
+    for (const address of this.#unassigned.keys())
+      if (network.assigned.has(address)) this.#unassigned.delete(address);
     const connections = this.#all();
     for (const connection of connections) this.compare(connection);
-    for (const address of this.#gone.keys())
-      if (!connections.some((connection) => connection.uses(address))) this.#gone.delete(address);
+    for (const address of this.#unassigned.keys())
+      if (!connections.some((connection) => connection.uses(address))) this.#unassigned.delete(address);
   }
 
   /** Asks for what is missing, and looks. */
@@ -116,7 +111,7 @@ class SubflowKeeper {
   look(connection: Connection): void {
     if (!takesCommands(connection)) return;
     // The server could not make it again, should the address come back.
-    if (connection.serverSide === false) this.#endGone(connection);
+    if (connection.serverSide === false) this.#endUnassigned(connection);
     this.#plan.changed?.(connection);
   }
 
@@ -151,24 +146,24 @@ class SubflowKeeper {
     if (waiting !== undefined && takesCommands(connection)) this.#create(connection, waiting);
   }
 
-  #endGone(connection: Connection): void {
+  #endUnassigned(connection: Connection): void {
     const { assigned } = this.#pm.network;
     if (connection.subflows.every(({ local }) => assigned.has(local.address))) return;
-    const [gone, there] = [new Set<string>(), { isEstablished: false }];
+    const [unassigned, there] = [new Set<string>(), { isEstablished: false }];
     for (const { local, state } of connection.subflows)
-      if (!assigned.has(local.address)) gone.add(local.address);
+      if (!assigned.has(local.address)) unassigned.add(local.address);
       else if (state === "established") there.isEstablished = true;
-    const over = new Set([...gone].filter((address) => this.#isOver(address)));
+    const over = new Set([...unassigned].filter((address) => this.#isOver(address)));
     if (over.size > 0 && there.isEstablished) void this.#end(connection, over);
   }
 
-  /** Whether an address has been gone for long enough. */
+  /** Whether an address has been unassigned for long enough. */
   #isOver(address: string): boolean {
     const { removalDelay } = this.#pm;
     const now = this.#pm.now();
-    const since = this.#gone.get(address);
+    const since = this.#unassigned.get(address);
     if (since !== undefined) return now - since >= removalDelay * (1 - TOGETHER);
-    this.#gone.set(address, now);
+    this.#unassigned.set(address, now);
     if (removalDelay === 0) return true;
     this.#pm.after(removalDelay, () => {
       for (const connection of this.#all()) if (connection.uses(address)) this.look(connection);
@@ -177,9 +172,9 @@ class SubflowKeeper {
   }
 
   /** The peer has to hear of it by other subflows: these can tell it nothing. */
-  async #end(connection: Connection, gone: ReadonlySet<string>): Promise<void> {
+  async #end(connection: Connection, unassigned: ReadonlySet<string>): Promise<void> {
     const subflows = connection.subflows.filter(
-      (subflow) => gone.has(subflow.local.address) && !this.#ending.has(subflow),
+      (subflow) => unassigned.has(subflow.local.address) && !this.#ending.has(subflow),
     );
     if (subflows.length === 0) return;
     for (const subflow of subflows) this.#ending.add(subflow);
@@ -189,7 +184,7 @@ class SubflowKeeper {
     );
     const carrier = connection.subflows.find(({ state }) => state === "established");
     // A REMOVE_ADDR leaves by the first subflow of another address, and is lost where that is one of these.
-    if (carrier !== undefined && gone.has(carrier.local.address))
+    if (carrier !== undefined && unassigned.has(carrier.local.address))
       await this.#settled(
         subflows
           .filter(({ local }) => local.address !== addresses[0])
@@ -223,34 +218,4 @@ class SubflowKeeper {
   #all(): Connection[] {
     return [...this.#pm.connections].filter((connection) => this.#own.has(connection));
   }
-}
-
-/** The same for wishes that are the same. */
-function keyOf({ from, to }: CreateSubflowOptions): string {
-  const source = typeof from === "string" ? from : "address" in from ? from.address : from.name;
-  const target = typeof to === "object" ? `${to.address} port ${to.port ?? ""}` : (to ?? "");
-  return `${source} > ${target}`;
-}
-
-function isMeant(subflow: Subflow, { from, to }: CreateSubflowOptions, first: SocketAddress): boolean {
-  if (!isFrom(from, subflow.local.address)) return false;
-  if (to === undefined) return true;
-  const { address, port = first.port } = typeof to === "string" ? { address: to } : to;
-  return subflow.remote.address === address && subflow.remote.port === port;
-}
-
-/** What goes nowhere yet waits for an address that the peer announces. */
-function reaches(connection: Connection, { from, to }: CreateSubflowOptions): boolean {
-  if (to !== undefined) return true;
-  return addressesOf(from).some((address) => usualTarget(connection, ipFamily(address)) !== undefined);
-}
-
-function isFrom(from: CreateSubflowOptions["from"], address: string): boolean {
-  if (typeof from === "string") return from === address;
-  return "address" in from ? from.address === address : from.addresses.some((one) => one.address === address);
-}
-
-function addressesOf(from: CreateSubflowOptions["from"]): string[] {
-  if (typeof from === "string") return [from];
-  return "address" in from ? [from.address] : from.addresses.map(({ address }) => address);
 }

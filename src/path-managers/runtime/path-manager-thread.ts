@@ -15,7 +15,7 @@ import {
 } from "./messages.ts";
 import { type OpenThread, openThread, type Thread, ThreadStartError } from "./open-thread.ts";
 import type { PluginSource } from "./plugin-config.ts";
-import { Pulse, PulseWatch } from "./pulse.ts";
+import { MemoryWatch, Pulse, PulseWatch } from "./pulse.ts";
 import {
   crashOf,
   failureAt,
@@ -38,9 +38,6 @@ const STOP_DEADLINE = 2000;
 const END_DEADLINE = 1000;
 /** Milliseconds between the end of a thread and a look at the programs that it has left. */
 const CHILDREN_PAUSE = 100;
-/** MiB of what is no object, buffers for the most part, which Node sets no limit to. */
-const LARGEST_BUFFERS = 1024;
-const MIB = 1024 * 1024;
 
 const alive = new Set<PathManagerThread>();
 
@@ -78,8 +75,7 @@ export class PathManagerThread {
   #failure: ThreadFailure | undefined;
   #isPrepared = false;
   #isStopping = false;
-  /** MiB that the process had when the thread last showed that it is alive. */
-  #memory = megabytes();
+  readonly #memory: MemoryWatch;
 
   /** Starts a thread. `prepare` waits for it. */
   constructor(
@@ -93,6 +89,7 @@ export class PathManagerThread {
     this.#sources = input.sources;
     this.#isRehearsal = input.rehearsal === true;
     this.#pulse = new Int32Array(memory);
+    this.#memory = new MemoryWatch(this.#pulse);
     this.#clock = new RunningClock(clock);
     this.#over = new Promise((resolve) => {
       this.#resolveOver = resolve;
@@ -225,9 +222,7 @@ export class PathManagerThread {
   }
 
   #measure(isAlive: boolean): void {
-    if (isAlive) this.#memory = megabytes();
-    const buffers = Math.max(Atomics.load(this.#pulse, Pulse.buffers), megabytes() - this.#memory);
-    if (buffers > LARGEST_BUFFERS)
+    if (this.#memory.isTooMuch(isAlive))
       this.#fail(failureAt(this.#place, "takes more than 1 GiB of memory,", "in"));
   }
 
@@ -245,9 +240,4 @@ export class PathManagerThread {
     // Before, it is for `prepare` to say.
     if (this.#isPrepared) this.#events.failed(failure);
   }
-}
-
-/** What this process has in memory, all threads together. */
-function megabytes(): number {
-  return process.memoryUsage.rss() / MIB;
 }

@@ -147,3 +147,29 @@ export class PulseWatch {
     return before === undefined ? 0 : Math.min(usage.ran - before, passed);
   }
 }
+
+/** MiB of what is no object, buffers for the most part, which Node sets no limit to. */
+const LARGEST_BUFFERS = 1024;
+
+/** Looks at the memory of a thread that its heap's limit does not cover. */
+export class MemoryWatch {
+  readonly #pulse: Int32Array;
+  /** MiB that the process had when the thread last showed that it is alive. */
+  #atLastBeat = megabytes();
+
+  constructor(pulse: Int32Array) {
+    this.#pulse = pulse;
+  }
+
+  /** As the thread says itself; while it does not beat, what the process has grown by is taken for its own. */
+  isTooMuch(isAlive: boolean): boolean {
+    if (isAlive) this.#atLastBeat = megabytes();
+    const buffers = Math.max(Atomics.load(this.#pulse, Pulse.buffers), megabytes() - this.#atLastBeat);
+    return buffers > LARGEST_BUFFERS;
+  }
+}
+
+/** What this process has in memory, all threads together. */
+function megabytes(): number {
+  return process.memoryUsage.rss() / MIB;
+}

@@ -1,7 +1,6 @@
 import { systemClock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log/log.ts";
 import type { Config } from "../../control/config/config.ts";
-import { addressLoads } from "../../control/connections/from-sock-diag.ts";
 import { Adoptions } from "../../control/endpoints/adoption.ts";
 import type { DaemonLock } from "../../control/endpoints/daemon-lock.ts";
 import { currentNamespace, type NamespaceIdentity } from "../../control/endpoints/namespace.ts";
@@ -13,16 +12,14 @@ import { usableAddresses } from "../../control/policy/eligibility.ts";
 import { everyAddress } from "../../control/policy/input.ts";
 import { removalsSent } from "../../kernel/counters.ts";
 import { MptcpPm } from "../../kernel/mptcp-pm.ts";
-import { resolvingInterfaces } from "../../kernel/neighbours.ts";
 import { persist, unlessAborted } from "../../kernel/netlink/persist.ts";
-import { openRtnetlink } from "../../kernel/rtnetlink.ts";
-import { Sockets } from "../../kernel/sockets.ts";
 import { Sysctls } from "../../kernel/sysctl.ts";
 import { builtIn } from "../../path-managers/built-in/index.ts";
 import { KernelPathManager, SysctlWatch } from "../../path-managers/runtime/kernel-path-manager.ts";
 import { PathManagers } from "../../path-managers/runtime/path-managers.ts";
 import { StartError } from "./exit.ts";
 import { lostTo, requireLock, requireMptcp, requirePermission } from "./preconditions.ts";
+import { readAddressLoads, readResolving } from "./readings.ts";
 import { DecisionTrace, type Summary } from "./status.ts";
 
 export interface DaemonOptions {
@@ -284,23 +281,5 @@ export class Daemon {
     this.#monitor?.close();
     this.#pm.close();
     this.#directory.close();
-  }
-}
-
-async function readAddressLoads() {
-  const sockets = Sockets.open();
-  try {
-    return addressLoads(await sockets.dumpOutlines());
-  } finally {
-    sockets.close();
-  }
-}
-
-async function readResolving() {
-  const connection = openRtnetlink();
-  try {
-    return await resolvingInterfaces(connection);
-  } finally {
-    connection.close();
   }
 }

@@ -1,7 +1,5 @@
 import { every, systemClock } from "../../base/clock.ts";
 import { messageOf, traceOf } from "../../base/errors.ts";
-import { createLogger, type Logger, type Sink } from "../../base/log/log.ts";
-import { openSink } from "../../base/log/sinks.ts";
 import { ConfigError } from "../../control/config/config.ts";
 import { type LoadedConfig, loadConfig } from "../../control/config/load.ts";
 import { type NamespaceIdentity, namespaceFile } from "../../control/endpoints/namespace.ts";
@@ -13,6 +11,7 @@ import { EXIT_FAILURE, EXIT_SOFTWARE, StartError, signals } from "./exit.ts";
 import { createNotifier } from "./notify.ts";
 import type { Settings } from "./options.ts";
 import { ReloadSocket, type Verdict } from "./reload-socket.ts";
+import { ServiceLog } from "./service-log.ts";
 import { type InForce, StatusLine, statusText } from "./status.ts";
 
 /** The daemon as a service: its log, its signals, and what the service manager is told. */
@@ -20,8 +19,7 @@ export class Service {
   readonly #request: Settings;
   readonly #notifier = createNotifier({ environment: process.env, sendDatagram });
   #loaded: LoadedConfig;
-  #sink: Sink;
-  #log: Logger;
+  readonly #log: ServiceLog;
   #daemon: Daemon | undefined;
   readonly #status = new StatusLine({
     clock: systemClock,
@@ -47,8 +45,7 @@ export class Service {
     this.#request = request;
     this.#loaded = load(request);
     this.#inForce = { file: this.#loaded.file, since: new Date(), refused: undefined };
-    this.#sink = openSink(this.#loaded.config.log, { sendDatagram });
-    this.#log = createLogger({ sink: this.#sink, debug: request.debug });
+    this.#log = new ServiceLog(this.#loaded.config.log, request);
   }
 
   async run(): Promise<void> {
@@ -96,7 +93,7 @@ export class Service {
       return EXIT_FAILURE;
     } finally {
       this.#notifier.status("");
-      this.#sink.close();
+      this.#log.close();
     }
   }
 
@@ -119,12 +116,11 @@ export class Service {
 
   /** The signal ends it: nothing that it has begun is left. */
   async #start(signal: AbortSignal): Promise<Daemon | undefined> {
-    const log = forwardTo(() => this.#log);
     try {
       return await Daemon.start({
         config: this.#loaded.config,
         runtimeDirectory: this.#request.runtimeDir,
-        log,
+        log: this.#log,
         debug: this.#request.debug,
         signal,
         onOwner: (namespace, isOwner) => this.#listenForReloads(namespace, isOwner),
@@ -195,7 +191,7 @@ export class Service {
       await daemon.reload(loaded.config);
       this.#loaded = loaded;
       this.#inForce = { file: loaded.file, since: new Date(), refused: undefined };
-      this.#reopenLog();
+      this.#log.reopen(loaded.config.log);
       this.#sayWarnings();
       this.#log.notice("configuration reloaded");
       return { isInForce: true, lines: loaded.warnings };
@@ -207,12 +203,6 @@ export class Service {
       daemon.resync();
       return { isInForce: false, lines };
     }
-  }
-
-  #reopenLog(): void {
-    this.#sink.close();
-    this.#sink = openSink(this.#loaded.config.log, { sendDatagram });
-    this.#log = createLogger({ sink: this.#sink, debug: this.#request.debug });
   }
 
   #sayWarnings(): void {
@@ -242,15 +232,4 @@ export function load({ configFile, overrides }: Settings): LoadedConfig {
 
 function linesOf(error: StartError | PathManagersRefusedError): readonly string[] {
   return error instanceof PathManagersRefusedError ? error.lines : [error.message];
-}
-
-/** A logger for those who keep one while the destination may change under them. */
-function forwardTo(current: () => Logger): Logger {
-  return {
-    debug: (message, fields) => current().debug(message, fields),
-    info: (message, fields) => current().info(message, fields),
-    notice: (message, fields) => current().notice(message, fields),
-    warning: (message, fields) => current().warning(message, fields),
-    error: (message, fields) => current().error(message, fields),
-  };
 }
