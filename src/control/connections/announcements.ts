@@ -87,12 +87,12 @@ export class Announcements {
     const ids = this.#ids.of(connection);
     const address = unmapped(target.address);
     const { port } = target;
-    const found = port === undefined ? ids.allOf(address) : [ids.find(address, port) ?? []].flat();
-    if (found.length === 0) {
+    const given = port === undefined ? ids.allOf(address) : [ids.find(address, port) ?? []].flat();
+    if (given.length === 0) {
       const what = `withdraw ${target.address} from connection ${tokenText(connection.token)}`;
       throw new ConnectionError(what, "ENOENT", "it was not announced and no subflow goes from it");
     }
-    for (const id of found) await this.#withdrawId(connection, id);
+    for (const id of given) await this.#withdrawId(connection, id);
   }
 
   async #withdrawId(connection: ConnectionRecord, id: number): Promise<void> {

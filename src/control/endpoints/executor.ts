@@ -57,8 +57,8 @@ export class Executor {
         const before = this.#options.removalsSent();
         const expected = await table.execute(step);
         if (expected) outcomes.succeed(task);
-        const told = step.kind === "delete" && this.#noteRemoval(before);
-        if (!expected || told) return { interrupted: true, doubtful, againIn };
+        const werePeersTold = step.kind === "delete" && this.#noteRemoval(before);
+        if (!expected || werePeersTold) return { interrupted: true, doubtful, againIn };
       } catch (error) {
         outcomes.fail(task, error);
         doubtful ||= !(error instanceof KernelError);

@@ -67,9 +67,9 @@ export const usableAddresses = remember((network: Network, config: PolicyConfig)
 });
 
 function describe(network: Network, config: PolicyConfig, link: Link, address: Address): HostAddress {
-  const found = ruleFor(config, link, address);
-  const rule = found && isBuiltIn(found) ? undefined : found;
-  const obstacles = obstaclesOf(network, config, link, address, found);
+  const deciding = ruleFor(config, link, address);
+  const rule = deciding && isBuiltIn(deciding) ? undefined : deciding;
+  const obstacles = obstaclesOf(network, config, link, address, deciding);
   return {
     address: address.address,
     family: address.family,

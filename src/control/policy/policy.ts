@@ -33,7 +33,7 @@ export function decide(input: PolicyInput): Decision[] {
   const heldPlaces = new Set(held.map(placeOf));
   const decided = candidates.flatMap((candidate) => verdicts.get(candidate) ?? []);
   const others = decided.filter((decision) => !heldPlaces.has(placeOf(decision)));
-  return [...others, ...held, ...nameGone(surplus, [...others, ...held])];
+  return [...others, ...held, ...decideUnassigned(surplus, [...others, ...held])];
 }
 
 /** The endpoints that decisions ask for. */
@@ -115,7 +115,7 @@ function liveFirst(candidates: readonly Candidate[]): Candidate[] {
 }
 
 /** Names the endpoints of ours that go and whose address no interface has. */
-function nameGone(surplus: readonly SurplusEndpoint[], decisions: readonly Decision[]): Decision[] {
+function decideUnassigned(surplus: readonly SurplusEndpoint[], decisions: readonly Decision[]): Decision[] {
   const named = new Set(decisions.map(placeOf));
   return surplus.flatMap(({ endpoint: { address }, ifIndex, interfaceName, reason: { code, text } }) => {
     if (named.has(placeOf({ address, ifIndex }))) return [];

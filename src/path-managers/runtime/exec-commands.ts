@@ -130,8 +130,8 @@ function subflowOf(connection: Connection, { local, remote }: Pick<Subflow, "loc
     subflow.local.port === local.port &&
     subflow.remote.address === remote.address &&
     subflow.remote.port === remote.port;
-  const found = connection.subflows.find(isIt);
-  if (found !== undefined) return found;
+  const subflow = connection.subflows.find(isIt);
+  if (subflow !== undefined) return subflow;
   const what = `find subflow ${local.address} port ${local.port} to ${remote.address} port ${remote.port}`;
   throw new ConnectionError(what, "ESRCH", `connection ${tokenText(connection.token)} has no such subflow`);
 }

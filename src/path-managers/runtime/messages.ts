@@ -94,12 +94,12 @@ const fromThread = v.variant("kind", [
     message: v.string(),
     fields: v.record(v.string(), v.union([v.string(), v.number()])),
   }),
-  /** All is loaded. What is yet to come depends on the kernel, not on plugins. */
-  v.object({ kind: v.literal("loaded"), plugins: v.array(namedPathManager) }),
-  /** The network is known as well; it waits for `takeOver`. Plugins are as `Pulse.plugin` counts them, from 1. */
+  /** All is loaded. What is yet to come depends on the kernel, not on them. */
+  v.object({ kind: v.literal("loaded"), pathManagers: v.array(namedPathManager) }),
+  /** The network is known as well; it waits for `takeOver`. Path managers are as `Pulse.pathManager` counts them, from 1. */
   v.object({
     kind: v.literal("prepared"),
-    plugins: v.array(namedPathManager),
+    pathManagers: v.array(namedPathManager),
     warnings: lines,
     responsibility,
   }),
@@ -108,7 +108,7 @@ const fromThread = v.variant("kind", [
   /** All connections that there are were told. `failed`: why path managers could not be set up, a line each. */
   v.object({ kind: v.literal("running"), failed: lines }),
   v.object({ kind: v.literal("responsibility"), responsibility }),
-  v.object({ kind: v.literal("fault"), plugin: v.string(), count }),
+  v.object({ kind: v.literal("fault"), pathManager: v.string(), count }),
   v.object({ kind: v.literal("wanted"), wanted }),
   /** A command for endpoints; `answer` has the same number. */
   v.object({ kind: v.literal("endpoints"), request: count, command: endpointCommand }),
@@ -152,7 +152,7 @@ export function readFromThread(message: unknown): FromThread {
 }
 
 export function packWanted({ by, endpoints }: WantedEndpoints): PackedWanted {
-  return { by, endpoints: endpoints.map((wish) => ({ ...wish, flags: wish.flags.value })) };
+  return { by, endpoints: endpoints.map((endpoint) => ({ ...endpoint, flags: endpoint.flags.value })) };
 }
 
 /** Characters of an error: it quotes the message. */
@@ -192,11 +192,11 @@ export interface ThreadInput {
     "pathManagers" | "plugins" | "pluginDirectory" | "pluginFaults" | "removalDelay" | "origins"
   >;
   readonly known: readonly string[];
-  /** Names of plugins that are not among the sources any more, as they had too many faults. */
+  /** Names of path managers that are not among the sources any more, as they had too many faults. */
   readonly stopped: readonly string[];
   readonly policy: PackedPolicy;
   readonly checkpoint: { readonly file: string; readonly bootId: string };
-  /** Faults so far, by plugin. */
+  /** Faults so far, by path manager. */
   readonly faults: ReadonlyMap<string, number>;
   readonly debug: boolean;
   /** Load all, set them up in the simulation, say whether that works, and do no more. */

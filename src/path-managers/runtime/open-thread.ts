@@ -24,7 +24,7 @@ export interface ThreadEvents {
 
 export type OpenThread = (input: ThreadInput, events: ThreadEvents) => Thread;
 
-/** MiB of objects that outlive a collection: a plugin that leaks must not take the daemon with it. */
+/** MiB of objects that outlive a collection: a path manager that leaks must not take the daemon with it. */
 const LARGEST_HEAP = 1024;
 /** Characters. */
 const LONGEST_LINE = 64 * 1024;
@@ -71,7 +71,7 @@ function threadFile(): string {
   return existsSync(bundled) ? bundled : join(import.meta.dirname, "../../programs/mptcpd/plugin-thread.js");
 }
 
-/** What Node itself prints; plugins' own words come as messages. */
+/** What Node itself prints; path managers' own words come as messages. */
 function logLines(stream: Readable, events: ThreadEvents): void {
   const log = (level: Level, message: string): void => {
     const entry: PostedByThread = { kind: "log", level, message, fields: {} };

@@ -111,7 +111,7 @@ function withoutOrigins(setup: PathManagerSetup): PathManagerSetup {
 }
 
 /**
- * What the code of plugins depends on, in a form that changes with it: programs and the scripts that they are given, and all
+ * What the code of path managers depends on, in a form that changes with it: programs and the scripts that they are given, and all
  * files of the plugin directory, as modules may import what lies there.
  */
 function filesOf({ sources }: PluginPlan, directory: string): string[] {

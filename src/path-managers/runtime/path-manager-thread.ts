@@ -70,7 +70,7 @@ export class PathManagerThread {
   #resolveOver: () => void = () => undefined;
   readonly #sources: readonly PluginSource[];
   readonly #isRehearsal: boolean;
-  #plugins: readonly NamedPathManager[] = [];
+  #pathManagers: readonly NamedPathManager[] = [];
   #error: unknown;
   #failure: ThreadFailure | undefined;
   #isPrepared = false;
@@ -137,7 +137,7 @@ export class PathManagerThread {
     ]);
     timer?.cancel();
     if (answer?.kind === "prepared") {
-      this.#plugins = answer.plugins;
+      this.#pathManagers = answer.pathManagers;
       this.#isPrepared = true;
       return answer;
     }
@@ -146,7 +146,7 @@ export class PathManagerThread {
     await this.stop();
     if (answer?.kind === "refused") throw new PathManagersRefusedError(answer.errors);
     if (isAskedToStop) throw new PathManagersRefusedError(["the path managers' thread was stopped"]);
-    // No plugin is to blame where the system has no thread to spare.
+    // No path manager is to blame where the system has no thread to spare.
     const blamed = this.#error instanceof ThreadStartError ? undefined : failure;
     throw new PathManagersRefusedError([`the path managers' thread ${failure.what}`], blamed);
   }
@@ -210,7 +210,7 @@ export class PathManagerThread {
 
   #receive(message: FromThread): void {
     // Whose setup runs is known by that.
-    if (message.kind === "loaded" && this.#isRehearsal) this.#plugins = message.plugins;
+    if (message.kind === "loaded" && this.#isRehearsal) this.#pathManagers = message.pathManagers;
     const waiting = this.#waiting.get(message.kind);
     this.#waiting.delete(message.kind);
     if (waiting === undefined) this.#events.message(message);
@@ -218,7 +218,7 @@ export class PathManagerThread {
   }
 
   get #place(): Place {
-    return { pulse: this.#pulse, plugins: this.#plugins, sources: this.#sources };
+    return { pulse: this.#pulse, pathManagers: this.#pathManagers, sources: this.#sources };
   }
 
   #measure(isAlive: boolean): void {

@@ -13,7 +13,7 @@ import type { HandlerWatch, LoadedPathManager } from "./running-path-manager.ts"
  * sources, from 1), what memory it holds beside its objects (MiB), who it is for the kernel, and whether it is in a request to the kernel (1).
  */
 export const Pulse = {
-  ...{ beats: 0, plugin: 1, event: 2, thread: 3, loading: 4, buffers: 5, request: 6 },
+  ...{ beats: 0, pathManager: 1, event: 2, thread: 3, loading: 4, buffers: 5, request: 6 },
   length: 7,
 } as const;
 
@@ -59,16 +59,16 @@ export function openMarked(pulse: Int32Array): OpenTransport {
 }
 
 /** Shows whose code runs, and for what. */
-export function watchIn(pulse: Int32Array, plugins: readonly LoadedPathManager[]): HandlerWatch {
-  const names = new Map(plugins.map(({ definition }, index) => [definition.name, index + 1]));
+export function watchIn(pulse: Int32Array, pathManagers: readonly LoadedPathManager[]): HandlerWatch {
+  const names = new Map(pathManagers.map(({ definition }, index) => [definition.name, index + 1]));
   const events = new Map<string, number>(pulseEvents.map((event, index) => [event, index + 1]));
   return {
-    enter(plugin, event) {
-      Atomics.store(pulse, Pulse.plugin, names.get(plugin) ?? 0);
+    enter(pathManager, event) {
+      Atomics.store(pulse, Pulse.pathManager, names.get(pathManager) ?? 0);
       Atomics.store(pulse, Pulse.event, events.get(event) ?? 0);
     },
     leave() {
-      Atomics.store(pulse, Pulse.plugin, 0);
+      Atomics.store(pulse, Pulse.pathManager, 0);
     },
   };
 }

@@ -6,18 +6,18 @@ import { canonicalIp } from "../../kernel/netlink/ip.ts";
 import type { EndpointWish, PathManagerDefinition } from "./api.ts";
 import { viewNetwork } from "./network-view.ts";
 
-/** Asks a path manager for the endpoints that a network should have. Throws what it throws, and TypeError for a wish that makes no sense. */
+/** Asks a path manager for the endpoints that a network should have. Throws what it throws, and TypeError for a request that makes no sense. */
 export function askForEndpoints(
   { definition, options }: { readonly definition: PathManagerDefinition; readonly options: unknown },
   network: Network,
   config: PolicyConfig,
 ): WantedEndpoint[] {
-  const wishes = definition.endpoints?.(viewNetwork(network, config), config, options) ?? [];
-  const wanted = wishes.map(toWanted);
+  const requests = definition.endpoints?.(viewNetwork(network, config), config, options) ?? [];
+  const wanted = requests.map(toWanted);
   const places = new Set<string>();
-  for (const wish of wanted) {
-    if (places.has(placeOf(wish))) throw new TypeError(`endpoint ${wish.address} is wanted twice`);
-    places.add(placeOf(wish));
+  for (const one of wanted) {
+    if (places.has(placeOf(one))) throw new TypeError(`endpoint ${one.address} is wanted twice`);
+    places.add(placeOf(one));
   }
   return wanted;
 }

@@ -12,7 +12,7 @@ import type { PathManagerDefinition } from "./api.ts";
 import { describeError } from "./describe-error.ts";
 import { EndpointRequests } from "./endpoint-commands.ts";
 import { programsEnd } from "./exec-program.ts";
-import { isToldAlready, loadPlugins } from "./load-path-managers.ts";
+import { isReported, loadPathManagers } from "./load-path-managers.ts";
 import { budgeted, redirectToLog } from "./log-budget.ts";
 import {
   type PackedError,
@@ -33,7 +33,7 @@ import type { HandlerWatch, LoadedPathManager } from "./running-path-manager.ts"
 
 /** Sets path managers up where nothing is real. @returns why some could not be, a line each */
 export type Rehearse = (
-  plugins: readonly LoadedPathManager[],
+  pathManagers: readonly LoadedPathManager[],
   surroundings: {
     readonly policy: PolicyConfig;
     readonly removalDelay: number;
@@ -51,7 +51,7 @@ export async function runInThread(
 ): Promise<void> {
   const post = (message: PostedByThread): void => port.postMessage(message);
   const log = budgeted((entry) => post({ kind: "log", ...entry }), clock, input);
-  // What plugins print goes the way of what they log: streams of a thread would pile it up for the daemon.
+  // What path managers print goes the way of what they log: streams of a thread would pile it up for the daemon.
   for (const stream of [process.stdout, process.stderr]) redirectToLog(stream, log);
   const pulse = new Int32Array(input.pulse);
   beginToBeat(pulse, clock);
@@ -73,47 +73,47 @@ export async function runInThread(
   port.on("message", (message) => void obey(readToThread(message)));
   // One that nobody looks after shall not take all path managers with it.
   process.on("unhandledRejection", (error) => {
-    if (isToldAlready(error)) return;
+    if (isReported(error)) return;
     if (thread === undefined) log.error(`a promise of a plugin failed: ${describeError(error)}`);
     else thread.strayRejection(error);
   });
-  const { plugins, errors, warnings } = await loadPlugins({
+  const { pathManagers, errors, warnings } = await loadPathManagers({
     ...{ ...input, builtIn },
     onLoading: (place) => void Atomics.store(pulse, Pulse.loading, place),
   });
   if (errors.length > 0) return post({ kind: "refused", errors });
-  const named = plugins.map(({ definition: { name }, file }) => ({ name, file }));
-  post({ kind: "loaded", plugins: named });
+  const named = pathManagers.map(({ definition: { name }, file }) => ({ name, file }));
+  post({ kind: "loaded", pathManagers: named });
   if (input.rehearsal) {
     const { removalDelay } = input.settings;
     const surroundings = {
-      ...{ policy: unpackPolicy(input.policy), removalDelay, watch: watchIn(pulse, plugins) },
+      ...{ policy: unpackPolicy(input.policy), removalDelay, watch: watchIn(pulse, pathManagers) },
     };
-    const failed = await rehearse(withoutPrograms(plugins, input), surroundings);
+    const failed = await rehearse(withoutPrograms(pathManagers, input), surroundings);
     if (failed.length > 0) return post({ kind: "refused", errors: failed });
-    const definitions = byPriority(plugins).map(({ definition }) => definition);
+    const definitions = byPriority(pathManagers).map(({ definition }) => definition);
     const responsibility = responsibilityOf(definitions, input.settings.pathManagers);
-    return post({ kind: "prepared", plugins: named, warnings, responsibility });
+    return post({ kind: "prepared", pathManagers: named, warnings, responsibility });
   }
   const { signal } = ending;
   try {
-    const parts = { input, plugins, log, clock, post, signal, watch: watchIn(pulse, plugins) };
+    const parts = { input, pathManagers, log, clock, post, signal, watch: watchIn(pulse, pathManagers) };
     thread = await PathManagersOnKernel.open(parts);
   } catch (error) {
     if (signal.aborted) return;
     throw error;
   }
   if (signal.aborted) return thread.close();
-  post({ kind: "prepared", plugins: named, warnings, responsibility: thread.responsibility });
+  post({ kind: "prepared", pathManagers: named, warnings, responsibility: thread.responsibility });
 }
 
 /** Those whose setup would start a program are left out: that it can be executed is all that is looked at. */
 function withoutPrograms(
-  plugins: readonly LoadedPathManager[],
+  pathManagers: readonly LoadedPathManager[],
   { sources }: ThreadInput,
 ): LoadedPathManager[] {
   const programs = sources.flatMap(({ kind, name }) => (kind === "exec" ? name : []));
-  return plugins.filter(({ definition }) => !programs.includes(definition.name));
+  return pathManagers.filter(({ definition }) => !programs.includes(definition.name));
 }
 
 /** Bytes: half a second of events at 40,000 a second. */
@@ -121,7 +121,7 @@ const RECEIVE_BUFFER = 32 * 1024 * 1024;
 
 interface ThreadParts {
   readonly input: ThreadInput;
-  readonly plugins: readonly LoadedPathManager[];
+  readonly pathManagers: readonly LoadedPathManager[];
   readonly log: Logger;
   readonly clock: Clock;
   readonly post: (message: PostedByThread) => void;
@@ -161,7 +161,7 @@ export class PathManagersOnKernel {
   }
 
   private constructor(parts: ThreadParts, pm: MptcpPm, monitor: NetworkMonitor, sockets: Sockets) {
-    const { input, plugins, log, clock, post, watch } = parts;
+    const { input, pathManagers, log, clock, post, watch } = parts;
     const { settings, faults, policy, checkpoint } = input;
     this.#parts = parts;
     this.#pm = pm;
@@ -173,7 +173,7 @@ export class PathManagersOnKernel {
     );
     this.#runtime = new PathManagerRuntime({
       ...{ events: pm, kernel: pm, endpoints: this.#endpoints, sockets: this.#sockets },
-      ...{ plugins, log, watch, faults, clock },
+      ...{ pathManagers, log, watch, faults, clock },
       remember: (connections) =>
         new Checkpoint({
           ...{ ...checkpoint, connections, clock },
@@ -183,7 +183,7 @@ export class PathManagersOnKernel {
       network: () => viewNetwork(this.#monitor.network, this.#policy),
       ...{ inCharge: settings.pathManagers, removalDelay: settings.removalDelay },
       mostFaults: settings.pluginFaults,
-      onFault: (plugin, count) => post({ kind: "fault", plugin, count }),
+      onFault: (pathManager, count) => post({ kind: "fault", pathManager, count }),
       onResponsibility: (responsibility) => {
         post({ kind: "responsibility", responsibility });
         this.#wanted = undefined;

@@ -26,19 +26,19 @@ export interface RunningPathManagerOptions {
   readonly services: Services;
   /** Told before and after the path manager's own code runs. */
   readonly watch: HandlerWatch;
-  /** Told of each fault; may stop the plugin. */
-  readonly onFault: (plugin: RunningPathManager, event: string, error: unknown) => void;
+  /** Told of each fault; may stop the path manager. */
+  readonly onFault: (pathManager: RunningPathManager, event: string, error: unknown) => void;
 }
 
 /** Knows which handler runs at the moment, for those who look from another thread at one that does not come back. */
 export interface HandlerWatch {
-  enter(plugin: string, event: string): void;
+  enter(pathManager: string, event: string): void;
   leave(): void;
 }
 
 /** Milliseconds that a handler may hold up all others. */
 const SLOW = 100;
-/** Milliseconds in which a plugin is blamed for that once. */
+/** Milliseconds in which a path manager is blamed for that once. */
 const QUIET = 60_000;
 
 /** Handlers, seen so that an event and what it tells stay tied to each other. */

@@ -18,12 +18,12 @@ export interface ThreadFailure {
   /** Completes "the path managers' thread …": "was blocked for 2 s by wifi-first (newSubflow)". */
   readonly what: string;
   /** Whose fault it was, as far as that can be told. */
-  readonly plugin: string | undefined;
+  readonly pathManager: string | undefined;
   /** What it was loading. */
   readonly loading: PluginSource | undefined;
 }
 
-/** The configuration asks for plugins that cannot be loaded. */
+/** The configuration asks for path managers that cannot be loaded. */
 export class PathManagersRefusedError extends Error {
   override readonly name = "PathManagersRefusedError";
   readonly code = "EPLUGINS";
@@ -42,37 +42,37 @@ export class PathManagersRefusedError extends Error {
 export interface Place {
   /** Int32Array of `Pulse`. */
   readonly pulse: Int32Array;
-  readonly plugins: readonly NamedPathManager[];
+  readonly pathManagers: readonly NamedPathManager[];
   readonly sources: readonly PluginSource[];
 }
 
 /** A failure, and whose code runs there at the moment, or ran last: "… by wifi-first (newSubflow)". */
 export function failureAt(
-  { pulse, plugins, sources }: Place,
+  { pulse, pathManagers, sources }: Place,
   what: string,
   preposition: string,
 ): ThreadFailure {
-  const plugin = plugins[Atomics.load(pulse, Pulse.plugin) - 1]?.name;
+  const pathManager = pathManagers[Atomics.load(pulse, Pulse.pathManager) - 1]?.name;
   const event = pulseEvents[Atomics.load(pulse, Pulse.event) - 1];
   const loading = sources[Atomics.load(pulse, Pulse.loading) - 1];
   const where =
     loading !== undefined
       ? `${loading.kind === "file" ? loading.path : loading.name} (loading)`
-      : plugin && `${plugin} (${event})`;
+      : pathManager && `${pathManager} (${event})`;
   return {
     what: where === undefined ? what.replace(/,$/, "") : `${what} ${preposition} ${where}`,
-    ...{ plugin, loading },
+    ...{ pathManager, loading },
   };
 }
 
 /** How a thread failed that ended by itself; `error`: what it ended with, if anything. */
 export function crashOf(place: Place, status: number, error: unknown): ThreadFailure {
   if (error instanceof ThreadStartError)
-    return { what: error.message, plugin: undefined, loading: undefined };
+    return { what: error.message, pathManager: undefined, loading: undefined };
   const why = error === undefined ? `status ${status}` : describeError(error);
   const failure = failureAt(place, `ended with ${why},`, "in");
-  const guilty = place.plugins.find(({ file }) => file !== undefined && stackOf(error).includes(file));
-  return { ...failure, plugin: failure.plugin ?? guilty?.name };
+  const guilty = place.pathManagers.find(({ file }) => file !== undefined && stackOf(error).includes(file));
+  return { ...failure, pathManager: failure.pathManager ?? guilty?.name };
 }
 
 export interface Started<Input, Thread> {
@@ -112,7 +112,7 @@ export async function startThread<
 
 function suspectsOf({ failure }: PathManagersRefusedError, sources: readonly PluginSource[]): PluginSource[] {
   // Whose code ran by then is known: the files themselves were loaded.
-  if (failure === undefined || failure.plugin !== undefined) return [];
+  if (failure === undefined || failure.pathManager !== undefined) return [];
   const possible = failure.loading === undefined ? sources : [failure.loading];
   return possible.filter((source) => source.kind === "file" && !source.required);
 }

@@ -53,7 +53,7 @@ export class ThreadSupervisor {
   readonly #clock: Clock;
   readonly #patience: Clock;
   #thread: SupervisedThread | undefined;
-  /** The files of plugins, by their names. */
+  /** The files of path managers, by their names. */
   readonly #files = new Map<string, string>();
   readonly #faults: FaultCounts;
   /** Runs while the thread has yet to prove itself. */
@@ -67,7 +67,7 @@ export class ThreadSupervisor {
   #isStopped = false;
 
   /**
-   * Resolves when the plugins are loaded. Throws PathManagersRefusedError where an administrator has to change something: a thread
+   * Resolves when all of them are loaded. Throws PathManagersRefusedError where an administrator has to change something: a thread
    * that fails though nothing but built-in path managers runs in it is replaced later, as one that is at work.
    */
   static async prepare(input: SupervisedInput, options: SupervisorOptions): Promise<ThreadSupervisor> {
@@ -101,7 +101,7 @@ export class ThreadSupervisor {
   }
 
   /**
-   * Replaces all plugins. Throws PathManagersRefusedError if they cannot be loaded: then those that were there stay.
+   * Replaces all path managers. Throws PathManagersRefusedError if they cannot be loaded: then those that were there stay.
    *
    * @param admit called when they can, before they go to work
    * @returns why they do not work as they should, a line each
@@ -133,7 +133,7 @@ export class ThreadSupervisor {
     await this.#thread?.stop();
   }
 
-  /** Starts a thread that takes the place of the last one, without the files of plugins that are stopped. */
+  /** Starts a thread that takes the place of the last one, without the files of those that are stopped. */
   async #prepare(): Promise<void> {
     const stopped = [...this.#files.keys()].filter((name) => this.#faults.isTooMany(name));
     const files = stopped.map((name) => this.#files.get(name));
@@ -164,13 +164,13 @@ export class ThreadSupervisor {
     return thread;
   }
 
-  #welcome({ plugins, warnings, responsibility }: Prepared): void {
+  #welcome({ pathManagers, warnings, responsibility }: Prepared): void {
     this.#hasProven = false;
     this.#proof?.cancel();
     this.#proof = this.#patience.schedule(PROVEN, () => {
       this.#hasProven = true;
     });
-    for (const { name, file } of plugins) if (file !== undefined) this.#files.set(name, file);
+    for (const { name, file } of pathManagers) if (file !== undefined) this.#files.set(name, file);
     for (const warning of warnings) this.#options.log.warning(warning);
     this.#options.onResponsibility(responsibility);
   }
@@ -178,7 +178,7 @@ export class ThreadSupervisor {
   #receive(thread: SupervisedThread, message: FromThread): void {
     if (message.kind === "log") this.#options.log[message.level](message.message, message.fields);
     else if (thread !== this.#thread) return;
-    else if (message.kind === "fault") this.#faults.set(message.plugin, message.count);
+    else if (message.kind === "fault") this.#faults.set(message.pathManager, message.count);
     else if (message.kind === "responsibility") this.#options.onResponsibility(message.responsibility);
     else if (message.kind === "endpoints") void this.#carryOut(thread, message);
     else if (message.kind === "wanted") this.#options.onWanted(message.wanted);
@@ -197,11 +197,11 @@ export class ThreadSupervisor {
     }
   }
 
-  #threadFailed({ what, plugin, loading }: ThreadFailure): void {
+  #threadFailed({ what, pathManager, loading }: ThreadFailure): void {
     if (this.#isStopped) return;
     const hadProven = this.#hasProven;
     this.#replaceLater(what);
-    const guilty = plugin ?? this.#nameOf(loading);
+    const guilty = pathManager ?? this.#nameOf(loading);
     if (guilty !== undefined) this.#faults.add(guilty, "");
     // The built-in ones shall not be down for ever because of one that cannot be found out.
     else if (!hadProven)

@@ -15,7 +15,7 @@ import { isSticky, isWorldWritable } from "../../base/file-mode.ts";
 import { bytesOfText, textOfBytes } from "../../base/log/bytes.ts";
 import { oneLine } from "../../base/text.ts";
 
-/** Code of a plugin that somebody else could have written. */
+/** Code of a path manager that somebody else could have written. */
 export class UntrustedFileError extends Error {
   override readonly name = "UntrustedFileError";
   readonly code = "EUNTRUSTED";

@@ -52,7 +52,7 @@ export function simulatedRuntime(options: SimulatedRuntimeOptions): PathManagerR
       listen,
       removalDelay,
     },
-    ...{ plugins: [plugin], inCharge: [], onFault, mostFaults: Number.POSITIVE_INFINITY },
+    ...{ pathManagers: [plugin], inCharge: [], onFault, mostFaults: Number.POSITIVE_INFINITY },
     log: createLogger({ sink: { write: onLog, close: () => undefined }, debug: true }),
     watch,
   });

@@ -35,10 +35,10 @@ export class Service {
     this.#resolveReady = resolve;
   });
 
-  #isLost = false;
-  #resolveLost: () => void = () => undefined;
-  readonly #lost = new Promise<void>((resolve) => {
-    this.#resolveLost = resolve;
+  #isLockLost = false;
+  #resolveLockLost: () => void = () => undefined;
+  readonly #lockLost = new Promise<void>((resolve) => {
+    this.#resolveLockLost = resolve;
   });
 
   constructor(request: Settings) {
@@ -56,7 +56,7 @@ export class Service {
     void stopped.then(() => asked.abort());
     const daemon = await this.#start(asked.signal);
     if (!daemon) return;
-    if (!asked.signal.aborted && !this.#isLost) {
+    if (!asked.signal.aborted && !this.#isLockLost) {
       this.#daemon = daemon;
       this.#keepWatchdog();
       this.#status.update();
@@ -65,7 +65,7 @@ export class Service {
       this.#resolveReady();
       if (this.#reloadAsked) void this.#reloadInTurn();
       await this.#reloading;
-      await Promise.race([stopped, this.#lost]);
+      await Promise.race([stopped, this.#lockLost]);
     }
     this.#reloadSocket?.close();
     this.#notifier.stopping();
@@ -81,7 +81,7 @@ export class Service {
 
   async #stop(daemon: Daemon): Promise<number> {
     try {
-      if (this.#isLost) {
+      if (this.#isLockLost) {
         await daemon.abandon();
         return EXIT_FAILURE;
       }
@@ -124,7 +124,7 @@ export class Service {
         debug: this.#request.debug,
         signal,
         onOwner: (namespace, isOwner) => this.#listenForReloads(namespace, isOwner),
-        onLost: (why) => this.#lose(why),
+        onLost: (why) => this.#lockTaken(why),
         onChange: () => this.#status.changed(),
       });
     } catch (error) {
@@ -158,10 +158,10 @@ export class Service {
   }
 
   /** The network namespace is another mptcpd's now. */
-  #lose(why: string): void {
+  #lockTaken(why: string): void {
     this.#log.error(why);
-    this.#isLost = true;
-    this.#resolveLost();
+    this.#isLockLost = true;
+    this.#resolveLockLost();
   }
 
   /** One after the other: each has the file as it is at its turn. */

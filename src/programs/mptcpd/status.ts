@@ -78,7 +78,7 @@ export class StatusLine {
     readonly text: () => string | undefined;
     readonly tell: (text: string) => void;
   };
-  #told: string | undefined;
+  #lastText: string | undefined;
   #isDue = false;
 
   constructor(options: {
@@ -102,8 +102,8 @@ export class StatusLine {
   /** Tells it now, if it is another one. */
   update(): void {
     const text = this.#options.text();
-    if (text === undefined || text === this.#told) return;
-    this.#told = text;
+    if (text === undefined || text === this.#lastText) return;
+    this.#lastText = text;
     this.#options.tell(text);
   }
 }

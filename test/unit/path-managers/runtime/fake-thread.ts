@@ -28,7 +28,7 @@ export const input = {
 
 export const prepared = {
   kind: "prepared",
-  plugins: [{ name: "fullmesh", file: undefined }],
+  pathManagers: [{ name: "fullmesh", file: undefined }],
   warnings: [],
   responsibility: { connections: ["fullmesh"], needs: "any", endpoints: undefined },
 } satisfies PostedByThread;
@@ -71,8 +71,8 @@ export class FakeThread {
   }
 
   /** A handler runs, of the plugin of that number. */
-  enter(plugin: number, event: (typeof pulseEvents)[number]): void {
-    Atomics.store(this.#pulse, Pulse.plugin, plugin);
+  enter(pathManager: number, event: (typeof pulseEvents)[number]): void {
+    Atomics.store(this.#pulse, Pulse.pathManager, pathManager);
     Atomics.store(this.#pulse, Pulse.event, pulseEvents.indexOf(event) + 1);
   }
 
