@@ -5,8 +5,8 @@ import { isMeant, keyOf, reaches } from "../runtime/requested-subflows.ts";
 
 export interface SubflowsWanted {
   /**
-   * Which subflows a connection should have, the most important first. One that is there already does for a wish if it goes
-   * from the address, or from any address of the interface, and to the address and port, if the wish says one.
+   * Which subflows a connection should have, the most important first. One that is there already does for a request if it goes
+   * from the address, or from any address of the interface, and to the address and port, if the request says one.
    */
   wanted(connection: Connection): Iterable<CreateSubflowOptions>;
   /** How many a connection may have, the initial one included; those whose address is gone do not count. */
@@ -63,7 +63,7 @@ class SubflowKeeper {
   readonly #plan: SubflowsWanted;
   /** Those that this path manager was told of: others are another one's. */
   readonly #own = new WeakSet<Connection>();
-  /** Wishes that are asked for, from before the kernel knows: a connection may be compared again at any time. */
+  /** Requests that are under way, from before the kernel knows: a connection may be compared again at any time. */
   readonly #asking = new WeakMap<Connection, Set<string>>();
   /** What there was no room for, or is being tried already. */
   readonly #waiting = new WeakMap<Connection, CreateSubflowOptions[]>();
@@ -98,10 +98,10 @@ class SubflowKeeper {
   /** Asks for what is missing, and looks. */
   compare(connection: Connection): void {
     if (takesCommands(connection) && connection.serverSide === false) {
-      const wishes = [...this.#plan.wanted(connection)];
+      const requests = [...this.#plan.wanted(connection)];
       this.#create(
         connection,
-        wishes.filter((wish) => reaches(connection, wish)),
+        requests.filter((request) => reaches(connection, request)),
       );
     }
     this.look(connection);
@@ -115,22 +115,22 @@ class SubflowKeeper {
     this.#plan.changed?.(connection);
   }
 
-  #create(connection: Connection, wishes: readonly CreateSubflowOptions[]): void {
+  #create(connection: Connection, requests: readonly CreateSubflowOptions[]): void {
     const { most = Number.POSITIVE_INFINITY } = this.#plan;
     const asking = this.#asking.get(connection) ?? new Set<string>();
     this.#asking.set(connection, asking);
-    const missing = wishes.filter((wish) => !this.#has(connection, wish, "established"));
-    const waiting = missing.filter((wish) => {
+    const missing = requests.filter((request) => !this.#has(connection, request, "established"));
+    const waiting = missing.filter((request) => {
       // It was begun for an earlier occasion, and is begun again for this one should it fail.
-      if (this.#has(connection, wish, "connecting") || asking.has(keyOf(wish))) return true;
+      if (this.#has(connection, request, "connecting") || asking.has(keyOf(request))) return true;
       if (this.#count(connection) >= most) return true;
-      asking.add(keyOf(wish));
-      const asked = this.#pm.createSubflow(connection, wish).finally(() => asking.delete(keyOf(wish)));
+      asking.add(keyOf(request));
+      const asked = this.#pm.createSubflow(connection, request).finally(() => asking.delete(keyOf(request)));
       asked.catch((error) => {
         logRefusal(this.#pm)(error);
         // The kernel may take its time to end it.
         for (const subflow of connection.subflows)
-          if (subflow.state === "connecting" && isMeant(subflow, wish, connection.remote))
+          if (subflow.state === "connecting" && isMeant(subflow, request, connection.remote))
             this.#ending.add(subflow);
         this.#fill(connection);
       });
@@ -200,10 +200,10 @@ class SubflowKeeper {
     await Promise.all(commands.map((command) => command.catch(logRefusal(this.#pm))));
   }
 
-  /** Whether a subflow in such a state does for a wish. */
-  #has({ subflows, remote }: Connection, wish: CreateSubflowOptions, state: Subflow["state"]): boolean {
+  /** Whether a subflow in such a state does for a request. */
+  #has({ subflows, remote }: Connection, request: CreateSubflowOptions, state: Subflow["state"]): boolean {
     return subflows.some(
-      (subflow) => subflow.state === state && isMeant(subflow, wish, remote) && !this.#ending.has(subflow),
+      (subflow) => subflow.state === state && isMeant(subflow, request, remote) && !this.#ending.has(subflow),
     );
   }
 

@@ -1,6 +1,7 @@
 /**
- * What path managers may give to commands: looked at once, before the kernel or the simulation is asked, for modules and
- * programs alike. TypeScript's types do not say how large a number may be, and JavaScript has none.
+ * What commands of path managers are refused for. Arguments are looked at once, before the kernel or the simulation is asked,
+ * for modules and programs alike: TypeScript's types do not say how large a number may be, and JavaScript has none. What the
+ * kernel or the peer refuses is no fault of who asks.
  */
 
 import { messageOf } from "../../base/errors.ts";

@@ -19,7 +19,7 @@ const paths = [
 ];
 const config = { ...defaultConfig, paths };
 
-/** What becomes of the wishes of a path manager, "address flags port priority". */
+/** What becomes of the requests of a path manager, "address flags port priority". */
 function wanted(wish: (address: LocalAddress) => EndpointWish): string[] {
   const definition = definePathManager({ name: "test", endpoints: ({ addresses }) => addresses.map(wish) });
   return askForEndpoints({ definition, options: {} }, network, config).map(
