@@ -131,7 +131,7 @@ interface ThreadParts {
 }
 
 /** The path managers on the real kernel, with sockets of their own. */
-export class PathManagersOnKernel {
+class PathManagersOnKernel {
   readonly #parts: ThreadParts;
   readonly #pm: MptcpPm;
   readonly #sockets: Sockets;
