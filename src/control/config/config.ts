@@ -1,7 +1,6 @@
 import type { LogDestination } from "../../base/log/log.ts";
 import { type EndpointFlag, endpointFlags } from "../../kernel/mptcp-pm.ts";
 import { type Bits, bitNames, type NameOf } from "../../kernel/netlink/bits.ts";
-import type { Prefix } from "./prefix.ts";
 
 /** Upstream's names and bit values (`--notify-flags`). `existing` is always on here. */
 export const notifyFlags = bitNames({ existing: 0, skip_link_local: 1, skip_loopback: 2, check_route: 3 });
@@ -60,6 +59,13 @@ export interface PathRule {
   readonly port: number | undefined;
   /** Endpoints although the host's traffic leaves by a tunnel that they would bypass. */
   readonly bypassTunnel: boolean;
+}
+
+/** A network: "10.0.0.0/8" is { family: 4, address: "10.0.0.0", length: 8 }; the address is canonical (RFC 5952). */
+export interface Prefix {
+  readonly family: 4 | 6;
+  readonly address: string;
+  readonly length: number;
 }
 
 /** A [plugin NAME] section: its keys mean what the plugin says. */

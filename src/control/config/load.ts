@@ -11,9 +11,8 @@ import {
   type Origins,
   type PluginSection,
 } from "./config.ts";
-import { readConfigFile } from "./file.ts";
-import { type IniSection, parseIni } from "./ini.ts";
-import { core, type Fault, path, readSection, toRule } from "./schema.ts";
+import { type Fault, type IniSection, parseIni, readConfigFile } from "./ini-file.ts";
+import { core, path, readSection, toRule } from "./schema.ts";
 import { commandLine } from "./values.ts";
 
 /** What the command line sets; it wins over the file. */

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { all, didYouMean } from "../../base/text.ts";
 import type { PathRule } from "./config.ts";
-import type { IniSection } from "./ini.ts";
+import type { Fault, IniSection } from "./ini-file.ts";
 import {
   addressFlags,
   integer,
@@ -47,11 +47,6 @@ export const path = v.object({
   port: v.exactOptional(integer(1, 65535)),
   "bypass-tunnel": v.exactOptional(yesOrNo),
 });
-
-export interface Fault {
-  readonly line: number;
-  readonly message: string;
-}
 
 /**
  * What a section says, by its schema; undefined when a value is faulty. Keys that the schema lacks come apart, if it is one

@@ -4,9 +4,9 @@ import { logDestinations } from "../../base/log/log.ts";
 import { didYouMean, either, quote } from "../../base/text.ts";
 import { endpointFlags } from "../../kernel/mptcp-pm.ts";
 import type { BitNames, Bits } from "../../kernel/netlink/bits.ts";
-import { defaultConfig, notifyFlags } from "./config.ts";
-import { whyNoAddress, whyNoInterface, whyNoKind } from "./never.ts";
-import { type Prefix, parsePrefix } from "./prefix.ts";
+import { whyNoAddress, whyNoInterface, whyNoKind } from "./check-rules.ts";
+import { defaultConfig, notifyFlags, type Prefix } from "./config.ts";
+import { parsePrefix } from "./match.ts";
 
 // The kinds of value that mptcpd.conf and the command line share: schemas from the text to what it means. Their
 // messages say what is wrong with the text and what is allowed.

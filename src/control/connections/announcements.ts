@@ -2,12 +2,10 @@ import { type Clock, until } from "../../base/clock.ts";
 import type { MptcpPm } from "../../kernel/mptcp-pm.ts";
 import { refusalOf } from "../../kernel/mptcp-pm-refusals.ts";
 import { unmapped } from "../../kernel/netlink/ip.ts";
-import { REMOVAL_SPACING } from "../endpoints/removal-spacing.ts";
-import type { IdentifiedAddress } from "./address-ids.ts";
-import { type Connection, type ConnectionChange, tokenText } from "./connection.ts";
-import { ConnectionError } from "./connection-error.ts";
+import { REMOVAL_SPACING } from "../policy/held-endpoints.ts";
+import type { IdBook, IdentifiedAddress } from "./address-ids.ts";
+import { type Connection, type ConnectionChange, ConnectionError, tokenText } from "./connection.ts";
 import type { ConnectionRecord } from "./connection-record.ts";
-import type { IdBook } from "./id-book.ts";
 import type { Listeners, OpenListener } from "./listeners.ts";
 import type { Subflows } from "./subflows.ts";
 
@@ -89,12 +87,12 @@ export class Announcements {
     const ids = this.#ids.of(connection);
     const address = unmapped(target.address);
     const { port } = target;
-    const found = port === undefined ? ids.allOf(address) : [ids.find(address, port) ?? []].flat();
-    if (found.length === 0) {
+    const given = port === undefined ? ids.allOf(address) : [ids.find(address, port) ?? []].flat();
+    if (given.length === 0) {
       const what = `withdraw ${target.address} from connection ${tokenText(connection.token)}`;
       throw new ConnectionError(what, "ENOENT", "it was not announced and no subflow goes from it");
     }
-    for (const id of found) await this.#withdrawId(connection, id);
+    for (const id of given) await this.#withdrawId(connection, id);
   }
 
   async #withdrawId(connection: ConnectionRecord, id: number): Promise<void> {

@@ -1,3 +1,4 @@
+import { unmapped } from "../../kernel/netlink/ip.ts";
 import type { AnnouncedAddress, Connection, Known, Place, SocketAddress, Subflow } from "./connection.ts";
 
 /** A subflow as the table keeps it; `Subflow` is what others see of it. */
@@ -86,4 +87,27 @@ function isAt(address: string, place: Place): boolean {
   if (typeof place === "string") return place === address;
   if ("address" in place) return place.address === address;
   return place.addresses.some((other) => other.address === address);
+}
+
+interface Ends {
+  readonly local: SocketAddress;
+  readonly remote: SocketAddress;
+}
+
+type Given = Pick<SocketAddress, "address"> & { readonly port?: number | undefined };
+
+/**
+ * The subflow that the kernel would be asked for by these ends: by those that people see, or by those that the kernel knows
+ * where its socket is a dual-stack one, with IPv4 addresses as ::ffff:10.0.0.1.
+ */
+export function findSubflow<T extends Ends>(
+  subflows: readonly T[],
+  local: Given,
+  remote: Given,
+): T | undefined {
+  return subflows.find((subflow) => isEnd(subflow.local, local) && isEnd(subflow.remote, remote));
+}
+
+function isEnd(end: SocketAddress, { address, port }: Given): boolean {
+  return end.address === unmapped(address) && end.port === port;
 }

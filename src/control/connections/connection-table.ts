@@ -1,23 +1,16 @@
-import type { SocketAddress } from "../../kernel/sockets.ts";
 import type { Connection, ConnectionChange } from "./connection.ts";
-import { ConnectionRecord, noAddresses, noSubflows, SubflowRecord } from "./connection-record.ts";
+import { ConnectionRecord, noAddresses, type SubflowRecord } from "./connection-record.ts";
+import { ConnectionUpdates, type SubflowRequest } from "./connection-updates.ts";
 import {
-  type ConnectionEvent,
-  closeReasonFrom,
   connectionFromEvent,
+  type EventOfConnection,
   endFromEvent,
-  joining,
   type OpeningEvent,
-  type SubflowEvent,
-  subflowFromEvent,
 } from "./from-events.ts";
 import type { ListedConnection } from "./from-sock-diag.ts";
 
 /** What is told of a connection only once, and sock_diag does not know (`serverSide`: not always). */
 export type Facts = Pick<Connection, "serverSide" | "denyJoinId0" | "announced" | "announcedIsComplete">;
-
-/** What a subflow is asked for with. */
-export type SubflowRequest = Pick<SubflowRecord, "local" | "localId" | "remote" | "ifIndex" | "localBackup">;
 
 /**
  * Every connection of the network namespace. Events keep it true, each at a cost that does not depend on how many there
@@ -26,11 +19,11 @@ export type SubflowRequest = Pick<SubflowRecord, "local" | "localId" | "remote" 
  */
 export class ConnectionTable implements Iterable<ConnectionRecord> {
   readonly #connections = new Map<number, ConnectionRecord>();
-  readonly #onChange: (change: ConnectionChange) => void;
+  readonly #updates: ConnectionUpdates;
   #changed = new Set<number>();
 
   constructor(onChange: (change: ConnectionChange) => void) {
-    this.#onChange = onChange;
+    this.#updates = new ConnectionUpdates(onChange);
   }
 
   get size(): number {
@@ -55,7 +48,7 @@ export class ConnectionTable implements Iterable<ConnectionRecord> {
   }
 
   /** @returns false if the event is of a connection that is not here: it was missed */
-  apply(event: ConnectionEvent): boolean {
+  apply(event: EventOfConnection): boolean {
     if (event.event === "created" || event.event === "established") {
       this.#changed.add(event.token);
       this.#open(event);
@@ -68,20 +61,22 @@ export class ConnectionTable implements Iterable<ConnectionRecord> {
       case "closed":
         this.#close(connection);
         break;
-      case "announced":
-        this.#announce(connection, event.remoteId, endFromEvent(event.remoteAddress, event.remotePort));
+      case "announced": {
+        const address = endFromEvent(event.remoteAddress, event.remotePort);
+        this.#updates.announce(connection, event.remoteId, address);
         break;
+      }
       case "removed":
-        this.#withdraw(connection, event.remoteId);
+        this.#updates.withdraw(connection, event.remoteId);
         break;
       case "subflowEstablished":
-        this.#establish(connection, event);
+        this.#updates.establish(connection, event);
         break;
       case "subflowClosed":
-        this.#closeSubflow(connection, event);
+        this.#updates.closeSubflow(connection, event);
         break;
       case "subflowPriority":
-        this.#prioritize(connection, event);
+        this.#updates.prioritize(connection, event);
         break;
     }
     return true;
@@ -94,10 +89,8 @@ export class ConnectionTable implements Iterable<ConnectionRecord> {
 
   /** Enters a subflow that the kernel is about to be asked for; its events will find it. */
   connect(connection: ConnectionRecord, request: SubflowRequest): SubflowRecord {
-    const subflow = new SubflowRecord({ ...joining, ...request });
-    connection.add(subflow);
     this.#changed.add(connection.token);
-    return subflow;
+    return this.#updates.connect(connection, request);
   }
 
   /** Takes such a subflow out again, of which nothing was heard. */
@@ -119,10 +112,10 @@ export class ConnectionTable implements Iterable<ConnectionRecord> {
    *
    * @returns whether something is missing for the first time
    */
-  reconcile(found: ListedConnection, facts: () => Facts | undefined): boolean {
-    const known = this.#connections.get(found.token);
-    if (known !== undefined) return this.#mend(known, found);
-    this.#adopt(found, facts());
+  reconcile(listed: ListedConnection, facts: () => Facts | undefined): boolean {
+    const known = this.#connections.get(listed.token);
+    if (known !== undefined) return this.#updates.mend(known, listed);
+    this.#adopt(listed, facts());
     return false;
   }
 
@@ -144,13 +137,13 @@ export class ConnectionTable implements Iterable<ConnectionRecord> {
     if (event.event === "created") connection.announcedIsComplete = true;
     if (known === undefined) {
       this.#connections.set(token, connection);
-      this.#onChange({ type: "newConnection", connection });
+      this.#updates.begin(connection);
     }
-    if (event.event === "established") this.#confirm(connection);
+    if (event.event === "established") this.#updates.confirm(connection);
   }
 
-  #adopt(found: ListedConnection, facts?: Facts): void {
-    const { token, local, remote, socketFamily, established, serverSide, subflows } = found;
+  #adopt(listed: ListedConnection, facts?: Facts): void {
+    const { token, local, remote, socketFamily, established, serverSide, subflows } = listed;
     const connection = new ConnectionRecord(token, local, remote, socketFamily);
     connection.serverSide = serverSide === "unknown" ? (facts?.serverSide ?? "unknown") : serverSide;
     connection.denyJoinId0 = facts?.denyJoinId0 ?? "unknown";
@@ -158,135 +151,11 @@ export class ConnectionTable implements Iterable<ConnectionRecord> {
     connection.announcedIsComplete = facts?.announcedIsComplete ?? false;
     connection.subflows = subflows;
     this.#connections.set(token, connection);
-    this.#onChange({ type: "newConnection", connection });
-    if (established) this.#confirm(connection);
-    for (const address of connection.announced) this.#onChange({ type: "newAddress", connection, address });
-    for (const subflow of subflows) this.#introduce(connection, subflow);
-  }
-
-  #mend(connection: ConnectionRecord, { established, serverSide, subflows }: ListedConnection): boolean {
-    const fresh: SubflowRecord[] = [];
-    const pairs = new Map<SubflowRecord, SubflowRecord>();
-    for (const now of subflows) {
-      const unpaired = connection.subflows.filter((subflow) => !pairs.has(subflow));
-      const subflow = findSame(unpaired, now);
-      if (subflow === undefined) fresh.push(now);
-      else pairs.set(subflow, now);
-    }
-    // What is asked for may be on its way to the kernel: who asks has a deadline.
-    const missing = connection.subflows.filter((subflow) => !pairs.has(subflow) && subflow.local.port !== 0);
-    const gone = missing.filter(({ missed }) => missed);
-    connection.missed = false;
-    for (const subflow of connection.subflows) subflow.missed = missing.includes(subflow);
-    for (const subflow of gone) subflow.state = "closed";
-    connection.subflows = [...connection.subflows.filter((subflow) => !gone.includes(subflow)), ...fresh];
-    if (connection.serverSide === "unknown") connection.serverSide = serverSide;
-    if (established) this.#confirm(connection);
-    for (const subflow of gone) this.#onChange({ type: "subflowClosed", connection, subflow, reason: {} });
-    for (const [subflow, now] of pairs) {
-      subflow.ifIndex = now.ifIndex;
-      if (subflow.state === "connecting" && now.state === "established") this.#join(connection, subflow, now);
-      else this.#setBackup(connection, subflow, now);
-    }
-    for (const subflow of fresh) this.#introduce(connection, subflow);
-    return missing.length > gone.length;
-  }
-
-  #confirm(connection: ConnectionRecord): void {
-    if (connection.state !== "created") return;
-    connection.state = "established";
-    this.#onChange({ type: "connectionEstablished", connection });
+    this.#updates.beginAsListed(connection, established);
   }
 
   #close(connection: ConnectionRecord): void {
     this.#connections.delete(connection.token);
-    connection.state = "closed";
-    for (const subflow of connection.subflows) subflow.state = "closed";
-    connection.subflows = noSubflows;
-    connection.announced = noAddresses;
-    this.#onChange({ type: "connectionClosed", connection });
+    this.#updates.close(connection);
   }
-
-  #announce(connection: ConnectionRecord, id: number, { address, port }: SocketAddress): void {
-    const known = connection.announced.find((other) => other.id === id);
-    if (known?.address === address && known.port === port) return;
-    const announced = { id, address, port };
-    const others =
-      known === undefined ? connection.announced : connection.announced.filter((other) => other !== known);
-    connection.announced = others.concat(announced);
-    this.#onChange({ type: "newAddress", connection, address: announced });
-  }
-
-  #withdraw(connection: ConnectionRecord, id: number): void {
-    const known = connection.announced.find((other) => other.id === id);
-    connection.announced = connection.announced.filter((other) => other !== known);
-    this.#onChange({ type: "addressRemoved", connection, address: known ?? { id } });
-  }
-
-  #establish(connection: ConnectionRecord, event: SubflowEvent): void {
-    const now = subflowFromEvent(event, "established");
-    const known = findSame(connection.subflows, now);
-    if (known?.state === "connecting") this.#join(connection, known, now);
-    if (known !== undefined) return;
-    connection.add(now);
-    this.#introduce(connection, now);
-  }
-
-  #closeSubflow(connection: ConnectionRecord, event: SubflowEvent): void {
-    const now = subflowFromEvent(event, "connecting");
-    // Where there is none, it is an attempt of the kernel's own that came to nothing.
-    const subflow = findSame(connection.subflows, now) ?? now;
-    subflow.state = "closed";
-    connection.remove(subflow);
-    this.#onChange({ type: "subflowClosed", connection, subflow, reason: closeReasonFrom(event) });
-  }
-
-  #prioritize(connection: ConnectionRecord, event: SubflowEvent): void {
-    const subflow = findSame(connection.subflows, subflowFromEvent(event, "established"));
-    if (subflow === undefined) return;
-    this.#setBackup(connection, subflow, { localBackup: subflow.localBackup, remoteBackup: event.backup });
-  }
-
-  /** A subflow that was asked for is there. */
-  #join(connection: ConnectionRecord, subflow: SubflowRecord, now: SubflowRecord): void {
-    subflow.local = now.local;
-    subflow.remoteId = now.remoteId;
-    subflow.mapped = now.mapped;
-    subflow.remoteBackup = now.remoteBackup;
-    subflow.state = "established";
-    this.#introduce(connection, subflow);
-  }
-
-  #introduce(connection: ConnectionRecord, subflow: SubflowRecord): void {
-    if (subflow.state === "established" && !subflow.initial)
-      this.#onChange({ type: "newSubflow", connection, subflow });
-  }
-
-  #setBackup(
-    connection: ConnectionRecord,
-    subflow: SubflowRecord,
-    { localBackup, remoteBackup }: Pick<SubflowRecord, "localBackup" | "remoteBackup">,
-  ): void {
-    if (subflow.localBackup === localBackup && subflow.remoteBackup === remoteBackup) return;
-    subflow.localBackup = localBackup;
-    subflow.remoteBackup = remoteBackup;
-    this.#onChange({ type: "subflowPriority", connection, subflow });
-  }
-}
-
-/**
- * The subflow that the kernel speaks of: by its ends, or else one that was only asked for, whose own port is not known
- * yet. Of what failed before its handshake the kernel may not tell the peer's port.
- */
-function findSame(subflows: readonly SubflowRecord[], now: SubflowRecord): SubflowRecord | undefined {
-  const goesThere = ({ local, remote }: SubflowRecord) =>
-    local.address === now.local.address &&
-    remote.address === now.remote.address &&
-    (remote.port === now.remote.port || now.remote.port === 0);
-  return (
-    subflows.find((subflow) => subflow.local.port === now.local.port && goesThere(subflow)) ??
-    subflows.find(
-      (subflow) => subflow.local.port === 0 && subflow.localId === now.localId && goesThere(subflow),
-    )
-  );
 }

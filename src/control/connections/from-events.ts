@@ -8,15 +8,15 @@ import type { CloseReason } from "./connection.ts";
 import { ConnectionRecord, SubflowRecord } from "./connection-record.ts";
 
 /** An event of a connection: not a listener's. */
-export type ConnectionEvent = Extract<MptcpEvent, { readonly token: number }>;
+export type EventOfConnection = Extract<MptcpEvent, { readonly token: number }>;
 
-export function isOfConnection(event: MptcpEvent): event is ConnectionEvent {
+export function isOfConnection(event: MptcpEvent): event is EventOfConnection {
   return "token" in event;
 }
 
-export type OpeningEvent = ConnectionEvent & { readonly event: "created" | "established" };
+export type OpeningEvent = EventOfConnection & { readonly event: "created" | "established" };
 
-export type SubflowEvent = Extract<ConnectionEvent, { readonly localId: number }>;
+export type EventOfSubflow = Extract<EventOfConnection, { readonly localId: number }>;
 
 /** A connection that has just begun, and its initial subflow. */
 export function connectionFromEvent(event: OpeningEvent): ConnectionRecord {
@@ -29,7 +29,7 @@ export function connectionFromEvent(event: OpeningEvent): ConnectionRecord {
   return connection;
 }
 
-export function subflowFromEvent(event: SubflowEvent, state: "connecting" | "established"): SubflowRecord {
+export function subflowFromEvent(event: EventOfSubflow, state: "connecting" | "established"): SubflowRecord {
   const { localId, remoteId, ifIndex, backup } = event;
   const ends = endsOf(event);
   const mapped = isMapped(event.family, ends.local);
@@ -44,7 +44,7 @@ export function endFromEvent(address: string, port: number): SocketAddress {
   return { address: unmapped(address), port };
 }
 
-export function closeReasonFrom({ error, resetReason, resetFlags }: SubflowEvent): CloseReason {
+export function closeReasonFrom({ error, resetReason, resetFlags }: EventOfSubflow): CloseReason {
   return {
     ...(error !== undefined && { error, code: errnoName(error) }),
     ...(resetReason !== undefined && { resetReason }),
@@ -62,7 +62,7 @@ export const joining = {
   mapped: false,
 } as const;
 
-function endsOf(event: Pick<SubflowEvent, "localAddress" | "localPort" | "remoteAddress" | "remotePort">) {
+function endsOf(event: Pick<EventOfSubflow, "localAddress" | "localPort" | "remoteAddress" | "remotePort">) {
   return {
     local: endFromEvent(event.localAddress, event.localPort),
     remote: endFromEvent(event.remoteAddress, event.remotePort),

@@ -27,6 +27,27 @@ export function listedConnections(outlines: readonly ConnectionOutline[]): Liste
   }));
 }
 
+/**
+ * The subflows that connections would lose with each local address. Connections that became plain TCP are not counted:
+ * the kernel does not close them with an endpoint.
+ */
+export function addressLoads(
+  outlines: readonly ConnectionOutline[],
+): Map<string, { readonly only: number; readonly initial: number }> {
+  const loads = new Map<string, { only: number; initial: number }>();
+  for (const { subflows } of outlines.filter(isInUse)) {
+    const carrying = subflows.filter(carriesData);
+    const addresses = new Set(carrying.map(({ local }) => local.address));
+    for (const address of addresses) {
+      const load = loads.get(address) ?? { only: 0, initial: 0 };
+      if (addresses.size === 1) load.only++;
+      if (carrying.some((subflow) => isInitial(subflow) && subflow.local.address === address)) load.initial++;
+      loads.set(address, load);
+    }
+  }
+  return loads;
+}
+
 /** Who sent MP_CAPABLE first has `capableLocal` on the initial subflow (net/mptcp/diag.c, request_mptcp). */
 export function serverSideOf(subflows: readonly Pick<SubflowOutline, "flags">[]): Known<boolean> {
   const initial = subflows.find(isInitial);
@@ -65,4 +86,14 @@ function toRecord(outline: SubflowOutline): SubflowRecord {
     remoteBackup: flags.has("backupRemote"),
     mapped: socketFamily === 6 && ipFamily(local.address) === 4,
   });
+}
+
+/** Not one that its program has closed and the peer has acknowledged as a whole: it waits for the peer's end alone. */
+function isInUse({ fallback, inode, state }: ConnectionOutline): boolean {
+  return !fallback && !(inode === 0 && state === "fin-wait-2");
+}
+
+/** One that has sent its FIN may have data on its way, or receive. */
+function carriesData({ state }: SubflowOutline): boolean {
+  return state !== "syn-sent" && state !== "syn-recv";
 }

@@ -1,6 +1,12 @@
 import type { Clock, Timer } from "../../base/clock.ts";
-import type { CloseReason, Connection, ConnectionChange, Subflow } from "./connection.ts";
-import { ConnectionClosedError, ConnectionError } from "./connection-error.ts";
+import {
+  type CloseReason,
+  type Connection,
+  type ConnectionChange,
+  ConnectionClosedError,
+  ConnectionError,
+  type Subflow,
+} from "./connection.ts";
 
 /** Subflows that were asked for, until the kernel says what became of them; also those that nobody waits for any more. */
 export class SubflowRequests {

@@ -3,12 +3,17 @@ import { endpointFlags, type MptcpPm } from "../../kernel/mptcp-pm.ts";
 import { refusalOf } from "../../kernel/mptcp-pm-refusals.ts";
 import { ipFamily, mapped, unmapped } from "../../kernel/netlink/ip.ts";
 import type { Sockets } from "../../kernel/sockets.ts";
-import type { Connection, ConnectionChange, SocketAddress, Subflow } from "./connection.ts";
-import { tokenText } from "./connection.ts";
-import { ConnectionError } from "./connection-error.ts";
+import type { IdBook } from "./address-ids.ts";
+import {
+  type Connection,
+  type ConnectionChange,
+  ConnectionError,
+  type SocketAddress,
+  type Subflow,
+  tokenText,
+} from "./connection.ts";
 import type { ConnectionRecord, SubflowRecord } from "./connection-record.ts";
 import type { ConnectionTable } from "./connection-table.ts";
-import type { IdBook } from "./id-book.ts";
 import { SubflowRequests } from "./subflow-requests.ts";
 
 export type SubflowKernel = Pick<MptcpPm, "createSubflow" | "destroySubflow" | "setSubflowFlags">;

@@ -5,9 +5,10 @@ import type { Logger } from "../../base/log/log.ts";
 import { prepareRuntimeDirectory, removeStateFile, replaceStateFile } from "../../base/runtime-directory.ts";
 import { signalLockHolder } from "../../kernel/file-lock.ts";
 import type { Endpoint } from "../../kernel/mptcp-pm.ts";
+import { endpointSchema, plainEndpoint } from "./endpoint-record.ts";
 import { Ledger } from "./ledger.ts";
-import { endpointSchema, plainEndpoint, readJson } from "./ledger-file.ts";
 import { type NamespaceIdentity, NamespaceLock, namespaceFile } from "./namespace.ts";
+import { readJson } from "./state-file.ts";
 
 const requestSchema = v.object({ bootId: v.string(), endpoints: v.array(endpointSchema) });
 

@@ -68,8 +68,8 @@ export class CommandDesk {
       await this.#carryOut(command, decide).then(resolve, reject);
   }
 
-  /** Refuses what waits. */
-  refuse(error: unknown): void {
+  /** Refuses what waits: because mptcpd stops, if nothing else is said. */
+  refuse(error: unknown = new EndpointCommandError("change endpoints", "ECANCELED", "mptcpd stops")): void {
     for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
 

@@ -4,9 +4,10 @@ import type { Endpoint, EndpointFlag, MptcpPm } from "../../kernel/mptcp-pm.ts";
 import { refusalOf } from "../../kernel/mptcp-pm-refusals.ts";
 import type { Bits } from "../../kernel/netlink/bits.ts";
 import { KernelError } from "../../kernel/netlink/errors.ts";
-import type { CurrentEndpoint } from "../policy/input.ts";
+import type { CurrentEndpoint } from "../policy/decision.ts";
+import { describeEndpoint, isSameEndpoint } from "./endpoint-record.ts";
 import type { Ledger } from "./ledger.ts";
-import { describeEndpoint, type Step } from "./plan.ts";
+import type { Step } from "./plan.ts";
 
 /** What is needed of the kernel's path manager. */
 export type EndpointKernel = Pick<
@@ -61,7 +62,7 @@ export class EndpointTable {
   hasRoomFor(step: Step): boolean {
     if (step.kind !== "add") return true;
     const { replaces, endpoint } = step;
-    if (replaces && this.#endpoints.some((other) => isSame(other, replaces))) return false;
+    if (replaces && this.#endpoints.some((other) => isSameEndpoint(other, replaces))) return false;
     const makesRoom = ({ address, flags }: Endpoint): boolean =>
       address === endpoint.address && flags.has("implicit");
     return this.#endpoints.length < this.capacity || this.#endpoints.some(makesRoom);
@@ -195,7 +196,7 @@ export class EndpointTable {
     await this.#kernel.changeEndpoint({ id: endpoint.id, flags });
     const changed = { ...endpoint, flags };
     this.#ledger.record(changed);
-    this.#endpoints = this.#endpoints.map((other) => (isSame(other, endpoint) ? changed : other));
+    this.#endpoints = this.#endpoints.map((other) => (isSameEndpoint(other, endpoint) ? changed : other));
     this.#report("changed", changed, reason);
     return true;
   }
@@ -205,7 +206,7 @@ export class EndpointTable {
     await this.#kernel.deleteEndpoint({ id: endpoint.id });
     this.#ledger.forget(endpoint);
     this.#ledger.forgetCommanded(endpoint);
-    this.#endpoints = this.#endpoints.filter((other) => !isSame(other, endpoint));
+    this.#endpoints = this.#endpoints.filter((other) => !isSameEndpoint(other, endpoint));
     this.#report("deleted", endpoint, reason);
     return true;
   }
@@ -244,9 +245,4 @@ export class EndpointTable {
   #fields({ id, address, ifIndex }: Endpoint): Fields {
     return { ENDPOINT_ID: id, ADDRESS: address, INTERFACE: this.#interfaceName(ifIndex) };
   }
-}
-
-/** Whether two readings show the same endpoint. */
-function isSame(a: Endpoint, b: Endpoint): boolean {
-  return a.id === b.id && a.address === b.address && a.port === b.port;
 }

@@ -1,11 +1,10 @@
-import type * as v from "valibot";
+import * as v from "valibot";
 import { messageOf } from "../../base/errors.ts";
 import { isThere } from "../../base/files.ts";
-import type { Endpoint, EndpointFlag, Limits } from "../../kernel/mptcp-pm.ts";
-import type { Bits } from "../../kernel/netlink/bits.ts";
-import { ledgerSchema, plainEndpoint, readJson } from "./ledger-file.ts";
+import type { Endpoint, Limits } from "../../kernel/mptcp-pm.ts";
+import { endpointSchema, isSamePlace, isSameRecord, plainEndpoint } from "./endpoint-record.ts";
 import { type NamespaceIdentity, namespaceFile } from "./namespace.ts";
-import { plainStore, type TextStore } from "./state-file.ts";
+import { plainStore, readJson, type TextStore } from "./state-file.ts";
 
 export interface LimitsRecord {
   /** As the administrator had them. */
@@ -19,6 +18,17 @@ export interface PathManagerRecord {
   readonly found: string;
   readonly ours: string;
 }
+
+const limits = v.object({ subflows: v.number(), addAddrAccepted: v.number() });
+const ledgerSchema = v.object({
+  version: v.literal(1),
+  bootId: v.string(),
+  endpoints: v.array(endpointSchema),
+  commanded: v.optional(v.array(endpointSchema)),
+  limits: v.optional(v.object({ found: limits, ours: v.array(limits) })),
+  capacity: v.optional(v.number()),
+  pathManager: v.optional(v.object({ found: v.string(), ours: v.string() })),
+});
 
 export interface LedgerOptions {
   readonly directory: string;
@@ -92,7 +102,7 @@ export class Ledger {
 
   /** Whether an endpoint of the kernel's is ours: id, address, port, interface and flags are as we recorded them. */
   owns(endpoint: Endpoint): boolean {
-    return this.#endpoints.some((own) => sameEndpoint(own, endpoint));
+    return this.#endpoints.some((own) => isSameRecord(own, endpoint));
   }
 
   /**
@@ -100,7 +110,7 @@ export class Ledger {
    * manager removes them.
    */
   isCommanded(endpoint: Endpoint): boolean {
-    return this.#commanded.some((own) => sameEndpoint(own, endpoint));
+    return this.#commanded.some((own) => isSameRecord(own, endpoint));
   }
 
   /**
@@ -126,13 +136,13 @@ export class Ledger {
 
   /** To be called before the command that creates the endpoint. */
   record(endpoint: Endpoint): void {
-    this.#endpoints = [...this.#endpoints.filter((own) => !sameEndpoint(own, endpoint)), endpoint];
+    this.#endpoints = [...this.#endpoints.filter((own) => !isSameRecord(own, endpoint)), endpoint];
     this.#write();
   }
 
   /** To be called after the command that deletes the endpoint. */
   forget(endpoint: Endpoint): void {
-    this.retain((own) => !sameEndpoint(own, endpoint));
+    this.retain((own) => !isSameRecord(own, endpoint));
   }
 
   /** Drops the entries that do not satisfy the condition. */
@@ -198,26 +208,4 @@ export class Ledger {
     };
     this.#store.write(JSON.stringify(state));
   }
-}
-
-/**
- * Flags that do not tell endpoints apart: `backup` and `fullmesh` anybody may change in place, and `laminar` is
- * dropped by kernels that do not know it.
- */
-const changeable: readonly EndpointFlag[] = ["backup", "fullmesh", "laminar"];
-
-function isSamePlace(own: Endpoint, { address, port = 0 }: { address: string; port?: number }): boolean {
-  return own.address === address && own.port === port;
-}
-
-/** Whether two records speak of one endpoint; id 0 stands for one that the kernel is to choose. */
-function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
-  const lasting = (flags: Bits<EndpointFlag>): number => flags.without(...changeable).value;
-  return (
-    (a.id === b.id || a.id === 0 || b.id === 0) &&
-    a.address === b.address &&
-    a.port === b.port &&
-    a.ifIndex === b.ifIndex &&
-    lasting(a.flags) === lasting(b.flags)
-  );
 }

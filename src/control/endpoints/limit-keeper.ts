@@ -2,8 +2,9 @@ import type { Logger } from "../../base/log/log.ts";
 import type { Limits } from "../../kernel/mptcp-pm.ts";
 import { namedMaximum, refusalOf } from "../../kernel/mptcp-pm-refusals.ts";
 import { KernelError } from "../../kernel/netlink/errors.ts";
+import type { Config } from "../config/config.ts";
 import type { DesiredEndpoint } from "../policy/decision.ts";
-import { limitsFor } from "../policy/limits.ts";
+import { limitsFor } from "../policy/policy.ts";
 import type { EndpointKernel } from "./endpoint-table.ts";
 import type { Ledger, LimitsRecord } from "./ledger.ts";
 
@@ -33,7 +34,7 @@ export class LimitKeeper {
     this.#administrators = this.#recordOfOurs()?.found ?? this.#current;
   }
 
-  /** What `apply` would make of the limits. Changes nothing. */
+  /** What `work` would make of the limits. Changes nothing. */
   async preview(endpoints: readonly DesiredEndpoint[]): Promise<PreviewedLimits> {
     const maximum = await this.#findMaximum().catch(() => undefined);
     const wanted = limitsFor(endpoints, this.#current, maximum ?? TOO_MUCH);
@@ -41,12 +42,22 @@ export class LimitKeeper {
     return { subflows: known(wanted.subflows), addAddrAccepted: known(wanted.addAddrAccepted) };
   }
 
+  /** Whether `work` would change the limits, as they were read. */
+  hasWork(mode: Config["limits"], endpoints: readonly DesiredEndpoint[]): boolean {
+    return mode === "keep" ? this.#recordOfOurs() !== undefined : this.#fallShort(endpoints);
+  }
+
+  /** Raises the limits if they are not enough for the endpoints; with `keep` gives back what we have set. */
+  async work(mode: Config["limits"], endpoints: readonly DesiredEndpoint[]): Promise<void> {
+    await (mode === "keep" ? this.restore() : this.#raise(endpoints));
+  }
+
   /**
    * Raises the limits if they are not enough for the endpoints; they are only ever raised. They are read once more just
    * before that: the administrator may have set them since `read`.
    */
-  async apply(endpoints: readonly DesiredEndpoint[]): Promise<void> {
-    if (!this.fallShort(endpoints)) return;
+  async #raise(endpoints: readonly DesiredEndpoint[]): Promise<void> {
+    if (!this.#fallShort(endpoints)) return;
     const maximum = await this.#findMaximum();
     await this.read();
     const wanted = limitsFor(endpoints, this.#current, maximum);
@@ -54,13 +65,8 @@ export class LimitKeeper {
   }
 
   /** Whether the limits, as they were read, are not enough. */
-  fallShort(endpoints: readonly DesiredEndpoint[]): boolean {
+  #fallShort(endpoints: readonly DesiredEndpoint[]): boolean {
     return !sameLimits(limitsFor(endpoints, this.#current, this.#maximum ?? TOO_MUCH), this.#current);
-  }
-
-  /** Whether the limits, as they were read, are those that we set. */
-  get areOurs(): boolean {
-    return this.#recordOfOurs() !== undefined;
   }
 
   /** Gives the limits back, unless somebody changed them since. */

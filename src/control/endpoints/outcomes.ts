@@ -3,6 +3,8 @@ import { messageOf } from "../../base/errors.ts";
 import type { Fields, Logger } from "../../base/log/log.ts";
 import { waitAfter } from "../../base/retries.ts";
 import { KernelError, NetlinkError } from "../../kernel/netlink/errors.ts";
+import type { Refusal } from "../policy/decision.ts";
+import type { Step } from "./plan.ts";
 
 /** One thing that may fail, apart from all others. */
 export interface Task {
@@ -13,6 +15,11 @@ export interface Task {
   /** As in "cannot ...": "add endpoint 10.0.0.1 dev eth0 subflow". */
   readonly what: string;
   readonly fields: Fields;
+}
+
+/** A step towards what was decided about an endpoint. */
+export interface EndpointTask extends Task {
+  readonly step: Step;
 }
 
 /** The last failure of a task. */
@@ -112,4 +119,54 @@ export function explainFailure(
   }
   const message = messageOf(error);
   return { code: error instanceof NetlinkError ? error.code : "EIO", words: message, message };
+}
+
+export interface RefusalsOptions {
+  readonly clock: Clock;
+  /** Milliseconds since the epoch: those who read when something is tried again have no other clock in common with us. */
+  readonly wallClock: () => number;
+  /** Told all refusals whenever one of them changes. */
+  readonly onRefusals?: ((refusals: readonly Refusal[]) => void) | undefined;
+}
+
+/** What others are told of the commands that failed and are tried again. */
+export class Refusals {
+  readonly #options: RefusalsOptions;
+  #current: readonly Refusal[] = [];
+
+  constructor(options: RefusalsOptions) {
+    this.#options = options;
+  }
+
+  get current(): readonly Refusal[] {
+    return this.#current;
+  }
+
+  update(failures: readonly Failure<EndpointTask>[]): void {
+    const { onRefusals } = this.#options;
+    const refusals = failures.map((failure) => this.#refusalOf(failure));
+    if (refusals.length === this.#current.length && refusals.every((one, i) => isSame(one, this.#current[i])))
+      return;
+    this.#current = refusals;
+    onRefusals?.(refusals);
+  }
+
+  #refusalOf({ task, code, words, attempts, due }: Failure<EndpointTask>): Refusal {
+    const { clock, wallClock } = this.#options;
+    const { kind: action, endpoint } = task.step;
+    const retryAt = Math.round(wallClock() + due - clock.now());
+    return { action, address: endpoint.address, ifIndex: endpoint.ifIndex, code, words, attempts, retryAt };
+  }
+}
+
+/** The time of the next attempt follows from the number of attempts. */
+function isSame(one: Refusal, other: Refusal | undefined): boolean {
+  return (
+    other !== undefined &&
+    one.address === other.address &&
+    one.ifIndex === other.ifIndex &&
+    one.action === other.action &&
+    one.words === other.words &&
+    one.attempts === other.attempts
+  );
 }

@@ -1,7 +1,6 @@
 import type { Endpoint, EndpointFlag } from "../../kernel/mptcp-pm.ts";
 import type { Bits } from "../../kernel/netlink/bits.ts";
-import type { Decision, DesiredEndpoint } from "../policy/decision.ts";
-import type { CurrentEndpoint } from "../policy/input.ts";
+import type { CurrentEndpoint, Decision, DesiredEndpoint } from "../policy/decision.ts";
 
 /** One command to the kernel. */
 export type Step =
@@ -75,18 +74,6 @@ export function plan({ decisions, current, capacity, formerId, droppedFlags }: P
   const free = Math.max(capacity - current.length, 0);
   const early = additions.filter((_, index) => !missing[index]?.replaces).slice(0, free);
   return [...early, ...changes, ...deletions, ...additions.filter((step) => !early.includes(step))];
-}
-
-/** "10.0.0.1 port 80 dev 3 subflow,backup": as `ip mptcp endpoint` has it, with the interface's name. */
-export function describeEndpoint(
-  endpoint: DesiredEndpoint & { readonly id?: number },
-  interfaceName: string,
-): string {
-  const words = [endpoint.id ? `endpoint ${endpoint.id}` : "endpoint", endpoint.address];
-  if (endpoint.port !== 0) words.push("port", String(endpoint.port));
-  if (endpoint.ifIndex !== 0) words.push("dev", interfaceName);
-  if (endpoint.flags.value !== 0) words.push(endpoint.flags.toString());
-  return words.join(" ");
 }
 
 function findExisting(ours: readonly Endpoint[], desired: DesiredEndpoint): Endpoint | undefined {

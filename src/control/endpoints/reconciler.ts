@@ -2,22 +2,17 @@ import type { Timer } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Logger } from "../../base/log/log.ts";
 import type { Config } from "../config/config.ts";
-import type { Network } from "../network/network.ts";
-import { interfaceName } from "../network/network.ts";
-import type { Decision } from "../policy/decision.ts";
+import { interfaceName, type Network } from "../network/network.ts";
+import { type Decision, markRefused } from "../policy/decision.ts";
+import type { Wanted } from "../policy/input.ts";
 import { decide, desiredEndpoints } from "../policy/policy.ts";
-import { markRefused } from "../policy/refused-endpoints.ts";
-import type { Wanted } from "../policy/wanted-endpoints.ts";
-import { CommandDesk, type EndpointCommand, EndpointCommandError } from "./commands.ts";
-import type { EndpointKernel } from "./endpoint-table.ts";
-import { EndpointTable } from "./endpoint-table.ts";
-import { type EndpointTask, Executor } from "./executor.ts";
+import { CommandDesk, type EndpointCommand } from "./commands.ts";
+import { type EndpointKernel, EndpointTable } from "./endpoint-table.ts";
+import { Executor } from "./executor.ts";
 import type { Ledger } from "./ledger.ts";
 import { LimitKeeper, type PreviewedLimits } from "./limit-keeper.ts";
-import { Outcomes, type Task } from "./outcomes.ts";
-import type { Step } from "./plan.ts";
-import { plan } from "./plan.ts";
-import { Refusals, type RefusalsOptions } from "./refusals.ts";
+import { type EndpointTask, Outcomes, Refusals, type RefusalsOptions, type Task } from "./outcomes.ts";
+import { plan, type Step } from "./plan.ts";
 import { RemovalDelays } from "./removal-delay.ts";
 import { type AddressLoad, removeEndpoints } from "./remove-endpoints.ts";
 
@@ -117,7 +112,7 @@ export class Reconciler {
   /** Carries out a path manager's command between two plans. Rejects with a NetlinkError: EPERM, of others' endpoints. */
   command(command: EndpointCommand): Promise<void> {
     const done = this.#desk.ask(command);
-    if (this.#stopped) this.#refuseCommands();
+    if (this.#stopped) this.#desk.refuse();
     this.trigger();
     return done;
   }
@@ -145,7 +140,7 @@ export class Reconciler {
     this.#stopped = true;
     for (const timer of this.#timers.values()) timer.cancel();
     await this.settled();
-    this.#refuseCommands();
+    this.#desk.refuse();
     this.#refusals.update([]);
     if (!remove) return;
     const { log, addressLoads } = this.#options;
@@ -196,11 +191,10 @@ export class Reconciler {
   /** Before the first step, since the kernel heeds the limits when it adds an endpoint. */
   async #keepLimits(decisions: readonly Decision[]): Promise<void> {
     const endpoints = desiredEndpoints(decisions);
-    const keep = this.#options.config().limits === "keep";
-    const isNeeded = keep ? this.#limits.areOurs : this.#limits.fallShort(endpoints);
-    if (!isNeeded) this.#others.succeed(limiting);
+    const { limits: mode } = this.#options.config();
+    if (!this.#limits.hasWork(mode, endpoints)) this.#others.succeed(limiting);
     else if (this.#others.isDue(limiting))
-      await this.#attempt(limiting, () => (keep ? this.#limits.restore() : this.#limits.apply(endpoints)));
+      await this.#attempt(limiting, () => this.#limits.work(mode, endpoints));
   }
 
   async #attempt(task: Task, action: () => Promise<void>): Promise<void> {
@@ -252,10 +246,6 @@ export class Reconciler {
     }
     this.#stale = true;
     await this.#attempt(reading, () => this.#read());
-  }
-
-  #refuseCommands(): void {
-    this.#desk.refuse(new EndpointCommandError("change endpoints", "ECANCELED", "mptcpd stops"));
   }
 
   readonly #interfaceName = (ifIndex: number): string => interfaceName(this.#options.network(), ifIndex);

@@ -1,8 +1,8 @@
 import { messageOf } from "../../base/errors.ts";
 import type { Logger } from "../../base/log/log.ts";
 import type { Endpoint } from "../../kernel/mptcp-pm.ts";
+import { describeEndpoint } from "./endpoint-record.ts";
 import { explainFailure } from "./outcomes.ts";
-import { describeEndpoint } from "./plan.ts";
 
 /** What deleting the endpoint of an address would do to connections. */
 export interface AddressLoad {

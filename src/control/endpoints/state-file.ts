@@ -1,8 +1,11 @@
+import * as v from "valibot";
 import type { Clock } from "../../base/clock.ts";
+import { messageOf } from "../../base/errors.ts";
 import { isThere } from "../../base/files.ts";
 import type { Logger } from "../../base/log/log.ts";
 import { RetriedWrite } from "../../base/retries.ts";
-import { removeStateFile, replaceStateFile } from "../../base/runtime-directory.ts";
+import { readStateFile, removeStateFile, replaceStateFile } from "../../base/runtime-directory.ts";
+import { cut, oneLine } from "../../base/text.ts";
 
 /** Where a text is kept. */
 export interface TextStore {
@@ -65,5 +68,26 @@ export class StateFile implements TextStore {
   /** Tries for the last time what could not be done until now. */
   close(): void {
     this.#writes.close();
+  }
+}
+
+/**
+ * Reads a file of JSON.
+ *
+ * @returns undefined if there is none
+ * @throws Error when it cannot be read, or is not of the schema
+ */
+export function readJson<Schema extends v.GenericSchema>(
+  file: string,
+  schema: Schema,
+): v.InferOutput<Schema> | undefined {
+  const text = readStateFile(file);
+  if (text === undefined) return undefined;
+  try {
+    // A file full of faults has a message for each.
+    return v.parse(schema, JSON.parse(text), { abortEarly: true });
+  } catch (error) {
+    // It quotes the file.
+    throw new Error(cut(oneLine(messageOf(error)), 200), { cause: error });
   }
 }

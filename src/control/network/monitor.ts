@@ -9,8 +9,7 @@ import { persist } from "../../kernel/netlink/persist.ts";
 import type { OpenTransport } from "../../kernel/netlink/socket.ts";
 import type { NetlinkMessage } from "../../kernel/netlink/wire.ts";
 import { groups, openRtnetlink, routeFilter } from "../../kernel/rtnetlink.ts";
-import { type NetworkEvent, NetworkModel } from "./model.ts";
-import type { Network } from "./network.ts";
+import { type Network, type NetworkEvent, NetworkModel } from "./network.ts";
 import { readNetwork, readRouting } from "./read.ts";
 
 export interface NetworkMonitorOptions {

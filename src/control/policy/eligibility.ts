@@ -2,17 +2,20 @@ import type { Address } from "../../kernel/addresses.ts";
 import type { Link } from "../../kernel/links.ts";
 import type { EndpointFlag } from "../../kernel/mptcp-pm.ts";
 import type { Bits } from "../../kernel/netlink/bits.ts";
-import type { Config, PathRule } from "../config/config.ts";
-import { isBuiltIn } from "../config/config.ts";
+import { type Config, isBuiltIn, type PathRule } from "../config/config.ts";
 import { findRule } from "../config/match.ts";
-import type { Egress, Family, Network } from "../network/network.ts";
-import { hasDefaultRoute, isIpv4Continuity, isTunnel, placeOf } from "../network/network.ts";
+import {
+  type Egress,
+  type Family,
+  hasDefaultRoute,
+  isIpv4Continuity,
+  isTunnel,
+  type Network,
+  placeOf,
+} from "../network/network.ts";
 import { ignoredBy, whyGuests } from "./guest-interfaces.ts";
-import { remember } from "./memo.ts";
-import type { Ranked } from "./slots.ts";
-import { compareContenders } from "./slots.ts";
-import type { Reason } from "./usability.ts";
-import { classOf, whyUnusable } from "./usability.ts";
+import { compareContenders, type Ranked } from "./slots.ts";
+import { classOf, type Reason, whyUnusable } from "./usability.ts";
 
 /** What of the configuration decides over addresses. */
 export type PolicyConfig = Pick<Config, "addressFlags" | "notifyFlags" | "paths">;
@@ -64,9 +67,9 @@ export const usableAddresses = remember((network: Network, config: PolicyConfig)
 });
 
 function describe(network: Network, config: PolicyConfig, link: Link, address: Address): HostAddress {
-  const found = ruleFor(config, link, address);
-  const rule = found && isBuiltIn(found) ? undefined : found;
-  const obstacles = obstaclesOf(network, config, link, address, found);
+  const deciding = ruleFor(config, link, address);
+  const rule = deciding && isBuiltIn(deciding) ? undefined : deciding;
+  const obstacles = obstaclesOf(network, config, link, address, deciding);
   return {
     address: address.address,
     family: address.family,
@@ -156,4 +159,21 @@ function hides(network: Network, { family, ifIndex, sharedWith = [] }: Egress, o
     if (link.kind === "sit" && ofFamily === 4) return false;
     return family === 6 || !isIpv4Continuity(network, link);
   });
+}
+
+/**
+ * Remembers what a pure function makes of a model's object, as long as that object lives. Of several settings the last one
+ * is remembered. Neither may change afterwards: the model makes a new object for every change.
+ */
+export function remember<Key extends object, Setting, Result>(
+  compute: (key: Key, setting: Setting) => Result,
+): (key: Key, setting: Setting) => Result {
+  const known = new WeakMap<Key, { readonly setting: Setting; readonly result: Result }>();
+  return (key, setting) => {
+    const last = known.get(key);
+    if (last !== undefined && last.setting === setting) return last.result;
+    const result = compute(key, setting);
+    known.set(key, { setting, result });
+    return result;
+  };
 }

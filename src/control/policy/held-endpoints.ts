@@ -1,13 +1,17 @@
 import type { Endpoint } from "../../kernel/mptcp-pm.ts";
-import { interfaceName, placeOf } from "../network/network.ts";
-import type { Candidate } from "./candidates.ts";
+import { type InterfaceAddress, interfaceName, placeOf } from "../network/network.ts";
 import type { Decision } from "./decision.ts";
 import { hostAddresses } from "./eligibility.ts";
-import type { PolicyInput } from "./input.ts";
-import { homeOf } from "./input.ts";
-import type { Reason } from "./usability.ts";
-import { whyLinkDown } from "./usability.ts";
-import { wantedIn } from "./wanted-endpoints.ts";
+import { homeOf, type PolicyInput, wantedIn } from "./input.ts";
+import { type Reason, whyLinkDown } from "./usability.ts";
+
+/**
+ * Milliseconds between two REMOVE_ADDR of a connection, and from an ADD_ADDR to the next REMOVE_ADDR: the time that a peer
+ * gets to deal with the first. A Linux peer drops a REMOVE_ADDR that comes earlier, as `removalsSent` explains
+ * (kernel/counters.ts). The kernel does not space them, so mptcpd does. 200 ms also cover a path that varies its delay,
+ * which brings together what was sent apart.
+ */
+export const REMOVAL_SPACING = 200;
 
 /** An endpoint of ours that no usable address asks for any more. */
 export interface SurplusEndpoint {
@@ -19,7 +23,7 @@ export interface SurplusEndpoint {
   readonly grace: "none" | "delay" | "while-alone";
 }
 
-export function surplusEndpoints(input: PolicyInput, usable: readonly Candidate[]): SurplusEndpoint[] {
+export function surplusEndpoints(input: PolicyInput, usable: readonly InterfaceAddress[]): SurplusEndpoint[] {
   const wanted = new Set(usable.map(placeOf));
   const surplus: SurplusEndpoint[] = [];
   for (const { endpoint, ours } of input.current) {

@@ -1,12 +1,10 @@
+import type { Endpoint, Limits } from "../../kernel/mptcp-pm.ts";
 import { placeOf } from "../network/network.ts";
-import type { Candidate } from "./candidates.ts";
-import { candidatesOf } from "./candidates.ts";
 import type { Decision, DesiredEndpoint, Outcome } from "./decision.ts";
-import type { SurplusEndpoint } from "./held-endpoints.ts";
-import { holdSurplus, surplusEndpoints } from "./held-endpoints.ts";
-import type { PolicyInput } from "./input.ts";
-import { foreignServing } from "./input.ts";
-import { compareContenders, seat } from "./slots.ts";
+import { type HostAddress, hostAddresses } from "./eligibility.ts";
+import { holdSurplus, type SurplusEndpoint, surplusEndpoints } from "./held-endpoints.ts";
+import { foreignServing, homeOf, type PolicyInput, wantedIn } from "./input.ts";
+import { type Contender, compareContenders, seat } from "./slots.ts";
 import type { Reason } from "./usability.ts";
 
 /**
@@ -35,7 +33,7 @@ export function decide(input: PolicyInput): Decision[] {
   const heldPlaces = new Set(held.map(placeOf));
   const decided = candidates.flatMap((candidate) => verdicts.get(candidate) ?? []);
   const others = decided.filter((decision) => !heldPlaces.has(placeOf(decision)));
-  return [...others, ...held, ...nameGone(surplus, [...others, ...held])];
+  return [...others, ...held, ...decideUnassigned(surplus, [...others, ...held])];
 }
 
 /** The endpoints that decisions ask for. */
@@ -117,10 +115,81 @@ function liveFirst(candidates: readonly Candidate[]): Candidate[] {
 }
 
 /** Names the endpoints of ours that go and whose address no interface has. */
-function nameGone(surplus: readonly SurplusEndpoint[], decisions: readonly Decision[]): Decision[] {
+function decideUnassigned(surplus: readonly SurplusEndpoint[], decisions: readonly Decision[]): Decision[] {
   const named = new Set(decisions.map(placeOf));
   return surplus.flatMap(({ endpoint: { address }, ifIndex, interfaceName, reason: { code, text } }) => {
     if (named.has(placeOf({ address, ifIndex }))) return [];
     return { address, ifIndex, interfaceName, outcome: "unusable", code, reason: text, endpoint: undefined };
   });
+}
+
+/** An address that may become an endpoint, with all that decides over it. */
+interface Candidate extends Omit<HostAddress, "alias">, Contender {
+  readonly desired: DesiredEndpoint;
+}
+
+/** Every address of every link, judged by itself. */
+function candidatesOf(input: PolicyInput): Candidate[] {
+  const live = new Map<string, Endpoint>();
+  for (const { endpoint, ours } of input.current) {
+    if (ours)
+      live.set(placeOf({ address: endpoint.address, ifIndex: homeOf(input.network, endpoint) }), endpoint);
+  }
+  const wantedOf = wantedIn(input.wanted);
+  const candidates = hostAddresses(input.network, input.config).map((host) => {
+    const endpoint = live.get(placeOf(host));
+    const { address, ifIndex } = host;
+    const { flags, port, priority, reason } = wantedOf(host);
+    return {
+      ...host,
+      priority,
+      reason,
+      alias: false,
+      live: endpoint !== undefined,
+      // An adopted endpoint without a device stays so: binding it would break its subflows.
+      desired: { address, port, flags, ifIndex: endpoint?.ifIndex ?? ifIndex },
+    };
+  });
+  return markAliases(candidates);
+}
+
+/** Every usable address but the best of its interface and family is an alias. */
+function markAliases(candidates: readonly Candidate[]): Candidate[] {
+  const group = ({ ifIndex, family }: Candidate): string => `${ifIndex}/${family}`;
+  const firsts = new Map<string, Candidate>();
+  for (const candidate of candidates) {
+    if (candidate.reason) continue;
+    const first = firsts.get(group(candidate));
+    if (!first || compareContenders(candidate, first) < 0) firsts.set(group(candidate), candidate);
+  }
+  return candidates.map((candidate) =>
+    candidate.reason || firsts.get(group(candidate)) === candidate
+      ? candidate
+      : { ...candidate, alias: true },
+  );
+}
+
+/** Subflows beside the endpoints that limits have to leave room for, as the C mptcpd has it. */
+const SPARE_SUBFLOWS = 2;
+
+/**
+ * The limits that a set of endpoints needs. Values that are enough stay; a value that is not becomes the kernel's maximum,
+ * since nobody knows how many addresses a peer will announce. Never below the present values.
+ *
+ * - Enough are two subflows more than there are endpoints. With `fullmesh` only the maximum is: endpoints times the
+ *   peer's addresses.
+ * - Announced addresses are accepted where an endpoint may open subflows to them: `subflow`, `fullmesh`, `laminar`
+ *   (net/mptcp/pm_kernel.c, fill_local_addresses_vec). A server with `signal` endpoints accepts none.
+ */
+export function limitsFor(endpoints: readonly DesiredEndpoint[], present: Limits, maximum: number): Limits {
+  if (endpoints.length === 0) return present;
+  const flags = endpoints.map((endpoint) => endpoint.flags);
+  const accepts = flags.some((own) => own.has("subflow") || own.has("fullmesh") || own.has("laminar"));
+  const isMesh = flags.some((own) => own.has("fullmesh"));
+  const enough = isMesh ? maximum : Math.min(endpoints.length + SPARE_SUBFLOWS, maximum);
+  const raised = (limit: number): number => (limit < enough ? maximum : limit);
+  return {
+    subflows: raised(present.subflows),
+    addAddrAccepted: accepts ? raised(present.addAddrAccepted) : present.addAddrAccepted,
+  };
 }

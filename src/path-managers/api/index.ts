@@ -12,8 +12,12 @@ export type {
   SocketAddress,
   Subflow,
 } from "../../control/connections/connection.ts";
-export { tokenText } from "../../control/connections/connection.ts";
-export { ConnectionError, isConnectionClosed } from "../../control/connections/connection-error.ts";
+export {
+  ConnectionError,
+  isConnectionClosed,
+  takesCommands,
+  tokenText,
+} from "../../control/connections/connection.ts";
 export type { Family } from "../../control/network/network.ts";
 export type { PolicyConfig } from "../../control/policy/eligibility.ts";
 export type { LinkFlag } from "../../kernel/links.ts";
@@ -39,7 +43,6 @@ export {
   type WithdrawnAddress,
 } from "../runtime/api.ts";
 export type { LocalAddress, NetworkInterface, NetworkView } from "../runtime/network-view.ts";
-export { logRefusal } from "../runtime/refusal.ts";
+export { logRefusal } from "../runtime/refusals.ts";
 export { keepSubflows, type SubflowsKept, type SubflowsWanted } from "./keep-subflows.ts";
 export * as option from "./option.ts";
-export { takesCommands } from "./takes-commands.ts";

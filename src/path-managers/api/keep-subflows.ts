@@ -1,14 +1,12 @@
-import type { Connection, SocketAddress, Subflow } from "../../control/connections/connection.ts";
-import { usualTarget } from "../../control/connections/subflows.ts";
-import { ipFamily } from "../../kernel/netlink/ip.ts";
+import { type Connection, type Subflow, takesCommands } from "../../control/connections/connection.ts";
 import type { CreateSubflowOptions, Handlers, PathManager } from "../runtime/api.ts";
-import { logRefusal } from "../runtime/refusal.ts";
-import { takesCommands } from "./takes-commands.ts";
+import { logRefusal } from "../runtime/refusals.ts";
+import { isMeant, keyOf, reaches } from "../runtime/requested-subflows.ts";
 
 export interface SubflowsWanted {
   /**
-   * Which subflows a connection should have, the most important first. One that is there already does for a wish if it goes
-   * from the address, or from any address of the interface, and to the address and port, if the wish says one.
+   * Which subflows a connection should have, the most important first. One that is there already does for a request if it goes
+   * from the address, or from any address of the interface, and to the address and port, if the request says one.
    */
   wanted(connection: Connection): Iterable<CreateSubflowOptions>;
   /** How many a connection may have, the initial one included; those whose address is gone do not count. */
@@ -65,12 +63,12 @@ class SubflowKeeper {
   readonly #plan: SubflowsWanted;
   /** Those that this path manager was told of: others are another one's. */
   readonly #own = new WeakSet<Connection>();
-  /** Wishes that are asked for, from before the kernel knows: a connection may be compared again at any time. */
+  /** Requests that are under way, from before the kernel knows: a connection may be compared again at any time. */
   readonly #asking = new WeakMap<Connection, Set<string>>();
   /** What there was no room for, or is being tried already. */
   readonly #waiting = new WeakMap<Connection, CreateSubflowOptions[]>();
   /** Addresses that connections use and no working interface has, and since when. */
-  readonly #gone = new Map<string, number>();
+  readonly #unassigned = new Map<string, number>();
   readonly #ending = new WeakSet<Subflow>();
   #network: PathManager["network"] | undefined;
 
@@ -89,20 +87,21 @@ class SubflowKeeper {
     // Each change of several that come at once is told, when all have taken place.
     if (network === this.#network) return;
     this.#network = network;
-    for (const address of this.#gone.keys()) if (network.assigned.has(address)) this.#gone.delete(address);
+    for (const address of this.#unassigned.keys())
+      if (network.assigned.has(address)) this.#unassigned.delete(address);
     const connections = this.#all();
     for (const connection of connections) this.compare(connection);
-    for (const address of this.#gone.keys())
-      if (!connections.some((connection) => connection.uses(address))) this.#gone.delete(address);
+    for (const address of this.#unassigned.keys())
+      if (!connections.some((connection) => connection.uses(address))) this.#unassigned.delete(address);
   }
 
   /** Asks for what is missing, and looks. */
   compare(connection: Connection): void {
     if (takesCommands(connection) && connection.serverSide === false) {
-      const wishes = [...this.#plan.wanted(connection)];
+      const requests = [...this.#plan.wanted(connection)];
       this.#create(
         connection,
-        wishes.filter((wish) => reaches(connection, wish)),
+        requests.filter((request) => reaches(connection, request)),
       );
     }
     this.look(connection);
@@ -112,26 +111,26 @@ class SubflowKeeper {
   look(connection: Connection): void {
     if (!takesCommands(connection)) return;
     // The server could not make it again, should the address come back.
-    if (connection.serverSide === false) this.#endGone(connection);
+    if (connection.serverSide === false) this.#endUnassigned(connection);
     this.#plan.changed?.(connection);
   }
 
-  #create(connection: Connection, wishes: readonly CreateSubflowOptions[]): void {
+  #create(connection: Connection, requests: readonly CreateSubflowOptions[]): void {
     const { most = Number.POSITIVE_INFINITY } = this.#plan;
     const asking = this.#asking.get(connection) ?? new Set<string>();
     this.#asking.set(connection, asking);
-    const missing = wishes.filter((wish) => !this.#has(connection, wish, "established"));
-    const waiting = missing.filter((wish) => {
+    const missing = requests.filter((request) => !this.#has(connection, request, "established"));
+    const waiting = missing.filter((request) => {
       // It was begun for an earlier occasion, and is begun again for this one should it fail.
-      if (this.#has(connection, wish, "connecting") || asking.has(keyOf(wish))) return true;
+      if (this.#has(connection, request, "connecting") || asking.has(keyOf(request))) return true;
       if (this.#count(connection) >= most) return true;
-      asking.add(keyOf(wish));
-      const asked = this.#pm.createSubflow(connection, wish).finally(() => asking.delete(keyOf(wish)));
+      asking.add(keyOf(request));
+      const asked = this.#pm.createSubflow(connection, request).finally(() => asking.delete(keyOf(request)));
       asked.catch((error) => {
         logRefusal(this.#pm)(error);
         // The kernel may take its time to end it.
         for (const subflow of connection.subflows)
-          if (subflow.state === "connecting" && isMeant(subflow, wish, connection.remote))
+          if (subflow.state === "connecting" && isMeant(subflow, request, connection.remote))
             this.#ending.add(subflow);
         this.#fill(connection);
       });
@@ -147,24 +146,24 @@ class SubflowKeeper {
     if (waiting !== undefined && takesCommands(connection)) this.#create(connection, waiting);
   }
 
-  #endGone(connection: Connection): void {
+  #endUnassigned(connection: Connection): void {
     const { assigned } = this.#pm.network;
     if (connection.subflows.every(({ local }) => assigned.has(local.address))) return;
-    const [gone, there] = [new Set<string>(), { isEstablished: false }];
+    const [unassigned, there] = [new Set<string>(), { isEstablished: false }];
     for (const { local, state } of connection.subflows)
-      if (!assigned.has(local.address)) gone.add(local.address);
+      if (!assigned.has(local.address)) unassigned.add(local.address);
       else if (state === "established") there.isEstablished = true;
-    const over = new Set([...gone].filter((address) => this.#isOver(address)));
+    const over = new Set([...unassigned].filter((address) => this.#isOver(address)));
     if (over.size > 0 && there.isEstablished) void this.#end(connection, over);
   }
 
-  /** Whether an address has been gone for long enough. */
+  /** Whether an address has been unassigned for long enough. */
   #isOver(address: string): boolean {
     const { removalDelay } = this.#pm;
     const now = this.#pm.now();
-    const since = this.#gone.get(address);
+    const since = this.#unassigned.get(address);
     if (since !== undefined) return now - since >= removalDelay * (1 - TOGETHER);
-    this.#gone.set(address, now);
+    this.#unassigned.set(address, now);
     if (removalDelay === 0) return true;
     this.#pm.after(removalDelay, () => {
       for (const connection of this.#all()) if (connection.uses(address)) this.look(connection);
@@ -173,9 +172,9 @@ class SubflowKeeper {
   }
 
   /** The peer has to hear of it by other subflows: these can tell it nothing. */
-  async #end(connection: Connection, gone: ReadonlySet<string>): Promise<void> {
+  async #end(connection: Connection, unassigned: ReadonlySet<string>): Promise<void> {
     const subflows = connection.subflows.filter(
-      (subflow) => gone.has(subflow.local.address) && !this.#ending.has(subflow),
+      (subflow) => unassigned.has(subflow.local.address) && !this.#ending.has(subflow),
     );
     if (subflows.length === 0) return;
     for (const subflow of subflows) this.#ending.add(subflow);
@@ -185,7 +184,7 @@ class SubflowKeeper {
     );
     const carrier = connection.subflows.find(({ state }) => state === "established");
     // A REMOVE_ADDR leaves by the first subflow of another address, and is lost where that is one of these.
-    if (carrier !== undefined && gone.has(carrier.local.address))
+    if (carrier !== undefined && unassigned.has(carrier.local.address))
       await this.#settled(
         subflows
           .filter(({ local }) => local.address !== addresses[0])
@@ -201,10 +200,10 @@ class SubflowKeeper {
     await Promise.all(commands.map((command) => command.catch(logRefusal(this.#pm))));
   }
 
-  /** Whether a subflow in such a state does for a wish. */
-  #has({ subflows, remote }: Connection, wish: CreateSubflowOptions, state: Subflow["state"]): boolean {
+  /** Whether a subflow in such a state does for a request. */
+  #has({ subflows, remote }: Connection, request: CreateSubflowOptions, state: Subflow["state"]): boolean {
     return subflows.some(
-      (subflow) => subflow.state === state && isMeant(subflow, wish, remote) && !this.#ending.has(subflow),
+      (subflow) => subflow.state === state && isMeant(subflow, request, remote) && !this.#ending.has(subflow),
     );
   }
 
@@ -219,34 +218,4 @@ class SubflowKeeper {
   #all(): Connection[] {
     return [...this.#pm.connections].filter((connection) => this.#own.has(connection));
   }
-}
-
-/** The same for wishes that are the same. */
-function keyOf({ from, to }: CreateSubflowOptions): string {
-  const source = typeof from === "string" ? from : "address" in from ? from.address : from.name;
-  const target = typeof to === "object" ? `${to.address} port ${to.port ?? ""}` : (to ?? "");
-  return `${source} > ${target}`;
-}
-
-function isMeant(subflow: Subflow, { from, to }: CreateSubflowOptions, first: SocketAddress): boolean {
-  if (!isFrom(from, subflow.local.address)) return false;
-  if (to === undefined) return true;
-  const { address, port = first.port } = typeof to === "string" ? { address: to } : to;
-  return subflow.remote.address === address && subflow.remote.port === port;
-}
-
-/** What goes nowhere yet waits for an address that the peer announces. */
-function reaches(connection: Connection, { from, to }: CreateSubflowOptions): boolean {
-  if (to !== undefined) return true;
-  return addressesOf(from).some((address) => usualTarget(connection, ipFamily(address)) !== undefined);
-}
-
-function isFrom(from: CreateSubflowOptions["from"], address: string): boolean {
-  if (typeof from === "string") return from === address;
-  return "address" in from ? from.address === address : from.addresses.some((one) => one.address === address);
-}
-
-function addressesOf(from: CreateSubflowOptions["from"]): string[] {
-  if (typeof from === "string") return [from];
-  return "address" in from ? [from.address] : from.addresses.map(({ address }) => address);
 }

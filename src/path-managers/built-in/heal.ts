@@ -41,7 +41,7 @@ export default definePathManager({
   setup(pm) {
     const healer = new Healer(pm);
     return {
-      subflowClosed: (connection, subflow, reason) => healer.lost(connection, subflow, reason),
+      subflowClosed: (connection, subflow, reason) => healer.subflowClosed(connection, subflow, reason),
       connectionClosed: (connection) => healer.forget(connection),
     };
   },
@@ -78,7 +78,7 @@ class Healer {
     this.#patients.delete(connection);
   }
 
-  lost(connection: Connection, subflow: Subflow, { error }: CloseReason): void {
+  subflowClosed(connection: Connection, subflow: Subflow, { error }: CloseReason): void {
     // Who accepted a subflow cannot make it again: its peer can.
     if (error !== undefined && connection.serverSide === false) this.#tryLater(connection, subflow);
   }

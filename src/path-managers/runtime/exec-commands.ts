@@ -1,6 +1,10 @@
 import * as v from "valibot";
-import { type Connection, type Subflow, tokenText } from "../../control/connections/connection.ts";
-import { ConnectionError } from "../../control/connections/connection-error.ts";
+import {
+  type Connection,
+  ConnectionError,
+  type Subflow,
+  tokenText,
+} from "../../control/connections/connection.ts";
 import { endpointFlags } from "../../kernel/mptcp-pm.ts";
 import type { PathManager } from "./api.ts";
 import { connectionJson, endpointJson, networkJson, subflowJson } from "./json.ts";
@@ -126,8 +130,8 @@ function subflowOf(connection: Connection, { local, remote }: Pick<Subflow, "loc
     subflow.local.port === local.port &&
     subflow.remote.address === remote.address &&
     subflow.remote.port === remote.port;
-  const found = connection.subflows.find(isIt);
-  if (found !== undefined) return found;
+  const subflow = connection.subflows.find(isIt);
+  if (subflow !== undefined) return subflow;
   const what = `find subflow ${local.address} port ${local.port} to ${remote.address} port ${remote.port}`;
   throw new ConnectionError(what, "ESRCH", `connection ${tokenText(connection.token)} has no such subflow`);
 }

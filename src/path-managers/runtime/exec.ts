@@ -12,9 +12,9 @@ import { carryOut } from "./exec-commands.ts";
 import { Program } from "./exec-program.ts";
 import { handlersOf, historyOf, type Listener, tellConnection, tellNetwork } from "./handler-calls.ts";
 import { detailsJson, networkJson } from "./json.ts";
-import { compareNetworks, emptyView } from "./network-changes.ts";
-import { levelOf } from "./refusal.ts";
-import { requireStartable } from "./startable.ts";
+import { compareNetworks, emptyView } from "./network-view.ts";
+import { levelOf } from "./refusals.ts";
+import { requireStartable } from "./trusted.ts";
 
 /** Milliseconds before the first restart, and the longest wait; who has run for so long begins anew. */
 const FIRST_RESTART = 100;

@@ -1,7 +1,7 @@
 /** Which handler hears of a change, and what it is told. */
 import type { Connection, ConnectionChange } from "../../control/connections/connection.ts";
 import type { Details, HandlerName, Handlers } from "./api.ts";
-import type { NetworkChange } from "./network-changes.ts";
+import type { NetworkChange } from "./network-view.ts";
 
 /** Hears of everything by its name. */
 export interface Listener {

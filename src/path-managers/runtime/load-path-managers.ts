@@ -1,21 +1,27 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { Script } from "node:vm";
+import { transform } from "sucrase";
 import { type Clock, keepRunning } from "../../base/clock.ts";
 import { late, runningClock, within } from "../../base/deadlines.ts";
 import { messageOf } from "../../base/errors.ts";
 import { oneLine } from "../../base/text.ts";
 import type { Config } from "../../control/config/config.ts";
 import { isPathManager, type PathManagerDefinition } from "./api.ts";
-import { describeError, guarded, PLUGIN_MARK } from "./describe-error.ts";
+import { describeError, guarded, PATH_MANAGER_MARK } from "./describe-error.ts";
 import { execPathManager } from "./exec.ts";
-import { describeLoadError } from "./load-error.ts";
+import { LOAD_DEADLINE } from "./messages.ts";
 import * as hooks from "./module-hooks.ts";
-import { OptionsError, readOptions } from "./plugin-options.ts";
-import { type PluginSource, unknownPathManager, unusedSections } from "./plugin-sources.ts";
+import {
+  OptionsError,
+  type PluginSource,
+  readOptions,
+  unknownPathManager,
+  unusedSections,
+} from "./plugin-config.ts";
 import type { LoadedPathManager } from "./running-path-manager.ts";
-import { LOAD_DEADLINE } from "./thread-input.ts";
 import { requireTrusted } from "./trusted.ts";
 
 export interface LoadRequest {
@@ -24,23 +30,23 @@ export interface LoadRequest {
   /** Names that could be loaded, for messages. */
   readonly known: readonly string[];
   readonly builtIn: ReadonlyMap<string, PathManagerDefinition>;
-  /** Names of plugins that are there, but are not loaded any more. */
+  /** Names of path managers that are there, but are not loaded any more. */
   readonly stopped: readonly string[];
   /** Told before each source is loaded, by its place from 1, and 0 when all are. */
   readonly onLoading: (place: number) => void;
 }
 
 export interface LoadResult {
-  readonly plugins: readonly LoadedPathManager[];
+  readonly pathManagers: readonly LoadedPathManager[];
   /** Why mptcpd cannot run by its configuration, a line each. */
   readonly errors: readonly string[];
   readonly warnings: readonly string[];
 }
 
-/** Loads plugins into this thread, and reads their options. */
-export async function loadPlugins(request: LoadRequest): Promise<LoadResult> {
+/** Loads path managers into this thread, and reads their options. */
+export async function loadPathManagers(request: LoadRequest): Promise<LoadResult> {
   const { sources, settings, known, stopped, onLoading } = request;
-  const plugins: LoadedPathManager[] = [];
+  const pathManagers: LoadedPathManager[] = [];
   const errors: string[] = [];
   const warnings: string[] = [];
   for (const [index, source] of sources.entries()) {
@@ -48,11 +54,11 @@ export async function loadPlugins(request: LoadRequest): Promise<LoadResult> {
     try {
       const definition = await loadDefinition(source, request.builtIn);
       const { name } = definition;
-      if (plugins.some((other) => other.definition.name === name))
+      if (pathManagers.some((other) => other.definition.name === name))
         throw new Error(`another plugin has the name ${name} already`);
       const section = settings.plugins.get(name);
       const file = source.kind === "file" ? source.path : undefined;
-      plugins.push({ definition, options: readOptions(definition, section), file });
+      pathManagers.push({ definition, options: readOptions(definition, section), file });
     } catch (error) {
       const lines = error instanceof OptionsError ? error.lines : [`plugin ${source.name}: ${line(error)}`];
       const isRequired = source.kind !== "file" || source.required || error instanceof OptionsError;
@@ -61,13 +67,13 @@ export async function loadPlugins(request: LoadRequest): Promise<LoadResult> {
     }
   }
   onLoading(0);
-  const names = [...plugins.map(({ definition }) => definition.name), ...stopped];
+  const names = [...pathManagers.map(({ definition }) => definition.name), ...stopped];
   for (const name of settings.pathManagers) {
     const isThere = names.includes(name) || sources.some((source) => source.name === name);
     if (!isThere) errors.push(unknownPathManager(name, settings, known));
   }
   warnings.push(...unusedSections(settings.plugins, names, known));
-  return { plugins, errors, warnings };
+  return { pathManagers, errors, warnings };
 }
 
 /** Loads one path manager into this thread. */
@@ -84,27 +90,28 @@ export async function loadDefinition(
   }
   hookModules();
   const exports = await importModule(source.path, clock);
-  const found = typeof exports === "object" && exports !== null && "default" in exports && exports.default;
-  if (!isPathManager(found))
+  const definition =
+    typeof exports === "object" && exports !== null && "default" in exports && exports.default;
+  if (!isPathManager(definition))
     throw new Error(
       `${source.path} has no path manager as its default export: export default definePathManager({ … })`,
     );
-  if (!/^[A-Za-z0-9_.-]+$/.test(found.name))
+  if (!/^[A-Za-z0-9_.-]+$/.test(definition.name))
     throw new Error(
-      `${source.path}: a name has letters, digits and _ . - only, not ${JSON.stringify(found.name)}`,
+      `${source.path}: a name has letters, digits and _ . - only, not ${JSON.stringify(definition.name)}`,
     );
-  return found;
+  return definition;
 }
 
 async function importModule(path: string, clock: Clock): Promise<unknown> {
   try {
-    const module: Promise<unknown> = import(`${pathToFileURL(path).href}${PLUGIN_MARK}`);
+    const module: Promise<unknown> = import(`${pathToFileURL(path).href}${PATH_MANAGER_MARK}`);
     const exports = await keepRunning(within(clock, LOAD_DEADLINE, module));
     if (exports !== late) return exports;
     const seconds = LOAD_DEADLINE / 1000;
     throw new Error(`${path} was not loaded in ${seconds} s: an await at its top level does not end`);
   } catch (error) {
-    if (typeof error === "object" && error !== null) told.add(error);
+    if (typeof error === "object" && error !== null) reported.add(error);
     throw new Error(guarded(() => describeLoadError(path, error), `${path}: ${describeError(error)}`));
   }
 }
@@ -137,12 +144,69 @@ function lookAtWhatIsRequired(): void {
 const hookFiles = ["plugin-hooks.js", "../plugin-hooks.js"].map((file) => join(import.meta.dirname, file));
 
 /** What a load has failed with; Node 20 rejects promises of its own with that as well. */
-const told = new WeakSet<object>();
+const reported = new WeakSet<object>();
 
-export function isToldAlready(error: unknown): boolean {
-  return typeof error === "object" && error !== null && told.has(error);
+export function isReported(error: unknown): boolean {
+  return typeof error === "object" && error !== null && reported.has(error);
 }
 
 function line(error: unknown): string {
   return oneLine(messageOf(error));
+}
+
+/**
+ * What to say of a module that cannot be loaded: "FILE:LINE: what", as far as the place can be found, which Node does not
+ * always tell.
+ */
+function describeLoadError(path: string, error: unknown): string {
+  const text = oneLine(messageOf(error)).trim();
+  // Node and our own hooks name files where these are the matter.
+  if (!(error instanceof Error) || text.includes(dirname(path))) return text;
+  const isSyntax = error.name === "SyntaxError";
+  const place = linkingPlace(error) ?? (isSyntax ? syntaxErrorIn(path) : throwingPlace(error)) ?? path;
+  return `${place}: ${text}`;
+}
+
+/** Of an import that does not fit, Node puts the line before the stack. */
+function linkingPlace({ stack = "" }: Error): string | undefined {
+  const [, url = "", line] = /^(file:\/\/[^\n]*?)(?:\?[^\n]*)?:(\d+)\n/.exec(stack) ?? [];
+  return line === undefined ? undefined : `${fileURLToPath(url)}:${line}`;
+}
+
+function throwingPlace({ stack = "" }: Error): string | undefined {
+  const [, url = "", line] = /^ +at .*?(file:\/\/[^\n?]*?)(?:\?[^\n:]*)?:(\d+):\d+\)?$/m.exec(stack) ?? [];
+  return line === undefined ? undefined : `${fileURLToPath(url)}:${line}`;
+}
+
+/** V8 does not say where a module's syntax is wrong: looks at it, and at what it imports from beside it. */
+function syntaxErrorIn(path: string, seen = new Set<string>()): string | undefined {
+  if (seen.has(path)) return undefined;
+  seen.add(path);
+  let code: string;
+  try {
+    code = readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+  const line = syntaxErrorLine(code, path);
+  if (line !== undefined) return `${path}:${line}`;
+  for (const [, specifier = ""] of code.matchAll(/(?:from|import)\s*\(?\s*["'](\.{1,2}\/[^"']+)["']/g)) {
+    const place = syntaxErrorIn(join(dirname(path), specifier), seen);
+    if (place !== undefined) return place;
+  }
+  return undefined;
+}
+
+/** As a script, which V8 does tell the line of; the transformation keeps lines. */
+function syntaxErrorLine(code: string, path: string): number | undefined {
+  try {
+    const transforms = ["imports", "typescript"] as const;
+    const script = transform(code, { transforms: [...transforms], disableESTransforms: true }).code;
+    new Script(`async () => {${script}\n}`, { filename: path });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof Error)) return undefined;
+    const [, line] = /\((\d+):\d+\)$/.exec(error.message) ?? /^[^\n]*:(\d+)\n/.exec(error.stack ?? "") ?? [];
+    return line === undefined ? undefined : Number(line);
+  }
 }

@@ -4,22 +4,22 @@ import type { Entry, Level, Logger } from "../../base/log/log.ts";
 import { cut } from "../../base/text.ts";
 import { LineSplitter } from "./line-splitter.ts";
 
-/** Lines of one plugin and level within a window of so many milliseconds; what is more is left out. */
+/** Lines of one path manager and level within a window of so many milliseconds; what is more is left out. */
 export const MOST_LINES = 2000;
 export const WINDOW = 10_000;
 /** UTF-16 units: no destination shows more of a line (src/base/log). */
 const LONGEST_LINE = 16_384;
 
 /**
- * A logger of the plugins' thread. What is too much stays in the thread: on its way to the daemon's it would grow into a
- * queue that holds up whatever else the daemon has to do. A plugin does not use up the lines of another, nor its chatter those
+ * A logger of the path managers' thread. What is too much stays in the thread: on its way to the daemon's it would grow into a
+ * queue that holds up whatever else the daemon has to do. A path manager does not use up the lines of another, nor its chatter those
  * of its errors.
  */
 export function budgeted(write: (entry: Entry) => void, clock: Clock, { debug }: { debug: boolean }): Logger {
   const windows = new Map<string, { lines: number }>();
   /** Whether a line may go out. Begins a window, and says at its end what was left out. */
-  const admits = (plugin: string, level: Level): boolean => {
-    const key = `${plugin} ${level}`;
+  const admits = (name: string, level: Level): boolean => {
+    const key = `${name} ${level}`;
     const window = windows.get(key) ?? { lines: 0 };
     if (window.lines++ > 0) return window.lines <= MOST_LINES;
     windows.set(key, window);
@@ -27,17 +27,17 @@ export function budgeted(write: (entry: Entry) => void, clock: Clock, { debug }:
       windows.delete(key);
       const left = window.lines - MOST_LINES;
       if (left <= 0) return;
-      const whose = plugin === "" ? "path managers" : plugin;
+      const whose = name === "" ? "path managers" : name;
       const message = `${whose}: ${left} lines (${level}) are left out: of more than ${MOST_LINES} in ${WINDOW / 1000} s`;
-      write({ level: "warning", message, fields: plugin === "" ? {} : { PLUGIN: plugin } });
+      write({ level: "warning", message, fields: name === "" ? {} : { PLUGIN: name } });
     });
     return true;
   };
   const at =
     (level: Level): Logger[Level] =>
     (message, fields = {}) => {
-      const { PLUGIN: plugin = "" } = fields;
-      if (!admits(String(plugin), level)) return;
+      const { PLUGIN: owner = "" } = fields;
+      if (!admits(String(owner), level)) return;
       const short = Object.entries(fields).map(([name, value]) => [
         name,
         // JavaScript may give anything, and the daemon takes texts and numbers only.

@@ -1,13 +1,17 @@
 /**
  * What the thread of the path managers and the daemon tell each other, as schemas: plain data, which is cloned on its way.
  * Users' code runs in the thread and could post anything, so the daemon believes no message before its schema has read it.
+ * At the end: what the thread begins with.
  */
 import * as v from "valibot";
 import { levels } from "../../base/log/log.ts";
 import { cut, oneLine } from "../../base/text.ts";
-import type { WantedEndpoints } from "../../control/policy/wanted-endpoints.ts";
+import { type Config, notifyFlags, type PathRule } from "../../control/config/config.ts";
+import type { PolicyConfig } from "../../control/policy/eligibility.ts";
+import type { WantedEndpoints } from "../../control/policy/input.ts";
 import { endpointFlags } from "../../kernel/mptcp-pm.ts";
 import { canonicalIp } from "../../kernel/netlink/ip.ts";
+import type { PluginSource } from "./plugin-config.ts";
 
 const unsigned = (most: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(most));
 /** Counts from 1. */
@@ -90,12 +94,12 @@ const fromThread = v.variant("kind", [
     message: v.string(),
     fields: v.record(v.string(), v.union([v.string(), v.number()])),
   }),
-  /** All is loaded. What is yet to come depends on the kernel, not on plugins. */
-  v.object({ kind: v.literal("loaded"), plugins: v.array(namedPathManager) }),
-  /** The network is known as well; it waits for `takeOver`. Plugins are as `Pulse.plugin` counts them, from 1. */
+  /** All is loaded. What is yet to come depends on the kernel, not on them. */
+  v.object({ kind: v.literal("loaded"), pathManagers: v.array(namedPathManager) }),
+  /** The network is known as well; it waits for `takeOver`. Path managers are as `Pulse.pathManager` counts them, from 1. */
   v.object({
     kind: v.literal("prepared"),
-    plugins: v.array(namedPathManager),
+    pathManagers: v.array(namedPathManager),
     warnings: lines,
     responsibility,
   }),
@@ -104,7 +108,7 @@ const fromThread = v.variant("kind", [
   /** All connections that there are were told. `failed`: why path managers could not be set up, a line each. */
   v.object({ kind: v.literal("running"), failed: lines }),
   v.object({ kind: v.literal("responsibility"), responsibility }),
-  v.object({ kind: v.literal("fault"), plugin: v.string(), count }),
+  v.object({ kind: v.literal("fault"), pathManager: v.string(), count }),
   v.object({ kind: v.literal("wanted"), wanted }),
   /** A command for endpoints; `answer` has the same number. */
   v.object({ kind: v.literal("endpoints"), request: count, command: endpointCommand }),
@@ -148,7 +152,7 @@ export function readFromThread(message: unknown): FromThread {
 }
 
 export function packWanted({ by, endpoints }: WantedEndpoints): PackedWanted {
-  return { by, endpoints: endpoints.map((wish) => ({ ...wish, flags: wish.flags.value })) };
+  return { by, endpoints: endpoints.map((endpoint) => ({ ...endpoint, flags: endpoint.flags.value })) };
 }
 
 /** Characters of an error: it quotes the message. */
@@ -173,4 +177,56 @@ export function isOfKind<Kind extends FromThread["kind"]>(
   kind: Kind,
 ): message is FromThread & { readonly kind: Kind } {
   return message.kind === kind;
+}
+
+/** Milliseconds that loading one file may take. */
+export const LOAD_DEADLINE = 10_000;
+/** Milliseconds that a path manager may take to begin. */
+export const SETUP_DEADLINE = 10_000;
+
+/** What a thread of path managers begins with. */
+export interface ThreadInput {
+  readonly sources: readonly PluginSource[];
+  readonly settings: Pick<
+    Config,
+    "pathManagers" | "plugins" | "pluginDirectory" | "pluginFaults" | "removalDelay" | "origins"
+  >;
+  readonly known: readonly string[];
+  /** Names of path managers that are not among the sources any more, as they had too many faults. */
+  readonly stopped: readonly string[];
+  readonly policy: PackedPolicy;
+  readonly checkpoint: { readonly file: string; readonly bootId: string };
+  /** Faults so far, by path manager. */
+  readonly faults: ReadonlyMap<string, number>;
+  readonly debug: boolean;
+  /** Load all, set them up in the simulation, say whether that works, and do no more. */
+  readonly rehearsal?: boolean;
+  /** Int32Array of `Pulse`. */
+  readonly pulse: SharedArrayBuffer;
+}
+
+type PackedRule = Omit<PathRule, "flags"> & { readonly flags: number | undefined };
+export interface PackedPolicy {
+  readonly addressFlags: number;
+  readonly notifyFlags: number;
+  readonly paths: readonly PackedRule[];
+}
+
+export function packPolicy(config: PolicyConfig): PackedPolicy {
+  return {
+    addressFlags: config.addressFlags.value,
+    notifyFlags: config.notifyFlags.value,
+    paths: config.paths.map((rule) => ({ ...rule, flags: rule.flags?.value })),
+  };
+}
+
+export function unpackPolicy(packed: PackedPolicy): PolicyConfig {
+  return {
+    addressFlags: endpointFlags.from(packed.addressFlags),
+    notifyFlags: notifyFlags.from(packed.notifyFlags),
+    paths: packed.paths.map((rule) => ({
+      ...rule,
+      flags: rule.flags === undefined ? undefined : endpointFlags.from(rule.flags),
+    })),
+  };
 }

@@ -1,7 +1,7 @@
 /**
- * How modules of plugins are found and read (Node's module customization hooks): "mptcpd" is this very program's
- * library wherever the plugin lies, code is read only from files that can be trusted, and TypeScript is stripped of its
- * types. Node 22.15 and newer run this in the plugins' thread, older ones in a thread of its own.
+ * How modules of path managers are found and read (Node's module customization hooks): "mptcpd" is this very program's
+ * library wherever the module lies, code is read only from files that can be trusted, and TypeScript is stripped of its
+ * types. Node 22.15 and newer run this in the path managers' thread, older ones in a thread of its own.
  */
 import { existsSync } from "node:fs";
 import module from "node:module";
@@ -9,13 +9,13 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { transform } from "sucrase";
 import { messageOf } from "../../base/errors.ts";
-import { PLUGIN_MARK } from "./describe-error.ts";
+import { PATH_MANAGER_MARK } from "./describe-error.ts";
 import { readTrusted } from "./trusted.ts";
 
 type Resolved = { readonly url: string; readonly shortCircuit?: boolean };
 type Loaded = { readonly format: string; readonly source: string | Buffer; readonly shortCircuit?: boolean };
 
-/** What plugins can import without having it installed, by the file that it is in. */
+/** What path managers can import without having it installed, by the file that it is in. */
 const provided: Readonly<Record<string, string>> = {
   mptcpd: "index.js",
   "mptcpd/testing": "testing.js",
@@ -61,8 +61,8 @@ export function loaderBy(read: (path: string) => Buffer) {
     const code = read(path);
     if (/\.m?ts$/.test(path))
       return { format: "module", source: strip(code.toString(), path), shortCircuit: true };
-    // A plugin's own file is a module; of what it imports, Node finds out the kind.
-    return url.endsWith(PLUGIN_MARK)
+    // A path manager's own file is a module; of what it imports, Node finds out the kind.
+    return url.endsWith(PATH_MANAGER_MARK)
       ? { format: "module", source: code, shortCircuit: true }
       : next(url, context);
   };
@@ -73,7 +73,7 @@ export function isOwnFile(path: string): boolean {
   return path.startsWith(`${ownDirectory}/`);
 }
 
-/** Whether it is our own code that imports something: what is provided to plugins may be made of it. */
+/** Whether it is our own code that imports something: what is provided to path managers may be made of it. */
 function isOurs(context: unknown): boolean {
   if (typeof context !== "object" || context === null || !("parentURL" in context)) return false;
   return String(context.parentURL).startsWith(`${pathToFileURL(ownDirectory).href}/`);

@@ -5,8 +5,7 @@ import { Worker } from "node:worker_threads";
 import { messageOf } from "../../base/errors.ts";
 import type { Level } from "../../base/log/log.ts";
 import { LineSplitter } from "./line-splitter.ts";
-import type { PostedByThread, ToThread } from "./messages.ts";
-import type { ThreadInput } from "./thread-input.ts";
+import type { PostedByThread, ThreadInput, ToThread } from "./messages.ts";
 
 /** A thread of path managers, as far as its messages go. */
 export interface Thread {
@@ -25,7 +24,7 @@ export interface ThreadEvents {
 
 export type OpenThread = (input: ThreadInput, events: ThreadEvents) => Thread;
 
-/** MiB of objects that outlive a collection: a plugin that leaks must not take the daemon with it. */
+/** MiB of objects that outlive a collection: a path manager that leaks must not take the daemon with it. */
 const LARGEST_HEAP = 1024;
 /** Characters. */
 const LONGEST_LINE = 64 * 1024;
@@ -72,7 +71,7 @@ function threadFile(): string {
   return existsSync(bundled) ? bundled : join(import.meta.dirname, "../../programs/mptcpd/plugin-thread.js");
 }
 
-/** What Node itself prints; plugins' own words come as messages. */
+/** What Node itself prints; path managers' own words come as messages. */
 function logLines(stream: Readable, events: ThreadEvents): void {
   const log = (level: Level, message: string): void => {
     const entry: PostedByThread = { kind: "log", level, message, fields: {} };

@@ -3,31 +3,29 @@ import type { ConnectionChange } from "../../control/connections/connection.ts";
 import type { ListenerEvent } from "../../control/connections/tracker.ts";
 import type { Network } from "../../control/network/network.ts";
 import type { PolicyConfig } from "../../control/policy/eligibility.ts";
-import type { WantedEndpoints } from "../../control/policy/wanted-endpoints.ts";
+import type { WantedEndpoints } from "../../control/policy/input.ts";
 import { describeError } from "./describe-error.ts";
 import { historyOf, tellConnection, tellNetwork } from "./handler-calls.ts";
-import type { Responsibility } from "./messages.ts";
-import { compareNetworks, emptyView } from "./network-changes.ts";
-import type { NetworkView } from "./network-view.ts";
-import { isRefusal, levelOf } from "./refusal.ts";
+import { type Responsibility, SETUP_DEADLINE } from "./messages.ts";
+import { compareNetworks, emptyView, type NetworkView } from "./network-view.ts";
+import type { Services } from "./path-manager-handle.ts";
+import { isRefusal, levelOf } from "./refusals.ts";
 import { byPriority, responsibilityOf } from "./responsibility.ts";
 import { type HandlerWatch, type LoadedPathManager, RunningPathManager } from "./running-path-manager.ts";
-import type { Services } from "./services.ts";
-import { SETUP_DEADLINE } from "./thread-input.ts";
 
 export interface HostOptions {
   /** In the order in which they were loaded. */
-  readonly plugins: readonly LoadedPathManager[];
+  readonly pathManagers: readonly LoadedPathManager[];
   /** Names of those that connections belong to; none: to the first. */
   readonly inCharge: readonly string[];
   readonly services: Services;
   readonly watch: HandlerWatch;
-  /** After so many faults a plugin is stopped. */
+  /** After so many faults a path manager is stopped. */
   readonly mostFaults: number;
-  /** Faults of earlier lives of a plugin, by its name. */
+  /** Faults of earlier lives of a path manager, by its name. */
   readonly faults?: ReadonlyMap<string, number>;
-  /** Told of each fault, with the plugin's count. */
-  readonly onFault?: (plugin: string, count: number) => void;
+  /** Told of each fault, with the path manager's count. */
+  readonly onFault?: (pathManager: string, count: number) => void;
   /** Told when others are in charge than before. */
   readonly onResponsibility?: (responsibility: Responsibility) => void;
 }
@@ -38,7 +36,7 @@ export interface HostOptions {
  */
 export class PathManagerHost {
   readonly #options: HostOptions;
-  readonly #plugins: readonly RunningPathManager[];
+  readonly #pathManagers: readonly RunningPathManager[];
   readonly #faults: Map<string, number>;
   #responsibility: Responsibility;
   #inCharge: readonly RunningPathManager[] = [];
@@ -46,16 +44,17 @@ export class PathManagerHost {
   #started = false;
 
   constructor(options: HostOptions) {
-    const { plugins, services, watch, faults = [] } = options;
+    const { pathManagers, services, watch, faults = [] } = options;
     this.#options = options;
     this.#faults = new Map(faults);
-    const onFault = (plugin: RunningPathManager, event: string, error: unknown): void =>
-      this.#count(plugin, event, error);
-    this.#plugins = byPriority(plugins).map(
+    const onFault = (pathManager: RunningPathManager, event: string, error: unknown): void =>
+      this.#count(pathManager, event, error);
+    this.#pathManagers = byPriority(pathManagers).map(
       (loaded) => new RunningPathManager({ loaded, services, watch, onFault }),
     );
-    for (const plugin of this.#plugins)
-      if ((this.#faults.get(plugin.name) ?? 0) >= options.mostFaults) plugin.stop("too many faults");
+    for (const pathManager of this.#pathManagers)
+      if ((this.#faults.get(pathManager.name) ?? 0) >= options.mostFaults)
+        pathManager.stop("too many faults");
     this.#responsibility = this.#choose();
   }
 
@@ -72,9 +71,9 @@ export class PathManagerHost {
   async start(): Promise<readonly string[]> {
     // In their order, but none waits for what another one waits for.
     const failed = await Promise.all(
-      this.#running().map(async (plugin) => {
-        const why = await plugin.setUp(SETUP_DEADLINE);
-        return why === undefined ? [] : [`${plugin.name}: setup failed: ${why}`];
+      this.#running().map(async (pathManager) => {
+        const why = await pathManager.setUp(SETUP_DEADLINE);
+        return why === undefined ? [] : [`${pathManager.name}: setup failed: ${why}`];
       }),
     );
     this.#started = true;
@@ -88,50 +87,51 @@ export class PathManagerHost {
     const before = this.#view;
     this.#view = this.#options.services.network();
     for (const change of compareNetworks(before, this.#view))
-      for (const plugin of this.#plugins) tellNetwork(plugin, change);
+      for (const pathManager of this.#pathManagers) tellNetwork(pathManager, change);
   }
 
   connectionChanged(change: ConnectionChange): void {
     const { subflows, announcements } = this.#options.services;
     announcements.noticed(change);
     if (subflows.noticed(change)) return;
-    for (const plugin of this.#inCharge) tellConnection(plugin, change);
+    for (const pathManager of this.#inCharge) tellConnection(pathManager, change);
   }
 
   listenerChanged({ event, localAddress, localPort }: ListenerEvent): void {
-    for (const plugin of this.#inCharge) plugin.tell(event, { address: localAddress, port: localPort });
+    for (const pathManager of this.#inCharge)
+      pathManager.tell(event, { address: localAddress, port: localPort });
   }
 
-  /** The endpoints that the plugin in charge of them wants; undefined: there is none, or it failed to say. */
+  /** The endpoints that the path manager in charge of them wants; undefined: there is none, or it failed to say. */
   wantedEndpoints(network: Network, config: PolicyConfig): WantedEndpoints | undefined {
-    const plugin = this.#running().find(({ name }) => name === this.#responsibility.endpoints);
-    const endpoints = plugin?.wantedEndpoints(network, config);
-    return plugin && endpoints && { by: plugin.name, endpoints };
+    const pathManager = this.#running().find(({ name }) => name === this.#responsibility.endpoints);
+    const endpoints = pathManager?.wantedEndpoints(network, config);
+    return pathManager && endpoints && { by: pathManager.name, endpoints };
   }
 
-  /** A promise of a plugin was rejected, and nobody had it in hand. */
+  /** A promise of a path manager was rejected, and nobody had it in hand. */
   strayRejection(error: unknown): void {
-    const plugin = this.#plugins.find((one) => one.isBehind(error));
-    if (plugin !== undefined) plugin.blame("a promise", error);
+    const pathManager = this.#pathManagers.find((one) => one.isBehind(error));
+    if (pathManager !== undefined) pathManager.blame("a promise", error);
     else if (isRefusal(error)) this.#options.services.log[levelOf(error, "warning")](messageOf(error));
     else this.#options.services.log.error(`a promise of a path manager failed: ${describeError(error)}`);
   }
 
   stop(): void {
-    for (const plugin of this.#plugins) plugin.stop("mptcpd unloads its path managers");
+    for (const pathManager of this.#pathManagers) pathManager.stop("mptcpd unloads its path managers");
     this.#inCharge = [];
   }
 
-  #count(plugin: RunningPathManager, event: string, error: unknown): void {
+  #count(pathManager: RunningPathManager, event: string, error: unknown): void {
     const { mostFaults, onFault } = this.#options;
-    const count = (this.#faults.get(plugin.name) ?? 0) + 1;
-    this.#faults.set(plugin.name, count);
-    onFault?.(plugin.name, count);
+    const count = (this.#faults.get(pathManager.name) ?? 0) + 1;
+    this.#faults.set(pathManager.name, count);
+    onFault?.(pathManager.name, count);
     const most = Number.isFinite(mostFaults) ? ` of ${mostFaults}` : "";
-    plugin.log.error(`${event} failed: ${describeError(error)}; fault ${count}${most}`);
-    if (count < mostFaults || plugin.stopped) return;
-    plugin.stop("too many faults");
-    plugin.log.error("stopped after too many faults");
+    pathManager.log.error(`${event} failed: ${describeError(error)}; fault ${count}${most}`);
+    if (count < mostFaults || pathManager.stopped) return;
+    pathManager.stop("too many faults");
+    pathManager.log.error("stopped after too many faults");
     if (this.#started) this.#takeCharge();
   }
 
@@ -141,7 +141,7 @@ export class PathManagerHost {
     this.#responsibility = this.#choose();
     this.#inCharge = this.#running().filter(({ name }) => this.#responsibility.connections.includes(name));
     this.#options.onResponsibility?.(this.#responsibility);
-    const heirs = this.#inCharge.filter((plugin) => !before.includes(plugin));
+    const heirs = this.#inCharge.filter((pathManager) => !before.includes(pathManager));
     for (const connection of [...this.#options.services.table])
       for (const heir of heirs) for (const change of historyOf(connection)) tellConnection(heir, change);
   }
@@ -152,6 +152,6 @@ export class PathManagerHost {
   }
 
   #running(): RunningPathManager[] {
-    return this.#plugins.filter(({ stopped }) => !stopped);
+    return this.#pathManagers.filter(({ stopped }) => !stopped);
   }
 }

@@ -4,16 +4,17 @@ import { childrenOfMainThread, killChildrenOf, killGroupsLeft, threadUsage } fro
 import {
   type FromThread,
   isOfKind,
+  LOAD_DEADLINE,
   MessageError,
   type NamedPathManager,
   type PackedError,
   type Prepared,
   readFromThread,
+  type ThreadInput,
 } from "./messages.ts";
 import { type OpenThread, openThread, type Thread, ThreadStartError } from "./open-thread.ts";
-import type { PluginSource } from "./plugin-sources.ts";
-import { Pulse } from "./pulse.ts";
-import { PulseWatch } from "./pulse-watch.ts";
+import type { PluginSource } from "./plugin-config.ts";
+import { MemoryWatch, Pulse, PulseWatch } from "./pulse.ts";
 import {
   crashOf,
   failureAt,
@@ -22,7 +23,6 @@ import {
   type Place,
   type ThreadFailure,
 } from "./thread-failure.ts";
-import { LOAD_DEADLINE, type ThreadInput } from "./thread-input.ts";
 
 /** Milliseconds without a beat until the thread is taken for blocked. */
 const BLOCKED = 2000;
@@ -37,9 +37,6 @@ const STOP_DEADLINE = 2000;
 const END_DEADLINE = 1000;
 /** Milliseconds between the end of a thread and a look at the programs that it has left. */
 const CHILDREN_PAUSE = 100;
-/** MiB of what is no object, buffers for the most part, which Node sets no limit to. */
-const LARGEST_BUFFERS = 1024;
-const MIB = 1024 * 1024;
 
 const alive = new Set<PathManagerThread>();
 
@@ -72,13 +69,12 @@ export class PathManagerThread {
   #resolveOver: () => void = () => undefined;
   readonly #sources: readonly PluginSource[];
   readonly #isRehearsal: boolean;
-  #plugins: readonly NamedPathManager[] = [];
+  #pathManagers: readonly NamedPathManager[] = [];
   #error: unknown;
   #failure: ThreadFailure | undefined;
   #isPrepared = false;
   #isStopping = false;
-  /** MiB that the process had when the thread last showed that it is alive. */
-  #memory = megabytes();
+  readonly #memory: MemoryWatch;
 
   /** Starts a thread. `prepare` waits for it. */
   constructor(
@@ -92,6 +88,7 @@ export class PathManagerThread {
     this.#sources = input.sources;
     this.#isRehearsal = input.rehearsal === true;
     this.#pulse = new Int32Array(memory);
+    this.#memory = new MemoryWatch(this.#pulse);
     this.#clock = new RunningClock(clock);
     this.#over = new Promise((resolve) => {
       this.#resolveOver = resolve;
@@ -139,7 +136,7 @@ export class PathManagerThread {
     ]);
     timer?.cancel();
     if (answer?.kind === "prepared") {
-      this.#plugins = answer.plugins;
+      this.#pathManagers = answer.pathManagers;
       this.#isPrepared = true;
       return answer;
     }
@@ -148,7 +145,7 @@ export class PathManagerThread {
     await this.stop();
     if (answer?.kind === "refused") throw new PathManagersRefusedError(answer.errors);
     if (isAskedToStop) throw new PathManagersRefusedError(["the path managers' thread was stopped"]);
-    // No plugin is to blame where the system has no thread to spare.
+    // No path manager is to blame where the system has no thread to spare.
     const blamed = this.#error instanceof ThreadStartError ? undefined : failure;
     throw new PathManagersRefusedError([`the path managers' thread ${failure.what}`], blamed);
   }
@@ -212,7 +209,7 @@ export class PathManagerThread {
 
   #receive(message: FromThread): void {
     // Whose setup runs is known by that.
-    if (message.kind === "loaded" && this.#isRehearsal) this.#plugins = message.plugins;
+    if (message.kind === "loaded" && this.#isRehearsal) this.#pathManagers = message.pathManagers;
     const waiting = this.#waiting.get(message.kind);
     this.#waiting.delete(message.kind);
     if (waiting === undefined) this.#events.message(message);
@@ -220,13 +217,11 @@ export class PathManagerThread {
   }
 
   get #place(): Place {
-    return { pulse: this.#pulse, plugins: this.#plugins, sources: this.#sources };
+    return { pulse: this.#pulse, pathManagers: this.#pathManagers, sources: this.#sources };
   }
 
   #measure(isAlive: boolean): void {
-    if (isAlive) this.#memory = megabytes();
-    const buffers = Math.max(Atomics.load(this.#pulse, Pulse.buffers), megabytes() - this.#memory);
-    if (buffers > LARGEST_BUFFERS)
+    if (this.#memory.isTooMuch(isAlive))
       this.#fail(failureAt(this.#place, "takes more than 1 GiB of memory,", "in"));
   }
 
@@ -244,9 +239,4 @@ export class PathManagerThread {
     // Before, it is for `prepare` to say.
     if (this.#isPrepared) this.#events.failed(failure);
   }
-}
-
-/** What this process has in memory, all threads together. */
-function megabytes(): number {
-  return process.memoryUsage.rss() / MIB;
 }

@@ -8,35 +8,35 @@ export const DEFAULT_PATH_MANAGER = "addr_adv";
  * Who decides what: over connections those that are named, or else the first; over endpoints the first that wants any,
  * of those in charge of connections if one of these does.
  *
- * @param plugins in the order of their priority
+ * @param pathManagers in the order of their priority
  * @param named by `path-manager`
  */
 export function responsibilityOf(
-  plugins: readonly PathManagerDefinition[],
+  pathManagers: readonly PathManagerDefinition[],
   named: readonly string[],
 ): Responsibility {
-  const chosen = plugins.filter(({ name }) => named.includes(name));
-  const connections = chosen.length > 0 ? chosen : plugins.slice(0, 1);
+  const chosen = pathManagers.filter(({ name }) => named.includes(name));
+  const connections = chosen.length > 0 ? chosen : pathManagers.slice(0, 1);
   const wantsEndpoints = ({ endpoints }: PathManagerDefinition): boolean => endpoints !== undefined;
   return {
     connections: connections.map(({ name }) => name),
     needs: needsOf(connections),
-    endpoints: (connections.find(wantsEndpoints) ?? plugins.find(wantsEndpoints))?.name,
+    endpoints: (connections.find(wantsEndpoints) ?? pathManagers.find(wantsEndpoints))?.name,
   };
 }
 
 /** Lower numbers first; of equal ones, who was loaded first. */
 export function byPriority<T extends { readonly definition: PathManagerDefinition }>(
-  plugins: readonly T[],
+  pathManagers: readonly T[],
 ): T[] {
-  return plugins.toSorted(
+  return pathManagers.toSorted(
     ({ definition: { priority: a = 0 } }, { definition: { priority: b = 0 } }) => a - b,
   );
 }
 
 /** The kernel's path manager takes no commands for single connections, so whoever gives any has its way. */
-function needsOf(plugins: readonly PathManagerDefinition[]): Responsibility["needs"] {
-  const all = plugins.map(({ needs, setup }) => needs ?? (setup === undefined ? "kernel" : "userspace"));
+function needsOf(pathManagers: readonly PathManagerDefinition[]): Responsibility["needs"] {
+  const all = pathManagers.map(({ needs, setup }) => needs ?? (setup === undefined ? "kernel" : "userspace"));
   if (all.includes("userspace")) return "userspace";
   return all.includes("kernel") ? "kernel" : "any";
 }

@@ -4,14 +4,13 @@ import { messageOf } from "../../base/errors.ts";
 import { type Logger, prefixed } from "../../base/log/log.ts";
 import type { Network } from "../../control/network/network.ts";
 import type { PolicyConfig } from "../../control/policy/eligibility.ts";
-import type { WantedEndpoint } from "../../control/policy/wanted-endpoints.ts";
+import type { WantedEndpoint } from "../../control/policy/input.ts";
 import type { Details, HandlerName, Handlers, PathManagerDefinition } from "./api.ts";
-import { Context } from "./context.ts";
 import { describeError, guarded, stackOf } from "./describe-error.ts";
 import { handlerNames } from "./handler-calls.ts";
-import { isRefusal, levelOf } from "./refusal.ts";
-import type { Services } from "./services.ts";
-import { askForEndpoints } from "./wishes.ts";
+import { PathManagerHandle, type Services } from "./path-manager-handle.ts";
+import { isRefusal, levelOf } from "./refusals.ts";
+import { askForEndpoints } from "./requested-endpoints.ts";
 
 /** A path manager that is ready to be set up. */
 export interface LoadedPathManager {
@@ -27,19 +26,19 @@ export interface RunningPathManagerOptions {
   readonly services: Services;
   /** Told before and after the path manager's own code runs. */
   readonly watch: HandlerWatch;
-  /** Told of each fault; may stop the plugin. */
-  readonly onFault: (plugin: RunningPathManager, event: string, error: unknown) => void;
+  /** Told of each fault; may stop the path manager. */
+  readonly onFault: (pathManager: RunningPathManager, event: string, error: unknown) => void;
 }
 
 /** Knows which handler runs at the moment, for those who look from another thread at one that does not come back. */
 export interface HandlerWatch {
-  enter(plugin: string, event: string): void;
+  enter(pathManager: string, event: string): void;
   leave(): void;
 }
 
 /** Milliseconds that a handler may hold up all others. */
 const SLOW = 100;
-/** Milliseconds in which a plugin is blamed for that once. */
+/** Milliseconds in which a path manager is blamed for that once. */
 const QUIET = 60_000;
 
 /** Handlers, seen so that an event and what it tells stay tied to each other. */
@@ -77,12 +76,12 @@ export class RunningPathManager {
   async setUp(deadline: number): Promise<string | undefined> {
     const { services, loaded } = this.#options;
     const guard = (event: string, callback: () => unknown): void => void this.#run(event, callback);
-    const context = new Context({
+    const handle = new PathManagerHandle({
       ...{ name: this.name, options: loaded.options, log: this.log },
       ...{ signal: this.#abort.signal, services, guard },
     });
     try {
-      const handlers = (await settledWithin(this.#begin(context), deadline, services)) ?? {};
+      const handlers = (await settledWithin(this.#begin(handle), deadline, services)) ?? {};
       // Its timers may have brought it down meanwhile.
       if (this.stopped) return undefined;
       this.#handlers = handlers;
@@ -115,11 +114,11 @@ export class RunningPathManager {
     this.#abort.abort(new Error(reason));
   }
 
-  async #begin(context: Context): Promise<Handlers | undefined> {
+  async #begin(handle: PathManagerHandle): Promise<Handlers | undefined> {
     const { watch } = this.#options;
     watch.enter(this.name, "setup");
     try {
-      return this.definition.setup?.(context);
+      return this.definition.setup?.(handle);
     } finally {
       watch.leave();
     }

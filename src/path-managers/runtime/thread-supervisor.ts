@@ -2,20 +2,20 @@ import { type Clock, systemClock, type Timer } from "../../base/clock.ts";
 import { RunningClock } from "../../base/deadlines.ts";
 import type { Logger } from "../../base/log/log.ts";
 import type { EndpointCommand } from "../../control/endpoints/commands.ts";
-import type { WantedEndpoints } from "../../control/policy/wanted-endpoints.ts";
+import type { WantedEndpoints } from "../../control/policy/input.ts";
 import { NetlinkError } from "../../kernel/netlink/errors.ts";
-import { packError } from "./endpoint-requests.ts";
-import { FaultCounts } from "./fault-counts.ts";
-import type { FromThread, Prepared, Responsibility } from "./messages.ts";
+import { packError } from "./endpoint-commands.ts";
+import type { FromThread, Prepared, Responsibility, ThreadInput } from "./messages.ts";
 import { PathManagerThread } from "./path-manager-thread.ts";
-import type { PluginSource } from "./plugin-sources.ts";
-import { pauseAfter, startThread } from "./start-thread.ts";
+import type { PluginSource } from "./plugin-config.ts";
 import {
+  FaultCounts,
   PathManagersRefusedError,
   type PathManagerThreadEvents,
+  pauseAfter,
+  startThread,
   type ThreadFailure,
 } from "./thread-failure.ts";
-import type { ThreadInput } from "./thread-input.ts";
 
 export type SupervisedInput = Omit<ThreadInput, "pulse" | "faults" | "stopped">;
 
@@ -52,8 +52,8 @@ export class ThreadSupervisor {
   #input: SupervisedInput;
   readonly #clock: Clock;
   readonly #patience: Clock;
-  #worker: SupervisedThread | undefined;
-  /** The files of plugins, by their names. */
+  #thread: SupervisedThread | undefined;
+  /** The files of path managers, by their names. */
   readonly #files = new Map<string, string>();
   readonly #faults: FaultCounts;
   /** Runs while the thread has yet to prove itself. */
@@ -67,7 +67,7 @@ export class ThreadSupervisor {
   #isStopped = false;
 
   /**
-   * Resolves when the plugins are loaded. Throws PathManagersRefusedError where an administrator has to change something: a thread
+   * Resolves when all of them are loaded. Throws PathManagersRefusedError where an administrator has to change something: a thread
    * that fails though nothing but built-in path managers runs in it is replaced later, as one that is at work.
    */
   static async prepare(input: SupervisedInput, options: SupervisorOptions): Promise<ThreadSupervisor> {
@@ -80,7 +80,7 @@ export class ThreadSupervisor {
       const failure = error instanceof PathManagersRefusedError ? error.failure : undefined;
       const isForeign = input.sources.some(({ kind }) => kind !== "built-in");
       if (failure === undefined || isForeign || supervisor.#isStopped) throw error;
-      supervisor.#lost({ ...failure, what: `could not be started: it ${failure.what}` });
+      supervisor.#threadFailed({ ...failure, what: `could not be started: it ${failure.what}` });
     } finally {
       options.signal?.removeEventListener("abort", abort);
     }
@@ -97,11 +97,11 @@ export class ThreadSupervisor {
 
   /** Resolves when the path managers know all that there is. @returns why they do not work as they should, a line each */
   async takeOver(): Promise<readonly string[]> {
-    return (await this.#worker?.takeOver()) ?? [];
+    return (await this.#thread?.takeOver()) ?? [];
   }
 
   /**
-   * Replaces all plugins. Throws PathManagersRefusedError if they cannot be loaded: then those that were there stay.
+   * Replaces all path managers. Throws PathManagersRefusedError if they cannot be loaded: then those that were there stay.
    *
    * @param admit called when they can, before they go to work
    * @returns why they do not work as they should, a line each
@@ -114,8 +114,8 @@ export class ThreadSupervisor {
     });
     admit();
     this.#epoch++;
-    const last = this.#worker;
-    this.#worker = started.worker;
+    const last = this.#thread;
+    this.#thread = started.thread;
     this.#input = started.input;
     this.#files.clear();
     this.#failures = 0;
@@ -123,17 +123,17 @@ export class ThreadSupervisor {
     const withoutGap = last?.hasFailed === false;
     await last?.stop();
     this.#welcome(started.prepared);
-    return await started.worker.takeOver(withoutGap);
+    return await started.thread.takeOver(withoutGap);
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#proof?.cancel();
     this.#replacement?.cancel();
-    await this.#worker?.stop();
+    await this.#thread?.stop();
   }
 
-  /** Starts a thread that takes the place of the last one, without the files of plugins that are stopped. */
+  /** Starts a thread that takes the place of the last one, without the files of those that are stopped. */
   async #prepare(): Promise<void> {
     const stopped = [...this.#files.keys()].filter((name) => this.#faults.isTooMany(name));
     const files = stopped.map((name) => this.#files.get(name));
@@ -144,8 +144,8 @@ export class ThreadSupervisor {
     const { prepared, input } = await startThread({ ...this.#input, sources }, (input) => {
       if (this.#isStopped || epoch !== this.#epoch)
         throw new PathManagersRefusedError(["others take their place"]);
-      this.#worker = this.#start(input, stopped);
-      return this.#worker;
+      this.#thread = this.#start(input, stopped);
+      return this.#thread;
     });
     if (this.#isStopped || epoch !== this.#epoch) return;
     this.#input = input;
@@ -154,54 +154,54 @@ export class ThreadSupervisor {
 
   #start(input: SupervisedInput, stopped: readonly string[]): SupervisedThread {
     const { start = (input, events) => new PathManagerThread(input, events) } = this.#options;
-    const worker: SupervisedThread = start(
+    const thread: SupervisedThread = start(
       { ...input, stopped, faults: this.#faults.counts },
       {
-        message: (message) => this.#receive(worker, message),
-        failed: (failure) => worker === this.#worker && this.#lost(failure),
+        message: (message) => this.#receive(thread, message),
+        failed: (failure) => thread === this.#thread && this.#threadFailed(failure),
       },
     );
-    return worker;
+    return thread;
   }
 
-  #welcome({ plugins, warnings, responsibility }: Prepared): void {
+  #welcome({ pathManagers, warnings, responsibility }: Prepared): void {
     this.#hasProven = false;
     this.#proof?.cancel();
     this.#proof = this.#patience.schedule(PROVEN, () => {
       this.#hasProven = true;
     });
-    for (const { name, file } of plugins) if (file !== undefined) this.#files.set(name, file);
+    for (const { name, file } of pathManagers) if (file !== undefined) this.#files.set(name, file);
     for (const warning of warnings) this.#options.log.warning(warning);
     this.#options.onResponsibility(responsibility);
   }
 
-  #receive(worker: SupervisedThread, message: FromThread): void {
+  #receive(thread: SupervisedThread, message: FromThread): void {
     if (message.kind === "log") this.#options.log[message.level](message.message, message.fields);
-    else if (worker !== this.#worker) return;
-    else if (message.kind === "fault") this.#faults.set(message.plugin, message.count);
+    else if (thread !== this.#thread) return;
+    else if (message.kind === "fault") this.#faults.set(message.pathManager, message.count);
     else if (message.kind === "responsibility") this.#options.onResponsibility(message.responsibility);
-    else if (message.kind === "endpoints") void this.#carryOut(worker, message);
+    else if (message.kind === "endpoints") void this.#carryOut(thread, message);
     else if (message.kind === "wanted") this.#options.onWanted(message.wanted);
   }
 
   async #carryOut(
-    worker: SupervisedThread,
+    thread: SupervisedThread,
     { request, command }: FromThread & { readonly kind: "endpoints" },
   ): Promise<void> {
     try {
       await this.#options.onEndpointCommand(command);
-      worker.answer(request, undefined);
+      thread.answer(request, undefined);
     } catch (error) {
       if (!(error instanceof NetlinkError)) throw error;
-      worker.answer(request, packError(error));
+      thread.answer(request, packError(error));
     }
   }
 
-  #lost({ what, plugin, loading }: ThreadFailure): void {
+  #threadFailed({ what, pathManager, loading }: ThreadFailure): void {
     if (this.#isStopped) return;
     const hadProven = this.#hasProven;
     this.#replaceLater(what);
-    const guilty = plugin ?? this.#nameOf(loading);
+    const guilty = pathManager ?? this.#nameOf(loading);
     if (guilty !== undefined) this.#faults.add(guilty, "");
     // The built-in ones shall not be down for ever because of one that cannot be found out.
     else if (!hadProven)
@@ -231,10 +231,10 @@ export class ThreadSupervisor {
     const isOutdated = (): boolean => this.#isStopped || epoch !== this.#epoch;
     try {
       await this.#prepare();
-      const worker = this.#worker;
+      const thread = this.#thread;
       if (isOutdated()) return;
-      await worker?.takeOver();
-      if (worker === this.#worker && worker?.hasFailed === false)
+      await thread?.takeOver();
+      if (thread === this.#thread && thread?.hasFailed === false)
         this.#options.log.notice("the path managers are at work again");
     } catch (error) {
       if (isOutdated()) return;
@@ -242,7 +242,7 @@ export class ThreadSupervisor {
       for (const line of error.lines) this.#options.log.error(line);
       const { failure } = error;
       if (failure === undefined) this.#replaceLater("could not be started");
-      else this.#lost({ ...failure, what: "could not be started" });
+      else this.#threadFailed({ ...failure, what: "could not be started" });
     }
   }
 }

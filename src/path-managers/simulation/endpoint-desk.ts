@@ -1,6 +1,6 @@
 import type { Endpoint, NewEndpoint } from "../../kernel/mptcp-pm.ts";
 import { errnoOf, KernelError } from "../../kernel/netlink/errors.ts";
-import type { EndpointCommands } from "../runtime/services.ts";
+import type { EndpointCommands } from "../runtime/endpoint-commands.ts";
 import type { SimulatedEndpoints } from "./endpoints.ts";
 import type { SimulatedKernel } from "./kernel.ts";
 

@@ -1,5 +1,5 @@
 import { type SocketAddress, tokenText } from "../../control/connections/connection.ts";
-import { findSubflow } from "../../control/connections/find-subflow.ts";
+import { findSubflow } from "../../control/connections/connection-record.ts";
 import {
   type Endpoint,
   type EndpointFlag,

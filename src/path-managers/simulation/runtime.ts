@@ -3,8 +3,8 @@ import { createLogger, type Entry } from "../../base/log/log.ts";
 import type { Listen } from "../../control/connections/listeners.ts";
 import type { ConnectionTrackerOptions } from "../../control/connections/tracker.ts";
 import type { NetworkView } from "../runtime/network-view.ts";
+import { PathManagerRuntime, type RuntimeOptions } from "../runtime/path-manager-runtime.ts";
 import type { LoadedPathManager } from "../runtime/running-path-manager.ts";
-import { PathManagerRuntime, type RuntimeOptions } from "../runtime/runtime.ts";
 import type { SimulatedKernel } from "./kernel.ts";
 
 export interface SimulatedRuntimeOptions {
@@ -52,7 +52,7 @@ export function simulatedRuntime(options: SimulatedRuntimeOptions): PathManagerR
       listen,
       removalDelay,
     },
-    ...{ plugins: [plugin], inCharge: [], onFault, mostFaults: Number.POSITIVE_INFINITY },
+    ...{ pathManagers: [plugin], inCharge: [], onFault, mostFaults: Number.POSITIVE_INFINITY },
     log: createLogger({ sink: { write: onLog, close: () => undefined }, debug: true }),
     watch,
   });

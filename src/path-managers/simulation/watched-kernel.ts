@@ -11,7 +11,7 @@ import type {
 } from "../../kernel/mptcp-pm.ts";
 import type { Bits } from "../../kernel/netlink/bits.ts";
 import { KernelError } from "../../kernel/netlink/errors.ts";
-import type { EndpointCommands } from "../runtime/services.ts";
+import type { EndpointCommands } from "../runtime/endpoint-commands.ts";
 
 /** A command that a path manager has given. */
 export type GivenCommand =

@@ -3,10 +3,14 @@
 import { table } from "../../base/command-line/terminal.ts";
 import type { Network } from "../../control/network/network.ts";
 import { readNetwork } from "../../control/network/read.ts";
-import type { Decision } from "../../control/policy/decision.ts";
-import type { CurrentEndpoint, PolicyInput } from "../../control/policy/input.ts";
+import {
+  type CurrentEndpoint,
+  type Decision,
+  markRefused,
+  type Refusal,
+} from "../../control/policy/decision.ts";
+import type { PolicyInput } from "../../control/policy/input.ts";
 import { decide } from "../../control/policy/policy.ts";
-import { markRefused, type Refusal } from "../../control/policy/refused-endpoints.ts";
 import { canonicalIp } from "../../kernel/netlink/ip.ts";
 import { openRtnetlink } from "../../kernel/rtnetlink.ts";
 import { Sysctls } from "../../kernel/sysctl.ts";

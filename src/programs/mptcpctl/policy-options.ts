@@ -4,12 +4,11 @@ import type { Config } from "../../control/config/config.ts";
 import { loadConfig } from "../../control/config/load.ts";
 import { Ledger } from "../../control/endpoints/ledger.ts";
 import { currentNamespace, namespaceFile, runtimeDirectoryFor } from "../../control/endpoints/namespace.ts";
-import { readRefused } from "../../control/endpoints/refused-file.ts";
-import { readWanted, type StatedWish } from "../../control/endpoints/wanted-file.ts";
-import type { Refusal } from "../../control/policy/refused-endpoints.ts";
-import { everyAddress, type Wanted } from "../../control/policy/wanted-endpoints.ts";
+import { type PublishedEndpoints, readRefused, readWanted } from "../../control/endpoints/published-state.ts";
+import type { Refusal } from "../../control/policy/decision.ts";
+import { everyAddress, type Wanted } from "../../control/policy/input.ts";
 import { builtIn } from "../../path-managers/built-in/index.ts";
-import { planPlugins } from "../../path-managers/runtime/plugin-sources.ts";
+import { planPlugins } from "../../path-managers/runtime/plugin-config.ts";
 import { DEFAULT_PATH_MANAGER } from "../../path-managers/runtime/responsibility.ts";
 import type { Context } from "./context.ts";
 import { CommandError, UsageError } from "./exit.ts";
@@ -49,7 +48,7 @@ export function wantedOf(options: PolicyOptions, config: Config, context: Contex
   return everyAddress;
 }
 
-function statedWish(options: PolicyOptions, context: Context): StatedWish | undefined {
+function statedWish(options: PolicyOptions, context: Context): PublishedEndpoints | undefined {
   try {
     return readWanted(runtimeDirectoryOf(options), currentNamespace());
   } catch (error) {

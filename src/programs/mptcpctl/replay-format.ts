@@ -1,6 +1,6 @@
 /** What a path manager does in a replay: commands in the words of mptcpctl itself, so that a line can be run. */
 import { tokenText } from "../../control/connections/connection.ts";
-import type { WantedEndpoint } from "../../control/policy/wanted-endpoints.ts";
+import type { WantedEndpoint } from "../../control/policy/input.ts";
 import type { LocalEnd, SubflowEnd } from "../../kernel/mptcp-pm.ts";
 import type { GivenCommand } from "../../path-managers/simulation/watched-kernel.ts";
 import type { JsonObject } from "./ip-format.ts";

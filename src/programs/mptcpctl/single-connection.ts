@@ -2,10 +2,10 @@
 
 import { systemClock } from "../../base/clock.ts";
 import { runningClock } from "../../base/deadlines.ts";
+import { IdBook } from "../../control/connections/address-ids.ts";
 import { Announcements } from "../../control/connections/announcements.ts";
 import type { ConnectionChange } from "../../control/connections/connection.ts";
 import { ConnectionRecord } from "../../control/connections/connection-record.ts";
-import { IdBook } from "../../control/connections/id-book.ts";
 import { Listeners } from "../../control/connections/listeners.ts";
 import { Subflows } from "../../control/connections/subflows.ts";
 import { type ConnectionMemory, ConnectionTracker } from "../../control/connections/tracker.ts";

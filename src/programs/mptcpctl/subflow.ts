@@ -1,6 +1,6 @@
 /** `mptcpctl subflow …`: subflows of connections under a userspace path manager. */
 import { tokenText } from "../../control/connections/connection.ts";
-import { findSubflow } from "../../control/connections/find-subflow.ts";
+import { findSubflow } from "../../control/connections/connection-record.ts";
 import { endpointFlags } from "../../kernel/mptcp-pm.ts";
 import { subflowLine, subflowObject } from "./connection-format.ts";
 import type { Context } from "./context.ts";

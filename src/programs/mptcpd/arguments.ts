@@ -1,4 +1,5 @@
 import { oneLine } from "../../base/text.ts";
+import { type NamespaceIdentity, runtimeDirectoryFor } from "../../control/endpoints/namespace.ts";
 import { type Option, options, type Settings, textFor } from "./options.ts";
 
 /** What to do: run, print a text on stdout (exit 0), or print one on stderr (exit 64, EX_USAGE). */
@@ -119,5 +120,16 @@ function following(words: Iterator<string>): string | undefined {
 function defaultRuntimeDir({
   RUNTIME_DIRECTORY: directories = "",
 }: Readonly<Record<string, string | undefined>>) {
-  return directories.split(":")[0] || "/run/mptcpd";
+  return directories.split(":")[0] || USUAL;
 }
+
+/** The runtime directory that was asked for, by option or by systemd, or else that of the mptcpd of this namespace. */
+export function runtimeDirectoryOf(
+  { runtimeDir }: Pick<Settings, "runtimeDir">,
+  namespace: NamespaceIdentity,
+  { RUNTIME_DIRECTORY: given }: Readonly<Record<string, string | undefined>> = process.env,
+): string {
+  return runtimeDir === USUAL && !given ? runtimeDirectoryFor(namespace) : runtimeDir;
+}
+
+const USUAL = "/run/mptcpd";

@@ -2,10 +2,10 @@ import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { codeOf, messageOf } from "../../base/errors.ts";
 import { currentNamespace, namespaceFile } from "../../control/endpoints/namespace.ts";
+import { runtimeDirectoryOf } from "./arguments.ts";
 import { StartError } from "./exit.ts";
 import type { Settings } from "./options.ts";
-import { decodeVerdict, openSocketPath, RELOAD_REQUEST, type Verdict } from "./reload-protocol.ts";
-import { runtimeDirectoryOf } from "./running.ts";
+import { decodeVerdict, openSocketPath, RELOAD_REQUEST, type Verdict } from "./reload-socket.ts";
 
 /** Milliseconds for a reload. Less than systemd waits by default (TimeoutStartSec=), so that this has the last word. */
 const RELOAD_DEADLINE = 80_000;

@@ -1,38 +1,26 @@
 import { systemClock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log/log.ts";
 import type { Config } from "../../control/config/config.ts";
-import { addressLoads } from "../../control/connections/address-loads.ts";
 import { Adoptions } from "../../control/endpoints/adoption.ts";
 import type { DaemonLock } from "../../control/endpoints/daemon-lock.ts";
-import { Ledger } from "../../control/endpoints/ledger.ts";
-import {
-  currentNamespace,
-  type LockHolder,
-  type NamespaceIdentity,
-} from "../../control/endpoints/namespace.ts";
-import { PathManagerKeeper } from "../../control/endpoints/path-manager-keeper.ts";
+import { currentNamespace, type NamespaceIdentity } from "../../control/endpoints/namespace.ts";
 import { type Preview, Reconciler } from "../../control/endpoints/reconciler.ts";
-import { refusedFile, refusedText } from "../../control/endpoints/refused-file.ts";
-import { StateFile } from "../../control/endpoints/state-file.ts";
+import { RuntimeDirectory } from "../../control/endpoints/runtime-directory.ts";
 import { NetworkMonitor } from "../../control/network/monitor.ts";
 import { emptyNetwork, type Network } from "../../control/network/network.ts";
 import { usableAddresses } from "../../control/policy/eligibility.ts";
-import { everyAddress } from "../../control/policy/wanted-endpoints.ts";
+import { everyAddress } from "../../control/policy/input.ts";
 import { removalsSent } from "../../kernel/counters.ts";
 import { MptcpPm } from "../../kernel/mptcp-pm.ts";
-import { resolvingInterfaces } from "../../kernel/neighbours.ts";
 import { persist, unlessAborted } from "../../kernel/netlink/persist.ts";
-import { openRtnetlink } from "../../kernel/rtnetlink.ts";
-import { Sockets } from "../../kernel/sockets.ts";
-import { SysctlError, Sysctls } from "../../kernel/sysctl.ts";
-import type { Responsibility } from "../../path-managers/runtime/messages.ts";
-import { PathManagersRefusedError } from "../../path-managers/runtime/thread-failure.ts";
-import { DecisionTrace } from "./decision-trace.ts";
+import { Sysctls } from "../../kernel/sysctl.ts";
+import { builtIn } from "../../path-managers/built-in/index.ts";
+import { KernelPathManager, SysctlWatch } from "../../path-managers/runtime/kernel-path-manager.ts";
+import { PathManagers } from "../../path-managers/runtime/path-managers.ts";
 import { StartError } from "./exit.ts";
-import { PathManagers } from "./path-managers.ts";
-import { describeHolder, requireLock, requireMptcp, requirePermission } from "./preconditions.ts";
-import type { Summary } from "./status.ts";
-import { lacksUserspace, neededBy, SysctlWatch } from "./sysctl-watch.ts";
+import { lostTo, requireLock, requireMptcp, requirePermission } from "./preconditions.ts";
+import { readAddressLoads, readResolving } from "./readings.ts";
+import { DecisionTrace, type Summary } from "./status.ts";
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -55,11 +43,8 @@ export class Daemon {
   readonly #log: Logger;
   readonly #pm: MptcpPm;
   readonly #reconciler: Reconciler;
-  readonly #keeper: PathManagerKeeper;
-  readonly #ledger: Ledger;
-  readonly #lock: DaemonLock | undefined;
-  readonly #files: readonly StateFile[];
-  readonly #stateFile: (file: string, consequence: string) => StateFile;
+  readonly #kernelPathManager: KernelPathManager;
+  readonly #directory: RuntimeDirectory;
   #config: Config;
   #pathManagers: PathManagers | undefined;
   #monitor: NetworkMonitor | undefined;
@@ -91,11 +76,9 @@ export class Daemon {
         namespace,
       );
       daemon = new Daemon(options, pm, namespace, lock);
-      options.onOwner?.(namespace, () => {
-        lock.check();
-        return lock.isInForce;
-      });
-      await daemon.#loadPlugins(options, namespace);
+      const directory = daemon.#directory;
+      options.onOwner?.(namespace, () => directory.check());
+      await daemon.#loadPathManagers(options, namespace);
       await daemon.#listen(signal);
     } catch (error) {
       if (daemon) await daemon.#close();
@@ -128,37 +111,19 @@ export class Daemon {
     namespace: NamespaceIdentity,
     lock: DaemonLock | undefined,
   ) {
-    const warn = (message: string): void => log.warning(message);
-    const files: StateFile[] = [];
-    const stateFile = (file: string, consequence: string): StateFile => {
-      const isAllowed = (): boolean => {
-        if (lock === undefined || lock.isInForce) return true;
-        setImmediate(() => this.#restoreFiles(lock));
-        return false;
-      };
-      const made = new StateFile({ file, consequence, log, clock: systemClock, isAllowed });
-      files.push(made);
-      return made;
-    };
-    const ledger = new Ledger({
-      ...{ directory: runtimeDirectory, namespace, warn, readOnly: lock === undefined },
-      store: (file) => stateFile(file, LEDGER_LOST),
+    const directory = new RuntimeDirectory({
+      ...{ directory: runtimeDirectory, namespace, lock, log, clock: systemClock },
     });
-    const refused = stateFile(refusedFile(runtimeDirectory, namespace), REFUSED_LOST);
-    // Of an earlier mptcpd.
-    if (lock) refused.remove();
+    const { ledger } = directory;
     const adoptions = new Adoptions({ directory: runtimeDirectory, namespace, ledger, log });
     const trace = new DecisionTrace(log);
     const sysctls = new Sysctls();
-    const sysctlWatch = new SysctlWatch(sysctls, log, () => this.#neededPathManager);
+    const sysctlWatch = new SysctlWatch(sysctls, log, () => this.#pathManagers?.responsibility);
     this.#config = config;
-    this.#ledger = ledger;
     this.#log = log;
     this.#pm = pm;
-    this.#lock = lock;
-    this.#files = files;
-    this.#stateFile = stateFile;
-    this.#keeper = new PathManagerKeeper(sysctls, ledger, log);
+    this.#directory = directory;
+    this.#kernelPathManager = new KernelPathManager({ sysctls, ledger, log });
     this.#reconciler = new Reconciler({
       kernel: pm,
       ledger,
@@ -176,17 +141,14 @@ export class Daemon {
         onChange?.();
       },
       beforeReading: () => {
-        if (!lock || !this.#restoreFiles(lock)) return;
-        this.#keepPathManager(() => this.#keeper.check());
+        if (!directory.restore()) return;
+        this.#kernelPathManager.check();
         sysctlWatch.check();
         // Ways out that no notification told of, such as a route's next-hop object.
         this.#monitor?.resyncRouting();
         adoptions.collect();
       },
-      onRefusals: (refusals) => {
-        if (refusals.length === 0) refused.remove();
-        else refused.write(refusedText(namespace, refusals));
-      },
+      onRefusals: (refusals) => directory.publishRefusals(refusals),
     });
   }
 
@@ -199,7 +161,7 @@ export class Daemon {
     const before = this.#config;
     try {
       await this.#pathManagers?.reload(config, {
-        verify: (responsibility) => this.#requirePathManager(config, responsibility),
+        verify: (responsibility) => this.#kernelPathManager.require(config, responsibility),
         admit: () => {
           this.#config = config;
         },
@@ -226,7 +188,7 @@ export class Daemon {
     const { endpoints, connections = [] } = this.#pathManagers?.responsibility ?? {};
     const usable = usableAddresses(this.#network, this.#config);
     return {
-      endpoints: this.#ledger.endpoints.length,
+      endpoints: this.#directory.ledger.endpoints.length,
       uplinks: new Set(usable.map(({ ifIndex }) => ifIndex)).size,
       pathManagers: [...new Set([...(endpoints === undefined ? [] : [endpoints]), ...connections])],
     };
@@ -244,14 +206,13 @@ export class Daemon {
   /** Stops; what becomes of the endpoints is for `on-stop` to say. Connections of the kernel's path manager use them. */
   async stop(): Promise<void> {
     // Somebody may have emptied the runtime directory since the last look, and another mptcpd may have begun.
-    this.#lock?.check();
-    if (this.#lock?.isInForce === false) {
+    if (!this.#directory.check()) {
       this.#log.warning(
         "another process has the lock of this network namespace: the endpoints stay as they are",
       );
       return await this.abandon();
     }
-    this.#lock?.announceRelease();
+    this.#directory.announceRelease();
     try {
       try {
         await this.#pathManagers?.stop();
@@ -273,18 +234,8 @@ export class Daemon {
     await this.#close();
   }
 
-  /** Makes again what somebody has removed from the runtime directory. @returns false if another process is the owner now */
-  #restoreFiles(lock: DaemonLock): boolean {
-    lock.check();
-    if (!lock.isInForce) return false;
-    this.#ledger.restore();
-    for (const file of this.#files) file.restore();
-    return true;
-  }
-
   #retakeFiles(): void {
-    this.#ledger.absorb();
-    for (const file of this.#files) file.repeat();
+    this.#directory.retake();
     this.#reconciler.trigger();
   }
 
@@ -292,15 +243,11 @@ export class Daemon {
     return this.#monitor?.network ?? emptyNetwork;
   }
 
-  /** What the path managers in charge need the kernel's to be; undefined: any. */
-  get #neededPathManager(): string | undefined {
-    return neededBy(this.#pathManagers?.responsibility);
-  }
-
-  async #loadPlugins(options: DaemonOptions, namespace: NamespaceIdentity): Promise<void> {
+  async #loadPathManagers(options: DaemonOptions, namespace: NamespaceIdentity): Promise<void> {
     const { runtimeDirectory, log, debug, signal, onChange } = options;
     this.#pathManagers = await PathManagers.prepare(this.#config, {
-      ...{ runtimeDirectory, namespace, log, debug, signal, stateFile: this.#stateFile },
+      ...{ builtIn, runtimeDirectory, namespace, log, debug, signal },
+      stateFile: (file, consequence) => this.#directory.stateFile(file, consequence),
       onWanted: () => this.#reconciler.trigger(),
       onEndpointCommand: (command) => this.#reconciler.command(command),
       onResponsibility: () => {
@@ -310,35 +257,13 @@ export class Daemon {
         this.#reconciler.trigger();
       },
     });
-    const { responsibility } = this.#pathManagers;
     const problem = this.#setPathManager();
-    if (problem && neededBy(responsibility) === "userspace")
-      throw new StartError(lacksUserspace(responsibility, problem));
+    if (problem !== undefined) throw new StartError(problem);
   }
 
-  /** For path managers that are about to take charge. Throws PathManagersRefusedError if the kernel's is not what they need. */
-  #requirePathManager(config: Config, responsibility: Responsibility): void {
-    if (neededBy(responsibility) !== "userspace") return;
-    const problem = this.#setPathManager(config, "userspace");
-    if (problem) throw new PathManagersRefusedError([lacksUserspace(responsibility, problem)]);
-  }
-
-  /** Sets the kernel's path manager as the configuration has it. @returns why that is not possible */
-  #setPathManager(config = this.#config, needed = this.#neededPathManager): SysctlError | undefined {
-    const { kernelPathManager: given } = config;
-    const wanted = given === "auto" ? needed : given === "keep" ? undefined : given;
-    return this.#keepPathManager(() => this.#keeper.want(wanted));
-  }
-
-  #keepPathManager(action: () => void): SysctlError | undefined {
-    try {
-      action();
-      return undefined;
-    } catch (error) {
-      if (!(error instanceof SysctlError)) throw error;
-      this.#log.warning(error.message);
-      return error;
-    }
+  /** Sets the kernel's path manager as the configuration has it. @returns why those in charge cannot work */
+  #setPathManager(): string | undefined {
+    return this.#kernelPathManager.set(this.#config, this.#pathManagers?.responsibility);
   }
 
   async #listen(signal?: AbortSignal): Promise<void> {
@@ -352,41 +277,9 @@ export class Daemon {
   async #close(): Promise<void> {
     await this.#pathManagers?.stop();
     // New connections shall not wait for path managers that are gone.
-    if (this.#lock?.isInForce) this.#keepPathManager(() => this.#keeper.restore());
+    if (this.#directory.isOurs) this.#kernelPathManager.restore();
     this.#monitor?.close();
     this.#pm.close();
-    if (this.#lock) for (const file of this.#files) file.close();
-    this.#lock?.release();
-  }
-}
-
-/** Everybody finds the one that has the lock. This one nobody would find, so it is the one to yield. */
-function lostTo(holder: LockHolder): string {
-  return (
-    `${describeHolder(holder)} serves this network namespace now, as the lock was gone from the runtime directory: this ` +
-    "mptcpd ends and leaves its endpoints as they are; `mptcpctl adopt --all` gives them to the other"
-  );
-}
-
-const LEDGER_LOST =
-  "mptcpd goes on, but if it is killed before that file is written, the next mptcpd takes the endpoints that are made " +
-  "now for somebody else's";
-const REFUSED_LOST = "mptcpctl explain does not know what the kernel refuses";
-
-async function readAddressLoads() {
-  const sockets = Sockets.open();
-  try {
-    return addressLoads(await sockets.dumpOutlines());
-  } finally {
-    sockets.close();
-  }
-}
-
-async function readResolving() {
-  const connection = openRtnetlink();
-  try {
-    return await resolvingInterfaces(connection);
-  } finally {
-    connection.close();
+    this.#directory.close();
   }
 }

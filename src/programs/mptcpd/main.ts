@@ -5,10 +5,12 @@ import { createLogger } from "../../base/log/log.ts";
 import { openSink } from "../../base/log/sinks.ts";
 import { oneLine } from "../../base/text.ts";
 import { ConfigError } from "../../control/config/config.ts";
-import { describeEndpoint } from "../../control/endpoints/plan.ts";
+import { describeEndpoint } from "../../control/endpoints/endpoint-record.ts";
 import { interfaceName } from "../../control/network/network.ts";
 import { sendDatagram } from "../../kernel/native-sockets.ts";
 import { exitNow } from "../../kernel/threads.ts";
+import { builtIn } from "../../path-managers/built-in/index.ts";
+import { checkPathManagers, setupOf } from "../../path-managers/runtime/path-manager-setup.ts";
 import { isThreadCaught } from "../../path-managers/runtime/path-manager-thread.ts";
 import { PathManagersRefusedError } from "../../path-managers/runtime/thread-failure.ts";
 import { parseArguments } from "./arguments.ts";
@@ -17,7 +19,6 @@ import { checkReadable } from "./check-readable.ts";
 import { Daemon } from "./daemon.ts";
 import { EXIT_FAILURE, EXIT_SOFTWARE, EXIT_USAGE, StartError } from "./exit.ts";
 import type { Settings } from "./options.ts";
-import { checkPathManagers, hasOtherPathManagers } from "./path-managers.ts";
 import { load, Service } from "./service.ts";
 
 async function main(): Promise<void> {
@@ -53,7 +54,7 @@ function nameProcess(): void {
 /** `--check`: says what is wrong with the configuration. */
 async function check(request: Settings): Promise<void> {
   const loaded = load(request);
-  const { sources, warnings } = await checkPathManagers(loaded.config);
+  const { sources, warnings } = await checkPathManagers(loaded.config, builtIn);
   const files = await checkReadable(request, loaded.file, sources);
   if (files.errors.length > 0) throw new ConfigError(files.errors);
   const said = [...loaded.warnings, ...warnings, ...files.warnings, ...loaded.notices];
@@ -72,7 +73,7 @@ async function reload(request: Settings): Promise<void> {
 /** `--plan`: says what a start would change. */
 async function printPlan(request: Settings): Promise<void> {
   const { config } = load(request);
-  if (hasOtherPathManagers(config))
+  if (setupOf(config, builtIn).needsThread)
     writeError("plugins are not asked: they may want other endpoints than these\n");
   const log = createLogger({ sink: openSink("stderr", { sendDatagram }), debug: request.debug });
   const { runtimeDir: runtimeDirectory, debug } = request;

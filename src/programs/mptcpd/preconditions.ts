@@ -64,6 +64,14 @@ export async function requireLock(
   throw new StartError(`${describeHolder(lock)} serves this network namespace already: stop it first`);
 }
 
-export function describeHolder({ holder }: LockHolder): string {
+function describeHolder({ holder }: LockHolder): string {
   return holder === undefined ? "another mptcpd" : `mptcpd with pid ${holder}`;
+}
+
+/** Everybody finds the one that has the lock. This one nobody would find, so it is the one to yield. */
+export function lostTo(holder: LockHolder): string {
+  return (
+    `${describeHolder(holder)} serves this network namespace now, as the lock was gone from the runtime directory: this ` +
+    "mptcpd ends and leaves its endpoints as they are; `mptcpctl adopt --all` gives them to the other"
+  );
 }

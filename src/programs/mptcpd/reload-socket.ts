@@ -1,15 +1,10 @@
-import { lstatSync, renameSync } from "node:fs";
+import { closeSync, constants, lstatSync, openSync, renameSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
+import { basename, dirname, join } from "node:path";
+import * as v from "valibot";
 import type { Clock, Timer } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import { removeFile } from "../../base/files.ts";
-import {
-  encodeVerdict,
-  openSocketPath,
-  RELOAD_REQUEST,
-  type SocketPath,
-  type Verdict,
-} from "./reload-protocol.ts";
 
 export interface ReloadSocketOptions {
   readonly path: string;
@@ -141,4 +136,51 @@ function inodeOf(path: string): number | undefined {
   } catch {
     return undefined;
   }
+}
+
+// What passes between `mptcpd --reload` and the running mptcpd, and over which socket.
+
+/** What became of a reload. */
+export interface Verdict {
+  readonly isInForce: boolean;
+  /** Warnings; or why it was refused. */
+  readonly lines: readonly string[];
+}
+
+const schema = v.object({ isInForce: v.boolean(), lines: v.array(v.string()) });
+
+/** A line that asks for a reload. */
+export const RELOAD_REQUEST = "reload\n";
+
+/** A verdict as it is sent: JSON in one line. */
+export function encodeVerdict({ isInForce, lines }: Verdict): string {
+  return `${JSON.stringify({ isInForce, lines })}\n`;
+}
+
+/** Undefined: that is none, or its end is missing. */
+export function decodeVerdict(text: string): Verdict | undefined {
+  if (!text.endsWith("\n")) return undefined;
+  try {
+    const result = v.safeParse(schema, JSON.parse(text));
+    return result.success ? result.output : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Bytes of sun_path in unix(7), the final NUL included. */
+const LONGEST = 108;
+
+/** A name for the socket of that path that is short enough for the kernel, as long as it is open. */
+export interface SocketPath {
+  readonly name: string;
+  close(): void;
+}
+
+/** Throws the file system's error where the directory cannot be opened. */
+export function openSocketPath(path: string): SocketPath {
+  if (Buffer.byteLength(path) < LONGEST) return { name: path, close: () => undefined };
+  const { O_DIRECTORY, O_RDONLY } = constants;
+  const fd = openSync(dirname(path), O_DIRECTORY | O_RDONLY);
+  return { name: join(`/proc/self/fd/${fd}`, basename(path)), close: () => closeSync(fd) };
 }

@@ -1,7 +1,5 @@
 import { every, systemClock } from "../../base/clock.ts";
 import { messageOf, traceOf } from "../../base/errors.ts";
-import { createLogger, type Logger, type Sink } from "../../base/log/log.ts";
-import { openSink } from "../../base/log/sinks.ts";
 import { ConfigError } from "../../control/config/config.ts";
 import { type LoadedConfig, loadConfig } from "../../control/config/load.ts";
 import { type NamespaceIdentity, namespaceFile } from "../../control/endpoints/namespace.ts";
@@ -13,8 +11,8 @@ import { Daemon } from "./daemon.ts";
 import { EXIT_FAILURE, EXIT_SOFTWARE, StartError, signals } from "./exit.ts";
 import { createNotifier } from "./notify.ts";
 import type { Settings } from "./options.ts";
-import type { Verdict } from "./reload-protocol.ts";
-import { ReloadSocket } from "./reload-socket.ts";
+import { ReloadSocket, type Verdict } from "./reload-socket.ts";
+import { ServiceLog } from "./service-log.ts";
 import { type InForce, StatusLine, statusText } from "./status.ts";
 
 /** The daemon as a service: its log, its signals, and what the service manager is told. */
@@ -22,8 +20,7 @@ export class Service {
   readonly #request: Settings;
   readonly #notifier = createNotifier({ environment: process.env, sendDatagram });
   #loaded: LoadedConfig;
-  #sink: Sink;
-  #log: Logger;
+  readonly #log: ServiceLog;
   #daemon: Daemon | undefined;
   readonly #status = new StatusLine({
     clock: systemClock,
@@ -39,18 +36,17 @@ export class Service {
     this.#resolveReady = resolve;
   });
 
-  #isLost = false;
-  #resolveLost: () => void = () => undefined;
-  readonly #lost = new Promise<void>((resolve) => {
-    this.#resolveLost = resolve;
+  #isLockLost = false;
+  #resolveLockLost: () => void = () => undefined;
+  readonly #lockLost = new Promise<void>((resolve) => {
+    this.#resolveLockLost = resolve;
   });
 
   constructor(request: Settings) {
     this.#request = request;
     this.#loaded = load(request);
     this.#inForce = { file: this.#loaded.file, since: new Date(), refused: undefined };
-    this.#sink = openSink(this.#loaded.config.log, { sendDatagram });
-    this.#log = createLogger({ sink: this.#sink, debug: request.debug });
+    this.#log = new ServiceLog(this.#loaded.config.log, request);
   }
 
   async run(): Promise<void> {
@@ -61,7 +57,7 @@ export class Service {
     void stopped.then(() => asked.abort());
     const daemon = await this.#start(asked.signal);
     if (!daemon) return;
-    if (!asked.signal.aborted && !this.#isLost) {
+    if (!asked.signal.aborted && !this.#isLockLost) {
       this.#daemon = daemon;
       this.#keepWatchdog();
       this.#status.update();
@@ -70,7 +66,7 @@ export class Service {
       this.#resolveReady();
       if (this.#reloadAsked) void this.#reloadInTurn();
       await this.#reloading;
-      await Promise.race([stopped, this.#lost]);
+      await Promise.race([stopped, this.#lockLost]);
     }
     this.#reloadSocket?.close();
     this.#notifier.stopping();
@@ -86,7 +82,7 @@ export class Service {
 
   async #stop(daemon: Daemon): Promise<number> {
     try {
-      if (this.#isLost) {
+      if (this.#isLockLost) {
         await daemon.abandon();
         return EXIT_FAILURE;
       }
@@ -98,7 +94,7 @@ export class Service {
       return EXIT_FAILURE;
     } finally {
       this.#notifier.status("");
-      this.#sink.close();
+      this.#log.close();
     }
   }
 
@@ -121,16 +117,15 @@ export class Service {
 
   /** The signal ends it: nothing that it has begun is left. */
   async #start(signal: AbortSignal): Promise<Daemon | undefined> {
-    const log = forwardTo(() => this.#log);
     try {
       return await Daemon.start({
         config: this.#loaded.config,
         runtimeDirectory: this.#request.runtimeDir,
-        log,
+        log: this.#log,
         debug: this.#request.debug,
         signal,
         onOwner: (namespace, isOwner) => this.#listenForReloads(namespace, isOwner),
-        onLost: (why) => this.#lose(why),
+        onLost: (why) => this.#lockTaken(why),
         onChange: () => this.#status.changed(),
       });
     } catch (error) {
@@ -164,10 +159,10 @@ export class Service {
   }
 
   /** The network namespace is another mptcpd's now. */
-  #lose(why: string): void {
+  #lockTaken(why: string): void {
     this.#log.error(why);
-    this.#isLost = true;
-    this.#resolveLost();
+    this.#isLockLost = true;
+    this.#resolveLockLost();
   }
 
   /** One after the other: each has the file as it is at its turn. */
@@ -197,7 +192,7 @@ export class Service {
       await daemon.reload(loaded.config);
       this.#loaded = loaded;
       this.#inForce = { file: loaded.file, since: new Date(), refused: undefined };
-      this.#reopenLog();
+      this.#log.reopen(loaded.config.log);
       this.#sayWarnings();
       this.#log.notice("configuration reloaded");
       return { isInForce: true, lines: loaded.warnings };
@@ -209,12 +204,6 @@ export class Service {
       daemon.resync();
       return { isInForce: false, lines };
     }
-  }
-
-  #reopenLog(): void {
-    this.#sink.close();
-    this.#sink = openSink(this.#loaded.config.log, { sendDatagram });
-    this.#log = createLogger({ sink: this.#sink, debug: this.#request.debug });
   }
 
   #sayWarnings(): void {
@@ -244,15 +233,4 @@ export function load({ configFile, overrides }: Settings): LoadedConfig {
 
 function linesOf(error: StartError | PathManagersRefusedError): readonly string[] {
   return error instanceof PathManagersRefusedError ? error.lines : [error.message];
-}
-
-/** A logger for those who keep one while the destination may change under them. */
-function forwardTo(current: () => Logger): Logger {
-  return {
-    debug: (message, fields) => current().debug(message, fields),
-    info: (message, fields) => current().info(message, fields),
-    notice: (message, fields) => current().notice(message, fields),
-    warning: (message, fields) => current().warning(message, fields),
-    error: (message, fields) => current().error(message, fields),
-  };
 }

@@ -1,5 +1,7 @@
 import type { Clock } from "../../base/clock.ts";
+import type { Logger } from "../../base/log/log.ts";
 import { cut, oneLine } from "../../base/text.ts";
+import type { Decision } from "../../control/policy/decision.ts";
 
 /** What mptcpd does at the moment, in numbers and names. */
 export interface Summary {
@@ -76,7 +78,7 @@ export class StatusLine {
     readonly text: () => string | undefined;
     readonly tell: (text: string) => void;
   };
-  #told: string | undefined;
+  #lastText: string | undefined;
   #isDue = false;
 
   constructor(options: {
@@ -100,8 +102,31 @@ export class StatusLine {
   /** Tells it now, if it is another one. */
   update(): void {
     const text = this.#options.text();
-    if (text === undefined || text === this.#told) return;
-    this.#told = text;
+    if (text === undefined || text === this.#lastText) return;
+    this.#lastText = text;
     this.#options.tell(text);
+  }
+}
+
+/** For `--debug`: says what becomes of each address, and why, whenever that changes. */
+export class DecisionTrace {
+  readonly #log: Logger;
+  #said: ReadonlyMap<string, string> = new Map();
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  follow(decisions: readonly Decision[]): void {
+    const now = new Map(
+      decisions.map(({ address, interfaceName, outcome, reason }) => [
+        `${address} on ${interfaceName}`,
+        `${outcome}, ${reason}`,
+      ]),
+    );
+    for (const [what, verdict] of now)
+      if (this.#said.get(what) !== verdict) this.#log.debug(`${what}: ${verdict}`);
+    for (const what of this.#said.keys()) if (!now.has(what)) this.#log.debug(`${what}: gone`);
+    this.#said = now;
   }
 }

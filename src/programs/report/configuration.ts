@@ -1,6 +1,6 @@
 /** mptcpd.conf for a report: what it says, without what may be a secret. */
 
-import { type IniEntry, type IniSection, parseIni } from "../../control/config/ini.ts";
+import { type IniEntry, type IniSection, parseIni } from "../../control/config/ini-file.ts";
 import { core, keysOf, path } from "../../control/config/schema.ts";
 import type { PathManagerDefinition } from "../../path-managers/runtime/api.ts";
 import { hidden, isPlain, isSecretKey, type Secrets } from "./secrets.ts";

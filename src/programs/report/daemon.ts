@@ -5,13 +5,12 @@ import { table } from "../../base/command-line/terminal.ts";
 import { messageOf } from "../../base/errors.ts";
 import { version } from "../../base/version.ts";
 import { ConfigError, defaultConfigFile } from "../../control/config/config.ts";
-import { readConfigFile } from "../../control/config/file.ts";
+import { readConfigFile } from "../../control/config/ini-file.ts";
 import { parseConfig } from "../../control/config/load.ts";
 import { Ledger } from "../../control/endpoints/ledger.ts";
 import { currentNamespace, namespaceFile } from "../../control/endpoints/namespace.ts";
-import { readRefused } from "../../control/endpoints/refused-file.ts";
-import { readWanted, type StatedWish } from "../../control/endpoints/wanted-file.ts";
-import type { Refusal } from "../../control/policy/refused-endpoints.ts";
+import { type PublishedEndpoints, readRefused, readWanted } from "../../control/endpoints/published-state.ts";
+import type { Refusal } from "../../control/policy/decision.ts";
 import { lockHolder } from "../../kernel/file-lock.ts";
 import { Processes } from "../../kernel/processes.ts";
 import { builtIn } from "../../path-managers/built-in/index.ts";
@@ -118,7 +117,7 @@ export function stateSection(directory: string): Section {
         readOnly: true,
       });
       const { endpoints, limits, capacity, pathManager } = ledger;
-      let wanted: StatedWish | undefined;
+      let wanted: PublishedEndpoints | undefined;
       try {
         wanted = readWanted(directory, namespace);
       } catch (error) {

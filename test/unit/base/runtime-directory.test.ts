@@ -27,8 +27,12 @@ import { Checkpoint } from "../../../src/control/connections/checkpoint.ts";
 import { requestAdoption } from "../../../src/control/endpoints/adoption.ts";
 import { Ledger } from "../../../src/control/endpoints/ledger.ts";
 import { NamespaceLock, namespaceFiles } from "../../../src/control/endpoints/namespace.ts";
-import { readRefused } from "../../../src/control/endpoints/refused-file.ts";
-import { readWanted, wantedFile, wantedText } from "../../../src/control/endpoints/wanted-file.ts";
+import {
+  readRefused,
+  readWanted,
+  wantedFile,
+  wantedText,
+} from "../../../src/control/endpoints/published-state.ts";
 import { requires } from "../../../src/lab/kit/requires.ts";
 import { exclusively } from "../../../src/services/lock.ts";
 import { temporaryDirectory } from "../temporary.ts";

@@ -15,7 +15,7 @@ import { loadConfig } from "../../../src/control/config/load.ts";
 import { core, path } from "../../../src/control/config/schema.ts";
 import { kernelPathManager, limits, onStop, settableFlags } from "../../../src/control/config/values.ts";
 import { builtIn } from "../../../src/path-managers/built-in/index.ts";
-import { readOptions } from "../../../src/path-managers/runtime/plugin-options.ts";
+import { readOptions } from "../../../src/path-managers/runtime/plugin-config.ts";
 import { type Definition, sectionOf, termsOf } from "./page.ts";
 
 const page = "mptcpd.conf.5";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { parseIni } from "../../../../src/control/config/ini.ts";
+import { parseIni } from "../../../../src/control/config/ini-file.ts";
 
 const parse = (text: string) => parseIni(Buffer.from(text));
 const entriesOf = (text: string) =>

@@ -3,8 +3,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { compileGlob } from "../../../../src/base/glob.ts";
 import { containerRule, type PathRule } from "../../../../src/control/config/config.ts";
-import { findRule, matchesRule } from "../../../../src/control/config/match.ts";
-import { contains, parsePrefix } from "../../../../src/control/config/prefix.ts";
+import { contains, findRule, matchesRule, parsePrefix } from "../../../../src/control/config/match.ts";
 
 const anything: PathRule = { ...containerRule, matchInterface: undefined, ignore: false };
 const eth0 = { interfaceNames: ["eth0", "uplink"], kind: undefined, address: "10.1.2.3" };

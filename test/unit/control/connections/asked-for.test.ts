@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { IdBook } from "../../../../src/control/connections/address-ids.ts";
 import { Announcements } from "../../../../src/control/connections/announcements.ts";
 import type { ConnectionChange } from "../../../../src/control/connections/connection.ts";
 import { ConnectionTable } from "../../../../src/control/connections/connection-table.ts";
-import { IdBook } from "../../../../src/control/connections/id-book.ts";
 import { Listeners } from "../../../../src/control/connections/listeners.ts";
 import { Subflows } from "../../../../src/control/connections/subflows.ts";
 import { eventFlags } from "../../../../src/kernel/mptcp-pm-events.ts";

@@ -5,9 +5,9 @@ import type {
   SubflowRecord,
 } from "../../../../src/control/connections/connection-record.ts";
 import type {
-  ConnectionEvent,
+  EventOfConnection,
+  EventOfSubflow,
   OpeningEvent,
-  SubflowEvent,
 } from "../../../../src/control/connections/from-events.ts";
 import {
   type ListedConnection,
@@ -40,9 +40,9 @@ export function opening(
 }
 
 export function ofSubflow(
-  event: SubflowEvent["event"],
-  given: Partial<Omit<SubflowEvent, "event">> = {},
-): SubflowEvent {
+  event: EventOfSubflow["event"],
+  given: Partial<Omit<EventOfSubflow, "event">> = {},
+): EventOfSubflow {
   return {
     event,
     token: TOKEN,
@@ -62,15 +62,15 @@ export function ofSubflow(
 /** As `ofSubflow` gives them, of the initial subflow. */
 export const initialEnds = { localId: 0, localAddress: "10.0.0.1", localPort: 40000 } as const;
 
-export function announced(id: number, address: string, port = 80, token = TOKEN): ConnectionEvent {
+export function announced(id: number, address: string, port = 80, token = TOKEN): EventOfConnection {
   return { event: "announced", token, remoteId: id, remoteAddress: address, remotePort: port };
 }
 
-export function removed(id: number, token = TOKEN): ConnectionEvent {
+export function removed(id: number, token = TOKEN): EventOfConnection {
   return { event: "removed", token, remoteId: id };
 }
 
-export function closed(token = TOKEN): ConnectionEvent {
+export function closed(token = TOKEN): EventOfConnection {
   return { event: "closed", token };
 }
 

@@ -6,7 +6,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { Checkpoint } from "../../../../src/control/connections/checkpoint.ts";
 import type { Connection } from "../../../../src/control/connections/connection.ts";
 import { ConnectionTable, type Facts } from "../../../../src/control/connections/connection-table.ts";
-import type { ConnectionEvent } from "../../../../src/control/connections/from-events.ts";
+import type { EventOfConnection } from "../../../../src/control/connections/from-events.ts";
 import { found } from "./builders.ts";
 
 /** A table whose changes a checkpoint remembers, in a real file. */
@@ -42,7 +42,7 @@ export class CheckpointWorld {
   }
 
   /** Applies events and writes what is to be remembered of them. */
-  apply(...events: readonly ConnectionEvent[]): void {
+  apply(...events: readonly EventOfConnection[]): void {
     for (const event of events) this.table.apply(event);
     this.checkpoint.flush();
   }

@@ -1,13 +1,13 @@
 import { getEventListeners } from "node:events";
 import type { Timer } from "../../../../src/base/clock.ts";
+import { IdBook } from "../../../../src/control/connections/address-ids.ts";
 import { Announcements } from "../../../../src/control/connections/announcements.ts";
 import type {
   ConnectionRecord,
   SubflowRecord,
 } from "../../../../src/control/connections/connection-record.ts";
 import { ConnectionTable } from "../../../../src/control/connections/connection-table.ts";
-import type { ConnectionEvent } from "../../../../src/control/connections/from-events.ts";
-import { IdBook } from "../../../../src/control/connections/id-book.ts";
+import type { EventOfConnection } from "../../../../src/control/connections/from-events.ts";
 import { Listeners, type OpenListener } from "../../../../src/control/connections/listeners.ts";
 import { Subflows } from "../../../../src/control/connections/subflows.ts";
 import type { ConnectionOutline, SubflowOutline } from "../../../../src/kernel/sockets.ts";
@@ -97,7 +97,7 @@ export class CommandsWorld {
     return connection;
   }
 
-  emit(...events: readonly ConnectionEvent[]): void {
+  emit(...events: readonly EventOfConnection[]): void {
     for (const event of events) this.table.apply(event);
   }
 

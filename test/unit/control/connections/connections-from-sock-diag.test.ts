@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { listedConnections } from "../../../../src/control/connections/from-sock-diag.ts";
+import { addressLoads, listedConnections } from "../../../../src/control/connections/from-sock-diag.ts";
 import { subflowFlags } from "../../../../src/kernel/inet-diag.ts";
-import type { ConnectionOutline, TcpState } from "../../../../src/kernel/sockets.ts";
+import type { ConnectionOutline, SubflowOutline, TcpState } from "../../../../src/kernel/sockets.ts";
 import { found, foundWith, initialOutline, outline, subflowLine, subflowOutline } from "./builders.ts";
 
 const everyState: readonly TcpState[] = [
@@ -103,5 +103,39 @@ describe("of the subflows that sock_diag shows", () => {
     const local = { address: "2001:db8::1", port: 1 };
     const [subflow] = found({ subflows: [subflowOutline({ socketFamily: 6, local })] }).subflows;
     assert.equal(subflow?.mapped, false);
+  });
+});
+
+const began = (address: string): SubflowOutline => ({ ...initialOutline(), local: { address, port: 1 } });
+const joined = (address: string): SubflowOutline => subflowOutline({ local: { address, port: 2 } });
+const loads = (...connections: ConnectionOutline[]) => Object.fromEntries(addressLoads(connections));
+
+describe("what connections would lose with a local address", () => {
+  it("is counted by connection: those with all subflows on it, and those that began on it", () => {
+    const both = outline({ subflows: [began("10.0.0.1"), joined("10.0.1.1")] });
+    const twice = outline({ subflows: [began("10.0.0.1"), joined("10.0.0.1")] });
+    const later = outline({ subflows: [joined("10.0.1.1")] });
+    assert.deepEqual(loads(both, twice, later, outline({ subflows: [] })), {
+      "10.0.0.1": { only: 1, initial: 2 },
+      "10.0.1.1": { only: 1, initial: 0 },
+    });
+  });
+
+  it("does not count subflows that are not there yet", () => {
+    const joining = { ...joined("10.0.1.1"), state: "syn-sent" as const };
+    assert.deepEqual(loads(outline({ subflows: [began("10.0.0.1"), joining] })), {
+      "10.0.0.1": { only: 1, initial: 1 },
+    });
+  });
+
+  it("counts a connection whose program has closed it, until the peer has acknowledged everything", () => {
+    const subflows = [{ ...began("10.0.0.1"), state: "fin-wait-1" as const }];
+    const closing = outline({ subflows, inode: 0, state: "fin-wait-1" });
+    assert.deepEqual(loads(closing), { "10.0.0.1": { only: 1, initial: 1 } });
+    assert.deepEqual(loads({ ...closing, state: "fin-wait-2" }), {});
+  });
+
+  it("does not count connections that became plain TCP", () => {
+    assert.deepEqual(loads(outline({ subflows: [began("10.0.0.1")], fallback: true })), {});
   });
 });

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { describe, it } from "node:test";
-import type { CloseReason, ConnectionChange } from "../../../../src/control/connections/connection.ts";
-import { ConnectionError } from "../../../../src/control/connections/connection-error.ts";
+import {
+  type CloseReason,
+  type ConnectionChange,
+  ConnectionError,
+} from "../../../../src/control/connections/connection.ts";
 import type {
   ConnectionRecord,
   SubflowRecord,

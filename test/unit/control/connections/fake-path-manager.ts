@@ -1,6 +1,5 @@
-import type { IdentifiedAddress } from "../../../../src/control/connections/address-ids.ts";
+import type { IdentifiedAddress, IdKernel } from "../../../../src/control/connections/address-ids.ts";
 import type { AnnouncingKernel } from "../../../../src/control/connections/announcements.ts";
-import type { IdKernel } from "../../../../src/control/connections/id-book.ts";
 import type { SubflowKernel } from "../../../../src/control/connections/subflows.ts";
 import {
   type Endpoint,

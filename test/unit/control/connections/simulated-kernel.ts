@@ -1,6 +1,6 @@
 import type { SocketAddress } from "../../../../src/control/connections/connection.ts";
-import type { SubflowRequest } from "../../../../src/control/connections/connection-table.ts";
-import type { ConnectionEvent, SubflowEvent } from "../../../../src/control/connections/from-events.ts";
+import type { SubflowRequest } from "../../../../src/control/connections/connection-updates.ts";
+import type { EventOfConnection, EventOfSubflow } from "../../../../src/control/connections/from-events.ts";
 import { mapped } from "../../../../src/kernel/netlink/ip.ts";
 import { AF_INET, AF_INET6 } from "../../../../src/kernel/rtnetlink.ts";
 import type { ConnectionOutline } from "../../../../src/kernel/sockets.ts";
@@ -60,7 +60,7 @@ export class SimulatedKernel {
   }
 
   /** @returns its events; none, if there is nothing that it could happen to */
-  step({ kind, pick, flag }: Step): ConnectionEvent[] {
+  step({ kind, pick, flag }: Step): EventOfConnection[] {
     if (kind === "open") return [this.#open(pick, flag)];
     const connection = choose(this.#connections, pick);
     if (connection === undefined) return [];
@@ -130,7 +130,7 @@ export class SimulatedKernel {
     });
   }
 
-  #open(pick: number, serverSide: boolean): ConnectionEvent {
+  #open(pick: number, serverSide: boolean): EventOfConnection {
     const [here, there] = [
       { address: "10.0.0.1", port: ++this.#lastPort },
       { address: "10.1.0.1", port: 80 },
@@ -150,12 +150,12 @@ export class SimulatedKernel {
     return this.#opening("created", connection);
   }
 
-  #opening(event: "created" | "established", connection: Connection): ConnectionEvent {
+  #opening(event: "created" | "established", connection: Connection): EventOfConnection {
     const { token, serverSide, local, remote } = connection;
     return opening(event, { token, serverSide, ...ends(connection, { local, remote }) });
   }
 
-  #subflowStep(connection: Connection, { kind, pick, flag }: Step): ConnectionEvent[] {
+  #subflowStep(connection: Connection, { kind, pick, flag }: Step): EventOfConnection[] {
     const { token, remote } = connection;
     const local = { address: `10.0.0.${1 + (pick % 3)}`, port: 0 };
     const request = { local, localId: pick % 3, remote, ifIndex: 0, localBackup: flag };
@@ -190,7 +190,7 @@ export class SimulatedKernel {
   }
 
   /** What becomes of a request: of several that are alike the first has its turn. */
-  #answer(connection: Connection, kind: StepKind, pick: number, flag: boolean): ConnectionEvent[] {
+  #answer(connection: Connection, kind: StepKind, pick: number, flag: boolean): EventOfConnection[] {
     const chosen = choose(connection.requests, pick);
     const request = connection.requests.find((other) => other.localId === chosen?.localId);
     if (request === undefined) return [];
@@ -202,7 +202,7 @@ export class SimulatedKernel {
     return [this.#say("subflowClosed", connection, attempt, { error: 111 })];
   }
 
-  #join(connection: Connection, request: SubflowRequest): ConnectionEvent {
+  #join(connection: Connection, request: SubflowRequest): EventOfConnection {
     const { local, remote, localId, localBackup } = request;
     const ours = { ...local, port: ++this.#lastPort };
     const subflow = { local: ours, remote, localId, localBackup, initial: false, backup: false };
@@ -211,11 +211,11 @@ export class SimulatedKernel {
   }
 
   #say(
-    event: SubflowEvent["event"],
+    event: EventOfSubflow["event"],
     connection: Connection,
     { local, remote, localId, backup }: Pick<Subflow, "local" | "remote" | "localId" | "backup">,
-    reason: Pick<SubflowEvent, "error"> = {},
-  ): SubflowEvent {
+    reason: Pick<EventOfSubflow, "error"> = {},
+  ): EventOfSubflow {
     const { token } = connection;
     return ofSubflow(event, { token, localId, backup, ...ends(connection, { local, remote }), ...reason });
   }

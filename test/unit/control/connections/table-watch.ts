@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { ConnectionChange } from "../../../../src/control/connections/connection.ts";
 import type { ConnectionRecord } from "../../../../src/control/connections/connection-record.ts";
 import { ConnectionTable } from "../../../../src/control/connections/connection-table.ts";
-import type { ConnectionEvent } from "../../../../src/control/connections/from-events.ts";
+import type { EventOfConnection } from "../../../../src/control/connections/from-events.ts";
 import type { ListedConnection } from "../../../../src/control/connections/from-sock-diag.ts";
 import { changeLine, linesOf, opening, TOKEN } from "./builders.ts";
 
@@ -24,7 +24,7 @@ export class TableWatch {
   }
 
   /** Applies events that must find their connection. */
-  apply(...events: readonly ConnectionEvent[]): void {
+  apply(...events: readonly EventOfConnection[]): void {
     for (const event of events) assert.ok(this.table.apply(event), `${event.event} finds its connection`);
   }
 

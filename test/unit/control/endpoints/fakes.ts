@@ -11,8 +11,8 @@ import { Reconciler } from "../../../../src/control/endpoints/reconciler.ts";
 import type { AddressLoad } from "../../../../src/control/endpoints/remove-endpoints.ts";
 import { StateFile } from "../../../../src/control/endpoints/state-file.ts";
 import type { Network } from "../../../../src/control/network/network.ts";
-import type { Refusal } from "../../../../src/control/policy/refused-endpoints.ts";
-import { everyAddress } from "../../../../src/control/policy/wanted-endpoints.ts";
+import type { Refusal } from "../../../../src/control/policy/decision.ts";
+import { everyAddress } from "../../../../src/control/policy/input.ts";
 import {
   type Endpoint,
   endpointFlags,

@@ -1,9 +1,8 @@
 import { defaultConfig, type PathRule } from "../../../../src/control/config/config.ts";
 import type { Network } from "../../../../src/control/network/network.ts";
-import type { Decision } from "../../../../src/control/policy/decision.ts";
-import type { CurrentEndpoint, PolicyInput } from "../../../../src/control/policy/input.ts";
+import type { CurrentEndpoint, Decision } from "../../../../src/control/policy/decision.ts";
+import { everyAddress, type PolicyInput } from "../../../../src/control/policy/input.ts";
 import { decide } from "../../../../src/control/policy/policy.ts";
-import { everyAddress } from "../../../../src/control/policy/wanted-endpoints.ts";
 import { type Address, type AddressFlag, addressFlags } from "../../../../src/kernel/addresses.ts";
 import { type Link, type LinkFlag, linkFlags } from "../../../../src/kernel/links.ts";
 import { type Endpoint, type EndpointFlag, endpointFlags } from "../../../../src/kernel/mptcp-pm.ts";

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { decide } from "../../../../src/control/policy/policy.ts";
 import addrAdv from "../../../../src/path-managers/built-in/addr-adv.ts";
-import { askForEndpoints } from "../../../../src/path-managers/runtime/wishes.ts";
+import { askForEndpoints } from "../../../../src/path-managers/runtime/requested-endpoints.ts";
 import { simulate } from "../../../../src/path-managers/simulation/simulation.ts";
 import { config, current, network } from "../../control/policy/arbitrary-network.ts";
 import { endpointOf, inputOf } from "../../control/policy/world.ts";

@@ -1,8 +1,11 @@
-import type { PostedByThread, ToThread } from "../../../../src/path-managers/runtime/messages.ts";
+import type {
+  PostedByThread,
+  ThreadInput,
+  ToThread,
+} from "../../../../src/path-managers/runtime/messages.ts";
 import type { OpenThread, ThreadEvents } from "../../../../src/path-managers/runtime/open-thread.ts";
-import type { PluginSource } from "../../../../src/path-managers/runtime/plugin-sources.ts";
+import type { PluginSource } from "../../../../src/path-managers/runtime/plugin-config.ts";
 import { Pulse, pulseEvents } from "../../../../src/path-managers/runtime/pulse.ts";
-import type { ThreadInput } from "../../../../src/path-managers/runtime/thread-input.ts";
 import { VirtualClock } from "../../../../src/path-managers/simulation/clock.ts";
 
 export const input = {
@@ -25,7 +28,7 @@ export const input = {
 
 export const prepared = {
   kind: "prepared",
-  plugins: [{ name: "fullmesh", file: undefined }],
+  pathManagers: [{ name: "fullmesh", file: undefined }],
   warnings: [],
   responsibility: { connections: ["fullmesh"], needs: "any", endpoints: undefined },
 } satisfies PostedByThread;
@@ -68,8 +71,8 @@ export class FakeThread {
   }
 
   /** A handler runs, of the plugin of that number. */
-  enter(plugin: number, event: (typeof pulseEvents)[number]): void {
-    Atomics.store(this.#pulse, Pulse.plugin, plugin);
+  enter(pathManager: number, event: (typeof pulseEvents)[number]): void {
+    Atomics.store(this.#pulse, Pulse.pathManager, pathManager);
     Atomics.store(this.#pulse, Pulse.event, pulseEvents.indexOf(event) + 1);
   }
 

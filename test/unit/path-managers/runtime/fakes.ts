@@ -11,7 +11,7 @@ import {
 import { handlersOf } from "../../../../src/path-managers/runtime/handler-calls.ts";
 import type { Responsibility } from "../../../../src/path-managers/runtime/messages.ts";
 import { viewNetwork } from "../../../../src/path-managers/runtime/network-view.ts";
-import { PathManagerRuntime } from "../../../../src/path-managers/runtime/runtime.ts";
+import { PathManagerRuntime } from "../../../../src/path-managers/runtime/path-manager-runtime.ts";
 import { VirtualClock } from "../../../../src/path-managers/simulation/clock.ts";
 import { SimulatedDesk } from "../../../../src/path-managers/simulation/endpoint-desk.ts";
 import { SimulatedKernel } from "../../../../src/path-managers/simulation/kernel.ts";
@@ -92,14 +92,14 @@ export class HostBench {
       ...{ kernel: this.kernel, events: this.kernel, sockets: this.kernel },
       ...{ endpoints: new SimulatedDesk(this.kernel), removalDelay: config.removalDelay },
       ...{ clock: this.clock, log: logTo(this.lines), inCharge, mostFaults, faults },
-      plugins: definitions.map((definition) => ({ definition, options })),
+      pathManagers: definitions.map((definition) => ({ definition, options })),
       remember: (connections) => memory.of(connections),
       network: () => viewNetwork(this.network.network, config),
       watch: {
-        enter: (plugin, event) => void this.watched.push(`${plugin} ${event}`),
+        enter: (pathManager, event) => void this.watched.push(`${pathManager} ${event}`),
         leave: () => void this.watched.push("-"),
       },
-      onFault: (plugin, count) => void this.faults.push(`${plugin} ${count}`),
+      onFault: (pathManager, count) => void this.faults.push(`${pathManager} ${count}`),
       onResponsibility: (responsibility) => void this.charges.push(responsibility),
       listen: (_, port) => ({ port: port || this.kernel.freePort(), close: () => undefined }),
     });

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { unsafe } from "../../../../src/base/text.ts";
 import { endpointFlags } from "../../../../src/kernel/mptcp-pm.ts";
 import { NetlinkError } from "../../../../src/kernel/netlink/errors.ts";
-import { EndpointRequests, packError } from "../../../../src/path-managers/runtime/endpoint-requests.ts";
+import { EndpointRequests, packError } from "../../../../src/path-managers/runtime/endpoint-commands.ts";
 import {
   MessageError,
   type PackedCommand,
@@ -20,11 +20,11 @@ describe("what the thread of the path managers posts", () => {
   it("is read as it was posted", () => {
     const messages: PostedByThread[] = [
       { kind: "log", level: "notice", message: "m", fields: { PLUGIN: "one", ERRNO: 1 } },
-      { kind: "loaded", plugins: [{ name: "one", file: "/one.js" }] },
+      { kind: "loaded", pathManagers: [{ name: "one", file: "/one.js" }] },
       prepared,
       { kind: "refused", errors: ["no"] },
       { kind: "running", failed: [] },
-      { kind: "fault", plugin: "one", count: 1 },
+      { kind: "fault", pathManager: "one", count: 1 },
       { kind: "endpoints", request: 1, command: { kind: "flush" } },
       { kind: "stopped" },
     ];
@@ -80,7 +80,7 @@ describe("what the thread of the path managers posts", () => {
     ],
     ["has something else than a text in a field", { ...log, fields: { A: {} } }, /^log: fields\.A: /],
     ["has a list that is none", { kind: "refused", errors: "no" }, /^refused: errors: /],
-    ["counts faults in parts", { kind: "fault", plugin: "one", count: 0.5 }, /^fault: count: /],
+    ["counts faults in parts", { kind: "fault", pathManager: "one", count: 0.5 }, /^fault: count: /],
     [
       "wants an address that is none",
       wanting({ address: "eth0" }),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type Config, notifyFlags } from "../../../../src/control/config/config.ts";
-import { parsePrefix } from "../../../../src/control/config/prefix.ts";
+import { parsePrefix } from "../../../../src/control/config/match.ts";
 import type { Network } from "../../../../src/control/network/network.ts";
 import { endpointFlags } from "../../../../src/kernel/mptcp-pm.ts";
 import { type NetworkView, viewNetwork } from "../../../../src/path-managers/runtime/network-view.ts";

@@ -36,7 +36,7 @@ describe("whoever waits for a thread of path managers", () => {
   it("waits as long as the kernel takes once everything is loaded", async () => {
     const { thread, worker } = start();
     const outcome = worker.prepare();
-    thread.say({ kind: "loaded", plugins: prepared.plugins });
+    thread.say({ kind: "loaded", pathManagers: prepared.pathManagers });
     await thread.clock.advance(100 * LOADING);
     thread.say(prepared);
     assert.deepEqual(await outcome, prepared);
@@ -87,7 +87,7 @@ describe("a message that a path manager's own code has posted", () => {
       failure?.what ?? "",
       /^sent a wrong message \(log: level: Invalid type: .* but received "shout"\), in fullmesh \(newSubflow\)$/,
     );
-    assert.equal(failure?.plugin, "fullmesh");
+    assert.equal(failure?.pathManager, "fullmesh");
     await thread.clock.advance(0);
     assert.ok(thread.isTerminated);
     assert.ok(worker.hasFailed);
@@ -97,7 +97,7 @@ describe("a message that a path manager's own code has posted", () => {
     const { thread, failures } = await ready();
     for (let time = 0; time < 3; time++) thread.post("words");
     const what = 'sent a wrong message (Invalid type: Expected Object but received "words")';
-    assert.deepEqual(failures, [{ what, plugin: undefined, loading: undefined }]);
+    assert.deepEqual(failures, [{ what, pathManager: undefined, loading: undefined }]);
   });
 
   it("is the fault of a file that is being loaded", async () => {
@@ -130,7 +130,7 @@ describe("a thread that does not beat", () => {
     assert.deepEqual(failures, []);
     await thread.clock.advance(1200);
     const what = "was blocked for 2 s by fullmesh (newSubflow)";
-    assert.deepEqual(failures, [{ what, plugin: "fullmesh", loading: undefined }]);
+    assert.deepEqual(failures, [{ what, pathManager: "fullmesh", loading: undefined }]);
     assert.ok(thread.isTerminated);
   });
 
@@ -140,7 +140,7 @@ describe("a thread that does not beat", () => {
       worker.prepare(),
       ({ lines, failure }: PathManagersRefusedError) =>
         lines[0] === "the path managers' thread was blocked for 10 s by fullmesh (loading)" &&
-        failure?.plugin === undefined &&
+        failure?.pathManager === undefined &&
         failure?.loading === input.sources[0],
     );
     thread.load(1);
@@ -175,7 +175,7 @@ describe("a thread that ends", () => {
     thread.enter(1, "timer");
     thread.exit(3);
     const what = "ended with status 3, in fullmesh (timer)";
-    assert.deepEqual(failures, [{ what, plugin: "fullmesh", loading: undefined }]);
+    assert.deepEqual(failures, [{ what, pathManager: "fullmesh", loading: undefined }]);
   });
 
   it("or else of whose file the error is from", async () => {
@@ -183,15 +183,15 @@ describe("a thread that ends", () => {
     const error = new TypeError("late");
     error.stack = "TypeError: late\n    at Timeout (file:///plugins/one.js:1:2)";
     thread.throw(error);
-    assert.equal(failures[0]?.plugin, "one");
+    assert.equal(failures[0]?.pathManager, "one");
     assert.match(failures[0]?.what ?? "", /^ended with TypeError: late \(at .*one\.js:1:2\)+$/);
   });
 });
 
-async function ready(plugins: readonly NamedPathManager[] = prepared.plugins) {
+async function ready(pathManagers: readonly NamedPathManager[] = prepared.pathManagers) {
   const started = start();
   const outcome = started.worker.prepare();
-  started.thread.say({ ...prepared, plugins });
+  started.thread.say({ ...prepared, pathManagers });
   await outcome;
   return started;
 }

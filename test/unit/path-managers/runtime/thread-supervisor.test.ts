@@ -1,19 +1,18 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { FromThread, Prepared } from "../../../../src/path-managers/runtime/messages.ts";
-import type { PluginSource } from "../../../../src/path-managers/runtime/plugin-sources.ts";
+import type { FromThread, Prepared, ThreadInput } from "../../../../src/path-managers/runtime/messages.ts";
+import type { PluginSource } from "../../../../src/path-managers/runtime/plugin-config.ts";
 import {
   PathManagersRefusedError,
   type PathManagerThreadEvents,
   type ThreadFailure,
 } from "../../../../src/path-managers/runtime/thread-failure.ts";
-import type { ThreadInput } from "../../../../src/path-managers/runtime/thread-input.ts";
 import { ThreadSupervisor } from "../../../../src/path-managers/runtime/thread-supervisor.ts";
 import { VirtualClock } from "../../../../src/path-managers/simulation/clock.ts";
 import { input, prepared } from "./fake-thread.ts";
 import { logTo } from "./fakes.ts";
 
-const crash: ThreadFailure = { what: "ended with status 1", plugin: undefined, loading: undefined };
+const crash: ThreadFailure = { what: "ended with status 1", pathManager: undefined, loading: undefined };
 
 describe("a thread of path managers that fails", () => {
   it("is replaced at once, and then after longer and longer pauses, of at most 30 s", async () => {
@@ -89,7 +88,7 @@ describe("a fault that a thread ends with", () => {
   it("is counted for whose code was at work, over the lives of threads, and for nobody else", async () => {
     const world = await World.started(files);
     for (let time = 0; time < 2; time++) {
-      world.fail({ ...crash, plugin: "one" });
+      world.fail({ ...crash, pathManager: "one" });
       await world.clock.advance(2000);
     }
     assert.deepEqual(world.faults, ["error: one: fault 1 of 3", "error: one: fault 2 of 3"]);
@@ -119,14 +118,14 @@ describe("a fault that a thread ends with", () => {
     assert.deepEqual(world.faults, []);
     // It still is for whose it is known to be.
     await world.clock.advance(60_001);
-    world.fail({ ...crash, plugin: "one" });
+    world.fail({ ...crash, pathManager: "one" });
     assert.deepEqual(world.faults, ["error: one: fault 1 of 3"]);
   });
 
   it("has a path manager stopped at the third time: its file is left out, the others go on", async () => {
     const world = await World.started(files);
     for (let time = 0; time < 3; time++) {
-      world.fail({ ...crash, plugin: "one" });
+      world.fail({ ...crash, pathManager: "one" });
       await world.clock.advance(4000);
     }
     assert.equal(world.faults.at(-1), "error: one: fault 3 of 3; it is stopped");
@@ -140,17 +139,17 @@ describe("a fault that a thread ends with", () => {
 
   it("adds to those that the thread itself has counted", async () => {
     const world = await World.started(files);
-    world.say({ kind: "fault", plugin: "one", count: 2 });
-    world.fail({ ...crash, plugin: "one" });
+    world.say({ kind: "fault", pathManager: "one", count: 2 });
+    world.fail({ ...crash, pathManager: "one" });
     assert.deepEqual(world.faults, ["error: one: fault 3 of 3; it is stopped"]);
   });
 
   it("is not counted when an ended thread speaks of it, whose log is still told", async () => {
     const world = await World.started(files);
     const old = world.events;
-    world.fail({ ...crash, plugin: "one" });
+    world.fail({ ...crash, pathManager: "one" });
     await world.clock.advance(1000);
-    old?.message({ kind: "fault", plugin: "two", count: 3 });
+    old?.message({ kind: "fault", pathManager: "two", count: 3 });
     old?.message({ kind: "log", level: "notice", message: "the last word", fields: {} });
     old?.failed(crash);
     await world.clock.advance(60_001);
@@ -166,31 +165,31 @@ describe("another configuration", () => {
   it("begins anew: no faults, and no pause before a replacement", async () => {
     const world = await World.started([file("one")]);
     for (let time = 0; time < 2; time++) {
-      world.fail({ ...crash, plugin: "one" });
+      world.fail({ ...crash, pathManager: "one" });
       await world.clock.advance(4000);
     }
     await world.replace();
     assert.deepEqual(world.inputs.at(-1)?.faults, new Map());
-    world.fail({ ...crash, plugin: "one" });
+    world.fail({ ...crash, pathManager: "one" });
     assert.match(world.lines.at(-2) ?? "", /; it is replaced$/);
     assert.equal(world.lines.at(-1), "error: one: fault 1 of 3");
   });
 
   it("that is refused changes nothing: faults count on", async () => {
     const world = await World.started([file("one")]);
-    world.fail({ ...crash, plugin: "one" });
+    world.fail({ ...crash, pathManager: "one" });
     await world.clock.advance(1000);
     world.canStart = false;
     await assert.rejects(world.replace(), PathManagersRefusedError);
     world.canStart = true;
-    world.fail({ ...crash, plugin: "one" }, world.working);
+    world.fail({ ...crash, pathManager: "one" }, world.working);
     assert.equal(world.lines.at(-1), "error: one: fault 2 of 3");
   });
 
   it("takes the place of a replacement that waits", async () => {
     const world = await World.started([file("one")]);
     for (let time = 0; time < 2; time++) {
-      world.fail({ ...crash, plugin: "one" });
+      world.fail({ ...crash, pathManager: "one" });
       await world.clock.advance(100);
     }
     await world.replace();
@@ -202,7 +201,7 @@ describe("another configuration", () => {
   it("takes the place of a replacement that is under way", async () => {
     const world = await World.started([file("one")]);
     world.isSlow = true;
-    world.fail({ ...crash, plugin: "one" });
+    world.fail({ ...crash, pathManager: "one" });
     await world.clock.advance(100);
     world.isSlow = false;
     await world.replace();
@@ -298,7 +297,7 @@ class World {
     this.starts.push(this.clock.now());
     this.inputs.push({ ...given, faults: new Map(given.faults) });
     this.events = events;
-    const plugins = given.sources.map((source) => ({
+    const pathManagers = given.sources.map((source) => ({
       name: source.name,
       file: source.kind === "file" ? source.path : undefined,
     }));
@@ -311,9 +310,9 @@ class World {
         if (this.isSlow)
           return new Promise<Prepared>((resolve, reject) => {
             refuse = reject;
-            this.finish = () => resolve({ ...prepared, plugins });
+            this.finish = () => resolve({ ...prepared, pathManagers });
           });
-        return this.canStart ? Promise.resolve({ ...prepared, plugins }) : Promise.reject(refusal);
+        return this.canStart ? Promise.resolve({ ...prepared, pathManagers }) : Promise.reject(refusal);
       },
       takeOver: async () => [],
       answer: () => undefined,

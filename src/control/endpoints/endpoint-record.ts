@@ -1,0 +1,65 @@
+/** An endpoint as logs, the ledger and requests have it, and what tells one from another. */
+import * as v from "valibot";
+import { type Endpoint, type EndpointFlag, endpointFlags } from "../../kernel/mptcp-pm.ts";
+import type { Bits } from "../../kernel/netlink/bits.ts";
+import type { DesiredEndpoint } from "../policy/decision.ts";
+
+const flags = v.pipe(
+  v.number(),
+  v.transform((value) => endpointFlags.from(value)),
+);
+
+/** An endpoint as ledgers and requests to adopt have it. */
+export const endpointSchema = v.object({
+  id: v.number(),
+  address: v.string(),
+  port: v.number(),
+  flags,
+  ifIndex: v.number(),
+});
+
+export function plainEndpoint(endpoint: Endpoint): v.InferInput<typeof endpointSchema> {
+  return { ...endpoint, flags: endpoint.flags.value };
+}
+
+/** "10.0.0.1 port 80 dev 3 subflow,backup": as `ip mptcp endpoint` has it, with the interface's name. */
+export function describeEndpoint(
+  endpoint: DesiredEndpoint & { readonly id?: number },
+  interfaceName: string,
+): string {
+  const words = [endpoint.id ? `endpoint ${endpoint.id}` : "endpoint", endpoint.address];
+  if (endpoint.port !== 0) words.push("port", String(endpoint.port));
+  if (endpoint.ifIndex !== 0) words.push("dev", interfaceName);
+  if (endpoint.flags.value !== 0) words.push(endpoint.flags.toString());
+  return words.join(" ");
+}
+
+/** Whether two readings show the same endpoint. */
+export function isSameEndpoint(a: Endpoint, b: Endpoint): boolean {
+  return a.id === b.id && isSamePlace(a, b);
+}
+
+/** Whether two records are of one address and port. The kernel has at most one endpoint there. */
+export function isSamePlace(
+  own: Endpoint,
+  { address, port = 0 }: { readonly address: string; readonly port?: number },
+): boolean {
+  return own.address === address && own.port === port;
+}
+
+/**
+ * Flags that do not tell endpoints apart: `backup` and `fullmesh` anybody may change in place, and `laminar` is
+ * dropped by kernels that do not know it.
+ */
+const changeable: readonly EndpointFlag[] = ["backup", "fullmesh", "laminar"];
+
+/** Whether two records speak of one endpoint; id 0 stands for one that the kernel is to choose. */
+export function isSameRecord(a: Endpoint, b: Endpoint): boolean {
+  const lasting = (flags: Bits<EndpointFlag>): number => flags.without(...changeable).value;
+  return (
+    (a.id === b.id || a.id === 0 || b.id === 0) &&
+    isSamePlace(a, b) &&
+    a.ifIndex === b.ifIndex &&
+    lasting(a.flags) === lasting(b.flags)
+  );
+}

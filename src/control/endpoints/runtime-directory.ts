@@ -1,0 +1,106 @@
+import type { Clock } from "../../base/clock.ts";
+import type { Logger } from "../../base/log/log.ts";
+import type { Refusal } from "../policy/decision.ts";
+import type { DaemonLock } from "./daemon-lock.ts";
+import { Ledger } from "./ledger.ts";
+import type { NamespaceIdentity } from "./namespace.ts";
+import { refusedFile, refusedText } from "./published-state.ts";
+import { StateFile } from "./state-file.ts";
+
+const LEDGER_LOST =
+  "mptcpd goes on, but if it is killed before that file is written, the next mptcpd takes the endpoints that are made " +
+  "now for somebody else's";
+const REFUSED_LOST = "mptcpctl explain does not know what the kernel refuses";
+
+export interface RuntimeDirectoryOptions {
+  readonly directory: string;
+  readonly namespace: NamespaceIdentity;
+  /** Undefined: to look only, nothing is written. */
+  readonly lock: DaemonLock | undefined;
+  readonly log: Logger;
+  readonly clock: Clock;
+}
+
+/**
+ * What the daemon has in the runtime directory, for its network namespace: the lock, the ledger, and files for other
+ * programs. Somebody may remove any of it at any time: `restore` makes it again. While another process has the lock,
+ * nothing is written.
+ */
+export class RuntimeDirectory {
+  readonly ledger: Ledger;
+  readonly #options: RuntimeDirectoryOptions;
+  readonly #files: StateFile[] = [];
+  readonly #refused: StateFile;
+
+  constructor(options: RuntimeDirectoryOptions) {
+    const { directory, namespace, lock, log } = options;
+    this.#options = options;
+    this.ledger = new Ledger({
+      ...{ directory, namespace, readOnly: lock === undefined },
+      warn: (message) => log.warning(message),
+      store: (file) => this.stateFile(file, LEDGER_LOST),
+    });
+    this.#refused = this.stateFile(refusedFile(directory, namespace), REFUSED_LOST);
+    // Of an earlier mptcpd.
+    if (lock) this.#refused.remove();
+  }
+
+  /**
+   * A further file in it.
+   *
+   * @param consequence what does not work while the file is out of date, for a warning
+   */
+  stateFile(file: string, consequence: string): StateFile {
+    const { log, clock, lock } = this.#options;
+    const isAllowed = (): boolean => {
+      if (lock === undefined || lock.isInForce) return true;
+      setImmediate(() => this.restore());
+      return false;
+    };
+    const made = new StateFile({ file, consequence, log, clock, isAllowed });
+    this.#files.push(made);
+    return made;
+  }
+
+  /** Whether this process is the owner; not if it only looks. */
+  get isOurs(): boolean {
+    return this.#options.lock?.isInForce === true;
+  }
+
+  /** Says what the kernel refuses, for `mptcpctl explain`. */
+  publishRefusals(refusals: readonly Refusal[]): void {
+    if (refusals.length === 0) this.#refused.remove();
+    else this.#refused.write(refusedText(this.#options.namespace, refusals));
+  }
+
+  /** Takes the lock again if it is gone. @returns whether this process is the owner */
+  check(): boolean {
+    this.#options.lock?.check();
+    return this.isOurs;
+  }
+
+  /** Makes again what somebody has removed. @returns whether this process is the owner */
+  restore(): boolean {
+    if (!this.check()) return false;
+    this.ledger.restore();
+    for (const file of this.#files) file.restore();
+    return true;
+  }
+
+  /** The lock was taken again: takes in what others have recorded meanwhile, and writes every file as it should be. */
+  retake(): void {
+    this.ledger.absorb();
+    for (const file of this.#files) file.repeat();
+  }
+
+  /** Says that this mptcpd is about to end. */
+  announceRelease(): void {
+    this.#options.lock?.announceRelease();
+  }
+
+  close(): void {
+    const { lock } = this.#options;
+    if (lock) for (const file of this.#files) file.close();
+    lock?.release();
+  }
+}
