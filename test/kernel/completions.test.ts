@@ -6,7 +6,7 @@ import { Lab } from "../../src/lab/kit/lab.ts";
 import { requires } from "../../src/lab/kit/requires.ts";
 import { twoPaths } from "../../src/lab/kit/two-paths.ts";
 import { waitFor } from "../../src/lab/kit/wait.ts";
-import { shellNames } from "../../src/programs/completions/files.ts";
+import { shellNames } from "../../src/programs/completions/completion-files.ts";
 import { Completions, offered, shellProblem } from "../lab/completion.ts";
 import { shownConnections } from "../lab/connections.ts";
 import { type OpenSocket, Peer } from "../lab/peer.ts";
