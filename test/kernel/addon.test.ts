@@ -11,7 +11,7 @@ import {
 } from "../../src/kernel/streams.ts";
 import { networkNamespaceCookie } from "../../src/kernel/system.ts";
 import { Lab } from "../../src/lab/kit/lab.ts";
-import { run } from "../../src/lab/kit/process.ts";
+import { run } from "../../src/lab/kit/lab-process.ts";
 import { requires } from "../../src/lab/kit/requires.ts";
 import { waitFor, within } from "../../src/lab/kit/wait.ts";
 import { collectGarbage, openSocket } from "../lab/netlink-socket.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { bar, Screen } from "../../../src/lab/tour/screen.ts";
+import { bar, Screen } from "../../../src/lab/tour/stage.ts";
 
 function outputOf(
   isTTY: boolean,
