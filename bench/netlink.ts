@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import type { Host } from "../src/lab/kit/host.ts";
-import type { LabProcess } from "../src/lab/kit/process.ts";
-import type { Bench, PerSubject } from "./daemons.ts";
-import { ADDED } from "./daemons.ts";
+import type { LabProcess } from "../src/lab/kit/lab-process.ts";
+import { ADDED, type Bench, type PerSubject } from "./daemons.ts";
 import { parseReadings, runMeter } from "./meter.ts";
 import { nodeOptions } from "./node-options.ts";
 import { DEVICE, freshHost } from "./subject.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { checkout } from "../src/lab/kit/checkout.ts";
 import type { Host } from "../src/lab/kit/host.ts";
 import type { Lab } from "../src/lab/kit/lab.ts";
-import type { LabProcess } from "../src/lab/kit/process.ts";
+import type { LabProcess } from "../src/lab/kit/lab-process.ts";
 import { waitFor } from "../src/lab/kit/wait.ts";
 
 /** A daemon that is measured: this checkout's, or the C program of a Debian package. */

@@ -14,7 +14,7 @@ if (directory === undefined || directory === "" || directory.startsWith("-") || 
   process.exit(64);
 }
 
-const { completionFiles } = await load("src/programs/completions/files.ts");
+const { completionFiles } = await load("src/programs/completions/completion-files.ts");
 const sourceOf = (name) => readFileSync(join(root, "packaging/completions", name), "utf8");
 for (const { path, text } of completionFiles(sourceOf)) {
   mkdirSync(join(directory, dirname(path)), { recursive: true });

@@ -28,7 +28,7 @@ const interfacesOfNode = {
   "the file system, and what its errors say": [
     ...["unit/control/endpoints/", "unit/control/connections/connections-checkpoint"],
     ...["unit/control/config/config-file", "unit/programs/mptcpd/file-access"],
-    ...["unit/services/", "unit/programs/mptcpctl/mptcpctl-record-file", "kernel/state-directory"],
+    ...["unit/services/", "unit/programs/mptcpctl/mptcpctl-output-files", "kernel/state-directory"],
     ...["kernel/mptcpctl-record", "kernel/mptcpize-status", "system/mptcpize-units"],
   ],
 };

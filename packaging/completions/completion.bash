@@ -1,5 +1,5 @@
 # Completion of @program@ in bash(1). Made by tools/completions.mjs from the program's own tables.
-# Rows are PLACE|KIND|NAME|VALUE|HELP: src/programs/completions/row.ts.
+# Rows are PLACE|KIND|NAME|VALUE|HELP: src/programs/completions/completion-rows.ts.
 
 @shared@
 

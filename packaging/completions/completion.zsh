@@ -1,6 +1,6 @@
 #compdef @program@
 # Completion of @program@ in zsh(1). Made by tools/completions.mjs from the program's own tables.
-# Rows are PLACE|KIND|NAME|VALUE|HELP: src/programs/completions/row.ts.
+# Rows are PLACE|KIND|NAME|VALUE|HELP: src/programs/completions/completion-rows.ts.
 
 @shared@
 

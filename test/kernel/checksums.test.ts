@@ -3,10 +3,9 @@ import { describe, it } from "node:test";
 import { openInNetworkNamespace } from "../../src/kernel/network-namespace.ts";
 import { Sockets } from "../../src/kernel/sockets.ts";
 import type { Host } from "../../src/lab/kit/host.ts";
-import { Lab } from "../../src/lab/kit/lab.ts";
+import { Lab, twoPaths } from "../../src/lab/kit/lab.ts";
 import { requires } from "../../src/lab/kit/requires.ts";
 import { startTraffic } from "../../src/lab/kit/traffic.ts";
-import { twoPaths } from "../../src/lab/kit/two-paths.ts";
 
 /** What docs/troubleshooting.md says of net.mptcp.checksum_enabled. */
 describe("checksums of data", { skip: requires({ root: true }) }, () => {

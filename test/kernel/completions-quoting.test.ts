@@ -5,7 +5,7 @@ import { after, before, describe, it } from "node:test";
 import { type Host, namespaceDirectory } from "../../src/lab/kit/host.ts";
 import { Lab } from "../../src/lab/kit/lab.ts";
 import { requires } from "../../src/lab/kit/requires.ts";
-import { type Shell, shellNames } from "../../src/programs/completions/files.ts";
+import { type Shell, shellNames } from "../../src/programs/completions/completion-files.ts";
 import { Completions, shellProblem } from "../lab/completion.ts";
 
 /** What is typed before the Tab key, and the interface's name that it stands for, as shells write bytes. */

@@ -136,9 +136,9 @@ describe("programs write to the terminal", () => {
   it("by src/base/command-line/terminal.ts alone", () => {
     const exceptions = new Map([
       ["base/command-line/terminal.ts", "escapes"],
-      ["base/log/sinks.ts", "escapes each message, and adds colours"],
-      ["lab/tour/screen.ts", "escapes all but colours"],
-      ["lab/kit/traffic-ends.ts", "says what it measured to the lab, which reads it"],
+      ["base/log/stderr.ts", "escapes each message, and adds colours"],
+      ["lab/tour/stage.ts", "escapes all but colours"],
+      ["lab/kit/traffic.ts", "says what it measured to the lab, which reads it"],
       ["path-managers/runtime/run-in-thread.ts", "redirects what path managers print to the log"],
       ["programs/mptcpctl/main.ts", "waits for the output to drain"],
       ["programs/mptcpize/main.ts", "listens for its errors"],

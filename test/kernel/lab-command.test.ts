@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { checkout } from "../../src/lab/kit/checkout.ts";
-import { type Exit, LabProcess } from "../../src/lab/kit/process.ts";
+import { type Exit, LabProcess } from "../../src/lab/kit/lab-process.ts";
 import { requires } from "../../src/lab/kit/requires.ts";
 import { defaultDeadlineMs, eventually, within } from "../../src/lab/kit/wait.ts";
 

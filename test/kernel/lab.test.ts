@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { Lab } from "../../src/lab/kit/lab.ts";
+import { Lab, twoPaths } from "../../src/lab/kit/lab.ts";
 import { requires } from "../../src/lab/kit/requires.ts";
 import { startTraffic } from "../../src/lab/kit/traffic.ts";
-import { twoPaths } from "../../src/lab/kit/two-paths.ts";
 import { eventually, waitFor } from "../../src/lab/kit/wait.ts";
 import { Machine } from "../lab/machine.ts";
 

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Lab } from "../../src/lab/kit/lab.ts";
+import { Lab, twoPaths } from "../../src/lab/kit/lab.ts";
 import { requires } from "../../src/lab/kit/requires.ts";
 import { addonOfCheckout, startTraffic } from "../../src/lab/kit/traffic.ts";
-import { twoPaths } from "../../src/lab/kit/two-paths.ts";
 import { waitFor, within } from "../../src/lab/kit/wait.ts";
 import { managedConnection, type ShownSubflow, shownConnections } from "../lab/connections.ts";
 import { ctl, program, refuses } from "../lab/mptcpctl.ts";

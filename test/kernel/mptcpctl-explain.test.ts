@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { startDaemon } from "../../src/lab/kit/daemon.ts";
 import type { Host } from "../../src/lab/kit/host.ts";
-import { Lab } from "../../src/lab/kit/lab.ts";
+import { Lab, startDaemon } from "../../src/lab/kit/lab.ts";
 import { requires } from "../../src/lab/kit/requires.ts";
 import { eventually, within } from "../../src/lab/kit/wait.ts";
 import { ctl, hostWithTwoInterfaces, outcome, program, refuses } from "../lab/mptcpctl.ts";

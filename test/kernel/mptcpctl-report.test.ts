@@ -12,12 +12,10 @@ import {
 import { release } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
-import { startDaemon } from "../../src/lab/kit/daemon.ts";
 import type { Host } from "../../src/lab/kit/host.ts";
-import { Lab } from "../../src/lab/kit/lab.ts";
+import { Lab, startDaemon, twoPaths } from "../../src/lab/kit/lab.ts";
 import { requires } from "../../src/lab/kit/requires.ts";
 import { startTraffic } from "../../src/lab/kit/traffic.ts";
-import { twoPaths } from "../../src/lab/kit/two-paths.ts";
 import { eventually, within } from "../../src/lab/kit/wait.ts";
 import { hostWithTwoInterfaces, outcome, program, refuses, words } from "../lab/mptcpctl.ts";
 

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Lab } from "../../src/lab/kit/lab.ts";
-import { run } from "../../src/lab/kit/process.ts";
+import { Lab, twoPaths } from "../../src/lab/kit/lab.ts";
+import { run } from "../../src/lab/kit/lab-process.ts";
 import { requires } from "../../src/lab/kit/requires.ts";
 import { startTraffic } from "../../src/lab/kit/traffic.ts";
-import { twoPaths } from "../../src/lab/kit/two-paths.ts";
 import { within } from "../../src/lab/kit/wait.ts";
 import { ctl, monitorsListen, outcome, program, refuses, words } from "../lab/mptcpctl.ts";
 import { inHost } from "./in-host.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { checkout } from "../../src/lab/kit/checkout.ts";
 import { Lab } from "../../src/lab/kit/lab.ts";
-import { run } from "../../src/lab/kit/process.ts";
+import { run } from "../../src/lab/kit/lab-process.ts";
 import { requires } from "../../src/lab/kit/requires.ts";
 
 const library = join(checkout, "dist/libmptcpwrap.so");

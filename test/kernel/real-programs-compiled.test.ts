@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Host } from "../../src/lab/kit/host.ts";
 import { Lab } from "../../src/lab/kit/lab.ts";
-import { run } from "../../src/lab/kit/process.ts";
+import { run } from "../../src/lab/kit/lab-process.ts";
 import { requires } from "../../src/lab/kit/requires.ts";
 import { eventually } from "../../src/lab/kit/wait.ts";
 import { newerGo, newerGoProblem } from "../lab/downloads.ts";

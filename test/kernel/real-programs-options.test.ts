@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import type { Host } from "../../src/lab/kit/host.ts";
 import type { Closer } from "../../src/lab/kit/lab.ts";
-import { run } from "../../src/lab/kit/process.ts";
+import { run } from "../../src/lab/kit/lab-process.ts";
 import { requires } from "../../src/lab/kit/requires.ts";
 import { waitFor } from "../../src/lab/kit/wait.ts";
 import { rounds } from "../lab/campaign.ts";

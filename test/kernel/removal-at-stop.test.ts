@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Lab } from "../../src/lab/kit/lab.ts";
+import { Lab, twoPaths } from "../../src/lab/kit/lab.ts";
 import { requires } from "../../src/lab/kit/requires.ts";
-import { twoPaths } from "../../src/lab/kit/two-paths.ts";
 import { eventually } from "../../src/lab/kit/wait.ts";
 import { shownConnections } from "../lab/connections.ts";
 import { Machine } from "../lab/machine.ts";

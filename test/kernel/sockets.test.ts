@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Host } from "../../src/lab/kit/host.ts";
-import { Lab } from "../../src/lab/kit/lab.ts";
+import { Lab, twoPaths } from "../../src/lab/kit/lab.ts";
 import { requires } from "../../src/lab/kit/requires.ts";
 import { startTraffic } from "../../src/lab/kit/traffic.ts";
-import { twoPaths } from "../../src/lab/kit/two-paths.ts";
 import { waitFor } from "../../src/lab/kit/wait.ts";
 import { inHost } from "./in-host.ts";
 

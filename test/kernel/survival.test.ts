@@ -2,11 +2,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Host } from "../../src/lab/kit/host.ts";
-import { type Closer, Lab } from "../../src/lab/kit/lab.ts";
+import { type Closer, Lab, twoPaths } from "../../src/lab/kit/lab.ts";
 import { type Cable, waitForCarrierLoss } from "../../src/lab/kit/link.ts";
 import { requires } from "../../src/lab/kit/requires.ts";
 import { startTraffic, type Traffic } from "../../src/lab/kit/traffic.ts";
-import { twoPaths } from "../../src/lab/kit/two-paths.ts";
 import { waitFor } from "../../src/lab/kit/wait.ts";
 import { atOnce, Machine, soon } from "../lab/machine.ts";
 

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { checkout } from "../../src/lab/kit/checkout.ts";
-import { CommandError } from "../../src/lab/kit/process.ts";
+import { CommandError } from "../../src/lab/kit/lab-process.ts";
 import { SystemdLab, systemdProblem } from "./systemd.ts";
 import { isInMachine } from "./vm.ts";
 

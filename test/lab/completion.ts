@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { checkout } from "../../src/lab/kit/checkout.ts";
 import { requires } from "../../src/lab/kit/requires.ts";
-import type { Shell } from "../../src/programs/completions/files.ts";
+import type { Shell } from "../../src/programs/completions/completion-files.ts";
 
 const sources = join(checkout, "test/lab");
 

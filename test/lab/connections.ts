@@ -1,7 +1,6 @@
 import type { Host } from "../../src/lab/kit/host.ts";
-import type { Lab } from "../../src/lab/kit/lab.ts";
+import { type Lab, twoPaths } from "../../src/lab/kit/lab.ts";
 import { startTraffic, type Traffic } from "../../src/lab/kit/traffic.ts";
-import { twoPaths } from "../../src/lab/kit/two-paths.ts";
 import { waitFor } from "../../src/lab/kit/wait.ts";
 import { ctl } from "./mptcpctl.ts";
 

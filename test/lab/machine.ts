@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { checkout } from "../../src/lab/kit/checkout.ts";
-import { type Daemon, type DaemonOptions, startDaemon } from "../../src/lab/kit/daemon.ts";
 import type { Host, LabEndpoint } from "../../src/lab/kit/host.ts";
-import { type Closer, Lab } from "../../src/lab/kit/lab.ts";
+import { type Closer, type Daemon, type DaemonOptions, Lab, startDaemon } from "../../src/lab/kit/lab.ts";
 import type { Cable } from "../../src/lab/kit/link.ts";
 import { eventually, within } from "../../src/lab/kit/wait.ts";
 

@@ -1,7 +1,6 @@
 import type { Host } from "../../src/lab/kit/host.ts";
-import { type Closer, Lab } from "../../src/lab/kit/lab.ts";
+import { type Closer, Lab, twoPaths } from "../../src/lab/kit/lab.ts";
 import type { Cable } from "../../src/lab/kit/link.ts";
-import { twoPaths } from "../../src/lab/kit/two-paths.ts";
 import type { Subflow } from "../../src/path-managers/api/index.ts";
 import { Machine } from "./machine.ts";
 import { type OpenSocket, Peer } from "./peer.ts";

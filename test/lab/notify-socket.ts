@@ -1,6 +1,6 @@
 import type { Host } from "../../src/lab/kit/host.ts";
 import type { Lab } from "../../src/lab/kit/lab.ts";
-import type { LabProcess } from "../../src/lab/kit/process.ts";
+import type { LabProcess } from "../../src/lab/kit/lab-process.ts";
 
 export type NotifySocket = {
   /** The value of NOTIFY_SOCKET. */

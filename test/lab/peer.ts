@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { SubflowFlag } from "../../src/kernel/sockets.ts";
 import { checkout } from "../../src/lab/kit/checkout.ts";
 import type { Host } from "../../src/lab/kit/host.ts";
-import type { LabProcess } from "../../src/lab/kit/process.ts";
+import type { LabProcess } from "../../src/lab/kit/lab-process.ts";
 import { defaultDeadlineMs, waitFor, within } from "../../src/lab/kit/wait.ts";
 
 export type ListenRequest = {

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { checkout } from "../../src/lab/kit/checkout.ts";
-import { run } from "../../src/lab/kit/process.ts";
+import { run } from "../../src/lab/kit/lab-process.ts";
 import { labDirectory } from "../../src/lab/kit/requires.ts";
 
 const sources = join(checkout, "test/lab/programs");

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { checkout } from "../../src/lab/kit/checkout.ts";
-import type { LabProcess, SpawnOptions } from "../../src/lab/kit/process.ts";
+import type { LabProcess, SpawnOptions } from "../../src/lab/kit/lab-process.ts";
 import { within } from "../../src/lab/kit/wait.ts";
 import type { Machine } from "./machine.ts";
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import type { TestContext } from "node:test";
 import { inspect } from "node:util";
-import { LabProcess } from "../../src/lab/kit/process.ts";
+import { LabProcess } from "../../src/lab/kit/lab-process.ts";
 import { waitFor } from "../../src/lab/kit/wait.ts";
 import { launcher } from "./launcher.ts";
 

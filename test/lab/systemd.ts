@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { checkout } from "../../src/lab/kit/checkout.ts";
 import type { Closer } from "../../src/lab/kit/lab.ts";
-import { CommandError } from "../../src/lab/kit/process.ts";
+import { CommandError } from "../../src/lab/kit/lab-process.ts";
 import { requires } from "../../src/lab/kit/requires.ts";
 import { waitFor } from "../../src/lab/kit/wait.ts";
 import type { BootedSystem, Outcome } from "./booted-system.ts";

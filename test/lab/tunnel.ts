@@ -1,5 +1,5 @@
 import type { Host } from "../../src/lab/kit/host.ts";
-import type { LabProcess } from "../../src/lab/kit/process.ts";
+import type { LabProcess } from "../../src/lab/kit/lab-process.ts";
 
 /** `vm`: a TAP device as virtual machine monitors open it, with virtio headers. */
 export type TunnelMode = "tun" | "tap" | "vm";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { cpSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
-import { shellNames } from "../../src/programs/completions/files.ts";
+import { shellNames } from "../../src/programs/completions/completion-files.ts";
 import { Completions, offered, shellProblem } from "../lab/completion.ts";
 import { SystemdLab, systemdProblem } from "../lab/systemd.ts";
 import { mptcpize, write } from "./units.ts";

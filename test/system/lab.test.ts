@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync } from "no
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { pathToFileURL } from "node:url";
-import { LabProcess, run } from "../../src/lab/kit/process.ts";
+import { LabProcess, run } from "../../src/lab/kit/lab-process.ts";
 import { waitFor } from "../../src/lab/kit/wait.ts";
 import { SystemdLab, systemdProblem } from "../lab/systemd.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import type { Command } from "commander";
 import { waitFor } from "../../src/lab/kit/wait.ts";
-import { describeProgram } from "../../src/programs/mptcpctl/program.ts";
+import { describeProgram } from "../../src/programs/mptcpctl/command-line.ts";
 import type { SystemdLab } from "../lab/systemd.ts";
 import { bootInstalled, installedPackageProblem } from "./installed-package.ts";
 import { addPeer, connect, hangUp, subflowsAt } from "./peer-namespace.ts";

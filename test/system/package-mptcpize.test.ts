@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { after, before, describe, it, type TestContext } from "node:test";
 import { requires } from "../../src/lab/kit/requires.ts";
-import { describeProgram } from "../../src/programs/mptcpize/program.ts";
+import { describeProgram } from "../../src/programs/mptcpize/command-line.ts";
 import { type Way, ways } from "../../src/services/ways.ts";
 import { newerGo, newerGoProblem, newerSystem, newerSystemProblem } from "../lab/downloads.ts";
 import { compiled, compiledGo, toolsFor } from "../lab/programs.ts";

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { run } from "../../src/lab/kit/process.ts";
+import { run } from "../../src/lab/kit/lab-process.ts";
 import { requires } from "../../src/lab/kit/requires.ts";
 import { npmFile, packagesProblem, version } from "../lab/packages.ts";
 

@@ -5,7 +5,7 @@ import { before, beforeEach, describe, it, type TestContext } from "node:test";
 import { Sockets } from "../../src/kernel/sockets.ts";
 import { Sysctls } from "../../src/kernel/sysctl.ts";
 import { checkout } from "../../src/lab/kit/checkout.ts";
-import { LabProcess } from "../../src/lab/kit/process.ts";
+import { LabProcess } from "../../src/lab/kit/lab-process.ts";
 import { waitFor } from "../../src/lab/kit/wait.ts";
 import { cleanEnvironment, ending, launcher } from "../lab/launcher.ts";
 import { compiled, source } from "../lab/programs.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { Sockets } from "../../src/kernel/sockets.ts";
 import { checkout } from "../../src/lab/kit/checkout.ts";
-import { run } from "../../src/lab/kit/process.ts";
+import { run } from "../../src/lab/kit/lab-process.ts";
 import { waitFor } from "../../src/lab/kit/wait.ts";
 import { ending, launcher } from "../lab/launcher.ts";
 import { linuxWithUpdateSocketProtocol, requiresMachine } from "../lab/vm.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { LabProcess, run, type SpawnOptions } from "./process.ts";
+import { LabProcess, run, type SpawnOptions } from "./lab-process.ts";
 
 export type LabEndpoint = { id: number; address: string; port?: number; dev?: string; flags: string[] };
 export type LabLimits = { subflows: number; addAddrAccepted: number };

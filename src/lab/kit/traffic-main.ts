@@ -1,3 +1,3 @@
-import { runTrafficEnd } from "./traffic-ends.ts";
+import { runTrafficEnd } from "./traffic.ts";
 
 await runTrafficEnd(process.argv.slice(2));

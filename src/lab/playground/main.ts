@@ -1,8 +1,6 @@
 /** The program behind `npm run lab`; tools/lab.mjs runs it in a sandbox, and it runs itself in the hosts there. */
 import { fileURLToPath } from "node:url";
-import { connect } from "./connect.ts";
-import { echo } from "./echo.ts";
-import { play } from "./playground.ts";
+import { connect, echo, play } from "./playground.ts";
 
 const [role, ...rest] = process.argv.slice(2);
 if (role === "echo") await echo();

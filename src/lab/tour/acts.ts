@@ -1,12 +1,18 @@
 import { messageOf } from "../../base/errors.ts";
-import { type Daemon, startDaemon } from "../kit/daemon.ts";
-import type { Lab } from "../kit/lab.ts";
-import { twoPaths } from "../kit/two-paths.ts";
-import { Observer } from "./observer.ts";
-import type { Screen } from "./screen.ts";
-import { act, command, event, pathRateMbit, remark, type Stage, tell, waiting } from "./stage.ts";
+import { type Daemon, type Lab, startDaemon, twoPaths } from "../kit/lab.ts";
+import { now, Observer, type SeenEndpoint, type Sight } from "./observer.ts";
+import {
+  act,
+  command,
+  event,
+  pathRateMbit,
+  remark,
+  type Screen,
+  type Stage,
+  tell,
+  waiting,
+} from "./stage.ts";
 import { transferOverTwoPaths } from "./transfer.ts";
-import { now, type SeenEndpoint, type Sight } from "./watch.ts";
 
 /** The whole tour, from empty namespaces to the daemon's stop. Throws if anything is not as told. */
 export async function runTour(lab: Lab, screen: Screen, program: Stage["program"]): Promise<void> {

@@ -4,11 +4,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { checkout } from "../kit/checkout.ts";
 import { Lab } from "../kit/lab.ts";
-import { runTrafficEnd } from "../kit/traffic-ends.ts";
+import { runTrafficEnd } from "../kit/traffic.ts";
 import { runTour } from "./acts.ts";
-import { Screen } from "./screen.ts";
-import { duration } from "./stage.ts";
-import { now, watch } from "./watch.ts";
+import { now, watch } from "./observer.ts";
+import { duration, Screen } from "./stage.ts";
 
 const [role, ...options] = process.argv.slice(2);
 if (role === "watch") await watch();

@@ -1,9 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { runningClock } from "../../base/deadlines.ts";
 import { startTraffic, type Traffic } from "../kit/traffic.ts";
-import { bar } from "./screen.ts";
-import { duration, pathRateMbit, type Stage } from "./stage.ts";
-import { now } from "./watch.ts";
+import { now } from "./observer.ts";
+import { bar, duration, pathRateMbit, type Stage } from "./stage.ts";
 
 const size = 120_000_000;
 /** How much has arrived when the path is cut. */

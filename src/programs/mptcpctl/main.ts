@@ -1,16 +1,16 @@
 import { programArguments } from "../../base/command-line/argument-bytes.ts";
 import { complain, complainAtEnd, outputColumns, writeOutput } from "../../base/command-line/terminal.ts";
-import { runAdopt } from "./adopt.ts";
-import { runAnnounce, runListen, runWithdraw } from "./announce.ts";
-import { runConnections } from "./connections.ts";
-import { runEndpoint, runLimits } from "./endpoint.ts";
-import { endingOf, OutputError } from "./exit.ts";
-import { runExplain } from "./explain.ts";
-import { runMonitor } from "./monitor.ts";
+import { type Commands, runProgram } from "./command-line.ts";
+import { runAdopt } from "./commands/adopt.ts";
+import { runAnnounce, runListen, runWithdraw } from "./commands/announce.ts";
+import { runConnections } from "./commands/connections.ts";
+import { runEndpoint, runLimits } from "./commands/endpoint.ts";
+import { runExplain } from "./commands/explain.ts";
+import { runMonitor } from "./commands/monitor.ts";
+import { runRecord } from "./commands/record.ts";
+import { runSubflow } from "./commands/subflow.ts";
+import { endingOf, OutputError } from "./io/output.ts";
 import { enterNetworkNamespace } from "./netns.ts";
-import { type Commands, runProgram } from "./program.ts";
-import { runRecord } from "./record.ts";
-import { runSubflow } from "./subflow.ts";
 
 const commands: Commands = {
   endpoint: runEndpoint,
@@ -25,8 +25,8 @@ const commands: Commands = {
   adopt: runAdopt,
   record: runRecord,
   // Most of what path managers are made of is of no use to the other commands.
-  replay: async (...words) => (await import("./replay.ts")).runReplay(...words),
-  report: async (...words) => (await import("./report.ts")).runReport(...words),
+  replay: async (...words) => (await import("./commands/replay.ts")).runReplay(...words),
+  report: async (...words) => (await import("./commands/report.ts")).runReport(...words),
 };
 
 const output = {

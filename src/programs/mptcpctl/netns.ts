@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { programArguments } from "../../base/command-line/argument-bytes.ts";
 import { codeOf, messageOf } from "../../base/errors.ts";
 import { enterNetworkNamespaceAndExec } from "../../kernel/network-namespace.ts";
-import { CommandError, UsageError } from "./exit.ts";
+import { CommandError, UsageError } from "./io/output.ts";
 
 /** Where `ip netns` keeps the names of network namespaces. */
 const namespaceDirectory = "/run/netns";

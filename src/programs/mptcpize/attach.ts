@@ -3,7 +3,7 @@ import type { AttachOptions as BpfOptions } from "../../kernel/bpf/attachment.ts
 import { attachProcess, sweepCgroups } from "../../kernel/bpf/process-attachment.ts";
 import type { BpfError } from "../../kernel/bpf/syscalls.ts";
 import { attachOwnUnit } from "../../services/bpf-units.ts";
-import { type Context, exitCodes, UsageError } from "./exit.ts";
+import { exitCodes, type StandardStreams, UsageError } from "./output.ts";
 
 export type AttachOptions = {
   /** For this process and its children; else for the unit that this is called in. */
@@ -17,22 +17,26 @@ export type AttachOptions = {
 };
 
 /** Prints the cgroup that it made for a process. */
-export async function runAttach(options: AttachOptions, context: Context): Promise<number> {
+export async function runAttach(options: AttachOptions, streams: StandardStreams): Promise<number> {
   const { pid, sweep = false, debug = false, refuseOptions = false } = options;
   if (sweep) {
     await sweepCgroups();
     return exitCodes.ok;
   }
   const answers = { answersOptions: !refuseOptions };
-  const missing = pid === undefined ? await attachOwnUnit(answers) : await attachPid(pid, answers, context);
+  const missing = pid === undefined ? await attachOwnUnit(answers) : await attachPid(pid, answers, streams);
   if (missing !== undefined && debug)
-    context.warn(`socket options that MPTCP refuses stay refused: ${missing.message}`);
+    streams.warn(`socket options that MPTCP refuses stay refused: ${missing.message}`);
   return exitCodes.ok;
 }
 
-async function attachPid(text: string, answers: BpfOptions, context: Context): Promise<BpfError | undefined> {
+async function attachPid(
+  text: string,
+  answers: BpfOptions,
+  streams: StandardStreams,
+): Promise<BpfError | undefined> {
   const { directory, missing } = await attachProcess(parsePid(text), answers);
-  context.write(`${directory}\n`);
+  streams.write(`${directory}\n`);
   return missing;
 }
 

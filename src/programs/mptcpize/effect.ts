@@ -3,7 +3,7 @@
 import { Properties, type Systemctl, SystemctlError } from "../../services/systemd/systemctl.ts";
 import { restartable, shellWord } from "../../services/systemd/unit-name.ts";
 import { acceptingSocket, type Unit } from "../../services/unit.ts";
-import { CommandError, type Context } from "./exit.ts";
+import { CommandError, type StandardStreams } from "./output.ts";
 
 export type EffectOptions = {
   readonly now: boolean;
@@ -16,19 +16,19 @@ export async function takeEffect(
   unit: Unit,
   { now, user, state }: EffectOptions,
   systemctl: Systemctl,
-  context: Context,
+  streams: StandardStreams,
 ): Promise<void> {
   // There is no next start of a unit that is gone.
   if (unit.fragment === undefined) return;
   const socket = await acceptingSocket(unit.name, systemctl);
   if (socket !== undefined) {
     // A connection that is being served cannot be handed to another process.
-    context.write(`it takes effect with the next connection that ${socket} accepts\n`);
+    streams.write(`it takes effect with the next connection that ${socket} accepts\n`);
     return;
   }
   const services = unit.type === "socket" ? await triggeredServices(unit, systemctl) : [];
   if (!now) {
-    context.write(`${nextStep(unit, services, user ? "systemctl --user" : "systemctl")}\n`);
+    streams.write(`${nextStep(unit, services, user ? "systemctl --user" : "systemctl")}\n`);
     return;
   }
   try {

@@ -1,9 +1,8 @@
 import { complain, complainAtEnd, writeError, writeOutput } from "../../base/command-line/terminal.ts";
 import { runAttach } from "./attach.ts";
-import { runDisable } from "./disable.ts";
-import { runEnable } from "./enable.ts";
-import { endingOf } from "./exit.ts";
-import { runProgram } from "./program.ts";
+import { runProgram } from "./command-line.ts";
+import { runDisable, runEnable } from "./enable.ts";
+import { endingOf } from "./output.ts";
 import { runStatus } from "./status.ts";
 
 const commands = { enable: runEnable, disable: runDisable, status: runStatus, attach: runAttach };

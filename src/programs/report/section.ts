@@ -1,5 +1,9 @@
 /** The parts of a report, and how they are gathered: what fails says so, and does not keep the others. */
 
+import { execFile } from "node:child_process";
+import type { Clock } from "../../base/clock.ts";
+import { CommandError } from "../../base/command-line/command-error.ts";
+import { runningClock } from "../../base/deadlines.ts";
 import { codeOf, messageOf } from "../../base/errors.ts";
 import { oneLine } from "../../base/text.ts";
 import { ConfigError } from "../../control/config/config.ts";
@@ -42,4 +46,48 @@ export async function gatherAll(sections: readonly Section[]): Promise<Gathered[
 function reasonOf(error: unknown): string {
   if (error instanceof ConfigError) return error.lines.join("; ");
   return codeOf(error) === undefined ? `internal error: ${messageOf(error)}` : messageOf(error);
+}
+
+const usualDeadlineMs = 10_000;
+const mostBytes = 16 * 1024 * 1024;
+
+export type Said = { readonly stdout: string; readonly stderr: string };
+
+/**
+ * Runs a program whose word a report wants, to its end: no shell, no environment but what finds and unties it, and not for
+ * long. Throws a CommandError that says why it gave nothing: it is missing, failed, or took too long.
+ */
+export function askTool(
+  program: string,
+  args: readonly string[],
+  deadlineMs = usualDeadlineMs,
+  clock: Clock = runningClock,
+): Promise<Said> {
+  const { PATH = "/usr/sbin:/usr/bin:/sbin:/bin" } = process.env;
+  const options = {
+    // Their words are shown, untranslated.
+    env: { PATH, LC_ALL: "C" },
+    maxBuffer: mostBytes,
+  } as const;
+  return new Promise((resolve, reject) => {
+    let isLate = false;
+    const child = execFile(program, args, options, (error, stdout, stderr) => {
+      deadline.cancel();
+      if (error === null) resolve({ stdout, stderr });
+      else if (isLate)
+        reject(new CommandError("ETIMEDOUT", `${program} did not end within ${deadlineMs / 1000} s`));
+      else reject(new CommandError(String(error.code ?? "ETOOL"), why(program, error, stderr)));
+    });
+    const deadline = clock.schedule(deadlineMs, () => {
+      isLate = true;
+      child.kill("SIGKILL");
+    });
+  });
+}
+
+function why(program: string, error: { code?: unknown; message: string }, stderr: string): string {
+  if (error.code === "ENOENT") return `${program} is not installed`;
+  if (error.code === "EACCES") return `${program} may not be run`;
+  if (error.code === "ERR_CHILD_PROCESS_STDIO_MAXBUFFER") return `${program} had too much to say`;
+  return `${program} failed: ${oneLine(stderr) || `exit code ${error.code}`}`;
 }

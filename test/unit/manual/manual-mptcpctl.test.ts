@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { defaultConfigFile } from "../../../src/control/config/config.ts";
-import { endingSignals, exitCodes } from "../../../src/programs/mptcpctl/exit.ts";
-import { describeProgram } from "../../../src/programs/mptcpctl/program.ts";
+import { describeProgram } from "../../../src/programs/mptcpctl/command-line.ts";
+import { endingSignals, exitCodes } from "../../../src/programs/mptcpctl/io/output.ts";
 import { commandsOf, documentedCommands, termsOfOptions } from "./commands.ts";
 import { namesOf, readPage, termsOf } from "./page.ts";
 

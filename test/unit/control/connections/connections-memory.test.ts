@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { median } from "../../../../bench/statistics.ts";
 import { Checkpoint } from "../../../../src/control/connections/checkpoint.ts";
 import { ConnectionTable } from "../../../../src/control/connections/connection-table.ts";
 import { collectGarbage } from "../../../lab/netlink-socket.ts";
@@ -62,26 +63,29 @@ describe("a table of a hundred thousand connections", () => {
     assert.ok(left - empty < MOST / 100, `${left - empty} bytes are left`);
   });
 
-  it("applies an event as fast as one of a thousand", () => {
+  it("applies an event as fast as one of a thousand", (t) => {
     const [few, many] = [1000, MANY].map((count) => {
       const table = new ConnectionTable(() => undefined);
       fill(table, count);
-      return (rounds: number): number => {
-        const start = performance.now();
-        for (let round = 0; round < rounds; round++) {
+      return (): number => {
+        const start = process.cpuUsage();
+        for (let round = 0; round < 10_000; round++) {
           const index = 1 + ((round * 7919) % count);
           const localAddress = `10.3.${index >> 16}.1`;
           const token = tokenOf(index);
           table.apply(ofSubflow("subflowPriority", { token, localAddress, backup: round % 2 === 0 }));
         }
-        return performance.now() - start;
+        const { user, system } = process.cpuUsage(start);
+        return user + system;
       };
     });
     assert.ok(few && many);
-    let best = Number.POSITIVE_INFINITY;
-    for (let attempt = 0; attempt < 10; attempt++) best = Math.min(best, many(10_000) / few(10_000));
+    // In turn, so that what else runs on the machine slows both down. The first round compiles.
+    const rounds = Array.from({ length: 12 }, () => ({ few: few(), many: many() })).slice(1);
+    const times = median(rounds.map((round) => round.many)) / median(rounds.map((round) => round.few));
+    t.diagnostic(`${times.toFixed(1)} times the processor time`);
     // Processor caches tell the two apart; what looked at all of them would take a hundred times as long.
-    assert.ok(best < 10, `${best} times as long`);
+    assert.ok(times < 10, `${times} times as long`);
   });
 });
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { checkout } from "../../../../src/lab/kit/checkout.ts";
-import { run } from "../../../../src/lab/kit/process.ts";
+import { run } from "../../../../src/lab/kit/lab-process.ts";
 import { unexportedTypes } from "./types-of-signatures.ts";
 
 const page = readFileSync(join(checkout, "docs/path-managers.md"), "utf8");

@@ -15,7 +15,7 @@ import {
 import { SimulatedNetwork } from "../../../../src/path-managers/simulation/network.ts";
 import type { RecordedItem } from "../../../../src/path-managers/simulation/recording.ts";
 import { Replay, type ReplayOptions } from "../../../../src/path-managers/simulation/replay.ts";
-import { commandText, wantedText } from "../../../../src/programs/mptcpctl/replay-format.ts";
+import { commandText, wantedText } from "../../../../src/programs/mptcpctl/io/replay-format.ts";
 
 const token = 0xebe;
 const first = { localAddress: "10.0.1.2", localPort: 4000, remoteAddress: "10.0.9.9", remotePort: 443 };

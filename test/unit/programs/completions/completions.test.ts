@@ -4,9 +4,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { checkout } from "../../../../src/lab/kit/checkout.ts";
-import { shellNames } from "../../../../src/programs/completions/files.ts";
-import { describePrograms } from "../../../../src/programs/completions/programs.ts";
-import { rowText } from "../../../../src/programs/completions/row.ts";
+import { describePrograms, shellNames } from "../../../../src/programs/completions/completion-files.ts";
+import { rowText } from "../../../../src/programs/completions/completion-rows.ts";
 import { Completions, offered, shellProblem } from "../../../lab/completion.ts";
 
 const tool = join(checkout, "tools/completions.mjs");

@@ -9,8 +9,8 @@ import {
   connectionText,
   subflowLine,
   subflowObject,
-} from "../../../../src/programs/mptcpctl/connection-format.ts";
-import { jsonList } from "../../../../src/programs/mptcpctl/ip-format.ts";
+} from "../../../../src/programs/mptcpctl/io/connection-format.ts";
+import { jsonList } from "../../../../src/programs/mptcpctl/io/ip-format.ts";
 
 const remote = { address: "10.0.1.1", port: 443 };
 

@@ -3,8 +3,8 @@ import { describe, it } from "node:test";
 import type { Decision } from "../../../../src/control/policy/decision.ts";
 import { type Endpoint, endpointFlags, type MptcpEvent } from "../../../../src/kernel/mptcp-pm.ts";
 import { eventFlags } from "../../../../src/kernel/mptcp-pm-events.ts";
-import { eventLine, eventObject } from "../../../../src/programs/mptcpctl/event-format.ts";
-import { explanationObject, explanationTable } from "../../../../src/programs/mptcpctl/explain.ts";
+import { explanationObject, explanationTable } from "../../../../src/programs/mptcpctl/commands/explain.ts";
+import { eventLine, eventObject } from "../../../../src/programs/mptcpctl/commands/monitor.ts";
 import {
   endpointLine,
   endpointObject,
@@ -12,7 +12,7 @@ import {
   jsonList,
   limitsLine,
   limitsObject,
-} from "../../../../src/programs/mptcpctl/ip-format.ts";
+} from "../../../../src/programs/mptcpctl/io/ip-format.ts";
 
 const plain: Endpoint = {
   id: 1,

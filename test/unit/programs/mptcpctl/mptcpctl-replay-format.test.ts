@@ -6,20 +6,20 @@ import {
   readAnnounceWords,
   readListenWords,
   readWithdrawWords,
-} from "../../../../src/programs/mptcpctl/connection-grammar.ts";
-import { readEndpointWords, readLimitsWords } from "../../../../src/programs/mptcpctl/endpoint-grammar.ts";
+} from "../../../../src/programs/mptcpctl/commands/announce.ts";
+import { readEndpointWords, readLimitsWords } from "../../../../src/programs/mptcpctl/commands/endpoint.ts";
+import {
+  readChangeWords,
+  readCreateWords,
+  readDestroyWords,
+} from "../../../../src/programs/mptcpctl/commands/subflow.ts";
 import {
   commandObject,
   commandText,
   stamp,
   wantedObject,
   wantedText,
-} from "../../../../src/programs/mptcpctl/replay-format.ts";
-import {
-  readChangeWords,
-  readCreateWords,
-  readDestroyWords,
-} from "../../../../src/programs/mptcpctl/subflow-grammar.ts";
+} from "../../../../src/programs/mptcpctl/io/replay-format.ts";
 
 const nameOf = (ifIndex: number) => `eth${ifIndex}`;
 const token = 0xebe;

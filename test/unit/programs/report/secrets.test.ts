@@ -3,10 +3,11 @@ import { describe, it } from "node:test";
 import { builtIn } from "../../../../src/path-managers/built-in/index.ts";
 import {
   configurationText,
+  hidden,
+  Secrets,
   showConfiguration,
   withoutQuotes,
-} from "../../../../src/programs/report/configuration.ts";
-import { hidden, Secrets } from "../../../../src/programs/report/secrets.ts";
+} from "../../../../src/programs/report/secrets.ts";
 
 const show = (text: string, secrets = new Secrets()) => {
   const { sections, unreadableLines } = showConfiguration(Buffer.from(text), builtIn, secrets);

@@ -1,0 +1,233 @@
+/** `mptcpctl subflow …`: subflows of connections under a userspace path manager. */
+import { tokenText } from "../../../control/connections/connection.ts";
+import { findSubflow } from "../../../control/connections/connection-record.ts";
+import { endpointFlags } from "../../../kernel/mptcp-pm.ts";
+import { subflowLine, subflowObject } from "../io/connection-format.ts";
+import { indexOf, namesOf } from "../io/interfaces.ts";
+import { jsonList } from "../io/ip-format.ts";
+import { withConnection } from "../io/kernel-access.ts";
+import { type CommandOutput, UsageError } from "../io/output.ts";
+import {
+  addressId,
+  dev,
+  type Grammar,
+  type Keyword,
+  once,
+  readAddress,
+  readNumber,
+  readWords,
+  required,
+  token,
+  type WordTable,
+} from "../io/word-grammar.ts";
+
+export type SubflowCommand = "create" | "destroy" | "change";
+
+export type CreateOptions = {
+  /** Seconds that the peer has to answer. */
+  readonly deadline?: string;
+  /** False: not to wait for the peer at all. */
+  readonly wait?: boolean;
+};
+
+export function runSubflow(
+  command: SubflowCommand,
+  words: readonly string[],
+  options: CreateOptions,
+  output: CommandOutput,
+): Promise<void> {
+  if (command === "create") return create(words, options, output);
+  return command === "destroy" ? destroy(words, output) : change(words, output);
+}
+
+async function create(
+  words: readonly string[],
+  options: CreateOptions,
+  output: CommandOutput,
+): Promise<void> {
+  const { token, address, id, dev, to, backup } = readCreateWords(words);
+  const deadline = deadlineOf(options);
+  const what = `create subflow ${address} to ${to.address} of connection ${tokenText(token)}`;
+  const ifIndex = dev === undefined ? undefined : await indexOf(dev, what);
+  await withConnection(token, output, async ({ connection, subflows }) => {
+    const wanted = { from: { address, ifIndex }, id, to, backup, deadline };
+    const { wait = true } = options;
+    const subflow = await (wait ? subflows.create(connection, wanted) : subflows.begin(connection, wanted));
+    const device = (await namesOf([subflow.ifIndex])).get(subflow.ifIndex);
+    output.write(
+      output.json
+        ? jsonList([subflowObject(token, subflow, device)], output.pretty)
+        : subflowLine(token, subflow, device),
+    );
+  });
+}
+
+async function destroy(words: readonly string[], output: CommandOutput): Promise<void> {
+  const ends = readDestroyWords(words);
+  await withConnection(ends.token, output, async ({ pm, connection, subflows }) => {
+    const subflow = findSubflow(connection.subflows, ends.local, ends.remote);
+    // What is not there the kernel refuses, in its own words.
+    await (subflow === undefined ? pm.destroySubflow(ends) : subflows.destroy(connection, subflow));
+  });
+}
+
+async function change(words: readonly string[], output: CommandOutput): Promise<void> {
+  const { backup, ...ends } = readChangeWords(words);
+  await withConnection(ends.token, output, async ({ pm, connection, subflows }) => {
+    const subflow = findSubflow(connection.subflows, ends.local, ends.remote);
+    const flags = endpointFlags.of(...(backup ? (["backup"] as const) : []));
+    await (subflow === undefined
+      ? pm.setSubflowFlags({ ...ends, flags })
+      : subflows.setBackup(connection, subflow, backup));
+  });
+}
+
+/** In milliseconds. */
+function deadlineOf({ deadline = "10" }: CreateOptions): number {
+  const seconds = /^\d{1,6}(\.\d{1,3})?$/.test(deadline) ? Number(deadline) : Number.NaN;
+  if (seconds > 0 && seconds <= 86_400) return seconds * 1000;
+  throw new UsageError(
+    `subflow create: "${deadline}" is no deadline; it is a number of seconds, at most 86400`,
+  );
+}
+
+export const subflowUsages = {
+  create: "token TOKEN ADDRESS [ id ID ] [ dev NAME ] to ADDRESS [ port NR ] [ backup ]",
+  destroy: "token TOKEN ADDRESS port NR to ADDRESS port NR",
+  change: "token TOKEN ADDRESS port NR to ADDRESS port NR { backup | nobackup }",
+} as const;
+
+/** An end of a subflow. */
+export type End = { readonly address: string; readonly port: number };
+
+type SubflowEnds = { readonly token: number; readonly local: End; readonly remote: End };
+
+export type CreateRequest = {
+  readonly token: number;
+  readonly address: string;
+  readonly id: number | undefined;
+  readonly dev: string | undefined;
+  readonly to: { readonly address: string; readonly port: number | undefined };
+  readonly backup: boolean;
+};
+
+export function readCreateWords(words: readonly string[]): CreateRequest {
+  const command = "subflow create";
+  const draft = readWords(subflowGrammars.create, words, {});
+  const { id, dev, backup = false } = draft;
+  const to = given(command, draft.to, "to ADDRESS");
+  if (draft.port !== undefined)
+    throw new UsageError(
+      `${command}: the port of ADDRESS is the kernel's to choose; port goes with to ADDRESS`,
+    );
+  return {
+    ...{
+      token: given(command, draft.token, "token TOKEN"),
+      address: given(command, draft.address, "ADDRESS"),
+    },
+    ...{ id, dev, to: { address: to.address, port: to.port }, backup },
+  };
+}
+
+export function readDestroyWords(words: readonly string[]): SubflowEnds {
+  return endsIn("subflow destroy", readWords(subflowGrammars.destroy, words, {}));
+}
+
+export function readChangeWords(words: readonly string[]): SubflowEnds & { readonly backup: boolean } {
+  const draft = readWords(subflowGrammars.change, words, {});
+  const ends = endsIn("subflow change", draft);
+  if (draft.backup === undefined)
+    throw new UsageError("subflow change: say what to change: backup, nobackup");
+  return { ...ends, backup: draft.backup };
+}
+
+type SubflowDraft = {
+  token?: number;
+  address?: string;
+  port?: number;
+  id?: number;
+  dev?: string;
+  to?: { readonly address: string; port?: number };
+  backup?: boolean;
+};
+
+/** What follows is the peer's end. */
+const to: Keyword<SubflowDraft> = {
+  value: "ADDRESS",
+  read(draft, word, grammar) {
+    const address = readAddress(word, grammar);
+    once(grammar.command, "to", draft.to);
+    draft.to = { address };
+  },
+};
+
+/** This host's end. A second address without a word before it is most likely meant to be the peer's. */
+const local: Keyword<SubflowDraft> = {
+  value: "ADDRESS",
+  read(draft, word, grammar) {
+    const address = readAddress(word, grammar);
+    if (draft.address !== undefined) given(grammar.command, draft.to, "to ADDRESS");
+    once(grammar.command, "ADDRESS", draft.address);
+    draft.address = address;
+  },
+};
+
+/** Of the address before it. */
+const portOfEnd: Keyword<SubflowDraft> = {
+  value: "NR",
+  read(draft, word, { command }) {
+    const port = readNumber(command, "port", word, 65535);
+    once(command, "a port of one address", draft.to === undefined ? draft.port : draft.to.port);
+    if (draft.to !== undefined) draft.to.port = port;
+    else if (draft.address !== undefined) draft.port = port;
+    else throw new UsageError(`${command}: port comes after the address that it belongs to`);
+  },
+};
+
+// `to` is the first: it is a prefix of `token`.
+const ends = { to, token, port: portOfEnd } as const;
+
+const subflowGrammars: Readonly<Record<keyof typeof subflowUsages, Grammar<SubflowDraft>>> = {
+  create: {
+    command: "subflow create",
+    flags: ["backup"],
+    readFlag(draft) {
+      draft.backup = true;
+    },
+    keywords: { ...ends, id: addressId, dev },
+    other: local,
+  },
+  destroy: { command: "subflow destroy", flags: [], keywords: ends, other: local },
+  change: {
+    command: "subflow change",
+    flags: ["backup", "nobackup"],
+    readFlag(draft, flag) {
+      draft.backup = flag === "backup";
+    },
+    keywords: ends,
+    other: local,
+  },
+};
+
+export const subflowWordTables: readonly WordTable[] = Object.values(subflowGrammars);
+
+function endsIn(command: string, draft: SubflowDraft): SubflowEnds {
+  const token = given(command, draft.token, "token TOKEN");
+  const local = given(command, draft.address, "ADDRESS");
+  const to = given(command, draft.to, "to ADDRESS");
+  return {
+    token,
+    local: { address: local, port: given(command, draft.port, "port NR after ADDRESS") },
+    remote: { address: to.address, port: given(command, to.port, "port NR after to ADDRESS") },
+  };
+}
+
+function given<T>(command: string, value: T | undefined, what: string): T {
+  return required(value, what, command, usageLines.get(command));
+}
+
+const usageLines: ReadonlyMap<string, string> = new Map([
+  ["subflow create", subflowUsages.create],
+  ["subflow destroy", subflowUsages.destroy],
+  ["subflow change", subflowUsages.change],
+]);
