@@ -1,11 +1,26 @@
 import { join } from "node:path";
 import { LabProcess, run, type SpawnOptions } from "./lab-process.ts";
+import { runShortly } from "./shell.ts";
 
 export type LabEndpoint = { id: number; address: string; port?: number; dev?: string; flags: string[] };
 export type LabLimits = { subflows: number; addAddrAccepted: number };
 
 /** Where iproute2 keeps the names of network namespaces. */
 export const namespaceDirectory = "/run/netns";
+
+/**
+ * A new network namespace takes these from the machine's first one (net.core.devconf_inherit_init_net), where systemd and
+ * container engines change them. 0 is the kernel's default; a strict rp_filter drops what comes in by another interface
+ * than the route back, as with two uplinks.
+ */
+const prepareNamespace = `
+ip link set lo up || exit
+cd /proc/sys/net/ipv4/conf
+for group in all default; do
+  for name in rp_filter forwarding promote_secondaries arp_filter arp_ignore arp_announce log_martians; do
+    echo 0 >$group/$name
+  done
+done`;
 
 /** A host of the lab: a network namespace in which commands run. */
 export class Host {
@@ -30,20 +45,29 @@ export class Host {
     return run("nsenter", [`--net=${this.path}`, "--", command, ...args]);
   }
 
+  /** Before its first use: loopback up, no reverse-path filter. */
+  async prepare(): Promise<void> {
+    await this.#runShortly("sh", "-c", prepareNamespace);
+  }
+
+  #runShortly(command: string, ...args: readonly string[]): Promise<string> {
+    return runShortly("nsenter", [`--net=${this.path}`, "--", command, ...args]);
+  }
+
   /** Runs iproute2's ip with one line of arguments: `await host.ip("link set eth0 down")`. */
   ip(line: string): Promise<string> {
-    return run("ip", ["-n", this.namespace, ...words(line)]);
+    return runShortly("ip", ["-n", this.namespace, ...words(line)]);
   }
 
   /** As many ip command lines as you like in one process (`ip -batch`): thousands take a fraction of a second. */
   ipBatch(lines: readonly string[]): Promise<string> {
-    return run("ip", ["-n", this.namespace, "-batch", "-"], `${lines.join("\n")}\n`);
+    return runShortly("ip", ["-n", this.namespace, "-batch", "-"], `${lines.join("\n")}\n`);
   }
 
   /** As `ipBatch`, and goes on where the kernel refuses a line. */
   async ipBatchTry(lines: readonly string[]): Promise<void> {
     const options = ["-n", this.namespace, "-force", "-batch", "-"];
-    await run("ip", options, `${lines.join("\n")}\n`).catch(() => {});
+    await runShortly("ip", options, `${lines.join("\n")}\n`).catch(() => {});
   }
 
   /** Starts a command in this host. The lab kills it at its end, if nobody did before. */
@@ -57,8 +81,8 @@ export class Host {
   /** Reads a sysctl, or sets it: `await host.sysctl("net.mptcp.enabled", 0)`. Dots in interface names: use slashes. */
   async sysctl(name: string, value?: string | number): Promise<string> {
     const path = `/proc/sys/${name.includes("/") ? name : name.replaceAll(".", "/")}`;
-    if (value === undefined) return (await this.run("cat", path)).trim();
-    await this.run("sh", "-c", 'printf %s "$2" >"$1"', "sysctl", path, String(value));
+    if (value === undefined) return (await this.#runShortly("cat", path)).trim();
+    await this.#runShortly("sh", "-c", 'printf %s "$2" >"$1"', "sysctl", path, String(value));
     return String(value);
   }
 

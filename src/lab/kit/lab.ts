@@ -3,9 +3,10 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { checkout } from "./checkout.ts";
 import { Host } from "./host.ts";
-import { type LabProcess, run } from "./lab-process.ts";
+import type { LabProcess } from "./lab-process.ts";
 import { type Cable, type CableEnds, CableRoom } from "./link.ts";
 import { labDirectory } from "./requires.ts";
+import { runShortly } from "./shell.ts";
 import { within } from "./wait.ts";
 
 /** What a lab needs of node:test's context: a way to be closed at the test's end. */
@@ -53,9 +54,8 @@ export class Lab {
     if (known) return known;
     const host = new Host(name, `${this.#prefix}-${name}`, this.#processes);
     this.#hosts.set(name, host);
-    await run("ip", ["netns", "add", host.namespace]);
-    await host.ip("link set lo up");
-    await host.run("sh", "-c", notOfThisMachine);
+    await runShortly("ip", ["netns", "add", host.namespace]);
+    await host.prepare();
     return host;
   }
 
@@ -66,7 +66,7 @@ export class Lab {
   async here(): Promise<Host> {
     if (this.#here) return this.#here;
     const namespace = `${this.#prefix}-here`;
-    await run("ip", ["netns", "attach", namespace, String(process.pid)]);
+    await runShortly("ip", ["netns", "attach", namespace, String(process.pid)]);
     this.#here = new Host("here", namespace, this.#processes);
     return this.#here;
   }
@@ -86,7 +86,7 @@ export class Lab {
     await within("the end of processes", killed, 2000).catch(() => killAllIn(hosts));
     await killed;
     await this.#leaveHere();
-    await Promise.all(hosts.map((host) => run("ip", ["netns", "delete", host.namespace])));
+    await Promise.all(hosts.map((host) => runShortly("ip", ["netns", "delete", host.namespace])));
     // What is being killed may still write a file.
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 });
   }
@@ -99,27 +99,16 @@ export class Lab {
     const made = [...names].flatMap(([, name]) => (name === undefined || name === "lo" ? [] : [name]));
     await here.ipBatch([...made.map((name) => `link delete ${name}`), "mptcp endpoint flush"]);
     await here.ip("addr flush dev lo scope global");
-    await run("ip", ["netns", "delete", here.namespace]);
+    await runShortly("ip", ["netns", "delete", here.namespace]);
   }
 }
-
-/**
- * A new network namespace takes these from the machine's first one (net.core.devconf_inherit_init_net), where systemd and
- * container engines change them. 0 is the kernel's default; a strict rp_filter drops what comes in by another interface
- * than the route back, as with two uplinks.
- */
-const notOfThisMachine = `
-cd /proc/sys/net/ipv4/conf
-for group in all default; do
-  for name in rp_filter forwarding promote_secondaries arp_filter arp_ignore arp_announce log_martians; do
-    echo 0 >$group/$name
-  done
-done`;
 
 /** Kills every process that is in one of these hosts. */
 async function killAllIn(hosts: readonly Host[]): Promise<void> {
   for (const { namespace } of hosts) {
-    const pids = (await run("ip", ["netns", "pids", namespace])).split("\n").filter((pid) => pid !== "");
+    const pids = (await runShortly("ip", ["netns", "pids", namespace]))
+      .split("\n")
+      .filter((pid) => pid !== "");
     for (const pid of pids) {
       try {
         process.kill(Number(pid), "SIGKILL");
