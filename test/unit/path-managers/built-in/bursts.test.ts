@@ -7,6 +7,7 @@ import type { PathManagerDefinition } from "../../../../src/path-managers/runtim
 import type { SimulatedPeer } from "../../../../src/path-managers/simulation/peer.ts";
 import { type Simulation, simulate } from "../../../../src/path-managers/simulation/simulation.ts";
 import type { CommandGiven, GivenCommand } from "../../../../src/path-managers/simulation/watched-kernel.ts";
+import { rounds } from "../../../lab/campaign.ts";
 
 const places = { eth0: "10.0.1.2", eth1: "10.0.2.2", eth2: "10.0.3.2" } as const;
 const names = ["eth0", "eth1", "eth2"] as const;
@@ -161,7 +162,7 @@ describe("no sequence of events makes a burst of commands of", () => {
           assert.equal(simulation.faults, 0);
           simulation.stop();
         }),
-        { numRuns: 60 },
+        { numRuns: rounds(20, 200) },
       );
     });
 });
