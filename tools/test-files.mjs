@@ -10,16 +10,17 @@ const partsInC = ["addon", "launcher", "preload", "bpf"];
 
 /**
  * The compiled test files that some words choose, relative to the checkout, in the order in which they run. A word is a
- * group, a path of a test file or of a directory, or a part of a file's name. No word chooses all files.
+ * group, a path of a test file or of a directory, or a part of a file's name.
  * @param words the arguments of `npm test`
  * @param root the checkout, which has been built
  * @param directory where the user is: relative paths may begin there or at the checkout
+ * @param usual the groups that no word chooses
  * @param asan choose only those that test the parts in C
  * @throws Error that names the word which chooses nothing
  */
-export function chooseTests(words, { root, directory = root, asan = false }) {
+export function chooseTests(words, { root, directory = root, usual = groups, asan = false }) {
   const paths = words.filter(isPath);
-  const chosenGroups = groups.filter((group) => words.includes(group));
+  const chosenGroups = words.length === 0 ? usual : groups.filter((group) => words.includes(group));
   const parts = words.filter((word) => !isPath(word) && !groups.includes(word));
   const all = groups.flatMap((group) => testFiles(root, group));
   const inGroups = chosenGroups.length > 0 ? chosenGroups.flatMap((group) => testFiles(root, group)) : all;

@@ -1,15 +1,15 @@
-// Sets up and runs the tests, all that can run here:
-//   npm test                          everything
+// Sets up and runs the tests:
+//   npm test                          the groups unit and kernel; with CI=true all groups
 //   npm test -- unit                  one group: unit, kernel (in network namespaces), system (in a booted systemd)
 //   npm test -- kernel addon          the files of a group whose name has that word in it
 //   npm test -- test/unit/base/log/log.test.ts the files at a path, as a failing test prints it
 //   npm test -- asan                  the tests of the parts in C, built for AddressSanitizer
 //   npm test -- --node packaged       on the Node that the packages bring, or on the one at a path
 //   npm test -- --on-node             only the tests that touch interfaces of Node (tools/test-node.mjs)
-//   npm test -- --jobs 2              so many files of kernel and system tests side by side
-// They run in a sandbox (tools/sandbox.mjs): first the unit tests, side by side, and then the rest one after another or,
-// with --jobs, side by side, but for those that bear no others beside them. With CI=true a skipped test is a failure,
-// unless the kernel or the machine cannot be given what it needs.
+//   npm test -- --jobs 1              so many files side by side; by default, as many as there are processors
+// They run in a sandbox (tools/sandbox.mjs): first the unit tests, then the kernel tests, then those that must run alone,
+// then the system tests. With CI=true a skipped test is a failure, unless the kernel or the machine cannot be given what
+// it needs.
 import { execFileSync } from "node:child_process";
 import {
   appendFileSync,
@@ -27,7 +27,7 @@ import { buildPackagesForTests } from "./packages-for-tests.mjs";
 import { isRoot, runToEnd, sandboxed, sandboxProblem } from "./sandbox.mjs";
 import { fail, mptcpProblem, root, setUp } from "./setup.mjs";
 import { fetchForSystemTests } from "./system-downloads.mjs";
-import { chooseTests } from "./test-files.mjs";
+import { chooseTests, groups } from "./test-files.mjs";
 import { dependsOnNode, runsAlone } from "./test-node.mjs";
 import { environmentOfTests, putNode, versionOf } from "./test-runtime.mjs";
 
@@ -54,7 +54,7 @@ function readArguments() {
       options: {
         node: { type: "string" },
         "on-node": { type: "boolean", default: false },
-        jobs: { type: "string", default: "1" },
+        jobs: { type: "string", default: String(availableParallelism()) },
       },
       allowPositionals: true,
     });
@@ -70,7 +70,11 @@ function readArguments() {
 
 function chosenFiles() {
   try {
-    const chosen = chooseTests(words, { root, asan, directory: process.env.INIT_CWD });
+    // Booting systems takes root and a quarter of an hour: who changes something else should not wait for it.
+    const usual = process.env.CI === "true" || asan || onNode ? groups : ["unit", "kernel"];
+    if (words.length === 0 && usual.length < groups.length)
+      console.log("system tests run only when asked for: npm test -- system");
+    const chosen = chooseTests(words, { root, asan, usual, directory: process.env.INIT_CWD });
     return onNode ? chosen.filter(dependsOnNode) : chosen;
   } catch (error) {
     return fail(error.message);
@@ -87,13 +91,13 @@ async function runTests(wrap) {
   process.umask(0o022);
   try {
     const node = nodeIn(join(scratch, "bin"));
-    const groups = { unit: [], kernel: [], alone: [], system: [] };
-    for (const file of files) groups[groupOf(file)].push(file);
+    const runs = { unit: [], kernel: [], alone: [], system: [] };
+    for (const file of files) runs[runOf(file)].push(file);
     const codes = [
-      await runFiles(groups.unit, { node, scratch, wrap, concurrency: availableParallelism() }),
-      await runFiles(groups.kernel, { node, scratch, wrap, concurrency: jobs }),
-      await runFiles(groups.alone, { node, scratch, wrap, concurrency: 1 }),
-      await runFiles(groups.system, { node, scratch, wrap, concurrency: jobs }),
+      await runFiles(runs.unit, { node, scratch, wrap, concurrency: jobs }),
+      await runFiles(runs.kernel, { node, scratch, wrap, concurrency: jobs }),
+      await runFiles(runs.alone, { node, scratch, wrap, concurrency: 1 }),
+      await runFiles(runs.system, { node, scratch, wrap, concurrency: jobs }),
       judgeSanitizer(scratch),
     ];
     reportSlowest(join(scratch, "durations"));
@@ -103,8 +107,8 @@ async function runTests(wrap) {
   }
 }
 
-/** Files of a group run side by side, but for those that have to run alone. */
-function groupOf(file) {
+/** Files of a run are side by side, but for those that have to run alone. */
+function runOf(file) {
   if (runsAlone(file, { root })) return "alone";
   if (file.includes("/unit/")) return "unit";
   return file.includes("/system/") ? "system" : "kernel";

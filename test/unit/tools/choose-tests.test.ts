@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { checkout } from "../../../src/lab/kit/checkout.ts";
 
-type Options = { root: string; directory?: string; asan?: boolean };
+type Options = { root: string; directory?: string; usual?: readonly string[]; asan?: boolean };
 
 type Files = { chooseTests: (words: readonly string[], options: Options) => readonly string[] };
 
@@ -19,6 +19,13 @@ describe("npm test --", () => {
     assert.deepEqual([files.includes(log), files.includes(tunnels)], [true, true]);
     assert.ok(files.indexOf(log) < files.indexOf(tunnels));
     assert.ok(files.some((file) => file.startsWith("build/test/system/")));
+  });
+
+  it("without words can leave out a group, which a word still chooses", () => {
+    const options = { root: checkout, usual: ["unit", "kernel"] };
+    const isOfSystem = (file: string) => file.startsWith("build/test/system/");
+    assert.equal(chooseTests([], options).some(isOfSystem), false);
+    assert.ok(chooseTests(["system"], options).every(isOfSystem));
   });
 
   it("with a group runs its files, and with a word those of them whose names have it", () => {
