@@ -43,12 +43,14 @@ export interface SimulatedConnection {
   readonly peerIds: Map<string, number>;
 }
 
-/** The id that the peer has for an address of its own. */
+/** The id that the peer has for an address of its own: the lowest free one, where it has not announced the address. */
 export function peerIdOf({ remote, peerIds }: SimulatedConnection, address: string): number {
   if (address === remote.address) return 0;
   const known = peerIds.get(address);
   if (known !== undefined) return known;
-  const id = Math.max(0, ...peerIds.values()) + 1;
+  const taken = new Set(peerIds.values());
+  let id = 1;
+  while (taken.has(id)) id++;
   peerIds.set(address, id);
   return id;
 }

@@ -134,6 +134,8 @@ const ofConnections: Readonly<Record<string, Script>> = {
       { do: "create", local: { address: "10.9.9.9", id: 9 } },
       { do: "create", local: { address: "127.0.0.4", id: 4, port: 777 } },
       { do: "create", local: { address: "127.0.0.5", id: 5, ifIndex: 1 } },
+      { do: "create", local: { address: "fd00::1", id: 7 }, to: { address: "::1" } },
+      { do: "create", local: { address: "fd00::1", id: 7 } },
       { do: "get address", id: 2 },
       { do: "get address", id: 99 },
     ],
