@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import type { EndpointFlag } from "../../../src/kernel/mptcp-pm.ts";
-import type { ConnectionStep, EndpointStep, Opening, Script } from "./script.ts";
+import { type ConnectionStep, type EndpointStep, loopback, type Opening, type Script } from "./script.ts";
 
 /** Few of each kind, so that they meet. */
 const addresses = ["127.0.0.1", "127.0.0.2", "127.0.0.3", "::ffff:127.0.0.2", "fd00::1", "10.9.9.9"];
@@ -131,8 +131,9 @@ export const connectionScripts: fc.Arbitrary<Script> = fc
 
 /**
  * Leaves out what cannot be done with such a connection: a peer joins only where it is the client, which has a listener to
- * join, and from an address of that listener's family; it withdraws what it has announced or joined from. Also subflows that
- * the peer refuses: while such a one goes, the kernel may lose what it has to tell the peer next, and never repeats it.
+ * join, and from an address of that listener's family; it withdraws what it has announced or joined from. Also what makes
+ * the kernel lose what the peer is to be told next (net/mptcp/pm.c, mptcp_pm_remove_addr: it repeats nothing), which is
+ * while a subflow is refused, and when the initial one has ended.
  */
 function possible(opening: Opening, steps: readonly ConnectionStep[]): Script {
   const known = new Set<number>();
@@ -142,6 +143,11 @@ function possible(opening: Opening, steps: readonly ConnectionStep[]): Script {
       switch (step.do) {
         case "create":
           return opening.side === "client";
+        case "withdraw":
+          return step.id !== 0;
+        case "destroy":
+        case "peer closes":
+          return step.from !== loopback(opening.sockets);
         case "peer announces":
           known.add(step.id);
           return true;
