@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Clock, Timer } from "../../base/clock.ts";
 
 interface Scheduled {
@@ -68,4 +69,24 @@ export class VirtualClock implements Clock {
 /** Lets promises that can settle do so. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Milliseconds. */
+const STEP = 20;
+
+/**
+ * Lets virtual time pass as fast as real time until a promise settles. Code that is about to begin may wait for either: for
+ * its timers, and for a file that it reads.
+ */
+export async function passTimeUntil<T>(clock: VirtualClock, promise: Promise<T>): Promise<T> {
+  let isSettled = false;
+  const settled = promise.finally(() => {
+    isSettled = true;
+  });
+  await clock.advance(0);
+  while (!isSettled) {
+    await Promise.race([settled, delay(STEP)]);
+    if (!isSettled) await clock.advance(STEP);
+  }
+  return await settled;
 }

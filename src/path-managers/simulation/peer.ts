@@ -1,6 +1,5 @@
-import type { MptcpEvent } from "../../kernel/mptcp-pm.ts";
-import { ipFamily } from "../../kernel/netlink/ip.ts";
-import { peerIdOf, type SimulatedConnection, type SimulatedSubflow } from "./connection.ts";
+import { ipFamily, mapped } from "../../kernel/netlink/ip.ts";
+import { peerIdOf, type SimulatedConnection, type SimulatedSubflow, subflowEvent } from "./connection.ts";
 import type { SimulatedKernel } from "./kernel.ts";
 import { checked } from "./network.ts";
 
@@ -47,21 +46,15 @@ export class SimulatedPeer {
     if (!isWithin(id, 0, 255)) throw new Error(`${id} is no address id: allowed are 0 to 255`);
     if (!isWithin(port, 0, 65_535)) throw new Error(`${port} is no port: allowed are 0 to 65535`);
     this.#connection.peerIds.set(address, id);
-    const family = ipFamily(address);
-    const event = {
-      event: "announced",
-      token,
-      remoteId: id,
-      remoteAddress: address,
-      remotePort: port,
-    } as const;
-    this.#kernel.tell({ ...event, ...(family === 6 && { family: 10 }) } satisfies MptcpEvent);
+    if (!this.#isHeard) return;
+    this.#kernel.tell({ event: "announced", token, remoteId: id, remoteAddress: address, remotePort: port });
   }
 
   /** Withdraws an address (REMOVE_ADDR), which ends the subflows to it. */
   withdraw(id: number): void {
     const { peerIds } = this.#connection;
     for (const [address, known] of peerIds) if (known === id) peerIds.delete(address);
+    if (!this.#isHeard) return;
     this.#kernel.tell({ event: "removed", token: this.token, remoteId: id });
     for (const subflow of this.#connection.subflows)
       if (subflow.remoteId === id) this.#kernel.closeSubflow(this.#connection, subflow);
@@ -69,19 +62,21 @@ export class SimulatedPeer {
 
   /** Joins from an address of the peer's to one of this host's. */
   join({ from, to }: { readonly from: string; readonly to: string }): void {
-    const { ids, local } = this.#connection;
+    const { ids, local, socketFamily } = this.#connection;
     for (const address of [from, to]) checked(address);
+    // A subflow is of its listener's kind, which is that of the connection.
+    const isMapped = socketFamily === 6 && ipFamily(to) === 4;
     // The kernel looks at the first address before its list (net/mptcp/pm.c, mptcp_pm_get_local_id).
-    const localId = to === local.address ? 0 : ids.idOf(to);
+    const localId = to === local.address ? 0 : ids.idOf(isMapped ? mapped(to) : to);
     const remoteId = peerIdOf(this.#connection, from);
     const subflow: SimulatedSubflow = {
       local: { address: to, port: local.port },
       remote: { address: from, port: this.#kernel.freePort() },
-      ...{ localId, remoteId, ifIndex: 0, initial: false, established: true },
-      ...{ localBackup: false, remoteBackup: false },
+      ...{ localId, remoteId, ifIndex: 0, initial: false, joined: true, mapped: isMapped },
+      ...{ established: true, localBackup: false, remoteBackup: false },
     };
     this.#connection.subflows.push(subflow);
-    this.#kernel.tellSubflow("subflowEstablished", this.#connection, subflow);
+    this.#kernel.tell(subflowEvent("subflowEstablished", this.#connection, subflow));
   }
 
   /** Breaks the subflows from an address of this host, by a reset unless another error is given. */
@@ -98,7 +93,7 @@ export class SimulatedPeer {
   setBackup(from: string, backup: boolean): void {
     for (const subflow of this.#from(from)) {
       subflow.remoteBackup = backup;
-      this.#kernel.tellSubflow("subflowPriority", this.#connection, subflow);
+      this.#kernel.tell(subflowEvent("subflowPriority", this.#connection, subflow));
     }
   }
 
@@ -107,6 +102,11 @@ export class SimulatedPeer {
     this.#kernel.connections.delete(this.token);
     this.#connection.subflows = [];
     this.#kernel.tell({ event: "closed", token: this.token });
+  }
+
+  /** What a peer says comes by a subflow. */
+  get #isHeard(): boolean {
+    return this.#connection.subflows.some(({ established }) => established);
   }
 
   #from(address: string): SimulatedSubflow[] {

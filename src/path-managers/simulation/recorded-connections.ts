@@ -1,18 +1,14 @@
-import { isOfConnection } from "../../control/connections/from-events.ts";
+import { type EventOfSubflow, isOfConnection } from "../../control/connections/from-events.ts";
 import { type ListedConnection, listedConnections } from "../../control/connections/from-sock-diag.ts";
 import type { MptcpEvent } from "../../kernel/mptcp-pm.ts";
 import { unmapped } from "../../kernel/netlink/ip.ts";
-import { AF_INET6 } from "../../kernel/rtnetlink.ts";
 import type { ConnectionOutline, SocketAddress } from "../../kernel/sockets.ts";
+import { AddressList } from "./address-list.ts";
 import type { VirtualClock } from "./clock.ts";
-import type { SimulatedConnection, SimulatedSubflow } from "./connection.ts";
+import type { SimulatedSubflow } from "./connection.ts";
 import type { SimulatedKernel } from "./kernel.ts";
-import { RecordedIds } from "./recorded-ids.ts";
 import type { RecordedItem } from "./recording.ts";
-
-type OpeningEvent = Extract<MptcpEvent, { readonly event: "created" | "established" }>;
-type SubflowEvent = Extract<MptcpEvent, { readonly localId: number }>;
-type Ends = { readonly local: SocketAddress; readonly remote: SocketAddress };
+import { connectionWith, endsOf, hasSameEnds, isMeant, isOfSubflow, keyOf, takeEvent } from "./take-event.ts";
 
 /** Milliseconds in which what was recorded of a subflow is taken for the answer to who asks for it. */
 const HORIZON = 10_000;
@@ -31,8 +27,8 @@ export class RecordedConnections {
   readonly #clock: VirtualClock;
   readonly #ids: RecordedIds;
   /** What is yet to come of the subflows of each connection. */
-  readonly #future = new Map<number, { readonly at: number; readonly event: SubflowEvent }[]>();
-  readonly #claimed = new WeakSet<SubflowEvent>();
+  readonly #future = new Map<number, { readonly at: number; readonly event: EventOfSubflow }[]>();
+  readonly #claimed = new WeakSet<EventOfSubflow>();
   /** Those that are in the recording. */
   readonly #recorded = new WeakSet<SimulatedSubflow>();
   /** Those that the path manager has ended, by connection. */
@@ -56,12 +52,15 @@ export class RecordedConnections {
 
   /** Lets happen what was recorded, and tells of it. */
   happen(event: MptcpEvent): void {
-    if (isOfSubflow(event)) {
-      this.#future.get(event.token)?.shift();
-      if (this.#ended.get(event.token)?.has(keyOf(endsOf(event)))) return;
-      this.#changeSubflow(event);
-    } else if (event.event === "created" || event.event === "established") this.#open(event);
-    else if (isOfConnection(event) && event.event === "closed") this.#close(event.token);
+    if (isOfConnection(event)) {
+      const { token } = event;
+      if (isOfSubflow(event)) {
+        this.#future.get(token)?.shift();
+        if (this.#ended.get(token)?.has(keyOf(endsOf(event)))) return;
+      } else if (event.event === "closed") this.#ended.delete(token);
+      const subflow = takeEvent(this.#kernel, event, this.#ids.of(token));
+      if (subflow !== undefined) this.#recorded.add(subflow);
+    }
     this.#kernel.tell(event);
   }
 
@@ -98,60 +97,23 @@ export class RecordedConnections {
     this.#ended.set(token, ended.add(keyOf(subflow)));
   }
 
-  #open(event: OpeningEvent): void {
-    const { token, serverSide, denyJoinId0 } = event;
-    const known = this.#kernel.connections.get(token);
-    const socketFamily = event.family === AF_INET6 ? 6 : 4;
-    const connection =
-      known ?? this.#connectionOf(token, { ...endsOf(event), socketFamily, serverSide, denyJoinId0 });
-    if (event.event === "established") connection.established = true;
-    if (known !== undefined) return;
-    const initial = { ...plainSubflow, ...endsOf(event), mapped: isMapped(event), initial: true };
-    connection.subflows = [this.#record(initial)];
-    this.#kernel.connections.set(token, connection);
-  }
-
   #close(token: number): void {
     this.#kernel.connections.delete(token);
     this.#ended.delete(token);
-  }
-
-  #changeSubflow(event: SubflowEvent): void {
-    const connection = this.#kernel.connections.get(event.token);
-    if (connection === undefined) return;
-    const { localId, remoteId, ifIndex, backup } = event;
-    const ends = endsOf(event);
-    const known = connection.subflows.find((subflow) => isMeant(subflow, ends));
-    if (event.event === "subflowClosed") {
-      connection.subflows = connection.subflows.filter((subflow) => subflow !== known);
-      return;
-    }
-    const subflow = known ?? {
-      ...plainSubflow,
-      ...ends,
-      mapped: isMapped(event),
-      localId,
-      ifIndex,
-      initial: false,
-    };
-    if (known === undefined) connection.subflows.push(subflow);
-    this.#record(subflow);
-    subflow.established = true;
-    subflow.remoteId = remoteId;
-    subflow.remoteBackup = backup;
   }
 
   #adopt(found: ListedConnection): void {
     const { token, local, remote, socketFamily, established, serverSide, subflows } = found;
     const known = this.#kernel.connections.get(token);
     const side = { serverSide: serverSide === true, denyJoinId0: false };
-    const connection = known ?? this.#connectionOf(token, { local, remote, socketFamily, ...side });
+    const given = { token, local, remote, socketFamily, ...side };
+    const connection = known ?? connectionWith(this.#kernel, given, this.#ids.of(token));
     const before = connection.subflows;
     const listed = subflows
       .filter((subflow) => !this.#ended.get(token)?.has(keyOf(subflow)))
       .map((subflow) => {
         const { initial, mapped, localId, remoteId, ifIndex, localBackup, remoteBackup } = subflow;
-        const same = before.find((other) => isSame(other, subflow));
+        const same = before.find((other) => hasSameEnds(other, subflow));
         return this.#record({
           ...{ local: subflow.local, remote: subflow.remote, initial, mapped, localId, remoteId, ifIndex },
           ...{ established: subflow.state === "established", remoteBackup },
@@ -159,21 +121,11 @@ export class RecordedConnections {
         });
       });
     const ours = before.filter(
-      (subflow) => !this.#recorded.has(subflow) && !listed.some((other) => isSame(other, subflow)),
+      (subflow) => !this.#recorded.has(subflow) && !listed.some((other) => hasSameEnds(other, subflow)),
     );
     connection.subflows = [...listed, ...ours];
     connection.established ||= established;
     this.#kernel.connections.set(token, connection);
-  }
-
-  #connectionOf(
-    token: number,
-    given: Pick<SimulatedConnection, "local" | "remote" | "socketFamily" | "serverSide" | "denyJoinId0">,
-  ): SimulatedConnection {
-    const { pathManager } = this.#kernel;
-    const ids = this.#ids.of(token);
-    const peerIds = new Map<string, number>();
-    return { ...given, token, pathManager, established: false, subflows: [], ids, announced: [], peerIds };
   }
 
   #record(subflow: SimulatedSubflow): SimulatedSubflow {
@@ -182,38 +134,31 @@ export class RecordedConnections {
   }
 }
 
-const plainSubflow = {
-  ...{ localId: 0, remoteId: 0, ifIndex: 0 },
-  ...{ established: true, localBackup: false, remoteBackup: false },
-};
+/** The ids that addresses of this host have anywhere in a recording, by connection; of a contradiction, what came first. */
+class RecordedIds {
+  readonly #ids = new Map<number, AddressList>();
 
-function isOfSubflow(event: MptcpEvent): event is SubflowEvent {
-  return "localId" in event;
-}
+  constructor(items: readonly RecordedItem[]) {
+    for (const item of items) {
+      if ("event" in item && "localId" in item.event)
+        this.#add(item.event.token, item.event.localAddress, item.event.localId);
+      if ("connections" in item)
+        for (const { token, subflows } of item.connections)
+          for (const { local, localId } of subflows) this.#add(token, local.address, localId);
+    }
+  }
 
-function endsOf(
-  event: Pick<OpeningEvent, "localAddress" | "localPort" | "remoteAddress" | "remotePort">,
-): Ends {
-  return {
-    local: { address: unmapped(event.localAddress), port: event.localPort },
-    remote: { address: unmapped(event.remoteAddress), port: event.remotePort },
-  };
-}
+  of(token: number): AddressList {
+    const ids = new AddressList();
+    for (const entry of this.#ids.get(token) ?? []) ids.enter(entry);
+    return ids;
+  }
 
-function isMapped({ family, localAddress }: Pick<OpeningEvent, "family" | "localAddress">): boolean {
-  return family === AF_INET6 && !unmapped(localAddress).includes(":");
-}
-
-/** Of what failed before its handshake the kernel may not tell the peer's port. */
-function isMeant(subflow: Ends, told: Ends): boolean {
-  const { remote } = subflow;
-  return isSame(subflow, { ...told, remote: { ...told.remote, port: told.remote.port || remote.port } });
-}
-
-function isSame(one: Ends, other: Ends): boolean {
-  return keyOf(one) === keyOf(other);
-}
-
-function keyOf({ local, remote }: Ends): string {
-  return `${local.address} ${local.port} ${remote.address} ${remote.port}`;
+  #add(token: number, given: string, id: number): void {
+    // The address of the initial subflow is on no list.
+    if (id === 0) return;
+    const ids = this.#ids.get(token) ?? new AddressList();
+    this.#ids.set(token, ids);
+    ids.enter({ address: unmapped(given), port: 0, id });
+  }
 }

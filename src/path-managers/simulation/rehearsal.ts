@@ -3,13 +3,11 @@ import type { PolicyConfig } from "../../control/policy/eligibility.ts";
 import type { Endpoint, Limits } from "../../kernel/mptcp-pm.ts";
 import { viewNetwork } from "../runtime/network-view.ts";
 import type { HandlerWatch, LoadedPathManager } from "../runtime/running-path-manager.ts";
-import { VirtualClock } from "./clock.ts";
+import { passTimeUntil, VirtualClock } from "./clock.ts";
 import { SimulatedDesk } from "./endpoint-desk.ts";
 import { SimulatedKernel } from "./kernel.ts";
-import { SimulatedMemory } from "./memory.ts";
 import { RecordedNetwork } from "./network.ts";
-import { passTimeUntil } from "./pace.ts";
-import { simulatedRuntime } from "./runtime.ts";
+import { SimulatedMemory, simulatedRuntime } from "./runtime.ts";
 
 /** The host on which path managers are to begin. */
 export interface Stage {

@@ -6,15 +6,13 @@ import type { WantedEndpoint } from "../../control/policy/input.ts";
 import { viewNetwork } from "../runtime/network-view.ts";
 import type { PathManagerRuntime } from "../runtime/path-manager-runtime.ts";
 import type { LoadedPathManager } from "../runtime/running-path-manager.ts";
-import { VirtualClock } from "./clock.ts";
+import { passTimeUntil, VirtualClock } from "./clock.ts";
 import { SimulatedDesk } from "./endpoint-desk.ts";
 import { ROUND_TRIP, SimulatedKernel } from "./kernel.ts";
-import { SimulatedMemory } from "./memory.ts";
 import { RecordedNetwork } from "./network.ts";
-import { passTimeUntil } from "./pace.ts";
 import { RecordedConnections } from "./recorded-connections.ts";
 import type { RecordedItem, Recording } from "./recording.ts";
-import { simulatedRuntime } from "./runtime.ts";
+import { SimulatedMemory, simulatedRuntime } from "./runtime.ts";
 import { type GivenCommand, WatchedKernel } from "./watched-kernel.ts";
 
 export interface ReplayOptions {

@@ -1,7 +1,9 @@
 import type { Clock } from "../../base/clock.ts";
 import { createLogger, type Entry } from "../../base/log/log.ts";
+import type { ConnectionTable, Facts } from "../../control/connections/connection-table.ts";
+import type { ListedConnection } from "../../control/connections/from-sock-diag.ts";
 import type { Listen } from "../../control/connections/listeners.ts";
-import type { ConnectionTrackerOptions } from "../../control/connections/tracker.ts";
+import type { ConnectionMemory, ConnectionTrackerOptions } from "../../control/connections/tracker.ts";
 import type { NetworkView } from "../runtime/network-view.ts";
 import { PathManagerRuntime, type RuntimeOptions } from "../runtime/path-manager-runtime.ts";
 import type { LoadedPathManager } from "../runtime/running-path-manager.ts";
@@ -56,4 +58,22 @@ export function simulatedRuntime(options: SimulatedRuntimeOptions): PathManagerR
     log: createLogger({ sink: { write: onLog, close: () => undefined }, debug: true }),
     watch,
   });
+}
+
+/** Keeps what a path manager's next life has to know, as the daemon's checkpoint does in a file. */
+export class SimulatedMemory {
+  #facts = new Map<number, Facts>();
+
+  of(table: ConnectionTable): ConnectionMemory {
+    const keep = (): void => {
+      this.#facts = new Map(Array.from(table, (connection) => [connection.token, { ...connection }]));
+    };
+    return {
+      load: () => undefined,
+      factsOf: ({ token }: ListedConnection) => this.#facts.get(token),
+      begin: () => undefined,
+      record: () => undefined,
+      flush: keep,
+    };
+  }
 }

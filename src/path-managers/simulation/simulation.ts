@@ -10,10 +10,9 @@ import { VirtualClock } from "./clock.ts";
 import { SimulatedDesk } from "./endpoint-desk.ts";
 import type { SimulatedEndpoints } from "./endpoints.ts";
 import { type PeerAnswer, ROUND_TRIP, SimulatedKernel } from "./kernel.ts";
-import { SimulatedMemory } from "./memory.ts";
 import { type SimulatedInterface, SimulatedNetwork } from "./network.ts";
 import { SimulatedPeer } from "./peer.ts";
-import { simulatedRuntime } from "./runtime.ts";
+import { SimulatedMemory, simulatedRuntime } from "./runtime.ts";
 import { interfaceOf, type SimulationSetting } from "./setting.ts";
 import { type CommandGiven, WatchedKernel } from "./watched-kernel.ts";
 

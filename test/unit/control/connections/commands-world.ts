@@ -13,7 +13,7 @@ import { Subflows } from "../../../../src/control/connections/subflows.ts";
 import type { ConnectionOutline, SubflowOutline } from "../../../../src/kernel/sockets.ts";
 import { FakeClock } from "../endpoints/fakes.ts";
 import { changeLine, initialOutline, linesOf, opening, outline, TOKEN } from "./builders.ts";
-import { FakePathManager } from "./fake-path-manager.ts";
+import { CommandJournal } from "./command-journal.ts";
 
 /** A clock that knows how many timers wait. */
 export class CountingClock extends FakeClock {
@@ -63,7 +63,7 @@ export type Outcome = { readonly code: unknown } | "created";
 
 /** Commands for one connection, put together as a service does it: a table, its events, a kernel and a clock. */
 export class CommandsWorld {
-  readonly kernel = new FakePathManager();
+  readonly kernel = new CommandJournal();
   readonly sockets = new FakeSockets();
   readonly clock = new CountingClock();
   /** Of announcements. */
@@ -98,7 +98,10 @@ export class CommandsWorld {
   }
 
   emit(...events: readonly EventOfConnection[]): void {
-    for (const event of events) this.table.apply(event);
+    for (const event of events) {
+      this.kernel.happen(event);
+      this.table.apply(event);
+    }
   }
 
   /** Asks for a subflow from 10.0.0.2; gives what becomes of that, in time. */

@@ -3,15 +3,19 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { IdBook } from "../../../../src/control/connections/address-ids.ts";
 import { KernelError, NetlinkError, TimeoutError } from "../../../../src/kernel/netlink/errors.ts";
-import { ofSubflow } from "./builders.ts";
-import { FakePathManager, refusal } from "./fake-path-manager.ts";
+import { ofSubflow, opening } from "./builders.ts";
+import { CommandJournal, refusal } from "./command-journal.ts";
 import { established } from "./table-watch.ts";
 
 class World {
-  readonly kernel = new FakePathManager();
+  readonly kernel = new CommandJournal();
   readonly watch = established();
   readonly connection = this.watch.get();
   readonly book = new IdBook(this.kernel);
+
+  constructor() {
+    for (const event of ["created", "established"] as const) this.kernel.happen(opening(event));
+  }
 
   /** Uses an id for a subflow, and gives it. */
   use(address: string, port = 0): Promise<number> {
@@ -153,7 +157,8 @@ describe("where the kernel has given ids by itself", () => {
         for (const [theirs, ours] of rounds) {
           for (const { host, id } of theirs) {
             const clash = world.kernel.list.some((one) => one.id === id || one.address === `10.0.0.${host}`);
-            if (!clash) world.kernel.list.push({ address: `10.0.0.${host}`, port: 0, id });
+            if (!clash)
+              world.kernel.list = [...world.kernel.list, { address: `10.0.0.${host}`, port: 0, id }];
           }
           for (const host of ours) {
             const id = await world.use(`10.0.0.${host}`);

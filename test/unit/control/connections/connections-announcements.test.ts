@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { ConnectionRecord } from "../../../../src/control/connections/connection-record.ts";
 import { announced, closed, ofSubflow, removed } from "./builders.ts";
+import { refusal } from "./command-journal.ts";
 import { CommandsWorld, nothingPending } from "./commands-world.ts";
-import { refusal } from "./fake-path-manager.ts";
 
 const address = "10.0.0.2";
 
@@ -145,7 +145,7 @@ describe("the socket behind an announced address", () => {
     ];
     for (const end of ends) {
       const world = new CommandsWorld();
-      world.kernel.beforeCommand = () => end(world);
+      world.kernel.afterCommand = () => end(world);
       await announce(world, { listen: true, signal: world.signal.signal });
       assert.deepEqual(world.listening, []);
       assert.deepEqual(world.pending(), nothingPending);

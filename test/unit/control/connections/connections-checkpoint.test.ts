@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { listedConnections } from "../../../../src/control/connections/from-sock-diag.ts";
 import { announced, closed, found, ofSubflow, opening, removed } from "./builders.ts";
 import { CheckpointWorld, factsOf } from "./checkpoint-world.ts";
-import { kernelSteps, SimulatedKernel } from "./simulated-kernel.ts";
+import { KernelHistory, kernelSteps } from "./kernel-history.ts";
 
 const nothing = { serverSide: false, denyJoinId0: false, announced: [], announcedIsComplete: true };
 
@@ -107,7 +107,7 @@ describe("the checkpoint", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60, size: "max" }), (steps) => {
         const world = CheckpointWorld.begun(t);
-        const kernel = new SimulatedKernel();
+        const kernel = new KernelHistory();
         for (const one of steps) world.apply(...kernel.step(one));
         const next = world.another();
         next.load();

@@ -3,8 +3,8 @@ import { describe, it } from "node:test";
 import { KernelError } from "../../../../src/kernel/netlink/errors.ts";
 import { AF_INET6 } from "../../../../src/kernel/rtnetlink.ts";
 import { announced, closed, ofSubflow } from "./builders.ts";
+import { refusal } from "./command-journal.ts";
 import { CommandsWorld, nothingPending } from "./commands-world.ts";
-import { refusal } from "./fake-path-manager.ts";
 
 const from = { address: "10.0.0.2" };
 const line = "10.0.0.2:50000 id 1 > 10.1.0.1:80 id 0 established";
@@ -191,7 +191,7 @@ describe("a subflow that cannot be created", () => {
   it("fails when its connection is closed, before or after the kernel has answered", async () => {
     for (const isBefore of [true, false]) {
       const world = new CommandsWorld();
-      if (isBefore) world.kernel.beforeCommand = () => world.emit(closed());
+      if (isBefore) world.kernel.afterCommand = () => world.emit(closed());
       const creating = world.subflows.create(world.connection, { from, signal: world.asking.signal });
       if (!isBefore) setImmediate(() => world.emit(closed()));
       await assert.rejects(creating, { code: "ECONNABORTED" });

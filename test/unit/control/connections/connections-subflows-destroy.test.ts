@@ -34,10 +34,10 @@ describe("destroying a subflow", () => {
     const ends = { localAddress: "::ffff:10.0.0.2", remoteAddress: "::ffff:10.1.0.1" };
     const world = new CommandsWorld();
     world.emit(ofSubflow("subflowEstablished", { family, ...ends }));
-    await world.subflows.destroy(world.connection, world.subflow(1));
     await world.subflows.setBackup(world.connection, world.subflow(1), true);
+    await world.subflows.destroy(world.connection, world.subflow(1));
     const spelled = "[::ffff:10.0.0.2]:50000 > [::ffff:10.1.0.1]:80";
-    assert.deepEqual(world.kernel.commands(), [`destroy ${spelled}`, `set ${spelled} backup`]);
+    assert.deepEqual(world.kernel.commands(), [`set ${spelled} backup`, `destroy ${spelled}`]);
   });
 
   it("leaves the address its id, by which the peer knows it until it is withdrawn", async () => {
@@ -49,7 +49,7 @@ describe("destroying a subflow", () => {
 
   it("that the kernel does not have says so", async () => {
     const { world, subflow } = await withSubflow();
-    world.kernel.subflows = [];
+    world.kernel.loseSubflows();
     await assert.rejects(world.subflows.destroy(world.connection, subflow), { code: "ESRCH" });
   });
 
@@ -68,7 +68,7 @@ describe("destroying a subflow", () => {
     for (const shown of [[], [subflowOutline({ state: "syn-sent" })]]) {
       const world = new CommandsWorld();
       world.sockets.show(...shown);
-      world.kernel.subflows = [];
+      world.kernel.afterCommand = () => world.kernel.loseSubflows();
       const outcome = world.ask();
       const subflow = world.subflow(1);
       await world.subflows.destroy(world.connection, subflow);

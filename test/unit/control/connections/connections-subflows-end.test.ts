@@ -74,7 +74,7 @@ describe("a subflow that the peer does not answer", () => {
   it("is out of the way where the kernel cannot end it any more", async () => {
     const world = new CommandsWorld();
     world.sockets.show(subflowOutline({ state: "syn-sent" }));
-    world.kernel.subflows = [];
+    world.kernel.afterCommand = () => world.kernel.loseSubflows();
     const outcome = world.ask();
     world.clock.advance(10_000);
     assert.deepEqual(await outcome, { code: "ETIMEDOUT" });

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import fc from "fast-check";
+import { KernelHistory, kernelSteps } from "./kernel-history.ts";
 import { byToken, Listener, picture, shown, summary } from "./pictures.ts";
-import { kernelSteps, SimulatedKernel } from "./simulated-kernel.ts";
 import { PERIOD, TrackerWorld } from "./tracker-world.ts";
 
 const happening = fc.oneof(
@@ -26,7 +26,7 @@ describe("a tracker", () => {
           const world = new TrackerWorld(t);
           const listener = new Listener();
           world.onChange = (change) => listener.hear(change);
-          const kernel = new SimulatedKernel();
+          const kernel = new KernelHistory();
           // A list is of the moment at which it was asked for, and comes later.
           world.sockets.onDump = () => turn().then(() => turn());
           let isDeaf = false;

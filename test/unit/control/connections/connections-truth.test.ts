@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { listedConnections } from "../../../../src/control/connections/from-sock-diag.ts";
+import { KernelHistory, kernelSteps, requestSteps, type StepKind } from "./kernel-history.ts";
 import { byToken, Listener, picture, shown, sorted, summary } from "./pictures.ts";
-import { kernelSteps, requestSteps, SimulatedKernel, type StepKind } from "./simulated-kernel.ts";
 import { TableWatch } from "./table-watch.ts";
 
 function histories(kinds: readonly StepKind[]) {
@@ -22,9 +22,7 @@ describe("the table is what the kernel has", () => {
     fc.assert(
       fc.property(histories([...kernelSteps, ...requestSteps]), (steps) => {
         const { watch, listener } = watched();
-        const kernel = new SimulatedKernel((token, request) =>
-          watch.table.connect(watch.get(token), request),
-        );
+        const kernel = new KernelHistory((token, request) => watch.table.connect(watch.get(token), request));
         for (const step of steps) {
           watch.apply(...kernel.step(step));
           assert.deepEqual(picture(watch.table), kernel.truth().map(sorted));
@@ -50,7 +48,7 @@ describe("the table is what the kernel has", () => {
     fc.assert(
       fc.property(lossy, ([steps, losses, prefix]) => {
         const { watch, listener } = watched();
-        const kernel = new SimulatedKernel();
+        const kernel = new KernelHistory();
         steps.forEach((step, index) => {
           const events = kernel.step(step);
           if (index < prefix && losses[index] !== true) for (const event of events) watch.table.apply(event);

@@ -70,7 +70,7 @@ describe("a path manager's command for endpoints", () => {
     assert.deepEqual(world.commands(), []);
     await give(world, { kind: "flush" });
     assert.deepEqual(
-      world.kernel.list,
+      world.kernel.listed,
       ["50 10.0.9.9 subflow", "1 10.0.0.1 subflow"],
       "mptcpd makes its own again",
     );
@@ -105,7 +105,7 @@ describe("a path manager's command for endpoints", () => {
     await world.resync();
     assert.deepEqual(world.kernel.addresses, ["10.0.0.1", "10.0.5.5", "10.0.6.6"]);
     await give(world, { kind: "change", id: 7, flags: endpointFlags.of("backup") }, renew("10.0.5.5"));
-    assert.ok(world.kernel.list.includes("7 10.0.5.5 subflow,backup"));
+    assert.ok(world.kernel.listed.includes("7 10.0.5.5 subflow,backup"));
     await give(world, { kind: "remove", id: 7 });
     assert.deepEqual(world.kernel.addresses, ["10.0.0.1", "10.0.6.6"]);
     assert.equal(world.said("warning"), "");
@@ -118,7 +118,7 @@ describe("a path manager's command for endpoints", () => {
     world.startReconciler();
     await world.become({});
     await give(world, { kind: "remove", id: 7 });
-    assert.deepEqual(world.kernel.list, []);
+    assert.deepEqual(world.kernel.listed, []);
   });
 
   it("may not remove what somebody has made anew after deleting what was added", async (t) => {
@@ -138,7 +138,7 @@ describe("a path manager's command for endpoints", () => {
     await refuses(world, add("10.0.9.9"), "EEXIST", /^cannot add endpoint 10\.0\.9\.9: /);
     await refuses(world, add("10.0.8.8", 50), "EBUSY", /^cannot add endpoint 10\.0\.8\.8: /);
     await refuses(world, { kind: "remove", id: 50 }, "EPERM", /not made by mptcpd/);
-    await refuses(world, { kind: "remove", id: 77 }, "EINVAL", /^cannot delete endpoint 77: /);
+    await refuses(world, { kind: "remove", id: 77 }, "EINVAL", /^cannot delete endpoint id 77: /);
   });
 
   it("fails if the kernel cannot be read, and does not wait for ever", async (t) => {
@@ -162,6 +162,6 @@ describe("a path manager's command for endpoints", () => {
     await world.become({ eth0 });
     await give(world, add("10.0.5.5", 7));
     await world.reconciler.stop({ remove: true });
-    assert.deepEqual(world.kernel.list, ["7 10.0.5.5 subflow"]);
+    assert.deepEqual(world.kernel.listed, ["7 10.0.5.5 subflow"]);
   });
 });

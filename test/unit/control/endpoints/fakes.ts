@@ -13,97 +13,75 @@ import { StateFile } from "../../../../src/control/endpoints/state-file.ts";
 import type { Network } from "../../../../src/control/network/network.ts";
 import type { Refusal } from "../../../../src/control/policy/decision.ts";
 import { everyAddress } from "../../../../src/control/policy/input.ts";
-import {
-  type Endpoint,
-  endpointFlags,
-  type Limits,
-  type NewEndpoint,
-} from "../../../../src/kernel/mptcp-pm.ts";
+import type { Endpoint, Limits, NewEndpoint } from "../../../../src/kernel/mptcp-pm.ts";
 import { KernelError } from "../../../../src/kernel/netlink/errors.ts";
+import {
+  type EndpointRules,
+  SimulatedEndpoints,
+} from "../../../../src/path-managers/simulation/endpoints.ts";
 import { type LinkSketch, networkOf } from "../policy/world.ts";
 
 export const WALL_CLOCK_AT_START = 1_700_000_000_000;
 const EPERM = 1;
-const EINVAL = 22;
-const EBUSY = 16;
-const EEXIST = 17;
-const ERANGE = 34;
 
-/** The kernel's path manager in memory, with the rules of net/mptcp/pm_kernel.c that matter here. */
-export class FakePathManager implements EndpointKernel {
-  endpoints: Endpoint[] = [];
-  limits: Limits = { subflows: 2, addAddrAccepted: 0 };
-  capacity = 8;
-  maximumLimit = 8;
+/** The simulated kernel's endpoints, with a journal of the commands, which can be made to fail. */
+export class EndpointJournal extends SimulatedEndpoints {
   /** Whether there are connections, whose peers are told of each deletion. */
   hasPeers = false;
   removalsSent: bigint | undefined = 0n;
-  /** Kernels before 6.18 have no laminar. */
-  knownFlags = endpointFlags.of("signal", "subflow", "backup", "fullmesh", "implicit").value;
   /** Every command that changes something, in its order. */
   readonly commands: string[] = [];
   /** Called before each command that changes something; throwing makes it fail. */
   beforeCommand: (command: string) => void = () => undefined;
 
-  async dumpEndpoints(): Promise<Endpoint[]> {
-    return [...this.endpoints].sort((a, b) => a.id - b.id);
+  get endpoints(): readonly Endpoint[] {
+    return this.list;
   }
 
-  async getEndpoint(id: number): Promise<Endpoint | undefined> {
-    return this.endpoints.find((endpoint) => endpoint.id === id);
+  /** As somebody else makes them. */
+  set endpoints(endpoints: readonly Endpoint[]) {
+    this.list = endpoints;
   }
 
-  async addEndpoint({ address, flags, id = 0, port = 0, ifIndex = 0 }: NewEndpoint): Promise<void> {
-    this.#command(`add ${address}`);
-    const same = this.endpoints.find((other) => other.address === address && other.port === port);
-    const replaced = same?.flags.has("implicit") && id === 0 ? same : undefined;
-    // In the order of mptcp_pm_nl_append_new_local_addr.
-    if (this.endpoints.length >= this.capacity) throw new KernelError(`add endpoint ${address}`, ERANGE);
-    if (this.endpoints.some((other) => other.id === id))
-      throw new KernelError(`add endpoint ${address}`, EBUSY);
-    if (same && !replaced) throw new KernelError(`add endpoint ${address}`, EEXIST);
-    const known = endpointFlags.from(flags.value & this.knownFlags);
-    const chosen = id || (replaced?.id ?? Math.max(0, ...this.endpoints.map((other) => other.id)) + 1);
-    this.endpoints = this.endpoints.filter((other) => other !== replaced);
-    this.endpoints.push({ id: chosen, address, port, flags: known, ifIndex });
+  get limits(): Limits {
+    return this.currentLimits;
   }
 
-  async deleteEndpoint({ id }: { readonly id: number }): Promise<void> {
-    this.#command(`delete ${id}`);
-    if (!this.endpoints.some((endpoint) => endpoint.id === id))
-      throw new KernelError(`delete endpoint ${id}`, EINVAL);
-    this.endpoints = this.endpoints.filter((endpoint) => endpoint.id !== id);
+  set limits(limits: Limits) {
+    this.currentLimits = limits;
+  }
+
+  /** Makes it another version of Linux. */
+  differ(rules: Partial<EndpointRules>): void {
+    this.rules = { ...this.rules, ...rules };
+  }
+
+  override async addEndpoint(endpoint: NewEndpoint): Promise<void> {
+    this.#command(`add ${endpoint.address}`);
+    await super.addEndpoint(endpoint);
+  }
+
+  override async deleteEndpoint(endpoint: { readonly id: number }): Promise<void> {
+    this.#command(`delete ${endpoint.id}`);
+    await super.deleteEndpoint(endpoint);
     if (this.hasPeers && this.removalsSent !== undefined) this.removalsSent++;
   }
 
-  async changeEndpoint(change: Parameters<EndpointKernel["changeEndpoint"]>[0]): Promise<void> {
-    const id = "id" in change ? change.id : 0;
-    this.#command(`change ${id}`);
-    const changeable = endpointFlags.of("backup", "fullmesh").value;
-    this.endpoints = this.endpoints.map((endpoint) => {
-      const flags = endpointFlags.from(
-        (endpoint.flags.value & ~changeable) | (change.flags.value & changeable),
-      );
-      return endpoint.id === id ? { ...endpoint, flags } : endpoint;
-    });
+  override async changeEndpoint(change: Parameters<EndpointKernel["changeEndpoint"]>[0]): Promise<void> {
+    this.#command(`change ${"id" in change ? change.id : change.address}`);
+    await super.changeEndpoint(change);
   }
 
-  async getLimits(): Promise<Limits> {
-    return this.limits;
-  }
-
-  async setLimits(limits: Limits): Promise<void> {
-    if (Math.max(limits.subflows, limits.addAddrAccepted) > this.maximumLimit) {
-      throw new KernelError("set limits", EINVAL, {
-        message: `limit greater than maximum (${this.maximumLimit})`,
-      });
-    }
-    this.#command(`limits ${limits.subflows}/${limits.addAddrAccepted}`);
-    this.limits = limits;
+  override async setLimits(limits: Limits): Promise<void> {
+    const command = `limits ${limits.subflows}/${limits.addAddrAccepted}`;
+    this.beforeCommand(command);
+    await super.setLimits(limits);
+    // A refused one was to learn the maximum, and changed nothing.
+    this.commands.push(command);
   }
 
   /** As "ID ADDRESS FLAGS". */
-  get list(): string[] {
+  get listed(): string[] {
     return this.endpoints.map(({ id, address, flags }) => `${id} ${address} ${flags}`);
   }
 
@@ -160,7 +138,7 @@ export class FakeClock implements Clock {
 
 /** A reconciler in a world of fakes; only the ledger's file is real. */
 export class World {
-  readonly kernel = new FakePathManager();
+  readonly kernel = new EndpointJournal();
   readonly clock = new FakeClock();
   readonly log: Entry[] = [];
   readonly logger = createLogger({

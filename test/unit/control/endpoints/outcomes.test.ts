@@ -141,7 +141,7 @@ describe("a change or deletion that the kernel refuses", () => {
     };
     world.config = { ...world.config, addressFlags: endpointFlags.of("subflow", "backup") };
     await world.become({ eth0: { addresses: [] }, eth1, eth2 });
-    assert.deepEqual(world.kernel.list, [
+    assert.deepEqual(world.kernel.listed, [
       "1 10.0.0.1 subflow",
       "2 10.0.1.1 subflow",
       "3 10.0.2.1 subflow,backup",
@@ -166,7 +166,7 @@ describe("a change or deletion that the kernel refuses", () => {
     );
     world.kernel.beforeCommand = () => undefined;
     await world.advance(100);
-    assert.deepEqual(world.kernel.list, ["1 10.0.0.1 signal"]);
+    assert.deepEqual(world.kernel.listed, ["1 10.0.0.1 signal"]);
   });
 });
 

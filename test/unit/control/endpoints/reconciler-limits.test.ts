@@ -11,7 +11,7 @@ describe("limits", () => {
   it("that are not enough become the kernel's maximum, which the kernel names", async (t) => {
     for (const maximum of [8, 64]) {
       const world = new World(t);
-      world.kernel.maximumLimit = maximum;
+      world.kernel.differ({ largestLimit: maximum });
       await world.become({ eth0 });
       assert.deepEqual(world.kernel.limits, { subflows: maximum, addAddrAccepted: maximum });
       assert.deepEqual(world.commands(), [`limits ${maximum}/${maximum}`, "add 10.0.0.1"]);
@@ -40,11 +40,11 @@ describe("limits", () => {
 
   it("are never lowered: not even those that the administrator set a moment ago", async (t) => {
     const world = new World(t);
-    world.kernel.maximumLimit = 64;
+    world.kernel.differ({ largestLimit: 64 });
     world.kernel.limits = { subflows: 4, addAddrAccepted: 0 };
     world.config = { ...world.config, addressFlags: endpointFlags.of("signal") };
     await world.become({ eth0, eth1 });
-    world.kernel.maximumLimit = 32;
+    world.kernel.differ({ largestLimit: 32 });
     world.kernel.limits = { subflows: 4, addAddrAccepted: 50 };
     await world.become({ eth0, eth1, eth2: { addresses: ["10.0.2.1"] } });
     assert.ok(world.kernel.limits.addAddrAccepted >= 50, `${world.kernel.limits.addAddrAccepted}`);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { endpointFlags } from "../../../../src/kernel/mptcp-pm.ts";
+import { linux618 } from "../../../../src/path-managers/simulation/endpoints.ts";
 import { endpointOf } from "../policy/world.ts";
 import { World } from "./fakes.ts";
 
@@ -12,7 +13,7 @@ describe("the reconciler", () => {
   it("makes an endpoint of each usable address, and raises the limits first", async (t) => {
     const world = new World(t);
     await world.become({ eth0, eth1 });
-    assert.deepEqual(world.kernel.list, ["1 10.0.0.1 subflow", "2 10.0.1.1 subflow"]);
+    assert.deepEqual(world.kernel.listed, ["1 10.0.0.1 subflow", "2 10.0.1.1 subflow"]);
     assert.deepEqual(world.commands(), ["limits 8/8", "add 10.0.0.1", "add 10.0.1.1"]);
   });
 
@@ -31,7 +32,7 @@ describe("the reconciler", () => {
     await world.become({ eth0: { addresses: [] }, eth1 });
     await world.become({ eth0: { addresses: ["10.0.0.9"] }, eth1 });
     await world.become({ eth0: { addresses: ["10.0.0.9", "10.0.0.1"] }, eth1 });
-    assert.deepEqual(world.kernel.list.sort(), [
+    assert.deepEqual(world.kernel.listed.sort(), [
       "1 10.0.0.9 subflow",
       "2 10.0.1.1 subflow",
       "3 10.0.0.1 subflow",
@@ -45,7 +46,7 @@ describe("the reconciler", () => {
     world.config = { ...world.config, addressFlags: endpointFlags.of("subflow", "backup") };
     await world.become({ eth0 });
     assert.deepEqual(world.commands(), ["change 1"]);
-    assert.deepEqual(world.kernel.list, ["1 10.0.0.1 subflow,backup"]);
+    assert.deepEqual(world.kernel.listed, ["1 10.0.0.1 subflow,backup"]);
   });
 
   it("deletes and adds for other flags, keeps the id, and says that it breaks subflows", async (t) => {
@@ -53,7 +54,7 @@ describe("the reconciler", () => {
     await world.become({ eth0 });
     world.config = { ...world.config, addressFlags: endpointFlags.of("signal") };
     await world.become({ eth0 });
-    assert.deepEqual(world.kernel.list, ["1 10.0.0.1 signal"]);
+    assert.deepEqual(world.kernel.listed, ["1 10.0.0.1 signal"]);
     assert.match(world.said("info"), /flags subflow become signal; this breaks its subflows/);
   });
 
@@ -94,7 +95,7 @@ describe("the reconciler", () => {
   it("makes room for an addition with the first deletion, not the last", async (t) => {
     const world = new World(t);
     world.kernel.hasPeers = true;
-    world.kernel.capacity = 3;
+    world.kernel.differ({ slots: 3 });
     await world.become({ eth0, eth1: { addresses: ["10.0.1.1", "10.0.1.2"] } });
     world.commands();
     await world.become({ eth0, eth2: { addresses: ["10.0.2.1"] } });
@@ -211,14 +212,14 @@ describe("endpoints of others", () => {
     assert.deepEqual(world.commands(), []);
     world.kernel.endpoints = [];
     await world.advance(30_000);
-    assert.deepEqual(world.kernel.list, ["1 10.0.0.1 subflow"]);
+    assert.deepEqual(world.kernel.listed, ["1 10.0.0.1 subflow"]);
   });
 
   it("give way if the kernel made them for itself", async (t) => {
     const world = new World(t);
     world.kernel.endpoints = [endpointOf({ id: 3, address: "10.0.0.1", ifIndex: 0, flags: ["implicit"] })];
     await world.become({ eth0 });
-    assert.deepEqual(world.kernel.list, ["3 10.0.0.1 subflow"]);
+    assert.deepEqual(world.kernel.listed, ["3 10.0.0.1 subflow"]);
     assert.deepEqual(
       world.ledger().endpoints.map(({ id }) => id),
       [3],
@@ -269,9 +270,12 @@ describe("a kernel that is full", () => {
     const world = new World(t);
     world.ledger().recordCapacity(2);
     world.startReconciler();
-    world.kernel.capacity = 2;
+    world.kernel.differ({ slots: 2 });
     await world.become({ eth0 });
-    world.kernel.endpoints.push(endpointOf({ id: 9, address: "192.168.7.7", ifIndex: 0 }));
+    world.kernel.endpoints = [
+      ...world.kernel.endpoints,
+      endpointOf({ id: 9, address: "192.168.7.7", ifIndex: 0 }),
+    ];
     await world.become({ eth0, eth1 });
     assert.equal(world.said("error"), "");
     assert.deepEqual(world.refusals, []);
@@ -335,10 +339,11 @@ describe("a kernel that is full", () => {
 describe("a flag that the kernel drops silently", () => {
   it("is read back, said once, and not fought over", async (t) => {
     const world = new World(t);
+    world.kernel.differ({ flags: linux618.flags.without("laminar") });
     world.config = { ...world.config, addressFlags: endpointFlags.of("subflow", "laminar") };
     await world.become({ eth0, eth1 });
     await world.resync();
-    assert.deepEqual(world.kernel.list, ["1 10.0.0.1 subflow", "2 10.0.1.1 subflow"]);
+    assert.deepEqual(world.kernel.listed, ["1 10.0.0.1 subflow", "2 10.0.1.1 subflow"]);
     assert.equal(
       world.said("warning"),
       "this kernel does not know the flag laminar: endpoints go without it",

@@ -15,9 +15,9 @@ import { PathManagerRuntime } from "../../../../src/path-managers/runtime/path-m
 import { VirtualClock } from "../../../../src/path-managers/simulation/clock.ts";
 import { SimulatedDesk } from "../../../../src/path-managers/simulation/endpoint-desk.ts";
 import { SimulatedKernel } from "../../../../src/path-managers/simulation/kernel.ts";
-import { SimulatedMemory } from "../../../../src/path-managers/simulation/memory.ts";
 import { SimulatedNetwork } from "../../../../src/path-managers/simulation/network.ts";
 import { SimulatedPeer } from "../../../../src/path-managers/simulation/peer.ts";
+import { SimulatedMemory } from "../../../../src/path-managers/simulation/runtime.ts";
 
 export const config = { ...defaultConfig, paths: [] };
 

@@ -264,7 +264,8 @@ describe("other commands", () => {
   it("make endpoints, bound to the interface of the address unless another is said", async () => {
     const { pm, order } = await scene();
     await order(pm.endpoints.add({ address: "10.0.2.2", flags: ["subflow"] }));
-    await order(pm.endpoints.add({ address: "10.0.7.7", flags: ["signal"], id: 9, port: 80 }));
+    await order(pm.endpoints.add({ address: "10.0.7.7", flags: ["signal"], id: 9 }));
+    await order(pm.endpoints.add({ address: "10.0.1.2", flags: ["signal"], id: 8, port: 80, ifIndex: 0 }));
     await order(pm.endpoints.add({ address: "fd00:2::2", flags: ["subflow", "backup"], ifIndex: 0 }));
     await order(pm.endpoints.change(1, ["backup"]));
     const [, eth1 = assert.fail()] = pm.network.uplinks;
@@ -273,10 +274,11 @@ describe("other commands", () => {
     );
     assert.deepEqual(shown, [
       `1 10.0.2.2 0 subflow,backup ${eth1.index}`,
-      "9 10.0.7.7 80 signal 0",
+      "8 10.0.1.2 80 signal 0",
+      "9 10.0.7.7 0 signal 0",
       "10 fd00:2::2 0 subflow,backup 0",
     ]);
-    assert.equal((await order(pm.endpoints.get(9)))?.port, 80);
+    assert.equal((await order(pm.endpoints.get(8)))?.port, 80);
     await order(pm.endpoints.remove(9));
     await order(pm.endpoints.flush());
     assert.deepEqual(await order(pm.endpoints.list()), []);

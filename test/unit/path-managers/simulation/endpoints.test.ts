@@ -41,7 +41,9 @@ describe("the simulated kernel's endpoints", () => {
     const endpoints = new SimulatedEndpoints();
     await add(endpoints, "10.0.0.1");
     await add(endpoints, "10.0.0.1", { flags: ["signal"], port: 80 });
-    await assert.rejects(add(endpoints, "10.0.0.1", { flags: ["signal"], port: 80 }), { code: "EEXIST" });
+    await assert.rejects(add(endpoints, "10.0.0.1", { flags: ["signal"], port: 80 }), {
+      code: "EADDRINUSE",
+    });
     await assert.rejects(add(endpoints, "10.0.0.1", { flags: ["subflow", "signal"], port: 81 }), {
       code: "EINVAL",
     });

@@ -293,7 +293,7 @@ describe("a replay", () => {
     ]);
     const gone = networkAt(0, (network) => network.unplug("eth2"));
     assert.deepEqual((await run([gone, opened(50), closed(60)], asks)).lines, [
-      `50 ${create.replace(" dev eth2", "")} # it cannot connect (EADDRNOTAVAIL)`,
+      `50 ${create.replace(" dev eth2", "")} # connect error: -99 (EADDRNOTAVAIL)`,
       "50 failed: EADDRNOTAVAIL",
       "60 closed",
     ]);
