@@ -84,8 +84,9 @@ export const defaultConfigFile = "/etc/mptcpd/mptcpd.conf";
 export const defaultPluginDirectory = "/usr/lib/mptcpd/plugins";
 
 /**
- * Names that programs give to interfaces of containers and virtual machines, in force when the file has no [path] section.
- * For what the kernel cannot tell: where it can, the policy goes by that (src/control/policy/guest-interfaces.ts).
+ * Names that programs give to interfaces of containers and virtual machines, in force when the file has no [path]
+ * section. For what the kernel cannot tell: where it can, the policy goes by that
+ * (src/control/policy/guest-interfaces.ts).
  */
 export const containerRule: PathRule = {
   name: "containers",

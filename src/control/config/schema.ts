@@ -49,8 +49,8 @@ export const path = v.object({
 });
 
 /**
- * What a section says, by its schema; undefined when a value is faulty. Keys that the schema lacks come apart, if it is one
- * of an object.
+ * What a section says, by its schema; undefined when a value is faulty. Keys that the schema lacks come apart, if it is
+ * one of an object.
  */
 export function readSection<Schema extends v.GenericSchema>(
   schema: Schema,

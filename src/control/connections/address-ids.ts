@@ -17,9 +17,9 @@ export class IdBook {
   }
 
   /**
-   * Gives a command the id of a local address: the one that is asked for, or else its own. The kernel may have given ids
-   * by itself meanwhile (to an address that the peer joined) and then refuses ours: its list is read, and the command is
-   * tried again, unless the id was asked for.
+   * Gives a command the id of a local address: the one that is asked for, or else its own. The kernel may have given
+   * ids by itself meanwhile (to an address that the peer joined) and then refuses ours: its list is read, and the
+   * command is tried again, unless the id was asked for.
    *
    * @param what completes "cannot …"
    * @throws KernelError, or a ConnectionError (ENOSPC) where all ids are taken
@@ -101,9 +101,10 @@ export interface IdentifiedAddress extends SocketAddress {
 }
 
 /**
- * The address ids of this host in one connection (RFC 8684, 3.2), as the kernel's list has them (net/mptcp/pm_userspace.c,
- * userspace_pm_local_addr_list): one for each address, and one for each port that an address is announced with; 0 is the
- * address of the initial subflow. An id that is given to an address stays with it until it is released.
+ * The address ids of this host in one connection (RFC 8684, 3.2), as the kernel's list has them
+ * (net/mptcp/pm_userspace.c, userspace_pm_local_addr_list): one for each address, and one for each port that an address
+ * is announced with; 0 is the address of the initial subflow. An id that is given to an address stays with it until it
+ * is released.
  */
 export class AddressIds {
   readonly #entries = new Map<string, IdentifiedAddress>();

@@ -2,7 +2,7 @@ import { type Clock, until } from "../../base/clock.ts";
 import type { MptcpPm } from "../../kernel/mptcp-pm.ts";
 import { refusalOf } from "../../kernel/mptcp-pm-refusals.ts";
 import { unmapped } from "../../kernel/netlink/ip.ts";
-import { REMOVAL_SPACING } from "../policy/held-endpoints.ts";
+import { REMOVAL_SPACING } from "../removal-spacing.ts";
 import type { IdBook, IdentifiedAddress } from "./address-ids.ts";
 import { type Connection, type ConnectionChange, ConnectionError, tokenText } from "./connection.ts";
 import type { ConnectionRecord } from "./connection-record.ts";
@@ -124,7 +124,10 @@ export class Announcements {
     await removing;
   }
 
-  /** Linux deals with a REMOVE_ADDR that comes right after an ADD_ADDR first, and joins what is no more (mptcp_pm_worker). */
+  /**
+   * Linux deals with a REMOVE_ADDR that comes right after an ADD_ADDR first, and joins what is no more
+   * (mptcp_pm_worker).
+   */
   async #afterAnnouncement(connection: Connection): Promise<void> {
     await until(this.#clock, (this.#announced.get(connection) ?? Number.NEGATIVE_INFINITY) + REMOVAL_SPACING);
   }

@@ -27,8 +27,8 @@ const LINES_BEFORE_REWRITE = 10_000;
 const LARGEST_FILE = 64 * 1024 * 1024;
 
 /**
- * Remembers what the kernel tells of a connection only once, for the time after a restart. A line for each fact, appended
- * before the event loop turns again, so that a daemon that is killed loses nothing that it has acted on.
+ * Remembers what the kernel tells of a connection only once, for the time after a restart. A line for each fact,
+ * appended before the event loop turns again, so that a daemon that is killed loses nothing that it has acted on.
  */
 export class Checkpoint {
   readonly #options: CheckpointOptions;

@@ -97,8 +97,8 @@ interface Ends {
 type Given = Pick<SocketAddress, "address"> & { readonly port?: number | undefined };
 
 /**
- * The subflow that the kernel would be asked for by these ends: by those that people see, or by those that the kernel knows
- * where its socket is a dual-stack one, with IPv4 addresses as ::ffff:10.0.0.1.
+ * The subflow that the kernel would be asked for by these ends: by those that people see, or by those that the kernel
+ * knows where its socket is a dual-stack one, with IPv4 addresses as ::ffff:10.0.0.1.
  */
 export function findSubflow<T extends Ends>(
   subflows: readonly T[],

@@ -14,8 +14,8 @@ export type Facts = Pick<Connection, "serverSide" | "denyJoinId0" | "announced" 
 
 /**
  * Every connection of the network namespace. Events keep it true, each at a cost that does not depend on how many there
- * are; `reconcile` and `miss` mend what events did not tell. Whatever changes is told to `onChange`, once the connection is
- * as it will be. Pure: time and the kernel are the tracker's.
+ * are; `reconcile` and `miss` mend what events did not tell. Whatever changes is told to `onChange`, once the
+ * connection is as it will be. Pure: time and the kernel are the tracker's.
  */
 export class ConnectionTable implements Iterable<ConnectionRecord> {
   readonly #connections = new Map<number, ConnectionRecord>();

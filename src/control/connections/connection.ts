@@ -26,8 +26,8 @@ export interface Connection {
   /** The peer takes no subflows to the address of the initial one (RFC 8684, 3.1: flag C). */
   readonly denyJoinId0: Known<boolean>;
   /**
-   * What IP families its socket takes subflows of: an IPv4 socket IPv4 alone, an IPv6 socket both, unless it is for IPv6
-   * only, which is known when it was tried.
+   * What IP families its socket takes subflows of: an IPv4 socket IPv4 alone, an IPv6 socket both, unless it is for
+   * IPv6 only, which is known when it was tried.
    */
   readonly families: readonly (4 | 6)[];
   /** Who manages its subflows; known once it was tried to, and settled for as long as it lives. */

@@ -1,4 +1,4 @@
-/** What events tell, as the table keeps it. */
+/** What events tell, as records of the table; connection-updates.ts changes the table by them. */
 import type { MptcpEvent } from "../../kernel/mptcp-pm.ts";
 import { errnoName } from "../../kernel/netlink/errors.ts";
 import { ipFamily, unmapped } from "../../kernel/netlink/ip.ts";

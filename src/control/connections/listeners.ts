@@ -10,8 +10,8 @@ export interface OpenListener {
 }
 
 /**
- * The listening sockets behind announced addresses, one for each address and port, open as long as one connection has it
- * announced. Subflows that join need one; they never come out of it, as they go to their connection.
+ * The listening sockets behind announced addresses, one for each address and port, open as long as one connection has
+ * it announced. Subflows that join need one; they never come out of it, as they go to their connection.
  */
 export class Listeners {
   readonly #listen: Listen;

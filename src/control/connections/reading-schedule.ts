@@ -2,15 +2,18 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import { stopwatch } from "../../base/deadlines.ts";
 
 /**
- * Milliseconds between two readings of all sockets. The kernel tells nobody when a peer resets a whole connection, nor when
- * a subflow ends after its connection was half closed (net/mptcp/protocol.c, mptcp_check_fastclose, mptcp_close_ssk).
+ * Milliseconds between two readings of all sockets. The kernel tells nobody when a peer resets a whole connection, nor
+ * when a subflow ends after its connection was half closed (net/mptcp/protocol.c, mptcp_check_fastclose,
+ * mptcp_close_ssk).
  */
 const PERIOD = 5000;
 const PERIOD_WITHOUT_CONNECTIONS = 30_000;
 /** After a reading, rest for so many times as long as it took, so that readings use at most 2 % of a core. */
 const REST = 50;
 const REST_UNSETTLED = 5;
-/** Milliseconds after which what a reading left open is looked at again, and a failed one is repeated: longer each time. */
+/**
+ * Milliseconds after which what a reading left open is looked at again, and a failed one is repeated: longer each time.
+ */
 const RETRY = 100;
 
 /** What a reading has shown. */

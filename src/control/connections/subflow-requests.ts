@@ -8,7 +8,9 @@ import {
   type Subflow,
 } from "./connection.ts";
 
-/** Subflows that were asked for, until the kernel says what became of them; also those that nobody waits for any more. */
+/**
+ * Subflows that were asked for, until the kernel says what became of them; also those that nobody waits for any more.
+ */
 export class SubflowRequests {
   readonly #clock: Clock;
   readonly #pending = new Map<Connection, Map<Subflow, Pending>>();

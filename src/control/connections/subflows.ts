@@ -24,8 +24,8 @@ export interface SubflowOptions {
   /** The id that the peer knows the address by; one is chosen if it is not given. */
   readonly id?: number | undefined;
   /**
-   * Without it: where the initial subflow goes, or else an address that the peer has announced. Without a port: that of the
-   * initial subflow.
+   * Without it: where the initial subflow goes, or else an address that the peer has announced. Without a port: that of
+   * the initial subflow.
    */
   readonly to?: { readonly address: string; readonly port?: number | undefined } | undefined;
   readonly backup?: boolean | undefined;

@@ -41,9 +41,9 @@ interface Waiting {
 }
 
 /**
- * Commands of path managers for endpoints. They wait for their turn between two plans of the reconciler, so that nothing
- * else changes endpoints meanwhile. Only what the ledger has is changed or deleted: what a path manager has added, and what
- * the policy wants. Endpoints of others are refused with EPERM.
+ * Commands of path managers for endpoints. They wait for their turn between two plans of the reconciler, so that
+ * nothing else changes endpoints meanwhile. Only what the ledger has is changed or deleted: what a path manager has
+ * added, and what the policy wants. Endpoints of others are refused with EPERM.
  */
 export class CommandDesk {
   readonly #options: CommandDeskOptions;

@@ -12,7 +12,9 @@ export interface DaemonLockOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly signal?: AbortSignal | undefined;
-  /** Told when the lock was taken again, after its file was gone: other state files may be gone, or another process's. */
+  /**
+   * Told when the lock was taken again, after its file was gone: other state files may be gone, or another process's.
+   */
   readonly onRetaken?: () => void;
   /** Told when another process has taken the lock meanwhile, and keeps it. Called once. */
   readonly onLost?: (holder: LockHolder) => void;
@@ -22,11 +24,11 @@ export interface DaemonLockOptions {
 const passing: readonly string[] = ["ENOSPC", "EDQUOT", "EROFS", "EISDIR", "EIO"];
 
 /**
- * The namespace's lock for as long as the daemon runs. A file system that cannot be written does not keep the daemon from
- * its work: it takes the lock when it can.
+ * The namespace's lock for as long as the daemon runs. A file system that cannot be written does not keep the daemon
+ * from its work: it takes the lock when it can.
  *
- * Somebody may remove the file while the lock is held; `check` takes the lock again then. If another process was faster,
- * that one keeps it: everybody else finds that one, and nobody finds us.
+ * Somebody may remove the file while the lock is held; `check` takes the lock again then. If another process was
+ * faster, that one keeps it: everybody else finds that one, and nobody finds us.
  */
 export class DaemonLock {
   readonly #options: DaemonLockOptions;
@@ -151,8 +153,8 @@ const PATIENCE = 3000;
 const PATIENCE_WHILE_ENDING = 30_000;
 
 /**
- * Acquires the lock of a namespace; waits for it where somebody has it only for a moment, and logs that. Rejects with the
- * reason of the signal, or what the file system throws.
+ * Acquires the lock of a namespace; waits for it where somebody has it only for a moment, and logs that. Rejects with
+ * the reason of the signal, or what the file system throws.
  *
  * @returns the lock, or who keeps it
  */

@@ -1,6 +1,6 @@
 import { type Clock, until } from "../../base/clock.ts";
 import { KernelError } from "../../kernel/netlink/errors.ts";
-import { REMOVAL_SPACING } from "../policy/held-endpoints.ts";
+import { REMOVAL_SPACING } from "../removal-spacing.ts";
 import { describeEndpoint } from "./endpoint-record.ts";
 import type { EndpointTable } from "./endpoint-table.ts";
 import type { EndpointTask, Outcomes } from "./outcomes.ts";
@@ -68,8 +68,8 @@ export class Executor {
   }
 
   /**
-   * Carries out one step outside of a plan; a deletion when peers have had time to deal with the last one. Throws what the
-   * command throws.
+   * Carries out one step outside of a plan; a deletion when peers have had time to deal with the last one. Throws what
+   * the command throws.
    *
    * @returns false where the endpoint is not ours any more
    */
@@ -83,7 +83,10 @@ export class Executor {
     return expected;
   }
 
-  /** @returns whether peers were told: then what the deletion makes room for comes before the next one, which has to wait */
+  /**
+   * @returns whether peers were told: then what the deletion makes room for comes before the next one, which has to
+   * wait
+   */
   #noteRemoval(before: bigint | undefined): boolean {
     const { removalsSent, clock } = this.#options;
     if (before !== undefined && removalsSent() === before) return false;
@@ -122,10 +125,11 @@ interface SettlingOptions {
 const LONGEST_SETTLING = 3500;
 
 /**
- * Holds back endpoints that open subflows, and whose link has just come back. While the link was down, the kernel began to
- * look for neighbours, if only for the resets of subflows that were closed. When such a look-up fails, all that waits for
- * it fails (EHOSTUNREACH), the first packets of new subflows included; and the kernel opens the subflows of an endpoint
- * once only. So the endpoint waits until the look-up is over, which takes a second at most once the link is up.
+ * Holds back endpoints that open subflows, and whose link has just come back. While the link was down, the kernel began
+ * to look for neighbours, if only for the resets of subflows that were closed. When such a look-up fails, all that
+ * waits for it fails (EHOSTUNREACH), the first packets of new subflows included; and the kernel opens the subflows of
+ * an endpoint once only. So the endpoint waits until the look-up is over, which takes a second at most once the link is
+ * up.
  */
 class Settling {
   readonly #options: SettlingOptions;

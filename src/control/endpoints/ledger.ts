@@ -46,8 +46,8 @@ export interface LedgerOptions {
  * any moment finds its endpoints again and never takes another's for its own. One file per network namespace,
  * replaced as a whole; whoever writes it holds the namespace's lock.
  *
- * A file that cannot be written does not keep the daemon from its work: what is ours is known in memory as well, and the
- * file follows when it can. Only a daemon that is killed before that leaves endpoints that the next one takes for
+ * A file that cannot be written does not keep the daemon from its work: what is ours is known in memory as well, and
+ * the file follows when it can. Only a daemon that is killed before that leaves endpoints that the next one takes for
  * somebody else's.
  */
 export class Ledger {
@@ -106,16 +106,16 @@ export class Ledger {
   }
 
   /**
-   * Whether an endpoint was added by a command of a path manager. The policy has no say in these: they stay until a path
-   * manager removes them.
+   * Whether an endpoint was added by a command of a path manager. The policy has no say in these: they stay until a
+   * path manager removes them.
    */
   isCommanded(endpoint: Endpoint): boolean {
     return this.#commanded.some((own) => isSameRecord(own, endpoint));
   }
 
   /**
-   * To be called before a path manager's command that creates the endpoint, and after it with what the kernel has made of
-   * it. The kernel has one endpoint of an address and port.
+   * To be called before a path manager's command that creates the endpoint, and after it with what the kernel has made
+   * of it. The kernel has one endpoint of an address and port.
    */
   recordCommanded(endpoint: Endpoint): void {
     this.#commanded = [...this.#commanded.filter((own) => !isSamePlace(own, endpoint)), endpoint];
@@ -175,8 +175,8 @@ export class Ledger {
   }
 
   /**
-   * Takes in the endpoints that another process has recorded while this one did not hold the namespace's lock, and writes
-   * the file as it should be.
+   * Takes in the endpoints that another process has recorded while this one did not hold the namespace's lock, and
+   * writes the file as it should be.
    */
   absorb(): void {
     try {

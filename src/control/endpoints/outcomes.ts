@@ -39,7 +39,8 @@ export interface Failure<T extends Task> {
  * Remembers for each task whether it failed, why, how often, and when it is tried again. A failure has no influence on
  * other tasks. Each change is logged once: a failure, a failure for another reason, and the success after it.
  *
- * The model is the reconciler of cilium/statedb (reconciler/retries.go): status, error and retry are those of one object.
+ * The model is the reconciler of cilium/statedb (reconciler/retries.go): status, error and retry are those of one
+ * object.
  */
 export class Outcomes<T extends Task = Task> {
   readonly #clock: Clock;
@@ -98,8 +99,8 @@ export class Outcomes<T extends Task = Task> {
   }
 
   /**
-   * Milliseconds until the next attempt of any task is due; undefined: none waits for its time. One that is overdue waits
-   * for something else.
+   * Milliseconds until the next attempt of any task is due; undefined: none waits for its time. One that is overdue
+   * waits for something else.
    */
   nextDue(): number | undefined {
     const now = this.#clock.now();
@@ -123,7 +124,9 @@ export function explainFailure(
 
 export interface RefusalsOptions {
   readonly clock: Clock;
-  /** Milliseconds since the epoch: those who read when something is tried again have no other clock in common with us. */
+  /**
+   * Milliseconds since the epoch: those who read when something is tried again have no other clock in common with us.
+   */
   readonly wallClock: () => number;
   /** Told all refusals whenever one of them changes. */
   readonly onRefusals?: ((refusals: readonly Refusal[]) => void) | undefined;

@@ -109,7 +109,9 @@ export class Reconciler {
     this.#readAgain();
   }
 
-  /** Carries out a path manager's command between two plans. Rejects with a NetlinkError: EPERM, of others' endpoints. */
+  /**
+   * Carries out a path manager's command between two plans. Rejects with a NetlinkError: EPERM, of others' endpoints.
+   */
   command(command: EndpointCommand): Promise<void> {
     const done = this.#desk.ask(command);
     if (this.#stopped) this.#desk.refuse();
@@ -236,7 +238,9 @@ export class Reconciler {
     return { decisions, steps: plan({ decisions, current, capacity, formerId, droppedFlags }) };
   }
 
-  /** Carries out what path managers ask for, on the endpoints that the kernel has now, and reads what became of them. */
+  /**
+   * Carries out what path managers ask for, on the endpoints that the kernel has now, and reads what became of them.
+   */
   async #serve(): Promise<void> {
     try {
       await this.#read();

@@ -1,3 +1,7 @@
+/**
+ * The clock's part of holding an endpoint: since when each one is held, and which holds have expired. Which endpoints
+ * are held, and why, control/policy/held-endpoints.ts decides.
+ */
 import type { Clock } from "../../base/clock.ts";
 import { placeOf } from "../network/network.ts";
 import type { Decision, ReasonCode } from "../policy/decision.ts";

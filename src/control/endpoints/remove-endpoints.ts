@@ -22,8 +22,8 @@ export interface RemovalOptions {
 }
 
 /**
- * Deletes endpoints at the end of mptcpd. One that carries all subflows of a connection stays, and is named: deleting it
- * would cut the connection. Those that the fewest connections began on go first, so that the best subflows last.
+ * Deletes endpoints at the end of mptcpd. One that carries all subflows of a connection stays, and is named: deleting
+ * it would cut the connection. Those that the fewest connections began on go first, so that the best subflows last.
  *
  * @returns why some could not be deleted
  */

@@ -52,8 +52,8 @@ export class NetworkMonitor {
   #closed = false;
 
   /**
-   * Begins to listen and reads the network once, however long the kernel takes to answer. Rejects with an error that another
-   * attempt would meet again, or with the reason of the signal.
+   * Begins to listen and reads the network once, however long the kernel takes to answer. Rejects with an error that
+   * another attempt would meet again, or with the reason of the signal.
    */
   static async start(options: NetworkMonitorOptions): Promise<NetworkMonitor> {
     const monitor = new NetworkMonitor(options);

@@ -96,9 +96,9 @@ export function isTunnel(link: Link): boolean {
 }
 
 /**
- * Whether a tunnel that IPv4 leaves by is how a host has IPv4 on an access network with IPv6 alone, and not a VPN. Either
- * all of its IPv4 addresses are those of a CLAT (464XLAT, RFC 7335) or of a DS-Lite B4 (RFC 6333, section 5.7). Or it is an
- * IPv4-in-IPv6 tunnel (MAP-E, lw4o6, DS-Lite without an address) and nothing else leads IPv4 out.
+ * Whether a tunnel that IPv4 leaves by is how a host has IPv4 on an access network with IPv6 alone, and not a VPN.
+ * Either all of its IPv4 addresses are those of a CLAT (464XLAT, RFC 7335) or of a DS-Lite B4 (RFC 6333, section 5.7).
+ * Or it is an IPv4-in-IPv6 tunnel (MAP-E, lw4o6, DS-Lite without an address) and nothing else leads IPv4 out.
  */
 export function isIpv4Continuity({ links, addresses, defaultRoutes }: Network, link: Link): boolean {
   const own = addresses.filter(({ ifIndex, family }) => ifIndex === link.index && family === 4);

@@ -3,8 +3,7 @@ import { dumpAddresses } from "../../kernel/addresses.ts";
 import { dumpLinks } from "../../kernel/links.ts";
 import type { NetlinkConnection } from "../../kernel/netlink/connection.ts";
 import { withHops } from "../../kernel/next-hops.ts";
-import type { Route } from "../../kernel/routes.ts";
-import { dumpRoutes, lookupRoute, RTN_UNICAST } from "../../kernel/routes.ts";
+import { dumpRoutes, lookupRoute, type Route, RTN_UNICAST } from "../../kernel/routes.ts";
 import type { Egress, Family, Network, Routing } from "./network.ts";
 
 /** Default routes, and the halves of the address space that tunnels put in their place. */

@@ -88,8 +88,8 @@ export interface Refusal {
 }
 
 /**
- * The decisions, with the outcome `refused` where the kernel does not do what was decided. What is wanted stays the same:
- * this is for those who show decisions.
+ * The decisions, with the outcome `refused` where the kernel does not do what was decided. What is wanted stays the
+ * same: this is for those who show decisions.
  *
  * @param current a refusal that it shows to be over has no effect
  */

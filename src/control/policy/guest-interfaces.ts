@@ -1,14 +1,12 @@
 import type { Link } from "../../kernel/links.ts";
-import type { PathRule } from "../config/config.ts";
-import { isBuiltIn } from "../config/config.ts";
-import type { Network } from "../network/network.ts";
-import { ARPHRD_ETHER } from "../network/network.ts";
-import type { Reason } from "./usability.ts";
+import { isBuiltIn, type PathRule } from "../config/config.ts";
+import { ARPHRD_ETHER, type Network } from "../network/network.ts";
+import type { Reason } from "./address-state.ts";
 
 /**
  * Why an interface leads to containers or virtual machines of this host and not to a network outside; undefined: it may
- * lead out. What the kernel knows of it decides, and the built-in rule, which goes by names, where the kernel cannot tell.
- * An administrator's rule that names the interface or its kind decides in place of all that.
+ * lead out. What the kernel knows of it decides, and the built-in rule, which goes by names, where the kernel cannot
+ * tell. An administrator's rule that names the interface or its kind decides in place of all that.
  */
 export function whyGuests(network: Network, link: Link, rule: PathRule | undefined): Reason | undefined {
   const byName = rule !== undefined && isBuiltIn(rule);
@@ -55,8 +53,8 @@ function behindBridge(network: Network, bridge: Link, seen: Set<number>): Behind
   if (ports.length === 0) return { guests: "bridge without ports" };
   const behind = ports.map((port) => behindPort(network, port, seen));
   if (behind.includes("out")) return "out";
-  // The host's end of a container's veth looks like a container's own uplink. But where another interface leads the host's
-  // traffic out, a bridge of such ports does not.
+  // The host's end of a container's veth looks like a container's own uplink. But where another interface leads the
+  // host's traffic out, a bridge of such ports does not.
   if (behind.includes("unknown") && network.defaultRoutes.length === 0) return "unknown";
   const [first, second, third] = ports.map(({ name }) => name);
   const names = [first, second, ...(third === undefined ? [] : ["…"])].filter((name) => name !== undefined);

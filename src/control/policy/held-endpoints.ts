@@ -1,17 +1,14 @@
+/**
+ * The policy's part of holding an endpoint: why an endpoint is surplus, and whether it stays for now. The policy has no
+ * clock: control/endpoints/removal-delay.ts remembers since when an endpoint is held, and says which holds have
+ * expired.
+ */
 import type { Endpoint } from "../../kernel/mptcp-pm.ts";
 import { type InterfaceAddress, interfaceName, placeOf } from "../network/network.ts";
+import { type Reason, whyLinkDown } from "./address-state.ts";
 import type { Decision } from "./decision.ts";
-import { hostAddresses } from "./eligibility.ts";
+import { hostAddresses } from "./host-addresses.ts";
 import { homeOf, type PolicyInput, wantedIn } from "./input.ts";
-import { type Reason, whyLinkDown } from "./usability.ts";
-
-/**
- * Milliseconds between two REMOVE_ADDR of a connection, and from an ADD_ADDR to the next REMOVE_ADDR: the time that a peer
- * gets to deal with the first. A Linux peer drops a REMOVE_ADDR that comes earlier, as `removalsSent` explains
- * (kernel/counters.ts). The kernel does not space them, so mptcpd does. 200 ms also cover a path that varies its delay,
- * which brings together what was sent apart.
- */
-export const REMOVAL_SPACING = 200;
 
 /** An endpoint of ours that no usable address asks for any more. */
 export interface SurplusEndpoint {

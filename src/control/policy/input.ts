@@ -2,7 +2,7 @@ import type { Endpoint, EndpointFlag } from "../../kernel/mptcp-pm.ts";
 import type { Bits } from "../../kernel/netlink/bits.ts";
 import { type Network, placeOf } from "../network/network.ts";
 import type { CurrentEndpoint, DesiredEndpoint } from "./decision.ts";
-import type { HostAddress, PolicyConfig } from "./eligibility.ts";
+import type { HostAddress, PolicyConfig } from "./host-addresses.ts";
 
 /** All that the policy looks at. */
 export interface PolicyInput {

@@ -1,11 +1,11 @@
 import type { Endpoint, Limits } from "../../kernel/mptcp-pm.ts";
 import { placeOf } from "../network/network.ts";
+import type { Reason } from "./address-state.ts";
 import type { Decision, DesiredEndpoint, Outcome } from "./decision.ts";
-import { type HostAddress, hostAddresses } from "./eligibility.ts";
 import { holdSurplus, type SurplusEndpoint, surplusEndpoints } from "./held-endpoints.ts";
+import { type HostAddress, hostAddresses } from "./host-addresses.ts";
 import { foreignServing, homeOf, type PolicyInput, wantedIn } from "./input.ts";
 import { type Contender, compareContenders, seat } from "./slots.ts";
-import type { Reason } from "./usability.ts";
 
 /**
  * Decides which addresses become endpoints, and says why or why not. A pure function: the daemon acts on it
@@ -173,8 +173,8 @@ function markAliases(candidates: readonly Candidate[]): Candidate[] {
 const SPARE_SUBFLOWS = 2;
 
 /**
- * The limits that a set of endpoints needs. Values that are enough stay; a value that is not becomes the kernel's maximum,
- * since nobody knows how many addresses a peer will announce. Never below the present values.
+ * The limits that a set of endpoints needs. Values that are enough stay; a value that is not becomes the kernel's
+ * maximum, since nobody knows how many addresses a peer will announce. Never below the present values.
  *
  * - Enough are two subflows more than there are endpoints. With `fullmesh` only the maximum is: endpoints times the
  *   peer's addresses.

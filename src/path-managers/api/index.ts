@@ -19,7 +19,7 @@ export {
   tokenText,
 } from "../../control/connections/connection.ts";
 export type { Family } from "../../control/network/network.ts";
-export type { PolicyConfig } from "../../control/policy/eligibility.ts";
+export type { PolicyConfig } from "../../control/policy/host-addresses.ts";
 export type { LinkFlag } from "../../kernel/links.ts";
 export type { Endpoint, EndpointFlag, Limits } from "../../kernel/mptcp-pm.ts";
 export { type BitNames, Bits, type NameOf } from "../../kernel/netlink/bits.ts";

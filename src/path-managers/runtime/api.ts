@@ -8,12 +8,13 @@ import type {
   SocketAddress,
   Subflow,
 } from "../../control/connections/connection.ts";
-import type { PolicyConfig } from "../../control/policy/eligibility.ts";
+import type { PolicyConfig } from "../../control/policy/host-addresses.ts";
 import type { Endpoint, EndpointFlag, Limits } from "../../kernel/mptcp-pm.ts";
 import type { LocalAddress, NetworkInterface, NetworkView } from "./network-view.ts";
 
 /**
- * Declares a path manager; a module's default export. What is not said is inferred: `options` gives `pm.options` its type.
+ * Declares a path manager; a module's default export. What is not said is inferred: `options` gives `pm.options` its
+ * type.
  *
  *     export default definePathManager({
  *       name: "wifi-first",
@@ -42,14 +43,14 @@ export interface PathManagerDefinition<Schema extends OptionsSchema = OptionsSch
   readonly priority?: number;
   readonly options?: Schema;
   /**
-   * The kernel's path manager (net.mptcp.path_manager) that new connections need to have. If not given: `userspace`, which
-   * commands for single connections take, with `setup`; else `kernel`, which uses endpoints. `any`: both will do.
+   * The kernel's path manager (net.mptcp.path_manager) that new connections need to have. If not given: `userspace`,
+   * which commands for single connections take, with `setup`; else `kernel`, which uses endpoints. `any`: both will do.
    */
   readonly needs?: "userspace" | "kernel" | "any";
   /**
-   * For the kernel's own path manager: the endpoints that this host should have now. A pure function, called whenever the
-   * network has changed. mptcpd makes them so, and keeps to what holds for all: the kernel's limits, endpoints of others,
-   * [path] rules, and no haste in deleting what connections use.
+   * For the kernel's own path manager: the endpoints that this host should have now. A pure function, called whenever
+   * the network has changed. mptcpd makes them so, and keeps to what holds for all: the kernel's limits, endpoints of
+   * others, [path] rules, and no haste in deleting what connections use.
    */
   endpoints?(
     network: NetworkView,
@@ -71,8 +72,9 @@ export interface EndpointWish {
 
 /**
  * What a path manager is told. Events come in the order in which things happen, and do not wait for each other: what an
- * asynchronous handler knows may be out of date after each `await`. Connections, interfaces and addresses that are there
- * at the start are told as if they had just come. Whatever is thrown counts as a fault, but for what commands reject with.
+ * asynchronous handler knows may be out of date after each `await`. Connections, interfaces and addresses that are
+ * there at the start are told as if they had just come. Whatever is thrown counts as a fault, but for what commands
+ * reject with.
  */
 export interface Handlers {
   /** The handshake has begun; no subflow can be added yet. */
@@ -85,9 +87,14 @@ export interface Handlers {
   addressRemoved?(connection: Connection, address: { readonly id: number } & Partial<SocketAddress>): unknown;
   /** A further subflow is established, whoever made it. */
   newSubflow?(connection: Connection, subflow: Subflow): unknown;
-  /** A subflow has ended, the initial one included. Not told: `createSubflow` that fails, and the end of the connection. */
+  /**
+   * A subflow has ended, the initial one included. Not told: `createSubflow` that fails, and the end of the connection.
+   */
   subflowClosed?(connection: Connection, subflow: Subflow, reason: CloseReason): unknown;
-  /** The peer has changed whether a subflow is backup (MP_PRIO), or another program of this host has. Not told: `setBackup`. */
+  /**
+   * The peer has changed whether a subflow is backup (MP_PRIO), or another program of this host has. Not told:
+   * `setBackup`.
+   */
   subflowPriority?(connection: Connection, subflow: Subflow): unknown;
   /** A program listens with an MPTCP socket (Linux 6.2). */
   listenerCreated?(listener: SocketAddress): unknown;
@@ -107,7 +114,10 @@ export type HandlerName = keyof Handlers;
 /** What a handler is told. */
 export type Details<Name extends HandlerName> = Parameters<NonNullable<Handlers[Name]>>;
 
-/** What a path manager works with. Promises settle with the kernel's own answer; they reject with errors that have a `code`. */
+/**
+ * What a path manager works with. Promises settle with the kernel's own answer; they reject with errors that have a
+ * `code`.
+ */
 export interface PathManager<Options = unknown> {
   readonly name: string;
   /** Of its [plugin NAME] section. */
@@ -130,17 +140,20 @@ export interface PathManager<Options = unknown> {
   destroySubflow(connection: Connection, subflow: Subflow): Promise<void>;
   /** Tells the peer to use a subflow only where no other is left, or no longer so (MP_PRIO). */
   setBackup(connection: Connection, subflow: Subflow, backup: boolean): Promise<void>;
-  /** Tells the peer of an address of this host (ADD_ADDR). EADDRINUSE: `listen`, but a program listens there already. */
+  /**
+   * Tells the peer of an address of this host (ADD_ADDR). EADDRINUSE: `listen`, but a program listens there already.
+   */
   announce(connection: Connection, options: AnnounceAddressOptions): Promise<Announcement>;
   /**
-   * Takes an address back (REMOVE_ADDR), with every port that it has, and ends its subflows. It may wait for up to 200 ms
-   * after the last that was announced or withdrawn, as peers drop what comes too early. ENOENT: it was not announced.
+   * Takes an address back (REMOVE_ADDR), with every port that it has, and ends its subflows. It may wait for up to 200
+   * ms after the last that was announced or withdrawn, as peers drop what comes too early. ENOENT: it was not
+   * announced.
    */
   withdraw(connection: Connection, address: WithdrawnAddress): Promise<void>;
 
   /**
-   * The kernel's endpoints, as `ip mptcp endpoint`. mptcpd leaves alone what is added here. Endpoints that neither mptcpd nor
-   * a path manager has made cannot be changed.
+   * The kernel's endpoints, as `ip mptcp endpoint`. mptcpd leaves alone what is added here. Endpoints that neither
+   * mptcpd nor a path manager has made cannot be changed.
    */
   readonly endpoints: Endpoints;
   readonly limits: { get(): Promise<Limits>; set(limits: Limits): Promise<void> };
@@ -164,14 +177,14 @@ export interface Connections extends Iterable<Connection> {
 
 export interface CreateSubflowOptions {
   /**
-   * An address, or an interface: then its best address that reaches the peer is taken, of the family of `to` or else of the
-   * initial subflow if there is one. The subflow is bound to its interface, so that its packets leave by that whatever the
-   * routes say.
+   * An address, or an interface: then its best address that reaches the peer is taken, of the family of `to` or else of
+   * the initial subflow if there is one. The subflow is bound to its interface, so that its packets leave by that
+   * whatever the routes say.
    */
   readonly from: string | LocalAddress | NetworkInterface;
   /**
-   * If not given: where the initial subflow goes, or else an address that the peer has announced. Without a port: that of
-   * the initial subflow.
+   * If not given: where the initial subflow goes, or else an address that the peer has announced. Without a port: that
+   * of the initial subflow.
    */
   readonly to?: string | { readonly address: string; readonly port?: number };
   readonly backup?: boolean;
@@ -182,11 +195,14 @@ export interface CreateSubflowOptions {
 export interface AnnounceAddressOptions {
   readonly address: string | LocalAddress;
   /**
-   * If not given: that of the initial subflow. 0, with `listen`: any that is free. An IPv6 address with a port does not fit
-   * beside TCP timestamps: before Linux 7.2 no peer hears of it while these are on (net.ipv4.tcp_timestamps).
+   * If not given: that of the initial subflow. 0, with `listen`: any that is free. An IPv6 address with a port does not
+   * fit beside TCP timestamps: before Linux 7.2 no peer hears of it while these are on (net.ipv4.tcp_timestamps).
    */
   readonly port?: number;
-  /** Opens a listening socket there, for where no program listens. Closed when the address is withdrawn, and with the connection. */
+  /**
+   * Opens a listening socket there, for where no program listens. Closed when the address is withdrawn, and with the
+   * connection.
+   */
   readonly listen?: boolean;
 }
 
@@ -213,8 +229,8 @@ export interface Endpoints {
   remove(id: number): Promise<void>;
   /**
    * Deletes the endpoint of an address and adds it again: then the kernel's path manager tries the subflows again that
-   * connections have lost there. Ends those that connections still have there. ENOENT: the address is not an endpoint that
-   * makes subflows. EPERM: somebody else has made it. EAGAIN: mptcpd is about to remove it.
+   * connections have lost there. Ends those that connections still have there. ENOENT: the address is not an endpoint
+   * that makes subflows. EPERM: somebody else has made it. EAGAIN: mptcpd is about to remove it.
    */
   renew(address: string | LocalAddress): Promise<void>;
   /** Removes what path managers have added, and what mptcpd has made, which it makes again. */

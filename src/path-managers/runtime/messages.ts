@@ -1,13 +1,13 @@
 /**
- * What the thread of the path managers and the daemon tell each other, as schemas: plain data, which is cloned on its way.
- * Users' code runs in the thread and could post anything, so the daemon believes no message before its schema has read it.
- * At the end: what the thread begins with.
+ * What the thread of the path managers and the daemon tell each other, as schemas: plain data, which is cloned on its
+ * way. Users' code runs in the thread and could post anything, so the daemon believes no message before its schema has
+ * read it. At the end: what the thread begins with.
  */
 import * as v from "valibot";
 import { levels } from "../../base/log/log.ts";
 import { cut, oneLine } from "../../base/text.ts";
 import { type Config, notifyFlags, type PathRule } from "../../control/config/config.ts";
-import type { PolicyConfig } from "../../control/policy/eligibility.ts";
+import type { PolicyConfig } from "../../control/policy/host-addresses.ts";
 import type { WantedEndpoints } from "../../control/policy/input.ts";
 import { endpointFlags } from "../../kernel/mptcp-pm.ts";
 import { canonicalIp } from "../../kernel/netlink/ip.ts";
@@ -96,7 +96,10 @@ const fromThread = v.variant("kind", [
   }),
   /** All is loaded. What is yet to come depends on the kernel, not on them. */
   v.object({ kind: v.literal("loaded"), pathManagers: v.array(namedPathManager) }),
-  /** The network is known as well; it waits for `takeOver`. Path managers are as `Pulse.pathManager` counts them, from 1. */
+  /**
+   * The network is known as well; it waits for `takeOver`. Path managers are as `Pulse.pathManager` counts them, from
+   * 1.
+   */
   v.object({
     kind: v.literal("prepared"),
     pathManagers: v.array(namedPathManager),

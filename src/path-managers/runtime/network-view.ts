@@ -1,11 +1,7 @@
+import { remember } from "../../base/remember.ts";
 import { type Family, hasDefaultRoute, type Network, placeOf } from "../../control/network/network.ts";
-import {
-  type HostAddress,
-  type PolicyConfig,
-  remember,
-  usableAddresses,
-} from "../../control/policy/eligibility.ts";
-import { whyLinkDown } from "../../control/policy/usability.ts";
+import { whyLinkDown } from "../../control/policy/address-state.ts";
+import { type HostAddress, type PolicyConfig, usableAddresses } from "../../control/policy/host-addresses.ts";
 import type { Address } from "../../kernel/addresses.ts";
 import type { Link, LinkFlag } from "../../kernel/links.ts";
 import type { EndpointFlag } from "../../kernel/mptcp-pm.ts";
@@ -99,7 +95,10 @@ function toLocalAddress(usable: HostAddress): LocalAddress {
   return { address, family, ifIndex, interface: interfaceName, flags, port, priority };
 }
 
-/** What is different in a network, in an order in which it can be followed: an interface is there while its addresses are. */
+/**
+ * What is different in a network, in an order in which it can be followed: an interface is there while its addresses
+ * are.
+ */
 export type NetworkChange =
   | { readonly type: "newInterface" | "deleteInterface"; readonly interface: NetworkInterface }
   | {

@@ -2,7 +2,7 @@ import { messageOf } from "../../base/errors.ts";
 import type { ConnectionChange } from "../../control/connections/connection.ts";
 import type { ListenerEvent } from "../../control/connections/tracker.ts";
 import type { Network } from "../../control/network/network.ts";
-import type { PolicyConfig } from "../../control/policy/eligibility.ts";
+import type { PolicyConfig } from "../../control/policy/host-addresses.ts";
 import type { WantedEndpoints } from "../../control/policy/input.ts";
 import { describeError } from "./describe-error.ts";
 import { historyOf, tellConnection, tellNetwork } from "./handler-calls.ts";
@@ -31,8 +31,8 @@ export interface HostOptions {
 }
 
 /**
- * The path managers, in the order of their priority. Network events go to all; connections, and what happens to them, to
- * those in charge. One that has too many faults is stopped, and the next in order takes its place.
+ * The path managers, in the order of their priority. Network events go to all; connections, and what happens to them,
+ * to those in charge. One that has too many faults is stopped, and the next in order takes its place.
  */
 export class PathManagerHost {
   readonly #options: HostOptions;

@@ -1,12 +1,15 @@
 import { type Network, placeOf } from "../../control/network/network.ts";
-import type { PolicyConfig } from "../../control/policy/eligibility.ts";
+import type { PolicyConfig } from "../../control/policy/host-addresses.ts";
 import type { WantedEndpoint } from "../../control/policy/input.ts";
 import { type EndpointFlag, endpointFlags } from "../../kernel/mptcp-pm.ts";
 import { canonicalIp } from "../../kernel/netlink/ip.ts";
 import type { EndpointWish, PathManagerDefinition } from "./api.ts";
 import { viewNetwork } from "./network-view.ts";
 
-/** Asks a path manager for the endpoints that a network should have. Throws what it throws, and TypeError for a request that makes no sense. */
+/**
+ * Asks a path manager for the endpoints that a network should have. Throws what it throws, and TypeError for a request
+ * that makes no sense.
+ */
 export function askForEndpoints(
   { definition, options }: { readonly definition: PathManagerDefinition; readonly options: unknown },
   network: Network,

@@ -4,7 +4,7 @@ import { type Clock, systemClock } from "../../base/clock.ts";
 import { type Logger, prefixed } from "../../base/log/log.ts";
 import { Checkpoint } from "../../control/connections/checkpoint.ts";
 import { NetworkMonitor } from "../../control/network/monitor.ts";
-import type { PolicyConfig } from "../../control/policy/eligibility.ts";
+import type { PolicyConfig } from "../../control/policy/host-addresses.ts";
 import { MptcpPm } from "../../kernel/mptcp-pm.ts";
 import { type Persistence, persist } from "../../kernel/netlink/persist.ts";
 import { Sockets } from "../../kernel/sockets.ts";

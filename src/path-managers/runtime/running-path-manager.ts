@@ -3,7 +3,7 @@ import { late, within } from "../../base/deadlines.ts";
 import { messageOf } from "../../base/errors.ts";
 import { type Logger, prefixed } from "../../base/log/log.ts";
 import type { Network } from "../../control/network/network.ts";
-import type { PolicyConfig } from "../../control/policy/eligibility.ts";
+import type { PolicyConfig } from "../../control/policy/host-addresses.ts";
 import type { WantedEndpoint } from "../../control/policy/input.ts";
 import type { Details, HandlerName, Handlers, PathManagerDefinition } from "./api.ts";
 import { describeError, guarded, stackOf } from "./describe-error.ts";

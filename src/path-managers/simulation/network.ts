@@ -1,5 +1,5 @@
 import { emptyNetwork, type Family, type Network } from "../../control/network/network.ts";
-import { whyLinkDown } from "../../control/policy/usability.ts";
+import { whyLinkDown } from "../../control/policy/address-state.ts";
 import { addressFlags } from "../../kernel/addresses.ts";
 import { type Link, linkFlags } from "../../kernel/links.ts";
 import { canonicalIp, ipFamily } from "../../kernel/netlink/ip.ts";

@@ -1,5 +1,5 @@
 import type { Network } from "../../control/network/network.ts";
-import type { PolicyConfig } from "../../control/policy/eligibility.ts";
+import type { PolicyConfig } from "../../control/policy/host-addresses.ts";
 import type { Endpoint, Limits } from "../../kernel/mptcp-pm.ts";
 import { viewNetwork } from "../runtime/network-view.ts";
 import type { HandlerWatch, LoadedPathManager } from "../runtime/running-path-manager.ts";
@@ -22,8 +22,8 @@ export interface Stage {
 }
 
 /**
- * Sets path managers up on a simulated copy of a host without connections, each on one of its own. Nothing that they do to
- * the host by way of their API is real.
+ * Sets path managers up on a simulated copy of a host without connections, each on one of its own. Nothing that they do
+ * to the host by way of their API is real.
  *
  * @returns "NAME: setup failed: why" for each that could not be set up
  */

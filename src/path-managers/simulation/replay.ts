@@ -1,7 +1,7 @@
 import type { Entry } from "../../base/log/log.ts";
 import type { Config } from "../../control/config/config.ts";
 import type { Network } from "../../control/network/network.ts";
-import type { PolicyConfig } from "../../control/policy/eligibility.ts";
+import type { PolicyConfig } from "../../control/policy/host-addresses.ts";
 import type { WantedEndpoint } from "../../control/policy/input.ts";
 import { viewNetwork } from "../runtime/network-view.ts";
 import type { PathManagerRuntime } from "../runtime/path-manager-runtime.ts";
@@ -24,11 +24,15 @@ export interface ReplayOptions {
   /** Told of the endpoints that the path manager wants, when they are others than before. */
   readonly onWanted: (endpoints: readonly WantedEndpoint[]) => void;
   readonly onLog: (entry: Entry) => void;
-  /** Waits until it is time for what happens at that moment, in milliseconds of the recording; without it nobody waits. */
+  /**
+   * Waits until it is time for what happens at that moment, in milliseconds of the recording; without it nobody waits.
+   */
   readonly pace?: (at: number) => Promise<void>;
 }
 
-/** Local ports that Linux gives to nobody by itself (net.ipv4.ip_local_port_range), so that no recorded one is taken. */
+/**
+ * Local ports that Linux gives to nobody by itself (net.ipv4.ip_local_port_range), so that no recorded one is taken.
+ */
 const FIRST_PORT = 61_000;
 /** Milliseconds that pass at once where somebody keeps the pace. */
 const STEP = 20;
@@ -36,8 +40,8 @@ const STEP = 20;
 const LAST_ANSWERS = 100;
 
 /**
- * A path manager in the world of a recording: it hears what was recorded, at the recorded times, and what it does has its
- * effects (see RecordedConnections). All in virtual time.
+ * A path manager in the world of a recording: it hears what was recorded, at the recorded times, and what it does has
+ * its effects (see RecordedConnections). All in virtual time.
  */
 export class Replay {
   readonly #options: ReplayOptions;

@@ -8,7 +8,7 @@ import { type Preview, Reconciler } from "../../control/endpoints/reconciler.ts"
 import { RuntimeDirectory } from "../../control/endpoints/runtime-directory.ts";
 import { NetworkMonitor } from "../../control/network/monitor.ts";
 import { emptyNetwork, type Network } from "../../control/network/network.ts";
-import { usableAddresses } from "../../control/policy/eligibility.ts";
+import { usableAddresses } from "../../control/policy/host-addresses.ts";
 import { everyAddress } from "../../control/policy/input.ts";
 import { removalsSent } from "../../kernel/counters.ts";
 import { MptcpPm } from "../../kernel/mptcp-pm.ts";
@@ -51,9 +51,9 @@ export class Daemon {
 
   /**
    * Starts to serve the network namespace of this process; resolves when its endpoints are what they should be, or the
-   * first try to make them so has failed and is being repeated, and its path managers know of all connections. However long
-   * the kernel takes to answer, it is waited for. The signal ends that: rejects with its reason where nothing was changed yet,
-   * and resolves at once where there is something to stop.
+   * first try to make them so has failed and is being repeated, and its path managers know of all connections. However
+   * long the kernel takes to answer, it is waited for. The signal ends that: rejects with its reason where nothing was
+   * changed yet, and resolves at once where there is something to stop.
    *
    * @throws StartError where the daemon cannot run
    * @throws PathManagersRefusedError where its plugins cannot be loaded
@@ -91,7 +91,9 @@ export class Daemon {
     return daemon;
   }
 
-  /** What the daemon would do by default if it were started now. Changes nothing, loads nothing, and needs no privilege. */
+  /**
+   * What the daemon would do by default if it were started now. Changes nothing, loads nothing, and needs no privilege.
+   */
   static async preview(options: DaemonOptions): Promise<{ preview: Preview; network: Network }> {
     requireMptcp(new Sysctls());
     const patience = { log: options.log, clock: systemClock };
@@ -203,7 +205,9 @@ export class Daemon {
     await this.#reconciler.settled();
   }
 
-  /** Stops; what becomes of the endpoints is for `on-stop` to say. Connections of the kernel's path manager use them. */
+  /**
+   * Stops; what becomes of the endpoints is for `on-stop` to say. Connections of the kernel's path manager use them.
+   */
   async stop(): Promise<void> {
     // Somebody may have emptied the runtime directory since the last look, and another mptcpd may have begun.
     if (!this.#directory.check()) {

@@ -11,7 +11,7 @@ import {
 } from "../../../../src/control/config/config.ts";
 import { type Overrides, parseConfig } from "../../../../src/control/config/load.ts";
 import { core, path } from "../../../../src/control/config/schema.ts";
-import { classOf } from "../../../../src/control/policy/usability.ts";
+import { classOf } from "../../../../src/control/policy/address-state.ts";
 import { type Address, addressFlags } from "../../../../src/kernel/addresses.ts";
 import { endpointFlags } from "../../../../src/kernel/mptcp-pm.ts";
 import { canonicalIp } from "../../../../src/kernel/netlink/ip.ts";

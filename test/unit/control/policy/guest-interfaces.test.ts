@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { containerRule, defaultConfig, type PathRule } from "../../../../src/control/config/config.ts";
-import type { Network } from "../../../../src/control/network/network.ts";
-import { placeOf } from "../../../../src/control/network/network.ts";
+import { type Network, placeOf } from "../../../../src/control/network/network.ts";
 import { decide, desiredEndpoints } from "../../../../src/control/policy/policy.ts";
 import { endpointOf, inputOf, type LinkSketch, networkOf, ours, ruleOf } from "./world.ts";
 

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { defaultConfig, notifyFlags } from "../../../../src/control/config/config.ts";
-import type { Network } from "../../../../src/control/network/network.ts";
-import { placeOf } from "../../../../src/control/network/network.ts";
+import { type Network, placeOf } from "../../../../src/control/network/network.ts";
 import type { PolicyInput } from "../../../../src/control/policy/input.ts";
 import { decide, desiredEndpoints } from "../../../../src/control/policy/policy.ts";
 import { endpointFlags } from "../../../../src/kernel/mptcp-pm.ts";

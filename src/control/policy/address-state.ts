@@ -1,7 +1,10 @@
+/**
+ * Whether an address can be used at all: its class, its scope, its own state and that of its link. The configuration
+ * has no say here; host-addresses.ts adds what it decides.
+ */
 import type { Address } from "../../kernel/addresses.ts";
 import type { Link } from "../../kernel/links.ts";
-import type { Network } from "../network/network.ts";
-import { interfaceName } from "../network/network.ts";
+import { interfaceName, type Network } from "../network/network.ts";
 import type { ReasonCode } from "./decision.ts";
 
 export interface Reason {

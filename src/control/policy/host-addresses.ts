@@ -1,3 +1,8 @@
+/**
+ * Every address of the host with its [path] rule, its flags, and the obstacles that keep subflows from it:
+ * `hostAddresses`. Whether an address can be used at all, whatever the configuration says, address-state.ts tells.
+ */
+import { remember } from "../../base/remember.ts";
 import type { Address } from "../../kernel/addresses.ts";
 import type { Link } from "../../kernel/links.ts";
 import type { EndpointFlag } from "../../kernel/mptcp-pm.ts";
@@ -13,9 +18,9 @@ import {
   type Network,
   placeOf,
 } from "../network/network.ts";
+import { classOf, type Reason, whyUnusable } from "./address-state.ts";
 import { ignoredBy, whyGuests } from "./guest-interfaces.ts";
 import { compareContenders, type Ranked } from "./slots.ts";
-import { classOf, type Reason, whyUnusable } from "./usability.ts";
 
 /** What of the configuration decides over addresses. */
 export type PolicyConfig = Pick<Config, "addressFlags" | "notifyFlags" | "paths">;
@@ -48,8 +53,8 @@ export interface Obstacles {
 }
 
 /**
- * Every address of every link, in the network's order. All who look at addresses take the rules' results from here: nobody
- * else applies [path] sections.
+ * Every address of every link, in the network's order. All who look at addresses take the rules' results from here:
+ * nobody else applies [path] sections.
  */
 export const hostAddresses = remember((network: Network, config: PolicyConfig): readonly HostAddress[] =>
   network.addresses.flatMap((address) => {
@@ -159,21 +164,4 @@ function hides(network: Network, { family, ifIndex, sharedWith = [] }: Egress, o
     if (link.kind === "sit" && ofFamily === 4) return false;
     return family === 6 || !isIpv4Continuity(network, link);
   });
-}
-
-/**
- * Remembers what a pure function makes of a model's object, as long as that object lives. Of several settings the last one
- * is remembered. Neither may change afterwards: the model makes a new object for every change.
- */
-export function remember<Key extends object, Setting, Result>(
-  compute: (key: Key, setting: Setting) => Result,
-): (key: Key, setting: Setting) => Result {
-  const known = new WeakMap<Key, { readonly setting: Setting; readonly result: Result }>();
-  return (key, setting) => {
-    const last = known.get(key);
-    if (last !== undefined && last.setting === setting) return last.result;
-    const result = compute(key, setting);
-    known.set(key, { setting, result });
-    return result;
-  };
 }

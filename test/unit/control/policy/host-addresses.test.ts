@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { type Network, NetworkModel } from "../../../../src/control/network/network.ts";
-import { hostAddresses, remember, usableAddresses } from "../../../../src/control/policy/eligibility.ts";
+import { hostAddresses, usableAddresses } from "../../../../src/control/policy/host-addresses.ts";
 import { decide } from "../../../../src/control/policy/policy.ts";
 import { viewNetwork } from "../../../../src/path-managers/runtime/network-view.ts";
 import { address, config, current, ifIndex, network, upOrDown } from "./arbitrary-network.ts";
@@ -59,22 +59,5 @@ describe("what the policy remembers", () => {
         }
       }),
     );
-  });
-
-  it("is computed once for one network and configuration", () => {
-    let computed = 0;
-    const count = remember((_key: object, _setting: unknown) => ++computed);
-    const [network, config] = [{}, {}];
-    assert.deepEqual([count(network, config), count(network, config)], [1, 1]);
-    assert.deepEqual([count(network, {}), count({}, config), count(network, config)], [2, 3, 4]);
-  });
-
-  it("may be that there is nothing", () => {
-    let computed = 0;
-    const count = remember((_key: object, _setting: unknown): undefined => void computed++);
-    const network = {};
-    count(network, undefined);
-    count(network, undefined);
-    assert.equal(computed, 1);
   });
 });
