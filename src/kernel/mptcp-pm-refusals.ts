@@ -1,4 +1,4 @@
-/** The refusals of the kernel's path manager, by name. No other file reads the kernel's words. */
+/** The refusals of the kernel's path manager, by name. No other file reads the path manager's words. */
 import { KernelError } from "./netlink/errors.ts";
 
 interface Sign {
@@ -17,7 +17,9 @@ const signs = [
   { refusal: "no-such-connection", code: "EINVAL", words: /invalid token/ },
   /** The connection belongs to the kernel's own path manager, which takes no commands for it. */
   { refusal: "kernel-path-manager", code: "EINVAL", words: /userspace PM not selected/ },
-  /** To create a subflow: the connection is not established yet, or it is closing (subflow.c, __mptcp_subflow_connect). */
+  /**
+   * To create a subflow: the connection is not established yet, or it is closing (subflow.c, __mptcp_subflow_connect).
+   */
   { refusal: "not-established", code: "ENOTCONN" },
   /** In the connection's list of addresses, the address has another id or the id another address. */
   { refusal: "address-id-mismatch", code: "EINVAL", words: /did not match address and id/ },
@@ -40,8 +42,8 @@ const signs = [
 export type PmRefusal = (typeof signs)[number]["refusal"];
 
 /**
- * The refusal that an error of a command of MptcpPm stands for. It depends on the errno and the words alone, so an error
- * that comes from another thread, or from a simulated kernel, stands for the same.
+ * The refusal that an error of a command of MptcpPm stands for. It depends on the errno and the words alone, so an
+ * error that comes from another thread, or from a simulated kernel, stands for the same.
  *
  * @returns undefined for a refusal without a name, and for errors that are not the kernel's
  */

@@ -1,4 +1,7 @@
-/** The ways that work by variables: what the launcher says goes into the unit, in a place where it takes effect. */
+/**
+ * The ways that work by variables. The launcher has chosen the way and merged the variables (launcher.ts); this file
+ * only places its result in the unit, where it takes effect.
+ */
 
 import type { Plan } from "./drop-in.ts";
 import { effectiveEnvironment, withAssignments } from "./environment.ts";

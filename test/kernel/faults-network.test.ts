@@ -67,7 +67,8 @@ describe("faults of the C mptcpd that this one does not have: following the netw
       others += Number(blockedOthers);
     }
     t.diagnostic(`threads seen waiting in the kernel: the main thread ${main} times, others ${others} times`);
-    // On a busy machine the main thread waits for memory, too. Did it delete endpoints itself, the others would never wait.
+    // On a busy machine the main thread waits for memory, too. Did it delete endpoints itself, the others would never
+    // wait.
     assert.ok(others > 5 && main < others, `main thread ${main} times, others ${others} times`);
   });
 
@@ -226,8 +227,10 @@ describe("faults of the C mptcpd that this one does not have: following the netw
   });
 });
 
-/** The kernel takes up to a second to tell of a carrier. */
-/** Counts how often the main thread of a process, and its others, are seen in uninterruptible sleep; until its input ends. */
+/**
+ * Counts how often the main thread of a process, and its others, are seen in uninterruptible sleep; until its input
+ * ends.
+ */
 const perlThreadWatcher = `
   $| = 1;
   my ($pid) = @ARGV;

@@ -136,7 +136,8 @@ describe("programs write to the terminal", () => {
   it("by src/base/command-line/terminal.ts alone", () => {
     const exceptions = new Map([
       ["base/command-line/terminal.ts", "escapes"],
-      ["base/log/stderr.ts", "escapes each message, and adds colours"],
+      ["control/endpoints/namespace.ts", "writes its lock's file"],
+      ["base/log/sinks.ts", "escapes each message, and adds colours"],
       ["lab/tour/stage.ts", "escapes all but colours"],
       ["lab/kit/traffic.ts", "says what it measured to the lab, which reads it"],
       ["path-managers/runtime/run-in-thread.ts", "redirects what path managers print to the log"],
@@ -148,7 +149,9 @@ describe("programs write to the terminal", () => {
     const writing = readdirSync(source, { recursive: true, encoding: "utf8" })
       .filter((name) => name.endsWith(".ts"))
       .filter((name) =>
-        /\bconsole\.\w+\(|process\.(stdout|stderr)\b/.test(readFileSync(join(source, name), "utf8")),
+        /\bconsole\.\w+\(|process\.(stdout|stderr)\b|\bwriteSync\(/.test(
+          readFileSync(join(source, name), "utf8"),
+        ),
       );
     assert.deepEqual(
       writing.filter((name) => !exceptions.has(name)),

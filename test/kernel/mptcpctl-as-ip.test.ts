@@ -123,7 +123,9 @@ describe("mptcpctl and ip mptcp", { skip: requires() }, () => {
   });
 });
 
-/** What iproute2 6.1 prints of an event: see event-format.ts. Newer versions print more and more of ours. */
+/**
+ * What iproute2 6.1 prints of an event: see mptcpctl/commands/monitor.ts. Newer versions print more and more of ours.
+ */
 function inOldWords(line: string): string {
   return line
     .replace(/^\[ */, "[")

@@ -43,11 +43,11 @@ export class FakeEvents implements Pick<ConnectionTrackerOptions["events"], "eve
   }
 }
 
-/** A tracker in a world of fakes; only the checkpoint's file is real. */
 /** Milliseconds between two readings while there are connections, and while there are none. */
 export const PERIOD = 5000;
 export const IDLE_PERIOD = 30_000;
 
+/** A tracker in a world of fakes; only the checkpoint's file is real. */
 export class TrackerWorld {
   readonly events = new FakeEvents();
   readonly sockets = new FakeSockets();
