@@ -1,8 +1,14 @@
 import type { Lab } from "../src/lab/kit/lab.ts";
-import type { Meter } from "./meter.ts";
-import { runMeter } from "./meter.ts";
-import type { PluginSubject, Running, Subject } from "./subject.ts";
-import { DEVICE, FIRST_ADDRESSES, freshHost, run } from "./subject.ts";
+import { type Meter, runMeter } from "./meter.ts";
+import {
+  DEVICE,
+  FIRST_ADDRESSES,
+  freshHost,
+  type PluginSubject,
+  type Running,
+  run,
+  type Subject,
+} from "./subject.ts";
 import { cpuTime, type Memory, memoryOf } from "./usage.ts";
 
 /** How much is measured. */
@@ -88,7 +94,9 @@ export async function measureStart({ lab, meter, subjects, plan }: Bench): Promi
   return times;
 }
 
-/** A burst of changes, each time against a fresh daemon: when its endpoints were right, and whether it still listens. */
+/**
+ * A burst of changes, each time against a fresh daemon: when its endpoints were right, and whether it still listens.
+ */
 export async function measureStorm(bench: Bench): Promise<PerSubject<Storm[]>> {
   const { lab, meter, subjects, plan } = bench;
   const storms = new Map(subjects.map(({ name }): [Subject["name"], Storm[]] => [name, []]));
@@ -119,7 +127,9 @@ export async function measureCpu(bench: Bench): Promise<PerSubject<number[]>> {
   return times;
 }
 
-/** Memory when idle, after a tenth of the cycles, and after all of them; the subjects at once, since time is not read. */
+/**
+ * Memory when idle, after a tenth of the cycles, and after all of them; the subjects at once, since time is not read.
+ */
 export async function measureMemory(bench: Bench): Promise<PerSubject<MemoryUse>> {
   const { meter, plan } = bench;
   const daemons = await runAll(bench, "memory");

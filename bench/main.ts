@@ -3,8 +3,15 @@ import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { Lab } from "../src/lab/kit/lab.ts";
 import { measureLoad, measureReaction } from "./connections.ts";
-import type { Bench, Plan } from "./daemons.ts";
-import { measureCpu, measureLatency, measureMemory, measureStart, measureStorm } from "./daemons.ts";
+import {
+  type Bench,
+  measureCpu,
+  measureLatency,
+  measureMemory,
+  measureStart,
+  measureStorm,
+  type Plan,
+} from "./daemons.ts";
 import { measureLaunch, measureOptions, measureSockets } from "./launching.ts";
 import { measureDelivery, measureParsing } from "./netlink.ts";
 import { asText } from "./report.ts";

@@ -47,7 +47,9 @@ export function theirs(directory: string): Subject {
   };
 }
 
-/** A daemon with the plugin "bench" (bench/plugins, bench/plugin.c) in charge; it says what it has counted when it ends. */
+/**
+ * A daemon with the plugin "bench" (bench/plugins, bench/plugin.c) in charge; it says what it has counted when it ends.
+ */
 export type PluginSubject = {
   readonly name: Subject["name"];
   /** `from`: an address that the plugin adds a subflow from. */

@@ -33,8 +33,8 @@ function scdoc(file, input) {
 }
 
 /**
- * scdoc begins more paragraphs than it fills, and leaves the title as it is: mandoc(1) warns of both. Its `.nh` does not
- * last: groff's man macros switch hyphenation on again at each heading, as the register HY says.
+ * scdoc begins more paragraphs than it fills, and leaves the title as it is: mandoc(1) warns of both. Its `.nh` does
+ * not last: groff's man macros switch hyphenation on again at each heading, as the register HY says.
  */
 function tidy(roff) {
   const kept = [];
@@ -54,7 +54,9 @@ function tidy(roff) {
   return kept.join("\n").replace(/^\.TH "([^"]*)"/m, (_, title) => `.nr HY 0\n.TH "${title.toUpperCase()}"`);
 }
 
-/** No line ends at the hyphen of a name such as --runtime-dir, which can be copied as it is typed: groff_man_style(7). */
+/**
+ * No line ends at the hyphen of a name such as --runtime-dir, which can be copied as it is typed: groff_man_style(7).
+ */
 function unbroken(line) {
   return line.replace(/(?<![\\'])-(?=\S)|(?<=\S)(?<![\\'])-/g, "\\-");
 }

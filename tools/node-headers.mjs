@@ -2,8 +2,8 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 /**
- * The directory of node_api.h: where npm's nodedir says, beside the running Node, or where Debian's libnode-dev puts it;
- * undefined if there is none. uv.h lies beside it, except in Debian.
+ * The directory of node_api.h: where npm's nodedir says, beside the running Node, or where Debian's libnode-dev puts
+ * it; undefined if there is none. uv.h lies beside it, except in Debian.
  */
 export function nodeHeaders() {
   const prefixes = [process.env.npm_config_nodedir, dirname(dirname(process.execPath)), "/usr", "/usr/local"];

@@ -1,6 +1,6 @@
-// The packages that tests install: in out/tests/, both flavours, made once for all of them, before their sandbox cuts off
-// the network; for all kinds of machines if the compilers are there. Compressed little, which takes seconds instead of
-// minutes.
+// The packages that tests install: in out/tests/, both flavours, made once for all of them, before their sandbox cuts
+// off the network; for all kinds of machines if the compilers are there. Compressed little, which takes seconds instead
+// of minutes.
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

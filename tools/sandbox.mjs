@@ -14,9 +14,9 @@ const unshare = [
   ...["--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"],
 ];
 
-// iproute2 keeps the names of network namespaces in /run/netns; /run/mptcpd-lab tells the lab where it is. The host's own
-// configuration and path managers are covered. The shell stays, as the first process there: while it waits for the command
-// it reaps whatever lost its parent.
+// iproute2 keeps the names of network namespaces in /run/netns; /run/mptcpd-lab tells the lab where it is. The host's
+// own configuration and path managers are covered. The shell stays, as the first process there: while it waits for the
+// command it reaps whatever lost its parent.
 const prepare = `
   mount -t tmpfs -o mode=755 lab /run && mkdir /run/netns /run/mptcpd-lab && ip link set lo up || exit
   for directory in /etc/mptcpd /usr/lib/mptcpd/plugins; do

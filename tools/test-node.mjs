@@ -2,7 +2,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** The interfaces of Node that differ from one version to the next, and the tests that touch them, by how their paths begin. */
+/**
+ * The interfaces of Node that differ from one version to the next, and the tests that touch them, by how their paths
+ * begin.
+ */
 const interfacesOfNode = {
   "threads, and the streams between them": [
     "unit/path-managers/runtime/",

@@ -7,9 +7,9 @@
 //   npm test -- --node packaged       on the Node that the packages bring, or on the one at a path
 //   npm test -- --on-node             only the tests that touch interfaces of Node (tools/test-node.mjs)
 //   npm test -- --jobs 1              so many files side by side; by default, as many as there are processors
-// They run in a sandbox (tools/sandbox.mjs): first the unit tests, then the kernel tests, then those that must run alone,
-// then the system tests. With CI=true a skipped test is a failure, unless the kernel or the machine cannot be given what
-// it needs.
+// They run in a sandbox (tools/sandbox.mjs): first the unit tests, then the kernel tests, then those that must run
+// alone, then the system tests. With CI=true a skipped test is a failure, unless the kernel or the machine cannot be
+// given what it needs.
 import { execFileSync } from "node:child_process";
 import {
   appendFileSync,

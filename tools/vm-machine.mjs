@@ -1,4 +1,5 @@
-// A virtual machine with a kernel of our choice: its root is the host's, read-only by virtiofs, under a layer in memory.
+// A virtual machine with a kernel of our choice: its root is the host's, read-only by virtiofs, under a layer in
+// memory.
 import { execFileSync, spawn } from "node:child_process";
 import {
   chmodSync,

@@ -14,8 +14,8 @@ import { runInMachine, tools } from "./vm-machine.mjs";
 const groups = [
   { directory: "vm", pattern: /./ },
   { directory: "kernel", pattern: /^(bpf-options|launcher|preload|mptcp-pm|sockets|tunnels|usable)/ },
-  // Of path managers only what is about the kernel: the rest measures time, of which an emulated machine has little. 6.1
-  // does not bind a subflow that is asked for to an interface, nor make it backup.
+  // Of path managers only what is about the kernel: the rest measures time, of which an emulated machine has little.
+  // 6.1 does not bind a subflow that is asked for to an interface, nor make it backup.
   { directory: "kernel", pattern: /^path-managers-subflows/, without: "6.1" },
   { directory: "system", pattern: /^unit-(service|sandbox)/ },
 ];

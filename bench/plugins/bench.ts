@@ -1,7 +1,10 @@
 import { definePathManager } from "mptcpd";
 import * as v from "valibot";
 
-/** What is measured of path managers: counts connections, and adds a subflow to each if told where from. plugin.c is its twin. */
+/**
+ * What is measured of path managers: counts connections, and adds a subflow to each if told where from. plugin.c is its
+ * twin.
+ */
 export default definePathManager({
   name: "bench",
   options: v.object({ from: v.optional(v.string()) }),

@@ -12,7 +12,10 @@ export interface Timer {
   cancel(): void;
 }
 
-/** Resolves when the clock shows so many milliseconds, at once if it shows more. As its timers, it keeps no process running. */
+/**
+ * Resolves when the clock shows so many milliseconds, at once if it shows more. As its timers, it keeps no process
+ * running.
+ */
 export async function until(clock: Clock, due: number): Promise<void> {
   const left = Math.ceil(due - clock.now());
   if (left > 0) await new Promise<void>((resolve) => clock.schedule(left, resolve));

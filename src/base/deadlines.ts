@@ -9,8 +9,8 @@ const MOST = 2 * TICK;
 const PRECISION = 1e-6;
 
 /**
- * The clock for deadlines. It counts only time in which the event loop of this thread ran. A pause counts half a second at
- * most, however long it was: whoever is waited for may have stood still as well, and what had arrived was not read.
+ * The clock for deadlines. It counts only time in which the event loop of this thread ran. A pause counts half a second
+ * at most, however long it was: whoever is waited for may have stood still as well, and what had arrived was not read.
  *
  * While nothing is scheduled nobody looks, and all time counts.
  */
@@ -115,8 +115,8 @@ export interface PollOptions {
 }
 
 /**
- * Looks again and again until something is so. @returns whether it was so within the deadline, in which the machine did not
- * stand still: see RunningClock. Keeps the process running meanwhile.
+ * Looks again and again until something is so. @returns whether it was so within the deadline, in which the machine did
+ * not stand still: see RunningClock. Keeps the process running meanwhile.
  */
 export function pollFor(isSo: () => boolean, options: PollOptions): Promise<boolean> {
   return keepRunning(poll(isSo, options));

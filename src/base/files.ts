@@ -16,8 +16,8 @@ import { basename, dirname, join } from "node:path";
 import { codeOf, hasCode } from "./errors.ts";
 
 /**
- * Readers see the old content or the new one, whatever happens. A file that is there keeps its mode and owner, and stays
- * where symbolic links say that it is. One writer at a time: what another that was killed has left is replaced.
+ * Readers see the old content or the new one, whatever happens. A file that is there keeps its mode and owner, and
+ * stays where symbolic links say that it is. One writer at a time: what another that was killed has left is replaced.
  */
 export function writeFileAtomically(path: string, content: string | Uint8Array, mode = 0o644): void {
   const existing = statSync(path, { throwIfNoEntry: false });
@@ -58,8 +58,8 @@ export function replaceWith(
 }
 
 /**
- * Removes a file, or a link itself; that there is none is right as well. rmSync will not do: in Node 24 its errors have no
- * code (node_file.cc, RmSync).
+ * Removes a file, or a link itself; that there is none is right as well. rmSync will not do: in Node 24 its errors have
+ * no code (node_file.cc, RmSync).
  *
  * @throws the file system's error: EACCES, EROFS, EISDIR...
  */
@@ -77,8 +77,8 @@ export function temporaryOf(path: string): string {
 }
 
 /**
- * Whether a directory has this name. A symbolic link that leads nowhere counts: existsSync follows it, and would call the
- * name free.
+ * Whether a directory has this name. A symbolic link that leads nowhere counts: existsSync follows it, and would call
+ * the name free.
  */
 export function isThere(path: string): boolean {
   try {

@@ -24,7 +24,9 @@ export function matchesGlob(text: string, glob: string): boolean {
   return compileGlob(glob)?.(text) ?? false;
 }
 
-/** Whether there is a text that fits: of at most `longest` bytes, and in ASCII of characters that `allows` takes only. */
+/**
+ * Whether there is a text that fits: of at most `longest` bytes, and in ASCII of characters that `allows` takes only.
+ */
 export function canMatch(
   glob: string,
   { longest, allows }: { readonly longest: number; readonly allows: Glob },

@@ -22,8 +22,8 @@ export interface RetriedWriteOptions {
 }
 
 /**
- * A write to the runtime directory, for a process that goes on when it fails (a full or read-only file system, a quota, a
- * directory in a file's place). That is one warning; the last write is tried again until it works.
+ * A write to the runtime directory, for a process that goes on when it fails (a full or read-only file system, a quota,
+ * a directory in a file's place). That is one warning; the last write is tried again until it works.
  */
 export class RetriedWrite {
   readonly #options: RetriedWriteOptions;

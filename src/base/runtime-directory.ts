@@ -36,7 +36,8 @@ export class GuardedFileError extends Error {
  *
  * @param flags O_RDONLY, O_RDWR, O_APPEND and the like; neither O_CREAT nor O_TRUNC
  * @returns undefined if there is none
- * @throws {GuardedFileError} if it is not a regular file with one name, of the directory's owner; the file system's error
+ * @throws {GuardedFileError} if it is not a regular file with one name, of the directory's owner; the file system's
+ * error
  */
 export function openGuarded(path: string, flags: number): number | undefined {
   const fd = openUnfollowed(path, flags);

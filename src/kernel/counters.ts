@@ -10,9 +10,9 @@ export function readCounters(file: "netstat" | "snmp", directory = "/proc/self/n
 }
 
 /**
- * How many REMOVE_ADDR (RFC 8684, 3.4.2) the kernel has sent. Linux peers drop one that comes before they have dealt with
- * the one before, and then keep the subflows from that address for ever; no kernel sends one again (net/mptcp/pm.c,
- * mptcp_pm_rm_addr_received).
+ * How many REMOVE_ADDR (RFC 8684, 3.4.2) the kernel has sent. Linux peers drop one that comes before they have dealt
+ * with the one before, and then keep the subflows from that address for ever; no kernel sends one again
+ * (net/mptcp/pm.c, mptcp_pm_rm_addr_received).
  *
  * @returns undefined where the kernel does not count them, or does not show that
  */

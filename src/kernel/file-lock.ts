@@ -1,6 +1,6 @@
 /**
- * Locks on files (flock(2)), and who holds one. The kernel is asked for that: what a file says, or a command line, anybody
- * may have written.
+ * Locks on files (flock(2)), and who holds one. The kernel is asked for that: what a file says, or a command line,
+ * anybody may have written.
  */
 
 import { type BigIntStats, closeSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
@@ -24,8 +24,8 @@ export function lockHolder(file: string): number | undefined {
 }
 
 /**
- * Sends a signal to the process that holds the lock, if that handles it: nobody is ended by it. The process is held fast
- * by a descriptor before it is looked at, so that another that gets its pid meanwhile is not meant.
+ * Sends a signal to the process that holds the lock, if that handles it: nobody is ended by it. The process is held
+ * fast by a descriptor before it is looked at, so that another that gets its pid meanwhile is not meant.
  *
  * @returns its pid; undefined if no process was told
  */

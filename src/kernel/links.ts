@@ -38,8 +38,8 @@ export type Link = {
   /** The interface that this one is enslaved to; 0 none. */
   readonly master: number;
   /**
-   * The interface below a VLAN, macvlan and the like, or the other end of a veth (IFLA_LINK). Absent where there is none,
-   * or where it is in another network namespace.
+   * The interface below a VLAN, macvlan and the like, or the other end of a veth (IFLA_LINK). Absent where there is
+   * none, or where it is in another network namespace.
    */
   readonly lower?: number;
   /** The device that hardware hangs on, such as a PCI address (since Linux 5.14). Absent for software interfaces. */

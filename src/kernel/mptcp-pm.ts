@@ -98,9 +98,9 @@ export class MptcpPm {
   }
 
   /**
-   * ERANGE: no slot is left. EEXIST: the address is an endpoint already. EBUSY: the id is taken. Before Linux 6.2, all three
-   * are EINVAL. EINVAL: flags that exclude each other, or a port without `signal`. For a port the kernel opens a listener, so
-   * the address must be there (EADDRNOTAVAIL) and the port free (EADDRINUSE).
+   * ERANGE: no slot is left. EEXIST: the address is an endpoint already. EBUSY: the id is taken. Before Linux 6.2, all
+   * three are EINVAL. EINVAL: flags that exclude each other, or a port without `signal`. For a port the kernel opens a
+   * listener, so the address must be there (EADDRNOTAVAIL) and the port free (EADDRINUSE).
    */
   addEndpoint(endpoint: NewEndpoint): Promise<void> {
     const what = `add endpoint ${nameOf(endpoint)}`;
@@ -273,10 +273,13 @@ type Attributes = Omit<Encodable<typeof pmMessage>, "command">;
 const changeable = endpointFlags.of("backup", "fullmesh");
 
 /**
- * To add an endpoint the kernel visits every MPTCP connection of the namespace: of few, that takes less than handing the
- * request to a thread. The rest is no longer than a minute, because the machine may have stood still meanwhile.
+ * To add an endpoint the kernel visits every MPTCP connection of the namespace: of few, that takes less than handing
+ * the request to a thread. The rest is no longer than a minute, because the machine may have stood still meanwhile.
  */
 const addition: Expectation = { slow: 2, rest: 60_000 };
 
-/** The kernel takes a tenth of a millisecond for one connection, unless its program holds the socket or the processor is busy. */
+/**
+ * The kernel takes a tenth of a millisecond for one connection, unless its program holds the socket or the processor is
+ * busy.
+ */
 const connectionCommand: Expectation = { slow: 10, rest: 1000 };

@@ -1,6 +1,6 @@
 /**
- * Sockets that Node's own API cannot make: of IPPROTO_MPTCP, which node:net takes by their descriptor once they are made, and
- * for datagrams to UNIX sockets.
+ * Sockets that Node's own API cannot make: of IPPROTO_MPTCP, which node:net takes by their descriptor once they are
+ * made, and for datagrams to UNIX sockets.
  */
 import { bytesOfName } from "../base/bytes.ts";
 import { addon, check, settled } from "./netlink/addon.ts";

@@ -1,5 +1,4 @@
-import type { NetlinkConnection } from "./netlink/connection.ts";
-import { body } from "./netlink/connection.ts";
+import { body, type NetlinkConnection } from "./netlink/connection.ts";
 import { message, s32, struct, u8, u16 } from "./netlink/schema.ts";
 import type { NetlinkMessage } from "./netlink/wire.ts";
 import { AF_UNSPEC, RTM_GETNEIGH, RTM_NEWNEIGH } from "./rtnetlink.ts";

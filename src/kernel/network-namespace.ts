@@ -4,10 +4,10 @@ import { bytesOfText } from "../base/bytes.ts";
 import { addon, check, SystemError } from "./netlink/addon.ts";
 
 /**
- * Runs `open` in a network namespace. What it opens stays there: a socket belongs to the namespace in which it was made.
- * `open` must not wait: setns(2) moves this thread, which is back when `open` has returned. Takes CAP_SYS_ADMIN. Throws
- * what `open` throws, an error of node:fs if there is no such file, and a SystemError if it is not a network namespace or
- * may not be entered.
+ * Runs `open` in a network namespace. What it opens stays there: a socket belongs to the namespace in which it was
+ * made. `open` must not wait: setns(2) moves this thread, which is back when `open` has returned. Takes CAP_SYS_ADMIN.
+ * Throws what `open` throws, an error of node:fs if there is no such file, and a SystemError if it is not a network
+ * namespace or may not be entered.
  *
  * @param namespaceFile such as /proc/1234/ns/net
  */

@@ -18,8 +18,8 @@ export type Hop = {
 };
 
 /**
- * Next-hop objects, which routes name by their id (net/ipv4/nexthop.c, include/uapi/linux/nexthop.h, ip-nexthop(8)). Routing
- * daemons such as FRR use them.
+ * Next-hop objects, which routes name by their id (net/ipv4/nexthop.c, include/uapi/linux/nexthop.h, ip-nexthop(8)).
+ * Routing daemons such as FRR use them.
  */
 export type NextHopObject = {
   readonly id: number;

@@ -128,9 +128,9 @@ export type Lookup = {
 };
 
 /**
- * The route that the kernel would take now, policy rules applied. Undefined where it has none, or one that refuses. With
- * `ifIndex` and no route IPv4 takes the destination to be on that link (net/ipv4/route.c, ip_route_output_key_hash_rcu):
- * such a route says table 0.
+ * The route that the kernel would take now, policy rules applied. Undefined where it has none, or one that refuses.
+ * With `ifIndex` and no route IPv4 takes the destination to be on that link (net/ipv4/route.c,
+ * ip_route_output_key_hash_rcu): such a route says table 0.
  */
 export async function lookupRoute(connection: NetlinkConnection, lookup: Lookup): Promise<Route | undefined> {
   const { destination, source, ifIndex, mark, fibMatch = false } = lookup;

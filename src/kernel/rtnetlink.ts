@@ -1,6 +1,6 @@
 /**
- * Routing netlink (rtnetlink(7), include/uapi/linux/rtnetlink.h): message types, groups, how to open it, and how to get few
- * of its notifications. What the messages hold is in links.ts, addresses.ts, routes.ts and others.
+ * Routing netlink (rtnetlink(7), include/uapi/linux/rtnetlink.h): message types, groups, how to open it, and how to get
+ * few of its notifications. What the messages hold is in links.ts, addresses.ts, routes.ts and others.
  */
 import { type ConnectionOptions, NetlinkConnection } from "./netlink/connection.ts";
 import { HEADER_LENGTH, littleEndian } from "./netlink/wire.ts";
@@ -55,8 +55,8 @@ export function openRtnetlink(options: Omit<ConnectionOptions, "protocol"> = {})
 
 /**
  * A socket filter (classic BPF, Documentation/networking/filter.rst) for a connection that gets route notifications: it
- * drops, in the kernel, those of prefixes longer than `longest`, so that a routing daemon that loads a million routes neither
- * wakes us nor overruns the socket.
+ * drops, in the kernel, those of prefixes longer than `longest`, so that a routing daemon that loads a million routes
+ * neither wakes us nor overruns the socket.
  *
  * For notifications only. A filter judges a whole datagram, by its first message here: a notification is alone in its
  * datagram, but a part of a dump holds many messages, and a default route would be thrown away with the longer route

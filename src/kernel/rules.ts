@@ -1,5 +1,4 @@
-import type { NetlinkConnection } from "./netlink/connection.ts";
-import { body, type Dump } from "./netlink/connection.ts";
+import { body, type Dump, type NetlinkConnection } from "./netlink/connection.ts";
 import { type Decoded, ip, message, string, struct, u8, u32, withDefault } from "./netlink/schema.ts";
 import type { NetlinkMessage } from "./netlink/wire.ts";
 import { AF_INET, AF_INET6, RTM_GETRULE, RTM_NEWRULE } from "./rtnetlink.ts";

@@ -1,4 +1,7 @@
-/** What a socket of MPTCP or TCP tells of its connection: include/uapi/linux/{mptcp,tcp}.h, net/mptcp/sockopt.c, net/ipv4/tcp.c. */
+/**
+ * What a socket of MPTCP or TCP tells of its connection: include/uapi/linux/{mptcp,tcp}.h, net/mptcp/sockopt.c,
+ * net/ipv4/tcp.c.
+ */
 import { bitNames, type NameOf } from "./netlink/bits.ts";
 import { bitsOf, codec, type Decoded, struct, u8, u32, u64 } from "./netlink/schema.ts";
 

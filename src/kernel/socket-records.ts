@@ -40,8 +40,9 @@ export type MptcpConnection = Socket & {
    */
   readonly subflows: readonly MptcpSubflow[];
   /**
-   * Its sockets of which the kernel says no more than of any TCP socket: all of them before Linux 6.15 if the caller has
-   * no CAP_NET_ADMIN, and that of a connection that became plain TCP. Missing while no program holds the connection.
+   * Its sockets of which the kernel says no more than of any TCP socket: all of them before Linux 6.15 if the caller
+   * has no CAP_NET_ADMIN, and that of a connection that became plain TCP. Missing while no program holds the
+   * connection.
    */
   readonly unidentified: readonly CarryingSocket[];
 };

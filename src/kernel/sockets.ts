@@ -56,8 +56,8 @@ export class Sockets {
   }
 
   /**
-   * Connections, each with its subflows, joined by token, or by inode where the kernel does not tell tokens. Two dumps are
-   * not one moment: a subflow that comes or goes between them may be missing.
+   * Connections, each with its subflows, joined by token, or by inode where the kernel does not tell tokens. Two dumps
+   * are not one moment: a subflow that comes or goes between them may be missing.
    */
   async dumpConnections(): Promise<MptcpConnection[]> {
     const connections = await this.#dump(connectionsRequest, mptcpSocket);

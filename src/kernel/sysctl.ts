@@ -105,7 +105,10 @@ export class Sysctls {
     return type === undefined ? undefined : (pathManagerTypes[type] ?? String(type));
   }
 
-  /** Sets it by name. Throws SysctlError: ENOENT where the kernel has no choice (before Linux 5.19), EINVAL for an unknown one. */
+  /**
+   * Sets it by name. Throws SysctlError: ENOENT where the kernel has no choice (before Linux 5.19), EINVAL for an
+   * unknown one.
+   */
   setPathManager(name: string): void {
     if (this.mptcp("path_manager") !== undefined) this.setMptcp("path_manager", name);
     else this.setMptcp("pm_type", pathManagerTypes.indexOf(name));
@@ -142,7 +145,9 @@ export class Sysctls {
     }
   }
 
-  /** An interface's name may hold dots, hence a list and no dotted name; it cannot hold what would leave its directory. */
+  /**
+   * An interface's name may hold dots, hence a list and no dotted name; it cannot hold what would leave its directory.
+   */
   #path(name: readonly string[]): string {
     if (name.some((part) => part === "" || part === "." || part === ".." || part.includes("/"))) {
       throw Object.assign(new Error(`no sysctl has the name ${name.join(".")}`), { code: "ENOENT" });

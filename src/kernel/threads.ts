@@ -12,8 +12,8 @@ export function currentThread(): number {
 }
 
 /**
- * Kills the processes that a thread of ours has started, and theirs (proc_tid_children(5); CONFIG_PROC_CHILDREN, without
- * which nothing happens). A thread that waits for one of them waits no longer.
+ * Kills the processes that a thread of ours has started, and theirs (proc_tid_children(5); CONFIG_PROC_CHILDREN,
+ * without which nothing happens). A thread that waits for one of them waits no longer.
  */
 export function killChildrenOf(thread: number): void {
   for (const pid of childrenIn(`/proc/self/task/${thread}`)) killTree(pid);
@@ -30,8 +30,9 @@ export function childrenOfMainThread(): ReadonlySet<number> {
 }
 
 /**
- * Kills the process groups that a thread of ours has left which ended by itself: the kernel gives its children to the main
- * thread (find_new_reaper() in kernel/exit.c). As process 1 it also gets the orphans of others, so it kills nothing then.
+ * Kills the process groups that a thread of ours has left which ended by itself: the kernel gives its children to the
+ * main thread (find_new_reaper() in kernel/exit.c). As process 1 it also gets the orphans of others, so it kills
+ * nothing then.
  * @param others the children that the main thread had before that thread began
  */
 export function killGroupsLeft(others: ReadonlySet<number>): void {
@@ -48,8 +49,8 @@ export interface ThreadUsage {
 }
 
 /**
- * Reads proc_pid_stat(5) and schedstat (Documentation/scheduler/sched-stats.rst) of a thread, by the number of gettid(2).
- * Undefined where the thread has ended or the kernel does not tell (CONFIG_SCHED_INFO).
+ * Reads proc_pid_stat(5) and schedstat (Documentation/scheduler/sched-stats.rst) of a thread, by the number of
+ * gettid(2). Undefined where the thread has ended or the kernel does not tell (CONFIG_SCHED_INFO).
  */
 export function threadUsage(thread: number): ThreadUsage | undefined {
   try {

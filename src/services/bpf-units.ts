@@ -4,7 +4,9 @@ import { type AttachOptions, attachCgroup, detachCgroups } from "../kernel/bpf/a
 import type { BpfError } from "../kernel/bpf/syscalls.ts";
 import { Cgroups } from "../kernel/cgroups.ts";
 
-/** Attaches the cgroup of the unit that this process is a part of, as ExecStartPre= is. Returns what attachCgroup does. */
+/**
+ * Attaches the cgroup of the unit that this process is a part of, as ExecStartPre= is. Returns what attachCgroup does.
+ */
 export async function attachOwnUnit(options?: AttachOptions): Promise<BpfError | undefined> {
   return await attachCgroup(unitsCgroup(new Cgroups().of("self")), options);
 }

@@ -119,7 +119,10 @@ export function parseDropIn(text: string, environmentFile?: string): DropIn | un
   };
 }
 
-/** Reads a drop-in with what is beside it. Undefined if there is none, or it is not ours. Throws a Refusal if it cannot be read. */
+/**
+ * Reads a drop-in with what is beside it. Undefined if there is none, or it is not ours. Throws a Refusal if it cannot
+ * be read.
+ */
 export function readDropIn(path: string): DropIn | undefined {
   try {
     const text = textOf(path);

@@ -96,8 +96,8 @@ function inUnit(
 }
 
 /**
- * The sources as systemd shows them, specifiers expanded: with the drop-ins of mptcpize. Without what the manager passes
- * on, which cannot hide what a drop-in sets.
+ * The sources as systemd shows them, specifiers expanded: with the drop-ins of mptcpize. Without what the manager
+ * passes on, which cannot hide what a drop-in sets.
  *
  * @param assignments of the unit's files, for UnsetEnvironment=
  */

@@ -144,8 +144,9 @@ function upstreamNotes({ unit, files }: ServiceFacts): string[] {
 }
 
 /**
- * An ExecStart= line, rewritten to run under the launcher's seccomp supervisor. The launcher executes the program in its place, so the main process, what it is given and what it says to systemd
- * stay the same. All of the line but the program's path stays as it was written.
+ * An ExecStart= line, rewritten to run under the launcher's seccomp supervisor. The launcher executes the program in
+ * its place, so the main process, what it is given and what it says to systemd stay the same. All of the line but the
+ * program's path stays as it was written.
  *
  * @param program where the program was found
  * @param launcher the launcher's path, and options of its `run`

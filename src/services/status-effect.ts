@@ -1,6 +1,6 @@
 /**
- * Whether what mptcpize did takes effect: in the unit, where files that came later may decide otherwise, and in processes,
- * which may have been started before.
+ * Whether what mptcpize did takes effect: in the unit, where files that came later may decide otherwise, and in
+ * processes, which may have been started before.
  */
 
 import { basename } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * The unit that a word of the command line means, whether it can be enabled at all, the socket that starts it, and what its
- * files say together.
+ * The unit that a word of the command line means, whether it can be enabled at all, the socket that starts it, and what
+ * its files say together.
  */
 import { readFileSync, realpathSync } from "node:fs";
 import { basename } from "node:path";
@@ -90,8 +90,9 @@ function isSameFile(path: string, fragment: string | undefined): boolean {
 }
 
 /**
- * The socket unit with Accept=yes for which systemd starts an instance of this service per connection. It has the name of the template (Accept= in
- * systemd.socket(5)), of which systemd knows nothing else: TriggeredBy= is for instances that run.
+ * The socket unit with Accept=yes for which systemd starts an instance of this service per connection. It has the name
+ * of the template (Accept= in systemd.socket(5)), of which systemd knows nothing else: TriggeredBy= is for instances
+ * that run.
  */
 export async function acceptingSocket(service: string, systemctl: Systemctl): Promise<string | undefined> {
   const { prefix, type, template, instance } = parseUnitName(service);

@@ -1,6 +1,7 @@
 /**
  * What the C mptcpize leaves in a unit file that it "enabled": one line, put after [Service] or in place of the first
- * Environment= (mptcpd, src/mptcpize.c). Other Environment= lines it deleted; those are lost. `--repair` takes the line out.
+ * Environment= (mptcpd, src/mptcpize.c). Other Environment= lines it deleted; those are lost. `--repair` takes the line
+ * out.
  */
 import { readFileSync } from "node:fs";
 import { messageOf } from "../base/errors.ts";

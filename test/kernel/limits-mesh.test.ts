@@ -92,7 +92,9 @@ interface Mesh {
   interrupt(i: number): Promise<void>;
 }
 
-/** Both run mptcpd. The client routes by source address, as a multihomed host must; the server is reached by any uplink. */
+/**
+ * Both run mptcpd. The client routes by source address, as a multihomed host must; the server is reached by any uplink.
+ */
 async function threeUplinks(t: Parameters<typeof Lab.create>[0]): Promise<Mesh> {
   const lab = await Lab.create(t);
   const [client, server] = [await lab.host("client"), await lab.host("server")];

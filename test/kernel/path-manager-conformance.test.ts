@@ -13,9 +13,9 @@ import { SimulatedStage } from "../lab/conformance/simulated-stage.ts";
 import { kernelIsOlderThan } from "../lab/vm.ts";
 
 /**
- * The simulation is of Linux 6.18. Older kernels say other words, clear the limit of accepted addresses at a flush (here
- * "limits, and what a flush leaves of them"), take an endpoint of id 0 for what it says, do not know laminar, and tell the
- * family of an announced IPv6 address.
+ * The simulation is of Linux 6.18. Older kernels say other words, clear the limit of accepted addresses at a flush
+ * (here "limits, and what a flush leaves of them"), take an endpoint of id 0 for what it says, do not know laminar, and
+ * tell the family of an announced IPv6 address.
  */
 const skip = requires() || (kernelIsOlderThan("6.18") && "is for Linux 6.18 and newer");
 

@@ -13,7 +13,10 @@ const connections = 1000;
 /** Of two addresses here and two there. */
 const mesh = 4;
 const whole = connections * mesh;
-/** Milliseconds that mptcpd has, from its start to a whole mesh, on a machine that starts Node in the time that is usual. */
+/**
+ * Milliseconds that mptcpd has, from its start to a whole mesh, on a machine that starts Node in the time that is
+ * usual.
+ */
 const wanted = 2000;
 const usualStart = 50;
 /** How often that is measured. */
@@ -98,8 +101,8 @@ async function meshed(t: Closer): Promise<Meshed> {
 }
 
 /**
- * Has subflows lost, which also ends the mptcpd, and measures how long the whole mesh takes to come after its start. Half of
- * some rounds must be in time.
+ * Has subflows lost, which also ends the mptcpd, and measures how long the whole mesh takes to come after its start.
+ * Half of some rounds must be in time.
  */
 async function wholeInTime(
   t: TestContext,

@@ -104,8 +104,8 @@ describe("a client with two uplinks", { skip: requires() }, () => {
 });
 
 /**
- * Lets two hosts know each other's link addresses for good. A look-up that began while the cable was out may fail when it
- * is in again; the kernel then gives up a subflow that it has just begun, and does not try again.
+ * Lets two hosts know each other's link addresses for good. A look-up that began while the cable was out may fail when
+ * it is in again; the kernel then gives up a subflow that it has just begun, and does not try again.
  */
 async function introduce(client: Host, server: Host): Promise<void> {
   for (const [host, other, end] of [

@@ -14,7 +14,9 @@ export function shellProblem(shell: Shell): string | false {
   return requires({ tools: ["ip", "ss", "script", shell] });
 }
 
-/** A directory with the completions as they are made, and all that shells need beside them: it may be copied elsewhere. */
+/**
+ * A directory with the completions as they are made, and all that shells need beside them: it may be copied elsewhere.
+ */
 export class Completions {
   readonly directory = mkdtempSync(join(tmpdir(), "mptcpd-completions-"));
 

@@ -6,7 +6,9 @@ import type { BootedSystem } from "./booted-system.ts";
 /** What the daemon runs on, in the directory that the packages keep for themselves. */
 const home = "/usr/lib/mptcpd";
 
-/** Installs this checkout's mptcpd where the packages do, with its units. systemd knows them then; nothing is started. */
+/**
+ * Installs this checkout's mptcpd where the packages do, with its units. systemd knows them then; nothing is started.
+ */
 export async function installMptcpd(system: BootedSystem): Promise<void> {
   const copy = (from: string, to: string): void =>
     cpSync(join(checkout, from), system.path(to), {

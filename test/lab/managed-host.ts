@@ -33,8 +33,8 @@ export type Side = "client" | "server";
 export const sides: readonly Side[] = ["client", "server"];
 
 /**
- * A client and a server on two paths, with processes in them that talk MPTCP, and an mptcpd with a puppet in one of them. The
- * other has no mptcpd: its kernel's own path manager takes whatever comes.
+ * A client and a server on two paths, with processes in them that talk MPTCP, and an mptcpd with a puppet in one of
+ * them. The other has no mptcpd: its kernel's own path manager takes whatever comes.
  */
 export class ManagedHost {
   readonly side: Side;

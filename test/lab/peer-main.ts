@@ -1,6 +1,6 @@
 /**
- * A process of a host that holds MPTCP sockets and looks at the kernel there; peer.ts tells it what to do. A line of its
- * input is a request `[number, method, argument]`, a line of its output the answer to one.
+ * A process of a host that holds MPTCP sockets and looks at the kernel there; peer.ts tells it what to do. A line of
+ * its input is a request `[number, method, argument]`, a line of its output the answer to one.
  */
 import { once } from "node:events";
 import { Server, Socket } from "node:net";
@@ -98,7 +98,9 @@ async function connect({ count = 1, ...request }: ConnectRequest): Promise<OpenS
   });
 }
 
-/** From a port that no connection has had: tests tell connections by it. The kernel minds only those to the same server. */
+/**
+ * From a port that no connection has had: tests tell connections by it. The kernel minds only those to the same server.
+ */
 async function connectOne(request: Omit<ConnectRequest, "count">): Promise<Socket> {
   const socket = new Socket({ fd: await mptcpConnect(request), allowHalfOpen: true });
   socket.on("error", () => undefined).resume();

@@ -1,6 +1,7 @@
 /**
- * A path manager that does nothing by itself: it says in the log what it is told, a line of JSON for each event, and does
- * what puppet.ts sends it: functions as text, with their arguments. Its file goes into a plugin directory as it is.
+ * A path manager that does nothing by itself: it says in the log what it is told, a line of JSON for each event, and
+ * does what puppet.ts sends it: functions as text, with their arguments. Its file goes into a plugin directory as it
+ * is.
  */
 import { rmSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
@@ -62,7 +63,9 @@ export default definePathManager({
   },
 });
 
-/** A function, and what it is called with behind the path manager: a connection, if there is a token, and the argument. */
+/**
+ * A function, and what it is called with behind the path manager: a connection, if there is a token, and the argument.
+ */
 type Request = { readonly code: string; readonly token?: number; readonly argument: unknown };
 
 async function run(pm: PathManager, { code, token, argument }: Request): Promise<object> {

@@ -58,8 +58,8 @@ export class Puppet {
   }
 
   /**
-   * Runs a function in the plugin, and gives what it returns as JSON has it. The function goes there as text: it sees its
-   * parameters and nothing else.
+   * Runs a function in the plugin, and gives what it returns as JSON has it. The function goes there as text: it sees
+   * its parameters and nothing else.
    */
   run<Result, Argument = undefined>(
     action: (pm: PathManager, argument: Argument) => Result | Promise<Result>,

@@ -62,8 +62,8 @@ export function start(t: TestContext, [command = "", ...args]: readonly string[]
 }
 
 /**
- * Runs `supervised MODE 2` some times side by side under one supervisor, all but one in network namespaces of their own, and
- * kills guardian and worker in turn meanwhile. Each program's last line has to match.
+ * Runs `supervised MODE 2` some times side by side under one supervisor, all but one in network namespaces of their
+ * own, and kills guardian and worker in turn meanwhile. Each program's last line has to match.
  */
 export async function stormOfKills(
   t: TestContext,

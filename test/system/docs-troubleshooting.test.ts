@@ -54,8 +54,8 @@ describe("docs/troubleshooting.md", { skip: problem, concurrency: 2 }, () => {
 const wholeLife = ["CREATED", "ESTABLISHED", "SF_ESTABLISHED", "CLOSED"];
 
 /**
- * What it prints of a connection that is made and closed while it listens, which it does not say. Some are closed before
- * their second subflow is there.
+ * What it prints of a connection that is made and closed while it listens, which it does not say. Some are closed
+ * before their second subflow is there.
  */
 async function monitor(lab: SystemdLab): Promise<string> {
   const file = "/root/monitor";

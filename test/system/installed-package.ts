@@ -7,7 +7,9 @@ export async function installedPackageProblem(): Promise<string | false> {
   return packagesProblem() || (await systemdProblem(["dpkg"]));
 }
 
-/** A booted system with the .deb that brings its own Node, installed as it comes. `prepare` makes its network before. */
+/**
+ * A booted system with the .deb that brings its own Node, installed as it comes. `prepare` makes its network before.
+ */
 export async function bootInstalled(
   prepare: (lab: SystemdLab) => Promise<void> = async () => {},
   options: SystemdLabOptions = {},

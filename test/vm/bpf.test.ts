@@ -20,7 +20,9 @@ const TCP = 6;
 
 const way = [launcher, "run", "--how=bpf", "--"] as const;
 
-/** Family, type and protocol of a socket, as arguments of test/lab/programs/sockets.c, and what SO_PROTOCOL says then. */
+/**
+ * Family, type and protocol of a socket, as arguments of test/lab/programs/sockets.c, and what SO_PROTOCOL says then.
+ */
 const tcp4 = ["socket", "2", "1", "0"];
 const tcp6 = ["socket", "10", "0x80801", "6"];
 const udp = ["socket", "2", "2", "0"];

@@ -10,7 +10,9 @@ export const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf
 
 export const { version } = manifest;
 
-/** A placeholder: nobody reads mail at this address (RFC 2606, section 2). Whoever publishes packages puts in theirs. */
+/**
+ * A placeholder: nobody reads mail at this address (RFC 2606, section 2). Whoever publishes packages puts in theirs.
+ */
 export const maintainer = "mptcpd maintainers <maintainers@mptcpd.invalid>";
 
 /** The oldest Node that the programs run on. */

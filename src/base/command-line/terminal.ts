@@ -1,6 +1,6 @@
 /**
- * How programs write to standard output and standard error. Everything passes through here, so that text that others can
- * choose never steers a terminal; JSON stays JSON.
+ * How programs write to standard output and standard error. Everything passes through here, so that text that others
+ * can choose never steers a terminal; JSON stays JSON.
  */
 import { escapeControls, escapeLines, oneLine } from "../text.ts";
 

@@ -77,7 +77,9 @@ export function attachedCgroups(): string[] {
   }
 }
 
-/** Loads and attaches the program, for no cgroup, and lets go of it. Throws a BpfError if this machine does not take it. */
+/**
+ * Loads and attaches the program, for no cgroup, and lets go of it. Throws a BpfError if this machine does not take it.
+ */
 export async function checkProgram(): Promise<void> {
   requireMptcp();
   new Cgroups();

@@ -1,6 +1,6 @@
 /**
- * The value that TCP gives an option for the number that it is set to, described by a few pieces: found by trying it, and short enough
- * for a BPF program to compute it.
+ * The value that TCP gives an option for the number that it is set to, described by a few pieces: found by trying it,
+ * and short enough for a BPF program to compute it.
  */
 
 /** What TCP does with a number: an errno, or the number that is read afterwards. */
@@ -36,8 +36,8 @@ const samples = [
 const masks = [-1, ~3];
 
 /**
- * Pieces in order, the last of them up to the largest number. Where `outcome` does not fit into so few, every number that
- * is taken counts as read as it was set, and if that does not fit either, as taken.
+ * Pieces in order, the last of them up to the largest number. Where `outcome` does not fit into so few, every number
+ * that is taken counts as read as it was set, and if that does not fit either, as taken.
  */
 export function describeFunction(outcome: (input: number) => Outcome): readonly Piece[] {
   const known = new Map<number, Outcome>();

@@ -1,6 +1,7 @@
 /**
- * How the running kernel treats the options of the table: which of them it refuses on sockets of MPTCP, and what TCP does
- * with them. Found by trying, so that newer kernels, which take more, are left alone, and no default is written down.
+ * How the running kernel treats the options of the table: which of them it refuses on sockets of MPTCP, and what TCP
+ * does with them. Found by trying, so that newer kernels, which take more, are left alone, and no default is written
+ * down.
  */
 
 import { closeSync } from "node:fs";

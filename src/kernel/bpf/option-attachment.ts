@@ -1,6 +1,6 @@
 /**
- * The programs for socket options: pinned once, with a link to each cgroup that is attached. Whoever calls this holds the
- * lock of attachment.ts.
+ * The programs for socket options: pinned once, with a link to each cgroup that is attached. Whoever calls this holds
+ * the lock of attachment.ts.
  */
 import { closeSync, existsSync, openSync, readdirSync } from "node:fs";
 import { join } from "node:path";

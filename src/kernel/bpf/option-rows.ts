@@ -1,7 +1,7 @@
 /**
- * What the two programs for socket options share (Documentation/bpf/prog_cgroup_sockopt.rst): the map of the options that
- * they answer for, a row of native integers of 32 bits each, and the lines that find a row and read it. In these, R6 is
- * the context, R7 the option's row.
+ * What the two programs for socket options share (Documentation/bpf/prog_cgroup_sockopt.rst): the map of the options
+ * that they answer for, a row of native integers of 32 bits each, and the lines that find a row and read it. In these,
+ * R6 is the context, R7 the option's row.
  */
 
 import {

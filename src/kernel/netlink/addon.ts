@@ -1,14 +1,16 @@
 /**
- * The native addon with types. Others give faces to what it does: netlink/socket.ts to netlink sockets, native-sockets.ts to
- * MPTCP and datagram sockets, file-lock.ts, network-namespace.ts and threads.ts to system calls, bpf/option-answers.ts to
- * socket options, bpf/syscalls.ts to bpf(2).
+ * The native addon with types. Others give faces to what it does: netlink/socket.ts to netlink sockets,
+ * native-sockets.ts to MPTCP and datagram sockets, file-lock.ts, network-namespace.ts and threads.ts to system calls,
+ * bpf/option-answers.ts to socket options, bpf/syscalls.ts to bpf(2).
  */
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { getSystemErrorMap } from "node:util";
 
-/** A system call failed. `code` is the error's name ("ENOENT"), `errno` its number, negative as in Node's own errors. */
+/**
+ * A system call failed. `code` is the error's name ("ENOENT"), `errno` its number, negative as in Node's own errors.
+ */
 export class SystemError extends Error {
   override readonly name = "SystemError";
   readonly code: string;

@@ -34,9 +34,10 @@ export interface Subscription {
 }
 
 /**
- * A connection to one netlink protocol of the kernel. Several requests may be in flight; answers find theirs by sequence
- * number and port id; what other processes send is dropped. Requests reject with KernelError (the kernel refused),
- * OverrunError, TimeoutError, ClosedError, or NetlinkProtocolError (the answer made no sense); `code` tells them apart.
+ * A connection to one netlink protocol of the kernel. Several requests may be in flight; answers find theirs by
+ * sequence number and port id; what other processes send is dropped. Requests reject with KernelError (the kernel
+ * refused), OverrunError, TimeoutError, ClosedError, or NetlinkProtocolError (the answer made no sense); `code` tells
+ * them apart.
  */
 export class NetlinkConnection {
   readonly #transport: Transport;
@@ -74,8 +75,8 @@ export class NetlinkConnection {
   }
 
   /**
-   * As `request`, sent at once from this thread: for changes that the kernel makes quickly and somebody waits for. Another
-   * thread costs two wake-ups, which take longer than they do.
+   * As `request`, sent at once from this thread: for changes that the kernel makes quickly and somebody waits for.
+   * Another thread costs two wake-ups, which take longer than they do.
    */
   requestNow(request: Request): Promise<void> {
     return this.#requests.startChangeNow(request).outcome;
@@ -128,7 +129,10 @@ export class NetlinkConnection {
     return add(this.#overrunListeners, listener);
   }
 
-  /** Errors that belong to no request: notifications that cannot be decoded, the socket's own. Uncaught without a listener. */
+  /**
+   * Errors that belong to no request: notifications that cannot be decoded, the socket's own. Uncaught without a
+   * listener.
+   */
   onError(listener: (error: unknown) => void): Subscription {
     return add(this.#errorListeners, listener);
   }

@@ -1,3 +1,4 @@
+/** Generic netlink (include/uapi/linux/genetlink.h): families that the kernel numbers at run time, found by name. */
 import type { Table } from "./attribute-table.ts";
 import { attributes, list, required, withDefault } from "./attributes.ts";
 import type { Schema } from "./codec.ts";
@@ -6,8 +7,6 @@ import { FamilyNotFoundError, KernelError } from "./errors.ts";
 import { string, u8, u16, u32 } from "./scalars.ts";
 import { message, struct } from "./struct.ts";
 import type { NetlinkMessage } from "./wire.ts";
-
-/** Generic netlink (include/uapi/linux/genetlink.h): families that the kernel numbers at run time, found by name. */
 
 export const NETLINK_GENERIC = 16;
 

@@ -1,13 +1,12 @@
+/**
+ * IP addresses as text. One address has one text, the one that inet_ntop(3), ip(8) and RFC 5952 give, so text may be
+ * compared: "10.0.0.1", "2001:db8::1", "::ffff:10.0.0.1".
+ */
 import { isIPv4, isIPv6 } from "node:net";
 import ipaddr from "ipaddr.js";
 import { codec } from "./codec.ts";
 import { NetlinkProtocolError } from "./errors.ts";
 import { Input, type Output } from "./wire.ts";
-
-/**
- * IP addresses as text. One address has one text, the one that inet_ntop(3), ip(8) and RFC 5952 give, so text may be
- * compared: "10.0.0.1", "2001:db8::1", "::ffff:10.0.0.1".
- */
 
 export const ipv4 = codec<string>({
   label: "IPv4 address",

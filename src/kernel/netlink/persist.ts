@@ -15,8 +15,8 @@ const FIRST_WAIT = 100;
 const LONGEST_WAIT = 5000;
 
 /**
- * Repeats a request until the kernel answers it, after longer and longer pauses, and logs what it waits for. Rejects with
- * an error that another attempt would meet again. For the start, which is worth nothing without the answer: the
+ * Repeats a request until the kernel answers it, after longer and longer pauses, and logs what it waits for. Rejects
+ * with an error that another attempt would meet again. For the start, which is worth nothing without the answer: the
  * process keeps running meanwhile.
  */
 export function persist<T>(attempt: () => Promise<T>, persistence: Persistence): Promise<T> {

@@ -18,7 +18,9 @@ export type Request = {
 /** Gets each message of the answer while its bytes are valid. */
 type Read = (message: NetlinkMessage) => void;
 
-/** Gives a message to the kernel, at once or by another thread; then `onStart` is called when it is the message's turn. */
+/**
+ * Gives a message to the kernel, at once or by another thread; then `onStart` is called when it is the message's turn.
+ */
 type Send = (bytes: Uint8Array, onStart: () => void) => void | Promise<void>;
 
 export class Requests {
@@ -133,7 +135,10 @@ export class Requests {
     return exchange;
   }
 
-  /** One timer for all that is in flight. It looks twice in a deadline, so silence is noticed after one to one and a half. */
+  /**
+   * One timer for all that is in flight. It looks twice in a deadline, so silence is noticed after one to one and a
+   * half.
+   */
   #lookIn(milliseconds: number): void {
     this.#look ??= this.#clock.schedule(milliseconds, () => {
       this.#look = undefined;

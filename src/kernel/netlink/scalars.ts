@@ -1,9 +1,8 @@
+/** The plain values of netlink: numbers, text, presence, bytes, flags. `u16(5)` is attribute number 5. */
 import { bytesOfName, nameOfBytes } from "../../base/bytes.ts";
 import { type BitNames, Bits } from "./bits.ts";
 import { type Attribute, codec, type NumberedCodec } from "./codec.ts";
 import { littleEndian } from "./wire.ts";
-
-/** The plain values of netlink: numbers, text, presence, bytes, flags. `u16(5)` is attribute number 5. */
 
 export const u8 = codec<number>({
   ...integer("u8", 1, 0, 0xff),
@@ -78,8 +77,8 @@ export const u64 = codec<bigint>({
 });
 
 /**
- * Text up to its NUL, or to its end if it has none (the kernel's NLA_STRING allows both). UTF-8; what is not printable in
- * it, and the backslash, stands as "\xff", a byte each, so that two names never become the same text.
+ * Text up to its NUL, or to its end if it has none (the kernel's NLA_STRING allows both). UTF-8; what is not printable
+ * in it, and the backslash, stands as "\xff", a byte each, so that two names never become the same text.
  */
 export const string = codec<string>({
   label: "string",

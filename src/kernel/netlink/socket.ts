@@ -6,8 +6,8 @@ export interface Transport {
   /** nl_pid: the kernel addresses replies to it. */
   readonly portId: number;
   /**
-   * For requests that change something: the kernel may hold the sender for long, so it runs off the event loop. `onStart` is
-   * called when it is the message's turn.
+   * For requests that change something: the kernel may hold the sender for long, so it runs off the event loop.
+   * `onStart` is called when it is the message's turn.
    */
   send(message: Uint8Array, onStart?: () => void): Promise<void>;
   /** For requests that the kernel answers at once. Throws when the kernel does not take it. */
@@ -109,7 +109,8 @@ export class NetlinkSocket implements Transport {
   /**
    * Sends to the kernel from a thread of this thread's own: the kernel works off a request within sendto(2), and may
    * hold the sender for many milliseconds. Messages of one socket go out in the order of the calls. The message
-   * is copied at once. `onStart` is called when it is the message's turn. Rejects with a SystemError: EBADF if the socket was closed before the message's turn.
+   * is copied at once. `onStart` is called when it is the message's turn. Rejects with a SystemError: EBADF if the
+   * socket was closed before the message's turn.
    */
   send(message: Uint8Array, onStart: () => void = () => undefined): Promise<void> {
     const previous = this.#lastSend;

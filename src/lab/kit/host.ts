@@ -9,9 +9,9 @@ export type LabLimits = { subflows: number; addAddrAccepted: number };
 export const namespaceDirectory = "/run/netns";
 
 /**
- * A new network namespace takes these from the machine's first one (net.core.devconf_inherit_init_net), where systemd and
- * container engines change them. 0 is the kernel's default; a strict rp_filter drops what comes in by another interface
- * than the route back, as with two uplinks.
+ * A new network namespace takes these from the machine's first one (net.core.devconf_inherit_init_net), where systemd
+ * and container engines change them. 0 is the kernel's default; a strict rp_filter drops what comes in by another
+ * interface than the route back, as with two uplinks.
  */
 const prepareNamespace = `
 ip link set lo up || exit

@@ -122,7 +122,9 @@ async function killAllIn(hosts: readonly Host[]): Promise<void> {
 export type TwoPaths = {
   client: Host;
   server: Host;
-  /** Path i joins the client's interface `eth<i>` (10.0.<i>.2, fd00:<i>::2) to the server's (10.0.<i>.1, fd00:<i>::1). */
+  /**
+   * Path i joins the client's interface `eth<i>` (10.0.<i>.2, fd00:<i>::2) to the server's (10.0.<i>.1, fd00:<i>::1).
+   */
   paths: readonly [Cable, Cable];
 };
 

@@ -13,8 +13,8 @@ type Call = {
 const end = "\0";
 
 /**
- * One shell that runs short commands, such as `ip`, one after another. When Node starts a process itself, the fork copies
- * what describes Node's own memory, which takes several times as long as the command. A shell is small.
+ * One shell that runs short commands, such as `ip`, one after another. When Node starts a process itself, the fork
+ * copies what describes Node's own memory, which takes several times as long as the command. A shell is small.
  */
 class Shell {
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;

@@ -1,6 +1,6 @@
 /**
- * Transfers over MPTCP from one host of the lab to another. Each end is a process of its own and tells what happens in lines
- * on stdout, which Traffic reads.
+ * Transfers over MPTCP from one host of the lab to another. Each end is a process of its own and tells what happens in
+ * lines on stdout, which Traffic reads.
  */
 
 import { createHash, randomBytes } from "node:crypto";

@@ -16,8 +16,8 @@ export const slowness = Number(MPTCPD_TEST_SLOWNESS);
 export const defaultDeadlineMs = 30_000 * slowness;
 
 /**
- * Milliseconds between two reads of a state: a tenth of what the wait has taken so far. Most reads start a process, and many
- * waits at once would leave no processor to what is waited for.
+ * Milliseconds between two reads of a state: a tenth of what the wait has taken so far. Most reads start a process, and
+ * many waits at once would leave no processor to what is waited for.
  */
 function pauseAfter(elapsed: number): number {
   return Math.min(Math.max(10, elapsed / 10), 250);

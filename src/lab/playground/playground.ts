@@ -18,8 +18,8 @@ import { Lab, twoPaths } from "../kit/lab.ts";
 export type Program = readonly [string, ...string[]];
 
 /**
- * A client with two uplinks and a server, and a command, or else the user's shell, in the client; gives its exit status,
- * 128 + N for signal N.
+ * A client with two uplinks and a server, and a command, or else the user's shell, in the client; gives its exit
+ * status, 128 + N for signal N.
  */
 export async function play(program: Program, command: readonly string[]): Promise<number> {
   const lab = await Lab.create();
@@ -79,8 +79,8 @@ function quoted(word: string): string {
 }
 
 /**
- * `connect [ADDRESS]`: an MPTCP connection to the echo server that stays open until a signal ends it. Says what it is in
- * one line, its token first, once something has gone both ways.
+ * `connect [ADDRESS]`: an MPTCP connection to the echo server that stays open until a signal ends it. Says what it is
+ * in one line, its token first, once something has gone both ways.
  */
 export async function connect([address = "10.0.1.1", ...more]: readonly string[]): Promise<void> {
   if (more.length > 0 || address.startsWith("-")) return fail("usage: connect [ADDRESS]", 64);

@@ -5,8 +5,9 @@ import { isMeant, keyOf, reaches } from "../runtime/requested-subflows.ts";
 
 export interface SubflowsWanted {
   /**
-   * Which subflows a connection should have, the most important first. One that is there already does for a request if it goes
-   * from the address, or from any address of the interface, and to the address and port, if the request says one.
+   * Which subflows a connection should have, the most important first. One that is there already does for a request if
+   * it goes from the address, or from any address of the interface, and to the address and port, if the request says
+   * one.
    */
   wanted(connection: Connection): Iterable<CreateSubflowOptions>;
   /** How many a connection may have, the initial one included; those whose address is gone do not count. */
@@ -31,13 +32,14 @@ export type SubflowsKept = Required<
 >;
 
 /**
- * Handlers that keep the subflows of connections that this host has made as they are wanted, by comparing what is wanted
- * with what is there: when a connection is established, when its peer announces an address, and whenever the network has
- * changed. Then each subflow that is missing is asked for, once: one that is lost or refused waits for the next occasion.
+ * Handlers that keep the subflows of connections that this host has made as they are wanted, by comparing what is
+ * wanted with what is there: when a connection is established, when its peer announces an address, and whenever the
+ * network has changed. Then each subflow that is missing is asked for, once: one that is lost or refused waits for the
+ * next occasion.
  *
- * A subflow whose address no working interface has any more is withdrawn, `removal-delay` after that (with whatever else is
- * gone), and not before the connection has another one, established, from an address that is there: while it is the last, it may
- * live on as TCP would.
+ * A subflow whose address no working interface has any more is withdrawn, `removal-delay` after that (with whatever
+ * else is gone), and not before the connection has another one, established, from an address that is there: while it is
+ * the last, it may live on as TCP would.
  */
 export function keepSubflows(pm: PathManager, plan: SubflowsWanted): SubflowsKept {
   const keeper = new SubflowKeeper(pm, plan);

@@ -1,4 +1,6 @@
-/** Schemas for the values of [plugin NAME] sections: from the text to what it means, with messages as mptcpd's own have. */
+/**
+ * Schemas for the values of [plugin NAME] sections: from the text to what it means, with messages as mptcpd's own have.
+ */
 export {
   globs,
   integer,

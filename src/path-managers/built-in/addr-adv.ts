@@ -2,8 +2,8 @@ import { definePathManager } from "mptcpd";
 
 /**
  * What mptcpd does by default: every address that can be used is an endpoint, as [path] sections and `addr-flags` have
- * it. The kernel's own path manager does the rest. While this one is in charge of endpoints, mptcpd does not ask it: the
- * policy says the same by itself (`everyAddress`).
+ * it. The kernel's own path manager does the rest. While this one is in charge of endpoints, mptcpd does not ask it:
+ * the policy says the same by itself (`everyAddress`).
  */
 export default definePathManager({
   name: "addr_adv",

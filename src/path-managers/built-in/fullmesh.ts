@@ -13,9 +13,9 @@ import {
 import * as v from "valibot";
 
 /**
- * A subflow from every address of this host to every address of the peer: the one that the connection began with, and all
- * that it announces. Who made the connection makes the subflows, as the other side is often behind a NAT; who accepted it
- * announces its addresses.
+ * A subflow from every address of this host to every address of the peer: the one that the connection began with, and
+ * all that it announces. Who made the connection makes the subflows, as the other side is often behind a NAT; who
+ * accepted it announces its addresses.
  */
 export default definePathManager({
   name: "fullmesh",

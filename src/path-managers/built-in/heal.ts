@@ -20,12 +20,12 @@ const SHORTEST = 100;
 const pause = v.pipe(option.seconds, v.minValue(SHORTEST, "is too short: allowed are 0.1 seconds and more"));
 
 /**
- * A subflow that was lost by an error (a reset, a timeout, a NAT that forgot it) comes back: after a delay that doubles with
- * each failure, and so many times only. What was closed in good order stays closed.
+ * A subflow that was lost by an error (a reset, a timeout, a NAT that forgot it) comes back: after a delay that doubles
+ * with each failure, and so many times only. What was closed in good order stays closed.
  *
- * It works beside other path managers, and with the kernel's own: that makes a lost subflow again only when its endpoint is
- * deleted and added, which ends every subflow of the endpoint. So there it is done only while no connection has one, for all
- * connections at once, and only to endpoints that mptcpd has made.
+ * It works beside other path managers, and with the kernel's own: that makes a lost subflow again only when its
+ * endpoint is deleted and added, which ends every subflow of the endpoint. So there it is done only while no connection
+ * has one, for all connections at once, and only to endpoints that mptcpd has made.
  */
 export default definePathManager({
   name: "heal",
@@ -132,7 +132,8 @@ class Healer {
 
   /** Whether the kernel's path manager has a subflow from an address, which would end if the endpoint was deleted. */
   #isUsed(address: string): boolean {
-    // What is connecting was asked for here, and is about to be refused: the kernel's own is known when it is established.
+    // What is connecting was asked for here, and is about to be refused: the kernel's own is known when it is
+    // established.
     const isFrom = ({ state, local }: Subflow): boolean =>
       state === "established" && local.address === address;
     return [...this.#pm.connections].some(
@@ -153,8 +154,8 @@ class Healer {
   }
 
   /**
-   * Whether an endpoint may be renewed now; then it is taken for done. Nothing is awaited in between: when a path is lost, all
-   * of its connections ask in one turn of the event loop.
+   * Whether an endpoint may be renewed now; then it is taken for done. Nothing is awaited in between: when a path is
+   * lost, all of its connections ask in one turn of the event loop.
    */
   #isDue(address: string): boolean {
     const { delay, "longest-delay": longest } = this.#pm.options;

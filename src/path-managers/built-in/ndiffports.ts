@@ -2,8 +2,8 @@ import { definePathManager, option } from "mptcpd";
 import * as v from "valibot";
 
 /**
- * Several subflows on the path that the connection began on, told apart by their ports: for networks that spread flows over
- * parallel links by a hash of addresses and ports (ECMP).
+ * Several subflows on the path that the connection began on, told apart by their ports: for networks that spread flows
+ * over parallel links by a hash of addresses and ports (ECMP).
  */
 export default definePathManager({
   name: "ndiffports",

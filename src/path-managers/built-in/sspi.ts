@@ -10,8 +10,8 @@ import {
 } from "mptcpd";
 
 /**
- * A single subflow on each interface. Who made the connection adds one from every other interface; who accepted it announces
- * an address of each. A further subflow on an interface that has one is ended at once, whoever made it.
+ * A single subflow on each interface. Who made the connection adds one from every other interface; who accepted it
+ * announces an address of each. A further subflow on an interface that has one is ended at once, whoever made it.
  */
 export default definePathManager({
   name: "sspi",
@@ -19,7 +19,10 @@ export default definePathManager({
   setup(pm) {
     const ending = new WeakSet<Subflow>();
 
-    /** The established subflows of an interface, but for those that are about to end. Those of addresses that it had do not count. */
+    /**
+     * The established subflows of an interface, but for those that are about to end. Those of addresses that it had do
+     * not count.
+     */
     const subflowsOn = ({ addresses }: NetworkInterface, { subflows }: Connection): Subflow[] =>
       subflows.filter(
         (subflow) =>

@@ -4,7 +4,10 @@ import { oneLine } from "../../base/text.ts";
 /** At the end of the URL that a path manager's file is imported by: so its frames are known in a stack. */
 export const PATH_MANAGER_MARK = "?path-manager";
 
-/** An error and where in a path manager's code it came from, or else where at all: for its author. Anything can be thrown. */
+/**
+ * An error and where in a path manager's code it came from, or else where at all: for its author. Anything can be
+ * thrown.
+ */
 export function describeError(error: unknown): string {
   return guarded(() => describe(error), "an error that cannot be read");
 }
@@ -14,7 +17,10 @@ export function stackOf(error: unknown): string {
   return guarded(() => (error instanceof Error ? String(error.stack) : ""), "");
 }
 
-/** What a look at something gives that a path manager has thrown: a getter, or a proxy, of its making may throw once more. */
+/**
+ * What a look at something gives that a path manager has thrown: a getter, or a proxy, of its making may throw once
+ * more.
+ */
 export function guarded<T>(look: () => T, otherwise: T): T {
   try {
     return look();

@@ -1,5 +1,6 @@
 /**
- * Commands of path managers for endpoints, and how they get from their thread to the daemon, which alone changes endpoints.
+ * Commands of path managers for endpoints, and how they get from their thread to the daemon, which alone changes
+ * endpoints.
  */
 import type { EndpointFlag, MptcpPm, NewEndpoint } from "../../kernel/mptcp-pm.ts";
 import type { Bits } from "../../kernel/netlink/bits.ts";
@@ -18,8 +19,8 @@ import {
 } from "./refusals.ts";
 
 /**
- * Endpoints as path managers may change them: EPERM for those that neither mptcpd nor a path manager has made. Nobody deletes
- * past this; the kernel itself looks at no more than an id.
+ * Endpoints as path managers may change them: EPERM for those that neither mptcpd nor a path manager has made. Nobody
+ * deletes past this; the kernel itself looks at no more than an id.
  */
 export interface EndpointCommands
   extends Pick<MptcpPm, "addEndpoint" | "flushEndpoints" | "getLimits" | "setLimits"> {

@@ -12,7 +12,9 @@ const GRACE = 1000;
 /** Bytes that a program may leave unread, and characters of a line. */
 const MOST_UNREAD = 16 * 1024 * 1024;
 const LONGEST_LINE = 1024 * 1024;
-/** Milliseconds between two looks at its standard error, so that one that writes without end takes little of our time. */
+/**
+ * Milliseconds between two looks at its standard error, so that one that writes without end takes little of our time.
+ */
 const COMPLAINT_PAUSE = 50;
 /** Commands at a time whose answer is not known yet. */
 const MOST_COMMANDS = 256;
@@ -38,8 +40,8 @@ const terminalSignals = ["SIGINT", "SIGQUIT", "SIGHUP", "SIGTERM"] as const;
 let isWatchingTerminal = false;
 
 /**
- * Programs have process groups of their own, so that a terminal's ^C does not reach them. mptcpd ends them when it stops; for
- * a process without handlers of its own, such as a simulation, this does.
+ * Programs have process groups of their own, so that a terminal's ^C does not reach them. mptcpd ends them when it
+ * stops; for a process without handlers of its own, such as a simulation, this does.
  */
 function watchTerminal(): void {
   if (isWatchingTerminal || !isMainThread) return;
@@ -116,7 +118,10 @@ export class Program {
     else if (this.#child.stdin.writable) this.#child.stdin.write(text);
   }
 
-  /** Asks it, and what it has started, to end: by closing its input and SIGTERM. Ends them when it has ended, or after a while. */
+  /**
+   * Asks it, and what it has started, to end: by closing its input and SIGTERM. Ends them when it has ended, or after a
+   * while.
+   */
   end(): void {
     this.#child.stdin.end();
     if (this.#isRunning) this.#signal("SIGTERM");

@@ -22,9 +22,9 @@ const LONGEST_RESTART = 30_000;
 const PROVEN = 60_000;
 
 /**
- * A program of any language as a path manager: events and commands are JSON, a line each, on its standard input and output
- * (docs/path-managers.md). What it writes to standard error is logged. One that ends is started again, and told anew what
- * there is.
+ * A program of any language as a path manager: events and commands are JSON, a line each, on its standard input and
+ * output (docs/path-managers.md). What it writes to standard error is logged. One that ends is started again, and told
+ * anew what there is.
  */
 export function execPathManager(
   name: string,

@@ -1,6 +1,10 @@
 /** Connections and networks as JSON has them: for programs that are path managers, and for people who look. */
-import type { Connection, SocketAddress, Subflow } from "../../control/connections/connection.ts";
-import { tokenText } from "../../control/connections/connection.ts";
+import {
+  type Connection,
+  type SocketAddress,
+  type Subflow,
+  tokenText,
+} from "../../control/connections/connection.ts";
 import type { Endpoint } from "../../kernel/mptcp-pm.ts";
 import type { Details, HandlerName } from "./api.ts";
 import type { LocalAddress, NetworkInterface, NetworkView } from "./network-view.ts";

@@ -155,8 +155,8 @@ function line(error: unknown): string {
 }
 
 /**
- * What to say of a module that cannot be loaded: "FILE:LINE: what", as far as the place can be found, which Node does not
- * always tell.
+ * What to say of a module that cannot be loaded: "FILE:LINE: what", as far as the place can be found, which Node does
+ * not always tell.
  */
 function describeLoadError(path: string, error: unknown): string {
   const text = oneLine(messageOf(error)).trim();

@@ -11,9 +11,9 @@ export const WINDOW = 10_000;
 const LONGEST_LINE = 16_384;
 
 /**
- * A logger of the path managers' thread. What is too much stays in the thread: on its way to the daemon's it would grow into a
- * queue that holds up whatever else the daemon has to do. A path manager does not use up the lines of another, nor its chatter those
- * of its errors.
+ * A logger of the path managers' thread. What is too much stays in the thread: on its way to the daemon's it would grow
+ * into a queue that holds up whatever else the daemon has to do. A path manager does not use up the lines of another,
+ * nor its chatter those of its errors.
  */
 export function budgeted(write: (entry: Entry) => void, clock: Clock, { debug }: { debug: boolean }): Logger {
   const windows = new Map<string, { lines: number }>();
@@ -55,8 +55,8 @@ export function budgeted(write: (entry: Entry) => void, clock: Clock, { debug }:
 }
 
 /**
- * Makes a stream write its lines to a log, at once, so that nothing waits in the stream itself. The stream stays: Node keeps
- * state of its own in those of a thread (lib/internal/worker/io.js), and Node 24 fails without it.
+ * Makes a stream write its lines to a log, at once, so that nothing waits in the stream itself. The stream stays: Node
+ * keeps state of its own in those of a thread (lib/internal/worker/io.js), and Node 24 fails without it.
  */
 export function redirectToLog(stream: Writable, log: Logger): void {
   let lines = begin();

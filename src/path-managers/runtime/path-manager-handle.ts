@@ -203,8 +203,8 @@ function closed(what: string): ConnectionClosedError {
 }
 
 /**
- * Whether a command was refused as its connection has ended: the kernel knows that first. It tells by the token, or, of one
- * that was established before, by the socket (net/mptcp/subflow.c, __mptcp_subflow_connect).
+ * Whether a command was refused as its connection has ended: the kernel knows that first. It tells by the token, or, of
+ * one that was established before, by the socket (net/mptcp/subflow.c, __mptcp_subflow_connect).
  */
 function isOfClosed(error: unknown, { state }: Connection, before: Connection["state"]): boolean {
   if (!(error instanceof KernelError)) return false;

@@ -83,7 +83,10 @@ export type ConnectionKernel = Pick<
   "announce" | "remove" | "createSubflow" | "destroySubflow" | "setSubflowFlags" | "dumpEndpoints"
 >;
 
-/** The same commands; `onVanished` is called when the kernel has no more the connection that one is for, of which it tells nobody. */
+/**
+ * The same commands; `onVanished` is called when the kernel has no more the connection that one is for, of which it
+ * tells nobody.
+ */
 export function watchForVanished(kernel: ConnectionKernel, onVanished: () => void): ConnectionKernel {
   const watched =
     <Given, Result>(command: (given: Given) => Promise<Result>) =>

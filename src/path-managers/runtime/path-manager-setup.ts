@@ -70,8 +70,8 @@ export function warningsOf({ plan, needsThread, settings }: PathManagerSetup): r
 }
 
 /**
- * Loads path managers in a thread of their own, sets them up on a simulated copy of this host, and ends the thread. Programs
- * are not started.
+ * Loads path managers in a thread of their own, sets them up on a simulated copy of this host, and ends the thread.
+ * Programs are not started.
  *
  * @throws PathManagersRefusedError where the thread cannot start, a plugin cannot be loaded, or its setup throws
  */
@@ -111,8 +111,8 @@ function withoutOrigins(setup: PathManagerSetup): PathManagerSetup {
 }
 
 /**
- * What the code of path managers depends on, in a form that changes with it: programs and the scripts that they are given, and all
- * files of the plugin directory, as modules may import what lies there.
+ * What the code of path managers depends on, in a form that changes with it: programs and the scripts that they are
+ * given, and all files of the plugin directory, as modules may import what lies there.
  */
 function filesOf({ sources }: PluginPlan, directory: string): string[] {
   const programs = sources.flatMap((source) => (source.kind === "exec" ? source.command : []));

@@ -41,8 +41,8 @@ const CHILDREN_PAUSE = 100;
 const alive = new Set<PathManagerThread>();
 
 /**
- * Whether a thread is left, though all were ended: it is in a system call that does not return, and the process does not
- * end by itself.
+ * Whether a thread is left, though all were ended: it is in a system call that does not return, and the process does
+ * not end by itself.
  */
 export function isThreadCaught(): boolean {
   return alive.size > 0;
@@ -118,8 +118,8 @@ export class PathManagerThread {
   }
 
   /**
-   * Resolves when all is loaded, and the thread has read from the kernel what it needs: there is a deadline for the first,
-   * but none for the kernel. Throws PathManagersRefusedError; another error if the thread ends instead.
+   * Resolves when all is loaded, and the thread has read from the kernel what it needs: there is a deadline for the
+   * first, but none for the kernel. Throws PathManagersRefusedError; another error if the thread ends instead.
    */
   async prepare(): Promise<Prepared> {
     const deadline = PREPARE_DEADLINE + this.#sources.length * LOAD_DEADLINE;

@@ -46,8 +46,8 @@ export interface ReloadSteps {
 }
 
 /**
- * The path managers of a configuration. What the default one wants the policy knows; for any other there is a thread, so that
- * none of them can hold up or bring down what makes the endpoints.
+ * The path managers of a configuration. What the default one wants the policy knows; for any other there is a thread,
+ * so that none of them can hold up or bring down what makes the endpoints.
  */
 export class PathManagers {
   readonly #options: PathManagersOptions;
@@ -93,8 +93,8 @@ export class PathManagers {
   }
 
   /**
-   * Takes over a configuration, and files that have changed. They are rehearsed first, and should they fail all the same,
-   * those of before come back.
+   * Takes over a configuration, and files that have changed. They are rehearsed first, and should they fail all the
+   * same, those of before come back.
    *
    * @throws PathManagersRefusedError if the configuration is refused
    */

@@ -1,16 +1,18 @@
-/** The memory that a thread of path managers shares with the daemon: what it tells without a message, since it may be blocked. */
+/**
+ * The memory that a thread of path managers shares with the daemon: what it tells without a message, since it may be
+ * blocked.
+ */
 import { type Clock, every, type Timer } from "../../base/clock.ts";
-import type { OpenTransport } from "../../kernel/netlink/socket.ts";
-import { NetlinkSocket } from "../../kernel/netlink/socket.ts";
-import type { ThreadUsage } from "../../kernel/threads.ts";
-import { currentThread } from "../../kernel/threads.ts";
+import { NetlinkSocket, type OpenTransport } from "../../kernel/netlink/socket.ts";
+import { currentThread, type ThreadUsage } from "../../kernel/threads.ts";
 import type { HandlerName } from "./api.ts";
 import { handlerNames } from "./handler-calls.ts";
 import type { HandlerWatch, LoadedPathManager } from "./running-path-manager.ts";
 
 /**
- * Places of the shared memory by which the daemon sees whether the thread is alive, what it is at (`loading`: which of the
- * sources, from 1), what memory it holds beside its objects (MiB), who it is for the kernel, and whether it is in a request to the kernel (1).
+ * Places of the shared memory by which the daemon sees whether the thread is alive, what it is at (`loading`: which of
+ * the sources, from 1), what memory it holds beside its objects (MiB), who it is for the kernel, and whether it is in a
+ * request to the kernel (1).
  */
 export const Pulse = {
   ...{ beats: 0, pathManager: 1, event: 2, thread: 3, loading: 4, buffers: 5, request: 6 },
@@ -91,9 +93,9 @@ export interface PulseWatchOptions {
 const LOOK = 500;
 
 /**
- * Looks at the pulse of a thread of path managers. A thread is blocked when its own code keeps it from beating. Three other
- * reasons for a missing beat are no reason to end the thread: the whole process stood still, others have the processor, or
- * the kernel has not answered a request of the thread (another thread would wait just as long).
+ * Looks at the pulse of a thread of path managers. A thread is blocked when its own code keeps it from beating. Three
+ * other reasons for a missing beat are no reason to end the thread: the whole process stood still, others have the
+ * processor, or the kernel has not answered a request of the thread (another thread would wait just as long).
  */
 export class PulseWatch {
   readonly #options: PulseWatchOptions;
@@ -137,7 +139,9 @@ export class PulseWatch {
     if (this.#blocked >= limit()) onBlocked(limit());
   }
 
-  /** How much of the time since the last look was the thread's own: while it waits for a processor, only what it got. */
+  /**
+   * How much of the time since the last look was the thread's own: while it waits for a processor, only what it got.
+   */
   #ownPart(passed: number): number {
     const { pulse, usageOf } = this.#options;
     const usage = usageOf(Atomics.load(pulse, Pulse.thread));

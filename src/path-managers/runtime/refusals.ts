@@ -1,7 +1,7 @@
 /**
- * What commands of path managers are refused for. Arguments are looked at once, before the kernel or the simulation is asked,
- * for modules and programs alike: TypeScript's types do not say how large a number may be, and JavaScript has none. What the
- * kernel or the peer refuses is no fault of who asks.
+ * What commands of path managers are refused for. Arguments are looked at once, before the kernel or the simulation is
+ * asked, for modules and programs alike: TypeScript's types do not say how large a number may be, and JavaScript has
+ * none. What the kernel or the peer refuses is no fault of who asks.
  */
 
 import { messageOf } from "../../base/errors.ts";
@@ -88,8 +88,8 @@ export function levelOf<Given extends Level>(refusal: unknown, otherwise: Given)
 }
 
 /**
- * For commands that need not succeed, as in `pm.setBackup(…).catch(logRefusal(pm))`: what the kernel or the peer refuses is
- * logged as information, as a detail if the connection has ended meanwhile. Errors without a code go on.
+ * For commands that need not succeed, as in `pm.setBackup(…).catch(logRefusal(pm))`: what the kernel or the peer
+ * refuses is logged as information, as a detail if the connection has ended meanwhile. Errors without a code go on.
  */
 export function logRefusal({ log, signal }: Pick<PathManager, "log" | "signal">): (error: unknown) => void {
   return (error) => {

@@ -1,7 +1,9 @@
 import type { PathManagerDefinition } from "./api.ts";
 import type { Responsibility } from "./messages.ts";
 
-/** The path manager that does what mptcpd does by itself: where it is in charge, the policy decides without asking it. */
+/**
+ * The path manager that does what mptcpd does by itself: where it is in charge, the policy decides without asking it.
+ */
 export const DEFAULT_PATH_MANAGER = "addr_adv";
 
 /**

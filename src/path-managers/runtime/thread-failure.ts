@@ -83,8 +83,9 @@ export interface Started<Input, Thread> {
 }
 
 /**
- * Starts a thread of path managers, and waits until all is loaded. A file that the thread does not survive is left out the
- * next time, with a warning, unless it was named; where nobody knows which file that is, all that were not named are.
+ * Starts a thread of path managers, and waits until all is loaded. A file that the thread does not survive is left out
+ * the next time, with a warning, unless it was named; where nobody knows which file that is, all that were not named
+ * are.
  *
  * @throws PathManagersRefusedError
  */

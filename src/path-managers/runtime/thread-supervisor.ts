@@ -67,8 +67,9 @@ export class ThreadSupervisor {
   #isStopped = false;
 
   /**
-   * Resolves when all of them are loaded. Throws PathManagersRefusedError where an administrator has to change something: a thread
-   * that fails though nothing but built-in path managers runs in it is replaced later, as one that is at work.
+   * Resolves when all of them are loaded. Throws PathManagersRefusedError where an administrator has to change
+   * something: a thread that fails though nothing but built-in path managers runs in it is replaced later, as one that
+   * is at work.
    */
   static async prepare(input: SupervisedInput, options: SupervisorOptions): Promise<ThreadSupervisor> {
     const supervisor = new ThreadSupervisor(input, options);
@@ -95,13 +96,16 @@ export class ThreadSupervisor {
     this.#patience = new RunningClock(this.#clock);
   }
 
-  /** Resolves when the path managers know all that there is. @returns why they do not work as they should, a line each */
+  /**
+   * Resolves when the path managers know all that there is. @returns why they do not work as they should, a line each
+   */
   async takeOver(): Promise<readonly string[]> {
     return (await this.#thread?.takeOver()) ?? [];
   }
 
   /**
-   * Replaces all path managers. Throws PathManagersRefusedError if they cannot be loaded: then those that were there stay.
+   * Replaces all path managers. Throws PathManagersRefusedError if they cannot be loaded: then those that were there
+   * stay.
    *
    * @param admit called when they can, before they go to work
    * @returns why they do not work as they should, a line each

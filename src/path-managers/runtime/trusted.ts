@@ -38,8 +38,8 @@ export function readTrusted(path: string): Buffer {
 }
 
 /**
- * The same for a file that somebody else opens, by its path: a program, or what `require` reads. Whoever could put another
- * file there meanwhile is kept out by a look at the directories on the way.
+ * The same for a file that somebody else opens, by its path: a program, or what `require` reads. Whoever could put
+ * another file there meanwhile is kept out by a look at the directories on the way.
  */
 export function requireTrusted(path: string): void {
   const steps = stepsTo(path);
@@ -98,8 +98,8 @@ function distrustOwner(uid: number): string | undefined {
 }
 
 /**
- * In a user namespace all who are not in its map, root of the machine among them, appear as one user, whom nobody in there
- * can be (user_namespaces(7)) unless the map has that one as well.
+ * In a user namespace all who are not in its map, root of the machine among them, appear as one user, whom nobody in
+ * there can be (user_namespaces(7)) unless the map has that one as well.
  */
 function isNobodyHere(uid: number): boolean {
   try {
@@ -118,7 +118,8 @@ function isNobodyHere(uid: number): boolean {
 const FIRST_LINE = 256;
 
 /**
- * A program can be started, and nobody else could have written it. Throws an Error that says why not; UntrustedFileError.
+ * A program can be started, and nobody else could have written it. Throws an Error that says why not;
+ * UntrustedFileError.
  */
 export function requireStartable(program: string): void {
   if (!existsSync(program)) throw new Error(`there is no program ${program}`);

@@ -15,7 +15,8 @@ export interface ListedAddress {
 
 /**
  * The addresses of this host that a connection of the userspace path manager has used, as the kernel lists them
- * (net/mptcp/pm_userspace.c, userspace_pm_local_addr_list): each address, and each port that it is announced with, has an id.
+ * (net/mptcp/pm_userspace.c, userspace_pm_local_addr_list): each address, and each port that it is announced with, has
+ * an id.
  */
 export class AddressList implements Iterable<ListedAddress> {
   readonly #entries: ListedAddress[] = [];
@@ -24,7 +25,9 @@ export class AddressList implements Iterable<ListedAddress> {
     return this.#entries.values();
   }
 
-  /** @returns false: the address has another id, or the id another address (mptcp_userspace_pm_append_new_local_addr) */
+  /**
+   * @returns false: the address has another id, or the id another address (mptcp_userspace_pm_append_new_local_addr)
+   */
   enter(
     given: Pick<ListedAddress, "address" | "port" | "id"> & Partial<Pick<ListedAddress, "flags" | "ifIndex">>,
   ): boolean {
@@ -38,7 +41,9 @@ export class AddressList implements Iterable<ListedAddress> {
     return true;
   }
 
-  /** The id of an address that a peer has joined: the lowest free one, if it has none (mptcp_userspace_pm_get_local_id). */
+  /**
+   * The id of an address that a peer has joined: the lowest free one, if it has none (mptcp_userspace_pm_get_local_id).
+   */
   idOf(address: string): number {
     const known = this.#entries.find((entry) => isSame(entry.address, address));
     if (known !== undefined) return known.id;
@@ -56,7 +61,10 @@ export class AddressList implements Iterable<ListedAddress> {
     this.#removeFirst((entry) => entry.id === id);
   }
 
-  /** As the end of a subflow that was asked for does, though others go from the address (mptcp_userspace_pm_delete_local_addr). */
+  /**
+   * As the end of a subflow that was asked for does, though others go from the address
+   * (mptcp_userspace_pm_delete_local_addr).
+   */
   forget(address: string): void {
     this.#removeFirst((entry) => isSame(entry.address, address));
   }

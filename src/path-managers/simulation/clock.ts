@@ -27,8 +27,8 @@ export class VirtualClock implements Clock {
   }
 
   /**
-   * Lets so much time pass; what is due on the way happens in its order, and what follows of it at once. Throws where that
-   * never comes to an end.
+   * Lets so much time pass; what is due on the way happens in its order, and what follows of it at once. Throws where
+   * that never comes to an end.
    */
   async advance(milliseconds: number): Promise<void> {
     const end = this.#now + milliseconds;
@@ -75,8 +75,8 @@ export function turn(): Promise<void> {
 const STEP = 20;
 
 /**
- * Lets virtual time pass as fast as real time until a promise settles. Code that is about to begin may wait for either: for
- * its timers, and for a file that it reads.
+ * Lets virtual time pass as fast as real time until a promise settles. Code that is about to begin may wait for either:
+ * for its timers, and for a file that it reads.
  */
 export async function passTimeUntil<T>(clock: VirtualClock, promise: Promise<T>): Promise<T> {
   let isSettled = false;

@@ -5,8 +5,8 @@ import type { SimulatedEndpoints } from "./endpoints.ts";
 import type { SimulatedKernel } from "./kernel.ts";
 
 /**
- * What mptcpd does with a path manager's commands for endpoints (endpoints/commands.ts), on the simulated kernel: only what
- * was made by such a command, or was adopted, is changed or deleted.
+ * What mptcpd does with a path manager's commands for endpoints (endpoints/commands.ts), on the simulated kernel: only
+ * what was made by such a command, or was adopted, is changed or deleted.
  */
 export class SimulatedDesk implements EndpointCommands {
   readonly #kernel: SimulatedEndpoints;

@@ -39,8 +39,8 @@ const everywhere: EndpointHost = { hasAddress: () => true, tell: () => undefined
 const LARGEST_ID = 255;
 
 /**
- * The endpoints and limits of a network namespace, with the rules of net/mptcp/pm_kernel.c in Linux 6.18. The kernel's own
- * path manager would make subflows and announcements of them; that is not simulated.
+ * The endpoints and limits of a network namespace, with the rules of net/mptcp/pm_kernel.c in Linux 6.18. The kernel's
+ * own path manager would make subflows and announcements of them; that is not simulated.
  */
 export class SimulatedEndpoints implements EndpointKernel {
   protected rules: EndpointRules = linux618;

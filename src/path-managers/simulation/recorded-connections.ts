@@ -14,7 +14,8 @@ import { connectionWith, endsOf, hasSameEnds, isMeant, isOfSubflow, keyOf, takeE
 const HORIZON = 10_000;
 
 /**
- * Lets a simulated kernel live through the recorded life of its connections, together with what a path manager does in it:
+ * Lets a simulated kernel live through the recorded life of its connections, together with what a path manager does in
+ * it:
  *
  * - What was recorded is told, at its time; but nothing more of a subflow that the path manager has ended.
  * - A subflow that it asks for is the recorded one, if the next 10 s have one from that address, with that id, to that
@@ -134,7 +135,9 @@ export class RecordedConnections {
   }
 }
 
-/** The ids that addresses of this host have anywhere in a recording, by connection; of a contradiction, what came first. */
+/**
+ * The ids that addresses of this host have anywhere in a recording, by connection; of a contradiction, what came first.
+ */
 class RecordedIds {
   readonly #ids = new Map<number, AddressList>();
 

@@ -31,9 +31,9 @@ const RETRY = 100;
 const MOST_FINISHING = 2000;
 
 /**
- * Writes down what a path manager would hear: the network, the connections that there are, and events from the moment of
- * creation. What has happened is written when the event loop has turned, so a recorder that is killed leaves no more than
- * a half line behind.
+ * Writes down what a path manager would hear: the network, the connections that there are, and events from the moment
+ * of creation. What has happened is written when the event loop has turned, so a recorder that is killed leaves no more
+ * than a half line behind.
  */
 export class Recorder {
   readonly #options: RecorderOptions;

@@ -6,8 +6,8 @@
  *     {"at":0,"connections":[…]}
  *     {"at":1234.567,"event":{"event":"created","token":"84e50ebe",…}}
  *
- * `at` is milliseconds since the beginning and never runs backwards. `connections` are what sock_diag listed; events that
- * follow may be part of it already.
+ * `at` is milliseconds since the beginning and never runs backwards. `connections` are what sock_diag listed; events
+ * that follow may be part of it already.
  */
 import * as v from "valibot";
 import { all } from "../../base/text.ts";

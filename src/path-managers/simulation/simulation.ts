@@ -17,8 +17,8 @@ import { interfaceOf, type SimulationSetting } from "./setting.ts";
 import { type CommandGiven, WatchedKernel } from "./watched-kernel.ts";
 
 /**
- * Runs a path manager on a simulated host, in virtual time. End it with the test, by `Symbol.asyncDispose` or `stop`: timers
- * and programs that the path manager has started itself would keep the process alive.
+ * Runs a path manager on a simulated host, in virtual time. End it with the test, by `Symbol.asyncDispose` or `stop`:
+ * timers and programs that the path manager has started itself would keep the process alive.
  */
 export async function simulate(
   definition: PathManagerDefinition,
@@ -30,8 +30,8 @@ export async function simulate(
 }
 
 /**
- * A host with one path manager, its interfaces, and the peers of its connections. Nothing happens by itself: time passes in
- * `settle` and `advance` only.
+ * A host with one path manager, its interfaces, and the peers of its connections. Nothing happens by itself: time
+ * passes in `settle` and `advance` only.
  */
 export class Simulation {
   /** What was logged so far. */
@@ -134,8 +134,8 @@ export class Simulation {
   }
 
   /**
-   * Begins a connection, from an address of this host or to one: then this is the server side. Established at once, unless
-   * that is held back.
+   * Begins a connection, from an address of this host or to one: then this is the server side. Established at once,
+   * unless that is held back.
    */
   connect(given: {
     readonly from: string;

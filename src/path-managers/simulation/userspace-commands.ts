@@ -1,3 +1,8 @@
+/**
+ * The kernel's commands for connections of the userspace path manager (net/mptcp/pm_userspace.c, Linux 6.18): what they
+ * refuse, and what they do to the connection. What follows from that in time is up to the caller. A refusal names
+ * `what` was asked for.
+ */
 import type { SocketAddress } from "../../control/connections/connection.ts";
 import { type Endpoint, type EndpointFlag, endpointFlags, type SubflowEnd } from "../../kernel/mptcp-pm.ts";
 import type { LocalEnd } from "../../kernel/mptcp-pm-schema.ts";
@@ -7,12 +12,6 @@ import { ipFamily, mapped, unmapped } from "../../kernel/netlink/ip.ts";
 import type { ListedAddress } from "./address-list.ts";
 import type { SimulatedConnection, SimulatedSubflow } from "./connection.ts";
 import { isSame, refusal } from "./endpoints.ts";
-
-/**
- * The kernel's commands for connections of the userspace path manager (net/mptcp/pm_userspace.c, Linux 6.18): what they
- * refuse, and what they do to the connection. What follows from that in time is up to the caller. A refusal names `what`
- * was asked for.
- */
 
 /** The connection that a command names, if it is one of the userspace path manager. */
 export function managedConnection(

@@ -1,6 +1,6 @@
 /**
- * How commands are put together, abbreviated and described: as ip(8) has it, on commander. Below are the options that single
- * commands have, and the texts of the help.
+ * How commands are put together, abbreviated and described: as ip(8) has it, on commander. Below are the options that
+ * single commands have, and the texts of the help.
  */
 import type { Command } from "commander";
 import { suggestionFor } from "../../base/command-line/command-error.ts";

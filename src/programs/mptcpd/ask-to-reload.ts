@@ -18,8 +18,8 @@ const LONGEST_ANSWER = 1024 * 1024;
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Has the running mptcpd of this network namespace reload its configuration, and waits for the verdict (reload-socket.ts).
- * One that has no socket is sent SIGHUP, if systemd says who it is (MAINPID), and then makes one.
+ * Has the running mptcpd of this network namespace reload its configuration, and waits for the verdict
+ * (reload-socket.ts). One that has no socket is sent SIGHUP, if systemd says who it is (MAINPID), and then makes one.
  *
  * @throws StartError where there is no verdict
  */

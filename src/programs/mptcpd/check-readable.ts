@@ -13,8 +13,9 @@ export interface ReadableResult {
 }
 
 /**
- * Whether mptcpd can read the files of a configuration, which whoever checks it may read as root. While mptcpd runs, its
- * user is asked for; otherwise nobody knows who that will be (DynamicUser=), and the permissions of others are looked at.
+ * Whether mptcpd can read the files of a configuration, which whoever checks it may read as root. While mptcpd runs,
+ * its user is asked for; otherwise nobody knows who that will be (DynamicUser=), and the permissions of others are
+ * looked at.
  */
 export async function checkReadable(
   settings: Settings,

@@ -42,7 +42,9 @@ async function main(): Promise<void> {
   }
 }
 
-/** For ps(1) and pidof(8), which would know it as "node" or "MainThread". Node's own way would cut off the arguments. */
+/**
+ * For ps(1) and pidof(8), which would know it as "node" or "MainThread". Node's own way would cut off the arguments.
+ */
 function nameProcess(): void {
   try {
     writeFileSync("/proc/self/comm", "mptcpd");

@@ -43,8 +43,8 @@ export interface LockOptions {
 }
 
 /**
- * Nobody else serves the namespace. A runtime directory that cannot be written for now is only warned of. Throws StartError;
- * rejects with the signal's reason.
+ * Nobody else serves the namespace. A runtime directory that cannot be written for now is only warned of. Throws
+ * StartError; rejects with the signal's reason.
  */
 export async function requireLock(
   { runtimeDirectory: directory, ...options }: LockOptions,

@@ -24,8 +24,9 @@ const OWNER_ONLY = 0o177;
 const MOST_CLIENTS = 64;
 
 /**
- * A socket in the runtime directory at which `mptcpd --reload` asks for a reload and hears the verdict. Each reload has a
- * connection of its own, so that no verdict can be taken for another's, and the kernel ends the wait when mptcpd ends.
+ * A socket in the runtime directory at which `mptcpd --reload` asks for a reload and hears the verdict. Each reload has
+ * a connection of its own, so that no verdict can be taken for another's, and the kernel ends the wait when mptcpd
+ * ends.
  *
  * The holder of the namespace's lock makes it. mptcpd does without it where that is not possible, and tries again.
  */

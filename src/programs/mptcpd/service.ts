@@ -35,7 +35,6 @@ export class Service {
   readonly #ready = new Promise<void>((resolve) => {
     this.#resolveReady = resolve;
   });
-
   #isLockLost = false;
   #resolveLockLost: () => void = () => undefined;
   readonly #lockLost = new Promise<void>((resolve) => {

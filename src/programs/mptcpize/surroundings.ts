@@ -36,7 +36,10 @@ export const bpf = {
   forget: detachUnit,
 };
 
-/** As whom a service runs; undefined for root, or who else asks. An account that is yet to be (DynamicUser=) counts as nobody. */
+/**
+ * As whom a service runs; undefined for root, or who else asks. An account that is yet to be (DynamicUser=) counts as
+ * nobody.
+ */
 export async function identityOf(user: string, group: string): Promise<Identity | undefined> {
   if (user === "" && group === "") return undefined;
   const uid = user === "" ? 0 : await idOf("-u", user);

@@ -117,8 +117,8 @@ const addressLike = /[\da-f]*[.:][\da-f.:]+/gi;
 const dottedQuad = /(?<!\d)\d{1,3}(?:\.\d{1,3}){3}(?!\d)/g;
 
 /**
- * What may be the address in a run: with dots and colons at its ends, or without. Where the run begins in the midst of a
- * word ("via:2a00::1"), what is before its first colon belongs to that.
+ * What may be the address in a run: with dots and colons at its ends, or without. Where the run begins in the midst of
+ * a word ("via:2a00::1"), what is before its first colon belongs to that.
  */
 function trims(run: string, isInWord: boolean): [start: number, end: number][] {
   const ends = [run.length, run.replace(/[.:]$/, "").length, run.replace(/[.:]+$/, "").length];

@@ -17,7 +17,10 @@ import { builtIn } from "../../path-managers/built-in/index.ts";
 import { configurationText, type Secrets, showConfiguration, withoutQuotes } from "./secrets.ts";
 import type { Section } from "./section.ts";
 
-/** Programs that make endpoints, or switch MPTCP on; ours goes by the name of its runtime, and is told by its lock or unit. */
+/**
+ * Programs that make endpoints, or switch MPTCP on; ours goes by the name of its runtime, and is told by its lock or
+ * unit.
+ */
 const related = ["mptcpd", "NetworkManager", "mptcpize"];
 const ofUnit = /\/(mptcp|mptcpd@[^/]*)\.service(\/|$)/;
 

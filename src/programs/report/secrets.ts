@@ -1,6 +1,6 @@
 /**
- * What may be a secret in a text that others wrote, and is hidden: in lines of a log, and in mptcpd.conf. Rules rather hide too
- * much than too little: a report is sent to strangers.
+ * What may be a secret in a text that others wrote, and is hidden: in lines of a log, and in mptcpd.conf. Rules rather
+ * hide too much than too little: a report is sent to strangers.
  */
 
 import { type IniEntry, type IniSection, parseIni } from "../../control/config/ini-file.ts";

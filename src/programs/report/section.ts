@@ -54,8 +54,8 @@ const mostBytes = 16 * 1024 * 1024;
 export type Said = { readonly stdout: string; readonly stderr: string };
 
 /**
- * Runs a program whose word a report wants, to its end: no shell, no environment but what finds and unties it, and not for
- * long. Throws a CommandError that says why it gave nothing: it is missing, failed, or took too long.
+ * Runs a program whose word a report wants, to its end: no shell, no environment but what finds and unties it, and not
+ * for long. Throws a CommandError that says why it gave nothing: it is missing, failed, or took too long.
  */
 export function askTool(
   program: string,

@@ -106,8 +106,8 @@ class Reader {
 }
 
 /**
- * The variables of all files that a path of EnvironmentFile=, which may be a glob, stands for. A file that cannot be read
- * has none: the start will tell.
+ * The variables of all files that a path of EnvironmentFile=, which may be a glob, stands for. A file that cannot be
+ * read has none: the start will tell.
  */
 export function readEnvironmentFiles(path: string): Map<string, string> {
   const variables = new Map<string, string>();

@@ -1,7 +1,7 @@
 /**
- * The syntax of unit files: systemd.syntax(7), and config_parse() in systemd's src/shared/conf-parser.c. Words, quotes and
- * escapes are those of "Quoting" there, and of extract_first_word() in src/basic/extract-word.c with EXTRACT_UNQUOTE and
- * EXTRACT_CUNESCAPE.
+ * The syntax of unit files: systemd.syntax(7), and config_parse() in systemd's src/shared/conf-parser.c. Words, quotes
+ * and escapes are those of "Quoting" there, and of extract_first_word() in src/basic/extract-word.c with
+ * EXTRACT_UNQUOTE and EXTRACT_CUNESCAPE.
  */
 
 export type Assignment = {

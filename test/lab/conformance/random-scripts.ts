@@ -130,10 +130,10 @@ export const connectionScripts: fc.Arbitrary<Script> = fc
   .map(([opening, steps]) => possible(opening, [{ do: "establish" }, ...steps]));
 
 /**
- * Leaves out what cannot be done with such a connection: a peer joins only where it is the client, which has a listener to
- * join, and from an address of that listener's family; it withdraws what it has announced or joined from. Also what makes
- * the kernel lose what the peer is to be told next (net/mptcp/pm.c, mptcp_pm_remove_addr: it repeats nothing), which is
- * while a subflow is refused, and when the initial one has ended.
+ * Leaves out what cannot be done with such a connection: a peer joins only where it is the client, which has a listener
+ * to join, and from an address of that listener's family; it withdraws what it has announced or joined from. Also what
+ * makes the kernel lose what the peer is to be told next (net/mptcp/pm.c, mptcp_pm_remove_addr: it repeats nothing),
+ * which is while a subflow is refused, and when the initial one has ended.
  */
 function possible(opening: Opening, steps: readonly ConnectionStep[]): Script {
   const known = new Set<number>();

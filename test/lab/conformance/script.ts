@@ -1,6 +1,6 @@
 /**
- * Scripts of commands and events, which run on a kernel's path managers: on the simulated one and on the real one. What a
- * script gives is compared, so nobody writes down what it should give.
+ * Scripts of commands and events, which run on a kernel's path managers: on the simulated one and on the real one. What
+ * a script gives is compared, so nobody writes down what it should give.
  */
 import {
   type Endpoint,

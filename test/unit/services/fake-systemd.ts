@@ -14,8 +14,7 @@ import {
 import { basename, dirname, join } from "node:path";
 import type { TestContext } from "node:test";
 import type { dropInDirectories } from "../../../src/services/drop-in.ts";
-import type { Inspection } from "../../../src/services/launcher.ts";
-import { Launcher, type RunAs } from "../../../src/services/launcher.ts";
+import { type Inspection, Launcher, type RunAs } from "../../../src/services/launcher.ts";
 import {
   environmentAssignments,
   environmentFiles,

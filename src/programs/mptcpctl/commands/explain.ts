@@ -3,8 +3,12 @@
 import { table } from "../../../base/command-line/terminal.ts";
 import type { Network } from "../../../control/network/network.ts";
 import { readNetwork } from "../../../control/network/read.ts";
-import type { CurrentEndpoint, Decision } from "../../../control/policy/decision.ts";
-import { markRefused, type Refusal } from "../../../control/policy/decision.ts";
+import {
+  type CurrentEndpoint,
+  type Decision,
+  markRefused,
+  type Refusal,
+} from "../../../control/policy/decision.ts";
 import type { PolicyInput } from "../../../control/policy/input.ts";
 import { decide } from "../../../control/policy/policy.ts";
 import { canonicalIp } from "../../../kernel/netlink/ip.ts";
@@ -108,7 +112,8 @@ function warnOfSysctls(sysctls: Sysctls, output: CommandOutput): void {
 export type Explanation = { readonly decision: Decision; readonly endpoint: CurrentEndpoint | undefined };
 
 /**
- * A table for people. ENDPOINT is the kernel's, as it is; OUTCOME is what the policy wants, or that the kernel refuses it.
+ * A table for people. ENDPOINT is the kernel's, as it is; OUTCOME is what the policy wants, or that the kernel refuses
+ * it.
  *
  * @param now in milliseconds since the epoch
  */

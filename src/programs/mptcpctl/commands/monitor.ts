@@ -1,4 +1,7 @@
-/** `mptcpctl monitor`: events as `ip mptcp monitor` of iproute2 7.1 prints them (ip/ipmptcp.c): a line, and an object for `-j`. */
+/**
+ * `mptcpctl monitor`: events as `ip mptcp monitor` of iproute2 7.1 prints them (ip/ipmptcp.c): a line, and an object
+ * for `-j`.
+ */
 import { messageOf } from "../../../base/errors.ts";
 import type { MptcpEvent } from "../../../kernel/mptcp-pm.ts";
 import { ipFamily } from "../../../kernel/netlink/ip.ts";

@@ -10,8 +10,11 @@ import { defaultConfig } from "../../../control/config/config.ts";
 import { interfaceName } from "../../../control/network/network.ts";
 import { builtIn } from "../../../path-managers/built-in/index.ts";
 import { loadDefinition } from "../../../path-managers/runtime/load-path-managers.ts";
-import type { PluginSource } from "../../../path-managers/runtime/plugin-config.ts";
-import { OptionsError, readOptions } from "../../../path-managers/runtime/plugin-config.ts";
+import {
+  OptionsError,
+  type PluginSource,
+  readOptions,
+} from "../../../path-managers/runtime/plugin-config.ts";
 import type { LoadedPathManager } from "../../../path-managers/runtime/running-path-manager.ts";
 import {
   type Recording,

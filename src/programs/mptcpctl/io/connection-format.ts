@@ -46,8 +46,8 @@ function rowLines(row: readonly string[], columns: number): string {
 }
 
 /**
- * Names and values as path managers' programs get them (path-managers/runtime/json.ts), and what the kernel counts. Times are
- * microseconds, sizes bytes. What is not known of a socket is left out.
+ * Names and values as path managers' programs get them (path-managers/runtime/json.ts), and what the kernel counts.
+ * Times are microseconds, sizes bytes. What is not known of a socket is left out.
  */
 export function connectionObject(connection: MptcpConnection, interfaceOf: InterfaceOf): JsonObject {
   const { token, local, remote, state, subflows, unidentified, info, uid } = connection;

@@ -49,8 +49,8 @@ export async function namesOf(indexes: readonly number[]): Promise<Map<number, s
 }
 
 /**
- * The interfaces that a typed word may mean, by name or alternative name: as the bytes that it has, and as a name that was
- * shown, in which "\xff" is a byte. Only where both are the names of interfaces are there two.
+ * The interfaces that a typed word may mean, by name or alternative name: as the bytes that it has, and as a name that
+ * was shown, in which "\xff" is a byte. Only where both are the names of interfaces are there two.
  */
 export function linksNamed<L extends Named>(word: string, links: Iterable<L>): L[] {
   const meant = [nameOfBytes(bytesOfText(word)), nameOfBytes(bytesOfName(word))];

@@ -1,6 +1,7 @@
 /**
  * What `ip mptcp` prints, byte for byte, blank at the end of the line included (iproute2, ip/ipmptcp.c): a line for
- * people and an object for programs, and JSON in its layout. Names that iproute2 6.1 does not know yet are those of iproute2 7.1.
+ * people and an object for programs, and JSON in its layout. Names that iproute2 6.1 does not know yet are those of
+ * iproute2 7.1.
  */
 import type { Endpoint, Limits } from "../../../kernel/mptcp-pm.ts";
 
@@ -47,7 +48,10 @@ function hex2(value: number): string {
 export type JsonValue = string | number | boolean | undefined | JsonObject | readonly JsonObject[];
 export type JsonObject = { readonly [name: string]: JsonValue };
 
-/** A list as `ip -j` and, with `pretty`, `ip -j -p` lay it out: what reads theirs by line reads ours. Values that are undefined are left out. */
+/**
+ * A list as `ip -j` and, with `pretty`, `ip -j -p` lay it out: what reads theirs by line reads ours. Values that are
+ * undefined are left out.
+ */
 export function jsonList(objects: readonly JsonObject[], pretty: boolean): string {
   if (!pretty) return `${JSON.stringify(objects)}\n`;
   return objects.length === 0 ? "[ ]\n" : `[ ${objects.map(prettyObject).join(",")} ]\n`;

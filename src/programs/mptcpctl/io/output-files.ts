@@ -1,6 +1,6 @@
 /**
- * The files that commands write: recordings and reports. Root writes them, maybe into a directory of another user, so that
- * no symbolic link is followed.
+ * The files that commands write: recordings and reports. Root writes them, maybe into a directory of another user, so
+ * that no symbolic link is followed.
  */
 import {
   accessSync,
@@ -18,8 +18,8 @@ import { removeFile } from "../../../base/files.ts";
 import { CommandError } from "./output.ts";
 
 /**
- * Opens a file to write a recording. A file that is there is replaced, not written into: root records, and in a directory
- * of another user it may be a link to a file of root's. A pipe or a device takes the recording as it is.
+ * Opens a file to write a recording. A file that is there is replaced, not written into: root records, and in a
+ * directory of another user it may be a link to a file of root's. A pipe or a device takes the recording as it is.
  *
  * @throws CommandError for a symbolic link; the file system's error
  */

@@ -1,4 +1,7 @@
-/** How commands answer, and how the program ends: every exit code, every line about a failure and the signals that end a command. */
+/**
+ * How commands answer, and how the program ends: every exit code, every line about a failure and the signals that end a
+ * command.
+ */
 import { CommandError, internalError } from "../../../base/command-line/command-error.ts";
 import { codeOf } from "../../../base/errors.ts";
 import { oneLine } from "../../../base/text.ts";

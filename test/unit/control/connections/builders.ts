@@ -1,4 +1,6 @@
-/** Events and sockets in a few words. What is not said: a connection from 10.0.0.1 to 10.1.0.1, a subflow from 10.0.0.2. */
+/**
+ * Events and sockets in a few words. What is not said: a connection from 10.0.0.1 to 10.1.0.1, a subflow from 10.0.0.2.
+ */
 import type { ConnectionChange, SocketAddress } from "../../../../src/control/connections/connection.ts";
 import type {
   ConnectionRecord,

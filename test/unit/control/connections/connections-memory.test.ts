@@ -17,7 +17,10 @@ function tokenOf(index: number): number {
   return Math.imul(index, 0x9e3779b1) >>> 0;
 }
 
-/** A table with what is remembered of it, and the connections up to `count` in it: two subflows and an announced address each. */
+/**
+ * A table with what is remembered of it, and the connections up to `count` in it: two subflows and an announced address
+ * each.
+ */
 function fill(table: ConnectionTable, count: number): void {
   for (let index = 1; index <= count; index++) {
     const token = tokenOf(index);

@@ -66,7 +66,9 @@ export function byToken([a = ""]: readonly string[], [b = ""]: readonly string[]
   return Number.parseInt(a, 10) - Number.parseInt(b, 10);
 }
 
-/** What sock_diag shows of it: not the announced addresses, nor which side is which once the initial subflow is gone. */
+/**
+ * What sock_diag shows of it: not the announced addresses, nor which side is which once the initial subflow is gone.
+ */
 export function shown(lines: readonly string[]): string[] {
   const isShown = (line: string): boolean => !line.startsWith("announced");
   return sorted(lines.map((line) => line.replace(/ (client|server|either) /, " ")).filter(isShown));

@@ -18,7 +18,9 @@ interface Declarations {
 /** Of these an exported type is made, and whole without them (`Pick<Config, …>`, the parts of codecs). */
 const transparent = new Set(["Brand", "Config", "IdentifiedAddress", "Codec", "Input", "RecordParts"]);
 
-/** The types that declarations of an entry point mention and the entry point does not export: "Bits (Link, Address)". */
+/**
+ * The types that declarations of an entry point mention and the entry point does not export: "Bits (Link, Address)".
+ */
 export function unexportedTypes(entry: string): string[] {
   const exported = exportsOf(entry);
   const known = new Set([...exported.values()].map(keyOf));
@@ -32,7 +34,10 @@ export function unexportedTypes(entry: string): string[] {
   return [...missing].map(([name, users]) => `${name} (${users.join(", ")})`);
 }
 
-/** The types and classes of this project that a declaration mentions; values (`typeof schema`) are shown as what they are. */
+/**
+ * The types and classes of this project that a declaration mentions; values (`typeof schema`) are shown as what they
+ * are.
+ */
 function typesIn(text: string, file: string): Place[] {
   const words = new Set(text.replace(/"[^"]*"/g, "").match(/\b[A-Za-z]\w*\b/g) ?? []);
   return [...words].flatMap((word) => {

@@ -14,7 +14,10 @@ const names = ["eth0", "eth1", "eth2"] as const;
 const peers = ["10.0.9.9", "10.0.9.10"] as const;
 /** Milliseconds. */
 const WINDOW = 1000;
-/** Commands of one kind for one object in a window in which nothing happens: one that is refused for its id is tried thrice. */
+/**
+ * Commands of one kind for one object in a window in which nothing happens: one that is refused for its id is tried
+ * thrice.
+ */
 const MOST = 3;
 /** Commands of one kind for one object from when nothing happens any more: the attempts of heal. */
 const MOST_IN_ALL = 12;

@@ -71,7 +71,8 @@ describe("heal beside the kernel's path manager makes the endpoint of a lost sub
       await simulation.advance(1500);
     }
     await simulation.advance(1_000_000);
-    // Not before the third one has lost its subflow, too, which costs no attempt; then at least 1, 2, 4 and 8 seconds apart.
+    // Not before the third one has lost its subflow, too, which costs no attempt; then at least 1, 2, 4 and 8 seconds
+    // apart.
     assert.deepEqual(renewals, [4, 6, 9, 15, 23, 31, 39, 47]);
   });
 

@@ -71,7 +71,9 @@ function listed(at: number, subflows: readonly (typeof first)[], socketFamily: 4
   return { at, connections: [outline] };
 }
 
-/** Runs a path manager in a recording; gives what it did, a line each with the time: commands, refusals, its own words. */
+/**
+ * Runs a path manager in a recording; gives what it did, a line each with the time: commands, refusals, its own words.
+ */
 async function run(
   items: readonly RecordedItem[],
   plugin:
