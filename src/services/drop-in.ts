@@ -46,6 +46,14 @@ export type DropIn = {
   readonly text: string;
 };
 
+/** What `enable` writes for a unit. What depends on the place is added by who writes. */
+export type Plan = Omit<DropInContent, "unit" | "createdDirectory"> & {
+  /** For people: what they should know of it. */
+  readonly notes: readonly string[];
+};
+
+export type FoundDropIn = { readonly unit: string; readonly path: string; readonly dropIn: DropIn };
+
 export type DropInDirectories = { readonly persistent: string; readonly runtime: string };
 
 /** Where systemd looks for drop-ins, of the whole system or of the user's own manager. */
@@ -132,8 +140,6 @@ export function readDropIn(path: string): DropIn | undefined {
   }
 }
 
-export type FoundDropIn = { readonly unit: string; readonly path: string; readonly dropIn: DropIn };
-
 /**
  * Every unit that is enabled; for one that is so in both places, the drop-in that systemd takes: the persistent.
  *
@@ -190,9 +196,3 @@ function ifThere<T>(read: () => T): T | undefined {
     throw error;
   }
 }
-
-/** What `enable` writes for a unit. What depends on the place is added by who writes. */
-export type Plan = Omit<DropInContent, "unit" | "createdDirectory"> & {
-  /** For people: what they should know of it. */
-  readonly notes: readonly string[];
-};

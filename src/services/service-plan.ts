@@ -45,6 +45,39 @@ export function planBpf(facts: ServiceFacts, attach: readonly string[]): Plan {
   return { way: "bpf", section: "Service", lines, notes: commonNotes(facts) };
 }
 
+/**
+ * An ExecStart= line, rewritten to run under the launcher's seccomp supervisor. The launcher executes the program in
+ * its place, so the main process, what it is given and what it says to systemd stay the same. All of the line but the
+ * program's path stays as it was written.
+ *
+ * @param program where the program was found
+ * @param launcher the launcher's path, and options of its `run`
+ */
+export function underLauncher(
+  value: string,
+  program: string,
+  [launcher, ...options]: readonly [path: string, ...options: string[]],
+): string {
+  const line = parseExecLine(value);
+  const argv0 = argv0Of(line);
+  return [
+    `${line.prefixes}${quoteWord(escapeSpecifiers(launcher))}`,
+    "run",
+    ...options,
+    ...(argv0 === undefined ? [] : [quoteWord(`--argv0=${argv0}`)]),
+    "--",
+    pathArgument(line.path.startsWith("/") ? line.path : escapeSpecifiers(program), line),
+    ...(line.rest === "" ? [] : [line.rest]),
+  ].join(" ");
+}
+
+/** Throws a Refusal for a unit whose service would not work under the supervisor as it does without. */
+export function refuseWhereSeccompFails(unit: string, launcher: string, properties: Properties): void {
+  const why = obstacle(launcher, properties);
+  if (why !== undefined)
+    throw new Refusal(`${unit} would run under the supervisor of ${launcher}, but ${why}`);
+}
+
 function planSeccomp(facts: ServiceFacts, { launcher, how }: ServicePlanOptions): Omit<Plan, "notes"> {
   const { unit, execStart, programs, properties } = facts;
   refuseWhereSeccompFails(unit.name, launcher, properties);
@@ -141,39 +174,6 @@ function upstreamNotes({ unit, files }: ServiceFacts): string[] {
   return [
     `${line.file}:${line.line} is what the C mptcpize wrote there: \`mptcpize enable --repair ${unit.name}\` takes it out`,
   ];
-}
-
-/**
- * An ExecStart= line, rewritten to run under the launcher's seccomp supervisor. The launcher executes the program in
- * its place, so the main process, what it is given and what it says to systemd stay the same. All of the line but the
- * program's path stays as it was written.
- *
- * @param program where the program was found
- * @param launcher the launcher's path, and options of its `run`
- */
-export function underLauncher(
-  value: string,
-  program: string,
-  [launcher, ...options]: readonly [path: string, ...options: string[]],
-): string {
-  const line = parseExecLine(value);
-  const argv0 = argv0Of(line);
-  return [
-    `${line.prefixes}${quoteWord(escapeSpecifiers(launcher))}`,
-    "run",
-    ...options,
-    ...(argv0 === undefined ? [] : [quoteWord(`--argv0=${argv0}`)]),
-    "--",
-    pathArgument(line.path.startsWith("/") ? line.path : escapeSpecifiers(program), line),
-    ...(line.rest === "" ? [] : [line.rest]),
-  ].join(" ");
-}
-
-/** Throws a Refusal for a unit whose service would not work under the supervisor as it does without. */
-export function refuseWhereSeccompFails(unit: string, launcher: string, properties: Properties): void {
-  const why = obstacle(launcher, properties);
-  if (why !== undefined)
-    throw new Refusal(`${unit} would run under the supervisor of ${launcher}, but ${why}`);
 }
 
 function obstacle(launcher: string, properties: Properties): string | undefined {

@@ -71,35 +71,29 @@ export class StderrSink implements Sink {
   }
 }
 
-const sgr: Readonly<Partial<Record<Level, string>>> = {
-  error: "1;31",
-  warning: "33",
-  notice: "1",
-  debug: "2",
-};
-
-function wantsColors(fd: number): boolean {
-  const { NO_COLOR: off, TERM: terminal } = process.env;
-  return isatty(fd) && (off === undefined || off === "") && terminal !== "dumb";
-}
-
-/**
- * A descriptor of our own for a pipe or terminal, so that a reader who stops reading does not stop us. O_NONBLOCK on
- * the given one would change it for every process that shares it. Undefined where that cannot be (a socket, or a
- * pipe of another user's); a write may block there.
- */
-function reopenNonBlocking(fd: number): number | undefined {
-  try {
-    const status = fstatSync(fd);
-    if (!status.isFIFO() && !isatty(fd)) return undefined;
-    return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
-  } catch {
-    return undefined;
-  }
-}
-
 /** Sends one datagram to the Unix socket at `path`, without blocking; throws an error with a `code`. */
 export type SendDatagram = (path: string, data: Uint8Array) => void;
+
+export const journalSocket = "/run/systemd/journal/socket";
+
+/**
+ * An entry in journald's native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL): a line `NAME=value` for each field,
+ * or, where the value has several lines: the name, a newline, the length as 64 bits little endian, the value.
+ */
+export function encodeJournal({ level, message, fields }: Entry): Uint8Array {
+  const all = { PRIORITY: severities[level], SYSLOG_IDENTIFIER: "mptcpd", MESSAGE: message, ...fields };
+  return Buffer.concat(
+    Object.entries(all).flatMap(([name, value]) => encodeField(name, cut(escapeLines(`${value}`), 16384))),
+  );
+}
+
+export const syslogSocket = "/dev/log";
+
+/** `<pri>mptcpd[pid]: message` (RFC 3164); the time is left to the receiver, as every /dev/log reader allows. */
+export function encodeSyslog({ level, message }: Entry): Uint8Array {
+  const priority = daemonFacility * 8 + severities[level];
+  return Buffer.from(`<${priority}>mptcpd[${process.pid}]: ${cut(oneLine(message), 8192)}`);
+}
 
 /** Entries as datagrams; those that cannot be sent go to another sink. */
 export class DatagramSink implements Sink {
@@ -146,20 +140,34 @@ export class DatagramSink implements Sink {
   }
 }
 
-export const journalSocket = "/run/systemd/journal/socket";
+const sgr: Readonly<Partial<Record<Level, string>>> = {
+  error: "1;31",
+  warning: "33",
+  notice: "1",
+  debug: "2",
+};
 
-const newline = Buffer.from("\n");
+function wantsColors(fd: number): boolean {
+  const { NO_COLOR: off, TERM: terminal } = process.env;
+  return isatty(fd) && (off === undefined || off === "") && terminal !== "dumb";
+}
 
 /**
- * An entry in journald's native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL): a line `NAME=value` for each field,
- * or, where the value has several lines: the name, a newline, the length as 64 bits little endian, the value.
+ * A descriptor of our own for a pipe or terminal, so that a reader who stops reading does not stop us. O_NONBLOCK on
+ * the given one would change it for every process that shares it. Undefined where that cannot be (a socket, or a
+ * pipe of another user's); a write may block there.
  */
-export function encodeJournal({ level, message, fields }: Entry): Uint8Array {
-  const all = { PRIORITY: severities[level], SYSLOG_IDENTIFIER: "mptcpd", MESSAGE: message, ...fields };
-  return Buffer.concat(
-    Object.entries(all).flatMap(([name, value]) => encodeField(name, cut(escapeLines(`${value}`), 16384))),
-  );
+function reopenNonBlocking(fd: number): number | undefined {
+  try {
+    const status = fstatSync(fd);
+    if (!status.isFIFO() && !isatty(fd)) return undefined;
+    return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  } catch {
+    return undefined;
+  }
 }
+
+const newline = Buffer.from("\n");
 
 function encodeField(name: string, value: string): Uint8Array[] {
   if (!value.includes("\n")) return [Buffer.from(`${name}=${value}\n`)];
@@ -169,13 +177,5 @@ function encodeField(name: string, value: string): Uint8Array[] {
   return [Buffer.from(`${name}\n`), length, bytes, newline];
 }
 
-export const syslogSocket = "/dev/log";
-
 /** RFC 3164, 4.1.1: facility 3, system daemons. */
 const daemonFacility = 3;
-
-/** `<pri>mptcpd[pid]: message` (RFC 3164); the time is left to the receiver, as every /dev/log reader allows. */
-export function encodeSyslog({ level, message }: Entry): Uint8Array {
-  const priority = daemonFacility * 8 + severities[level];
-  return Buffer.from(`<${priority}>mptcpd[${process.pid}]: ${cut(oneLine(message), 8192)}`);
-}

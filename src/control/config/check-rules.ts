@@ -1,3 +1,4 @@
+/** Finds faults of [path] sections, and conditions that no address can ever fulfil, though they look as if one could. */
 import { canMatch, matchesGlob } from "../../base/glob.ts";
 import { didYouMean, quote } from "../../base/text.ts";
 import type { EndpointFlag } from "../../kernel/mptcp-pm.ts";
@@ -32,6 +33,31 @@ export function checkRules(
     if (earlier !== undefined) warnings.push({ line: section.line, message: neverReached(section, earlier) });
   }
   return { errors, warnings };
+}
+
+/** Why an item of `match-interface` can match no interface; undefined: it can. */
+export function whyNoInterface(glob: string): string | undefined {
+  const foreign = foreignSyntax(glob);
+  if (foreign !== undefined) return foreign;
+  if (canMatch(glob, interfaceName)) return undefined;
+  return `${quote(glob)} can never match: names have no blanks, / and :, and at most ${interfaceName.longest} bytes`;
+}
+
+/** Why an item of `match-kind` can match no interface; undefined: it can. */
+export function whyNoKind(glob: string): string | undefined {
+  const foreign = foreignSyntax(glob);
+  if (foreign !== undefined) return foreign;
+  const meant = otherWords.get(glob.toLowerCase());
+  if (meant !== undefined) return `${quote(glob)} can never match: Linux calls that kind ${meant}`;
+  if (canMatch(glob, linkKind)) return undefined;
+  return `${quote(glob)} can never match: kinds have lower-case letters, digits and _ . - only`;
+}
+
+/** Why a network holds no address of any interface; undefined: it can. */
+export function whyNoAddress(text: string, prefix: Prefix): string | undefined {
+  if (!within(prefix, mapped)) return undefined;
+  const ipv4 = prefix.length === 128 ? "the IPv4 address" : "the IPv4 network";
+  return `${quote(text)} can never match: it is IPv4 in the form of IPv6; write ${ipv4}, such as 10.0.0.0/8`;
 }
 
 /** With each section compared to all before it, a file of many thousands would take minutes to check. */
@@ -72,24 +98,9 @@ function neverReached({ name }: IniSection, { rule, section }: WrittenRule): str
   return `[${name}] is never reached: [path ${rule.name}] matches everything${isAll ? "" : " that it does"}`;
 }
 
-// Conditions of [path] sections that no address can ever fulfil, though they look as if one could.
-
-/** Why an item of `match-interface` can match no interface; undefined: it can. */
-export function whyNoInterface(glob: string): string | undefined {
-  const foreign = foreignSyntax(glob);
-  if (foreign !== undefined) return foreign;
-  if (canMatch(glob, interfaceName)) return undefined;
-  return `${quote(glob)} can never match: names have no blanks, / and :, and at most ${interfaceName.longest} bytes`;
-}
-
-/** Why an item of `match-kind` can match no interface; undefined: it can. */
-export function whyNoKind(glob: string): string | undefined {
-  const foreign = foreignSyntax(glob);
-  if (foreign !== undefined) return foreign;
-  const meant = otherWords.get(glob.toLowerCase());
-  if (meant !== undefined) return `${quote(glob)} can never match: Linux calls that kind ${meant}`;
-  if (canMatch(glob, linkKind)) return undefined;
-  return `${quote(glob)} can never match: kinds have lower-case letters, digits and _ . - only`;
+export interface Useless {
+  readonly key: string;
+  readonly text: string;
 }
 
 /** What to warn of for an item of `match-kind` that is nearly the name of a kind; undefined: nothing. */
@@ -97,13 +108,6 @@ export function doubtfulKind(glob: string): string | undefined {
   if (/[*?[]/.test(glob) || knownKinds.includes(glob)) return undefined;
   const hint = didYouMean(glob, knownKinds);
   return hint === "" ? undefined : `${quote(glob)} is not a kind of interface that is known${hint}`;
-}
-
-/** Why a network holds no address of any interface; undefined: it can. */
-export function whyNoAddress(text: string, prefix: Prefix): string | undefined {
-  if (!within(prefix, mapped)) return undefined;
-  const ipv4 = prefix.length === 128 ? "the IPv4 address" : "the IPv4 network";
-  return `${quote(text)} can never match: it is IPv4 in the form of IPv6; write ${ipv4}, such as 10.0.0.0/8`;
 }
 
 /** Why addresses that a rule matches are never endpoints, whatever it says; undefined: they may be. */
@@ -116,11 +120,6 @@ export function whyNoEndpoint({ matchInterface, matchAddress }: PathRule): Usele
       text: "loopback, link-local, multicast and unspecified addresses are never endpoints",
     };
   return undefined;
-}
-
-export interface Useless {
-  readonly key: string;
-  readonly text: string;
 }
 
 /** Whether everything that the second rule matches is matched by the first one. */

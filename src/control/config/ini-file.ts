@@ -4,8 +4,25 @@ import { codeOf } from "../../base/errors.ts";
 import { quote } from "../../base/text.ts";
 import { ConfigError } from "./config.ts";
 
-/** Far more than any mptcpd.conf has; keeps a wrong file from being read for minutes. */
-const largest = 1024 * 1024;
+/** One `key=value` line: blanks around both are gone, escapes are resolved. Lines count from 1. */
+export interface IniEntry {
+  readonly key: string;
+  readonly value: string;
+  readonly line: number;
+}
+
+/** A `[name]` header and the entries below it. */
+export interface IniSection {
+  readonly name: string;
+  readonly line: number;
+  readonly entries: readonly IniEntry[];
+}
+
+/** What is wrong with a line. */
+export interface Fault {
+  readonly line: number;
+  readonly message: string;
+}
 
 /**
  * The contents of a configuration file; undefined if there is none or a link leads nowhere.
@@ -39,47 +56,6 @@ export function readConfigFile(file: string): Uint8Array | undefined {
   }
 }
 
-function readAll(fd: number, file: string): Uint8Array {
-  const bytes = new Uint8Array(largest + 1);
-  let length = 0;
-  for (;;) {
-    const count = readSync(fd, bytes, length, bytes.length - length, null);
-    if (count === 0) return bytes.slice(0, length);
-    length += count;
-    if (length > largest) throw new ConfigError([`${file}: is larger than 1 MiB; is it the right file?`]);
-  }
-}
-
-function notAFile(file: string): ConfigError {
-  return new ConfigError([`${file}: is not a regular file`]);
-}
-
-function unreadable(file: string, error: unknown): ConfigError {
-  const errno = error instanceof Error && "errno" in error ? Number(error.errno) : 0;
-  const reason = getSystemErrorMap().get(errno)?.[1] ?? String(error);
-  return new ConfigError([`${file}: cannot be read: ${reason}; let the daemon's user read it, or remove it`]);
-}
-
-/** One `key=value` line: blanks around both are gone, escapes are resolved. Lines count from 1. */
-export interface IniEntry {
-  readonly key: string;
-  readonly value: string;
-  readonly line: number;
-}
-
-/** A `[name]` header and the entries below it. */
-export interface IniSection {
-  readonly name: string;
-  readonly line: number;
-  readonly entries: readonly IniEntry[];
-}
-
-/** What is wrong with a line. */
-export interface Fault {
-  readonly line: number;
-  readonly message: string;
-}
-
 /**
  * Reads the grammar of mptcpd.conf, which is that of ELL's l_settings: `#` comments only at the start of a line,
  * leading blanks skipped, `\s \n \t \r \\` in values, keys of letters, digits, `_ . -`. Beyond ELL, blanks at the
@@ -99,6 +75,30 @@ export function parseIni(bytes: Uint8Array): { sections: IniSection[]; problems:
   }
   const sections = reader.sections.map(({ name, line, entries }) => ({ name, line, entries }));
   return { sections, problems: reader.problems };
+}
+
+/** Far more than any mptcpd.conf has; keeps a wrong file from being read for minutes. */
+const largest = 1024 * 1024;
+
+function readAll(fd: number, file: string): Uint8Array {
+  const bytes = new Uint8Array(largest + 1);
+  let length = 0;
+  for (;;) {
+    const count = readSync(fd, bytes, length, bytes.length - length, null);
+    if (count === 0) return bytes.slice(0, length);
+    length += count;
+    if (length > largest) throw new ConfigError([`${file}: is larger than 1 MiB; is it the right file?`]);
+  }
+}
+
+function notAFile(file: string): ConfigError {
+  return new ConfigError([`${file}: is not a regular file`]);
+}
+
+function unreadable(file: string, error: unknown): ConfigError {
+  const errno = error instanceof Error && "errno" in error ? Number(error.errno) : 0;
+  const reason = getSystemErrorMap().get(errno)?.[1] ?? String(error);
+  return new ConfigError([`${file}: cannot be read: ${reason}; let the daemon's user read it, or remove it`]);
 }
 
 const LINE_FEED = 0x0a;

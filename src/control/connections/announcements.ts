@@ -95,6 +95,11 @@ export class Announcements {
     for (const id of given) await this.#withdrawId(connection, id);
   }
 
+  noticed(change: ConnectionChange): void {
+    if (change.type !== "connectionClosed") return;
+    for (const id of this.#open.get(change.connection)?.keys() ?? []) this.#drop(change.connection, id);
+  }
+
   async #withdrawId(connection: ConnectionRecord, id: number): Promise<void> {
     const ids = this.#ids.of(connection);
     await this.#inTurn(connection, () => this.#remove(connection, id));
@@ -102,11 +107,6 @@ export class Announcements {
     const entry = ids.addressOf(id);
     if (entry !== undefined) ids.release(entry.address, entry.port);
     this.#drop(connection, id);
-  }
-
-  noticed(change: ConnectionChange): void {
-    if (change.type !== "connectionClosed") return;
-    for (const id of this.#open.get(change.connection)?.keys() ?? []) this.#drop(change.connection, id);
   }
 
   /** Not before the time of the last one is over; one that was refused takes none. */

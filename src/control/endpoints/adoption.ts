@@ -19,6 +19,13 @@ export interface AdoptionRequest {
   wake(): number | undefined;
 }
 
+export interface AdoptionsOptions {
+  readonly directory: string;
+  readonly namespace: NamespaceIdentity;
+  readonly ledger: Ledger;
+  readonly log: Logger;
+}
+
 /**
  * Hands endpoints that somebody else made to the ledger of a namespace. A running daemon owns its ledger; it
  * finds the request when it next reads the kernel, which SIGUSR1 makes it do.
@@ -46,30 +53,6 @@ export function requestAdoption(
     },
     wake: () => signalLockHolder(namespaceFile(directory, namespace, "lock"), "SIGUSR1"),
   };
-}
-
-/** @returns false if another process has the ledger */
-function recordThem(
-  directory: string,
-  namespace: NamespaceIdentity,
-  endpoints: readonly Endpoint[],
-): boolean {
-  const lock = NamespaceLock.acquire(directory, namespace);
-  if (!(lock instanceof NamespaceLock)) return false;
-  try {
-    const ledger = new Ledger({ directory, namespace, warn: () => undefined });
-    for (const endpoint of endpoints) ledger.record(endpoint);
-  } finally {
-    lock.release();
-  }
-  return true;
-}
-
-export interface AdoptionsOptions {
-  readonly directory: string;
-  readonly namespace: NamespaceIdentity;
-  readonly ledger: Ledger;
-  readonly log: Logger;
 }
 
 /** The daemon's part: takes over the endpoints that it is asked to. */
@@ -111,6 +94,23 @@ export class Adoptions {
     if (problem === "") this.#options.log.notice("requests to adopt endpoints can be read again");
     else this.#options.log.warning(problem);
   }
+}
+
+/** @returns false if another process has the ledger */
+function recordThem(
+  directory: string,
+  namespace: NamespaceIdentity,
+  endpoints: readonly Endpoint[],
+): boolean {
+  const lock = NamespaceLock.acquire(directory, namespace);
+  if (!(lock instanceof NamespaceLock)) return false;
+  try {
+    const ledger = new Ledger({ directory, namespace, warn: () => undefined });
+    for (const endpoint of endpoints) ledger.record(endpoint);
+  } finally {
+    lock.release();
+  }
+  return true;
 }
 
 function requestFile(directory: string, namespace: NamespaceIdentity): string {

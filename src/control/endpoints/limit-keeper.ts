@@ -13,6 +13,12 @@ const MOST_OF_OLD_KERNELS = 8;
 /** More than any kernel allows. */
 const TOO_MUCH = 0xffff_ffff;
 
+/** Undefined: the kernel's maximum, which only those who may change limits can find out. */
+export interface PreviewedLimits {
+  readonly subflows: number | undefined;
+  readonly addAddrAccepted: number | undefined;
+}
+
 /** Raises the limits to what the endpoints need, and remembers what the administrator had. */
 export class LimitKeeper {
   readonly #kernel: EndpointKernel;
@@ -52,6 +58,15 @@ export class LimitKeeper {
     await (mode === "keep" ? this.restore() : this.#raise(endpoints));
   }
 
+  /** Gives the limits back, unless somebody changed them since. */
+  async restore(): Promise<void> {
+    if (this.#ledger.limits === undefined) return;
+    await this.read();
+    const record = this.#recordOfOurs();
+    if (record) await this.#set(record.found);
+    this.#ledger.recordLimits(undefined);
+  }
+
   /**
    * Raises the limits if they are not enough for the endpoints; they are only ever raised. They are read once more just
    * before that: the administrator may have set them since `read`.
@@ -67,15 +82,6 @@ export class LimitKeeper {
   /** Whether the limits, as they were read, are not enough. */
   #fallShort(endpoints: readonly DesiredEndpoint[]): boolean {
     return !sameLimits(limitsFor(endpoints, this.#current, this.#maximum ?? TOO_MUCH), this.#current);
-  }
-
-  /** Gives the limits back, unless somebody changed them since. */
-  async restore(): Promise<void> {
-    if (this.#ledger.limits === undefined) return;
-    await this.read();
-    const record = this.#recordOfOurs();
-    if (record) await this.#set(record.found);
-    this.#ledger.recordLimits(undefined);
   }
 
   async #set(limits: Limits): Promise<void> {
@@ -111,12 +117,6 @@ export class LimitKeeper {
     const record = this.#ledger.limits;
     return record?.ours.some((limits) => sameLimits(limits, this.#current)) ? record : undefined;
   }
-}
-
-/** Undefined: the kernel's maximum, which only those who may change limits can find out. */
-export interface PreviewedLimits {
-  readonly subflows: number | undefined;
-  readonly addAddrAccepted: number | undefined;
 }
 
 function sameLimits(a: Limits, b: Limits): boolean {

@@ -8,20 +8,6 @@ export type LabLimits = { subflows: number; addAddrAccepted: number };
 /** Where iproute2 keeps the names of network namespaces. */
 export const namespaceDirectory = "/run/netns";
 
-/**
- * A new network namespace takes these from the machine's first one (net.core.devconf_inherit_init_net), where systemd
- * and container engines change them. 0 is the kernel's default; a strict rp_filter drops what comes in by another
- * interface than the route back, as with two uplinks.
- */
-const prepareNamespace = `
-ip link set lo up || exit
-cd /proc/sys/net/ipv4/conf
-for group in all default; do
-  for name in rp_filter forwarding promote_secondaries arp_filter arp_ignore arp_announce log_martians; do
-    echo 0 >$group/$name
-  done
-done`;
-
 /** A host of the lab: a network namespace in which commands run. */
 export class Host {
   readonly name: string;
@@ -48,10 +34,6 @@ export class Host {
   /** Before its first use: loopback up, no reverse-path filter. */
   async prepare(): Promise<void> {
     await this.#runShortly("sh", "-c", prepareNamespace);
-  }
-
-  #runShortly(command: string, ...args: readonly string[]): Promise<string> {
-    return runShortly("nsenter", [`--net=${this.path}`, "--", command, ...args]);
   }
 
   /** Runs iproute2's ip with one line of arguments: `await host.ip("link set eth0 down")`. */
@@ -115,7 +97,25 @@ export class Host {
     const index = (await this.ip(`-o link show dev ${device}`)).match(/^(\d+):/)?.[1];
     return Number(index);
   }
+
+  #runShortly(command: string, ...args: readonly string[]): Promise<string> {
+    return runShortly("nsenter", [`--net=${this.path}`, "--", command, ...args]);
+  }
 }
+
+/**
+ * A new network namespace takes these from the machine's first one (net.core.devconf_inherit_init_net), where systemd
+ * and container engines change them. 0 is the kernel's default; a strict rp_filter drops what comes in by another
+ * interface than the route back, as with two uplinks.
+ */
+const prepareNamespace = `
+ip link set lo up || exit
+cd /proc/sys/net/ipv4/conf
+for group in all default; do
+  for name in rp_filter forwarding promote_secondaries arp_filter arp_ignore arp_announce log_martians; do
+    echo 0 >$group/$name
+  done
+done`;
 
 const flagNames = ["signal", "subflow", "backup", "fullmesh", "implicit", "laminar"];
 

@@ -129,14 +129,14 @@ export class Program {
     void this.ended.then(() => timer.cancel());
   }
 
-  #kill(why: string): void {
-    this.#why ??= why;
-    this.kill();
-  }
-
   /** Ends it at once, with what it has started. */
   kill(): void {
     if (this.#isRunning) this.#signal("SIGKILL");
+  }
+
+  #kill(why: string): void {
+    this.#why ??= why;
+    this.kill();
   }
 
   /** As Node has it: later, another process may have its pid. */

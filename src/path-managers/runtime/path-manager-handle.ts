@@ -27,12 +27,27 @@ import type { LocalAddress, NetworkInterface, NetworkView } from "./network-view
 import { addressOf, requireBoolean, requireId, requirePort } from "./refusals.ts";
 import { requireWait, Timers } from "./timers.ts";
 
+/** What path managers are served with: the real kernel's, or the simulation's. */
+export interface PathManagerServices {
+  readonly log: Logger;
+  readonly clock: Clock;
+  /** For deadlines: see RunningClock. */
+  readonly patience: Clock;
+  readonly network: () => NetworkView;
+  readonly table: ConnectionTable;
+  readonly subflows: Subflows;
+  readonly announcements: Announcements;
+  readonly kernel: EndpointCommands;
+  /** Milliseconds that what goes from an address outlives it. */
+  readonly removalDelay: number;
+}
+
 export interface PathManagerHandleOptions {
   readonly name: string;
   readonly options: unknown;
   readonly log: Logger;
   readonly signal: AbortSignal;
-  readonly services: Services;
+  readonly services: PathManagerServices;
   /** Runs a callback of the path manager's, and takes the blame for what it throws. */
   readonly guard: (event: string, callback: () => unknown) => void;
 }
@@ -47,7 +62,7 @@ export class PathManagerHandle implements PathManager {
   readonly endpoints: Endpoints;
   readonly limits: PathManager["limits"];
   readonly removalDelay: number;
-  readonly #services: Services;
+  readonly #services: PathManagerServices;
   readonly #timers: Timers;
 
   constructor({ name, options, log, signal, services, guard }: PathManagerHandleOptions) {
@@ -211,19 +226,4 @@ function isOfClosed(error: unknown, { state }: Connection, before: Connection["s
   const refusal = refusalOf(error);
   if (state === "closed" || refusal === "no-such-connection") return true;
   return refusal === "not-established" && before === "established";
-}
-
-/** What path managers are served with: the real kernel's, or the simulation's. */
-export interface Services {
-  readonly log: Logger;
-  readonly clock: Clock;
-  /** For deadlines: see RunningClock. */
-  readonly patience: Clock;
-  readonly network: () => NetworkView;
-  readonly table: ConnectionTable;
-  readonly subflows: Subflows;
-  readonly announcements: Announcements;
-  readonly kernel: EndpointCommands;
-  /** Milliseconds that what goes from an address outlives it. */
-  readonly removalDelay: number;
 }

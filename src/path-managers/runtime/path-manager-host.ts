@@ -8,7 +8,7 @@ import { describeError } from "./describe-error.ts";
 import { historyOf, tellConnection, tellNetwork } from "./handler-calls.ts";
 import { type Responsibility, SETUP_DEADLINE } from "./messages.ts";
 import { compareNetworks, emptyView, type NetworkView } from "./network-view.ts";
-import type { Services } from "./path-manager-handle.ts";
+import type { PathManagerServices } from "./path-manager-handle.ts";
 import { isRefusal, levelOf } from "./refusals.ts";
 import { byPriority, responsibilityOf } from "./responsibility.ts";
 import { type HandlerWatch, type LoadedPathManager, RunningPathManager } from "./running-path-manager.ts";
@@ -18,7 +18,7 @@ export interface HostOptions {
   readonly pathManagers: readonly LoadedPathManager[];
   /** Names of those that connections belong to; none: to the first. */
   readonly inCharge: readonly string[];
-  readonly services: Services;
+  readonly services: PathManagerServices;
   readonly watch: HandlerWatch;
   /** After so many faults a path manager is stopped. */
   readonly mostFaults: number;

@@ -122,6 +122,12 @@ export class PathManagers {
     throw new PathManagersRefusedError(failed);
   }
 
+  async stop(): Promise<void> {
+    await this.#supervisor?.stop();
+    this.#file.remove();
+    this.#file.close();
+  }
+
   /** Has others go to work. Throws PathManagersRefusedError if they cannot be loaded. @returns why they do not work */
   async #exchange(setup: PathManagerSetup, install: () => void): Promise<readonly string[]> {
     const last = this.#supervisor;
@@ -148,12 +154,6 @@ export class PathManagers {
       for (const line of error.lines)
         this.#options.log.error(`the path managers of the old configuration cannot be loaded again: ${line}`);
     }
-  }
-
-  async stop(): Promise<void> {
-    await this.#supervisor?.stop();
-    this.#file.remove();
-    this.#file.close();
   }
 
   #supervise(setup: PathManagerSetup): Promise<ThreadSupervisor> {

@@ -8,7 +8,7 @@ import type { WantedEndpoint } from "../../control/policy/input.ts";
 import type { Details, HandlerName, Handlers, PathManagerDefinition } from "./api.ts";
 import { describeError, guarded, stackOf } from "./describe-error.ts";
 import { handlerNames } from "./handler-calls.ts";
-import { PathManagerHandle, type Services } from "./path-manager-handle.ts";
+import { PathManagerHandle, type PathManagerServices } from "./path-manager-handle.ts";
 import { isRefusal, levelOf } from "./refusals.ts";
 import { askForEndpoints } from "./requested-endpoints.ts";
 
@@ -23,7 +23,7 @@ export interface LoadedPathManager {
 
 export interface RunningPathManagerOptions {
   readonly loaded: LoadedPathManager;
-  readonly services: Services;
+  readonly services: PathManagerServices;
   /** Told before and after the path manager's own code runs. */
   readonly watch: HandlerWatch;
   /** Told of each fault; may stop the path manager. */
@@ -114,6 +114,21 @@ export class RunningPathManager {
     this.#abort.abort(new Error(reason));
   }
 
+  /** Whether its code is where an error came from. */
+  isBehind(error: unknown): boolean {
+    const { file } = this.#options.loaded;
+    return file !== undefined && stackOf(error).includes(file);
+  }
+
+  /** Takes note of an error that its code has caused: what commands reject with is no fault. */
+  blame(event: string, error: unknown): void {
+    if (this.stopped) return;
+    // Commands fail for what happens in the world, which is no fault of who asks.
+    if (isRefusal(error))
+      this.log[levelOf(error, "warning")](`${event}: ${guarded(() => messageOf(error), "")}`);
+    else this.#options.onFault(this, event, error);
+  }
+
   async #begin(handle: PathManagerHandle): Promise<Handlers | undefined> {
     const { watch } = this.#options;
     watch.enter(this.name, "setup");
@@ -142,21 +157,6 @@ export class RunningPathManager {
     }
   }
 
-  /** Whether its code is where an error came from. */
-  isBehind(error: unknown): boolean {
-    const { file } = this.#options.loaded;
-    return file !== undefined && stackOf(error).includes(file);
-  }
-
-  /** Takes note of an error that its code has caused: what commands reject with is no fault. */
-  blame(event: string, error: unknown): void {
-    if (this.stopped) return;
-    // Commands fail for what happens in the world, which is no fault of who asks.
-    if (isRefusal(error))
-      this.log[levelOf(error, "warning")](`${event}: ${guarded(() => messageOf(error), "")}`);
-    else this.#options.onFault(this, event, error);
-  }
-
   #noteSlowness(event: string, milliseconds: number): void {
     if (milliseconds < SLOW) return;
     const now = this.#options.services.clock.now();
@@ -180,7 +180,11 @@ function isThenable(value: unknown): boolean {
 }
 
 /** Rejects if a promise does not settle within so many milliseconds. */
-async function settledWithin<T>(promise: Promise<T>, milliseconds: number, services: Services): Promise<T> {
+async function settledWithin<T>(
+  promise: Promise<T>,
+  milliseconds: number,
+  services: PathManagerServices,
+): Promise<T> {
   const result = await within(services.patience, milliseconds, promise);
   if (result === late) throw new Error(`was not done in ${milliseconds} ms`);
   return result;

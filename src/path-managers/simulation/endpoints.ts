@@ -80,34 +80,6 @@ export class SimulatedEndpoints implements EndpointKernel {
     }
   }
 
-  /** mptcp_pm_nl_append_new_local_addr */
-  #append(what: string, { address, flags, id = 0, port = 0, ifIndex = 0 }: NewEndpoint): void {
-    const refused = (code: string): KernelError =>
-      refusal(what, code, `too many addresses or duplicate one: -${errnoOf(code)}`);
-    if (this.#nextId === LARGEST_ID) this.#nextId = 1;
-    if (this.list.length >= this.rules.slots) throw refused("ERANGE");
-    if (this.list.some((other) => other.id === id)) throw refused("EBUSY");
-    const same = this.list.find((other) => isSame(other.address, address) && other.port === port);
-    if (same !== undefined && !same.flags.has("implicit")) throw refused("EEXIST");
-    if (same !== undefined && id !== 0) throw refused("EINVAL");
-    const chosen = id || (same?.id ?? this.#freeId());
-    this.#nextId = Math.max(this.#nextId, chosen);
-    const known = endpointFlags.from(flags.value & this.rules.flags.value);
-    const added = { id: chosen, address, port, flags: known, ifIndex };
-    const others = this.list.filter((other) => other !== same);
-    this.list = port === 0 ? [...others, added] : [added, ...others];
-  }
-
-  /** The first one from the largest that was given so far, or else from 1. */
-  #freeId(): number {
-    const isTaken = (id: number): boolean => this.list.some((other) => other.id === id);
-    for (let id = this.#nextId; id <= LARGEST_ID; id++) if (!isTaken(id)) return id;
-    this.#nextId = 1;
-    let id = 1;
-    while (isTaken(id)) id++;
-    return id;
-  }
-
   /** By id, or by address; one with a port is only found by that. */
   async changeEndpoint(change: Parameters<EndpointKernel["changeEndpoint"]>[0]): Promise<void> {
     const what = "change endpoint";
@@ -120,10 +92,6 @@ export class SimulatedEndpoints implements EndpointKernel {
     const kept = flags.without(...changeable.names).value;
     const changed = endpointFlags.from(kept | (change.flags.value & changeable.value));
     this.list = this.list.map((other) => (other === endpoint ? { ...other, flags: changed } : other));
-  }
-
-  #at({ address, port = 0 }: { readonly address: string; readonly port?: number }): Endpoint | undefined {
-    return this.list.find((one) => isSame(one.address, address) && (one.port === 0 || one.port === port));
   }
 
   /** The kernel looks at the id alone; id 0 stands for the first address of every connection. */
@@ -152,6 +120,38 @@ export class SimulatedEndpoints implements EndpointKernel {
     if (limits.subflows > largestLimit || limits.addAddrAccepted > largestLimit)
       throw refusal("set limits", "EINVAL", `limit greater than maximum (${largestLimit})`);
     this.currentLimits = limits;
+  }
+
+  /** mptcp_pm_nl_append_new_local_addr */
+  #append(what: string, { address, flags, id = 0, port = 0, ifIndex = 0 }: NewEndpoint): void {
+    const refused = (code: string): KernelError =>
+      refusal(what, code, `too many addresses or duplicate one: -${errnoOf(code)}`);
+    if (this.#nextId === LARGEST_ID) this.#nextId = 1;
+    if (this.list.length >= this.rules.slots) throw refused("ERANGE");
+    if (this.list.some((other) => other.id === id)) throw refused("EBUSY");
+    const same = this.list.find((other) => isSame(other.address, address) && other.port === port);
+    if (same !== undefined && !same.flags.has("implicit")) throw refused("EEXIST");
+    if (same !== undefined && id !== 0) throw refused("EINVAL");
+    const chosen = id || (same?.id ?? this.#freeId());
+    this.#nextId = Math.max(this.#nextId, chosen);
+    const known = endpointFlags.from(flags.value & this.rules.flags.value);
+    const added = { id: chosen, address, port, flags: known, ifIndex };
+    const others = this.list.filter((other) => other !== same);
+    this.list = port === 0 ? [...others, added] : [added, ...others];
+  }
+
+  /** The first one from the largest that was given so far, or else from 1. */
+  #freeId(): number {
+    const isTaken = (id: number): boolean => this.list.some((other) => other.id === id);
+    for (let id = this.#nextId; id <= LARGEST_ID; id++) if (!isTaken(id)) return id;
+    this.#nextId = 1;
+    let id = 1;
+    while (isTaken(id)) id++;
+    return id;
+  }
+
+  #at({ address, port = 0 }: { readonly address: string; readonly port?: number }): Endpoint | undefined {
+    return this.list.find((one) => isSame(one.address, address) && (one.port === 0 || one.port === port));
   }
 
   /** mptcp_pm_nl_create_listen_socket: before it looks whether there is room for the endpoint. */

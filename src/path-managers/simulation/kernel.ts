@@ -91,11 +91,6 @@ export class SimulatedKernel extends KernelEvents implements Pick<MptcpPm, Exclu
     return connection;
   }
 
-  #nextToken(): number {
-    this.#lastToken = (this.#lastToken + 0x01010101) >>> 0;
-    return this.#lastToken;
-  }
-
   freePort(): number {
     return this.#firstPort + (this.#portsGiven++ % (65536 - this.#firstPort));
   }
@@ -185,6 +180,11 @@ export class SimulatedKernel extends KernelEvents implements Pick<MptcpPm, Exclu
     return this.#obey(describe("set flags of", { local, remote }), token, (connection, what) =>
       userspace.setBackup(connection, { local, remote }, flags.has("backup"), what),
     );
+  }
+
+  #nextToken(): number {
+    this.#lastToken = (this.#lastToken + 0x01010101) >>> 0;
+    return this.#lastToken;
   }
 
   /** Carries out a command for a connection of the userspace path manager. */

@@ -196,15 +196,6 @@ export class Daemon {
     };
   }
 
-  async #begin(): Promise<void> {
-    const takenOver = this.#pathManagers?.takeOver();
-    // What is known by now need not wait for a path manager that takes its time to begin.
-    this.#reconciler.trigger();
-    await takenOver;
-    this.#reconciler.trigger();
-    await this.#reconciler.settled();
-  }
-
   /**
    * Stops; what becomes of the endpoints is for `on-stop` to say. Connections of the kernel's path manager use them.
    */
@@ -236,6 +227,15 @@ export class Daemon {
     await this.#pathManagers?.stop();
     await this.#reconciler.stop({ remove: false });
     await this.#close();
+  }
+
+  async #begin(): Promise<void> {
+    const takenOver = this.#pathManagers?.takeOver();
+    // What is known by now need not wait for a path manager that takes its time to begin.
+    this.#reconciler.trigger();
+    await takenOver;
+    this.#reconciler.trigger();
+    await this.#reconciler.settled();
   }
 
   #retakeFiles(): void {

@@ -1,3 +1,4 @@
+/** The socket at which `mptcpd --reload` asks the running mptcpd for a reload, and what passes over it. */
 import { closeSync, constants, lstatSync, openSync, renameSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { basename, dirname, join } from "node:path";
@@ -16,6 +17,22 @@ export interface ReloadSocketOptions {
   /** Whether the name is ours to take: this process holds the namespace's lock. */
   readonly isAllowed: () => boolean;
 }
+
+/** What became of a reload. */
+export interface Verdict {
+  readonly isInForce: boolean;
+  /** Warnings; or why it was refused. */
+  readonly lines: readonly string[];
+}
+
+/** A name for the socket of that path that is short enough for the kernel, as long as it is open. */
+export interface SocketPath {
+  readonly name: string;
+  close(): void;
+}
+
+/** A line that asks for a reload. */
+export const RELOAD_REQUEST = "reload\n";
 
 /** Milliseconds between two looks whether the socket is still there. */
 const PERIOD = 30_000;
@@ -131,33 +148,6 @@ export class ReloadSocket {
   }
 }
 
-function inodeOf(path: string): number | undefined {
-  try {
-    return lstatSync(path).ino;
-  } catch {
-    return undefined;
-  }
-}
-
-// What passes between `mptcpd --reload` and the running mptcpd, and over which socket.
-
-/** What became of a reload. */
-export interface Verdict {
-  readonly isInForce: boolean;
-  /** Warnings; or why it was refused. */
-  readonly lines: readonly string[];
-}
-
-const schema = v.object({ isInForce: v.boolean(), lines: v.array(v.string()) });
-
-/** A line that asks for a reload. */
-export const RELOAD_REQUEST = "reload\n";
-
-/** A verdict as it is sent: JSON in one line. */
-export function encodeVerdict({ isInForce, lines }: Verdict): string {
-  return `${JSON.stringify({ isInForce, lines })}\n`;
-}
-
 /** Undefined: that is none, or its end is missing. */
 export function decodeVerdict(text: string): Verdict | undefined {
   if (!text.endsWith("\n")) return undefined;
@@ -169,15 +159,6 @@ export function decodeVerdict(text: string): Verdict | undefined {
   }
 }
 
-/** Bytes of sun_path in unix(7), the final NUL included. */
-const LONGEST = 108;
-
-/** A name for the socket of that path that is short enough for the kernel, as long as it is open. */
-export interface SocketPath {
-  readonly name: string;
-  close(): void;
-}
-
 /** Throws the file system's error where the directory cannot be opened. */
 export function openSocketPath(path: string): SocketPath {
   if (Buffer.byteLength(path) < LONGEST) return { name: path, close: () => undefined };
@@ -185,3 +166,21 @@ export function openSocketPath(path: string): SocketPath {
   const fd = openSync(dirname(path), O_DIRECTORY | O_RDONLY);
   return { name: join(`/proc/self/fd/${fd}`, basename(path)), close: () => closeSync(fd) };
 }
+
+/** A verdict as it is sent: JSON in one line. */
+export function encodeVerdict({ isInForce, lines }: Verdict): string {
+  return `${JSON.stringify({ isInForce, lines })}\n`;
+}
+
+const schema = v.object({ isInForce: v.boolean(), lines: v.array(v.string()) });
+
+function inodeOf(path: string): number | undefined {
+  try {
+    return lstatSync(path).ino;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Bytes of sun_path in unix(7), the final NUL included. */
+const LONGEST = 108;

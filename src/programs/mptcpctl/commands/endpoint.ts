@@ -18,6 +18,34 @@ import {
   type WordTable,
 } from "../io/word-grammar.ts";
 
+export type EndpointCommand = "add" | "change" | "delete" | "show" | "flush";
+
+/** The words after an endpoint command. Only what was given is there. */
+export type EndpointRequest = {
+  address?: string;
+  id?: number;
+  port?: number;
+  dev?: string;
+  token?: number;
+  /** For `change`: the flags that the endpoint is to have; of backup and fullmesh, what is not named is cleared. */
+  flags: EndpointFlag[];
+  /** Whether `change` was told what to change, be it nobackup. */
+  changes?: boolean;
+};
+
+export type LimitsRequest = { subflows?: number; addAddrAccepted?: number };
+
+export const usages = {
+  endpoint: {
+    add: "ADDRESS [ dev NAME ] [ id ID ] [ port NR ] [ signal | subflow | laminar | backup | fullmesh ]...",
+    change: "{ id ID | ADDRESS [ port NR ] } { backup | nobackup | fullmesh | nofullmesh }...",
+    delete: "id ID [ ADDRESS ]",
+    show: "[ id ID | ADDRESS ] [ token TOKEN ]",
+    flush: "",
+  },
+  limits: { set: "[ subflows NR ] [ add_addr_accepted NR ]", show: "" },
+} as const;
+
 export async function runEndpoint(
   command: EndpointCommand,
   words: readonly string[],
@@ -25,6 +53,33 @@ export async function runEndpoint(
 ): Promise<void> {
   const request = readEndpointWords(command, words);
   await withPathManager((pm) => commands[command](pm, request, output));
+}
+
+export async function runLimits(
+  command: "set" | "show",
+  words: readonly string[],
+  output: CommandOutput,
+): Promise<void> {
+  const request = readLimitsWords(command, words);
+  await withPathManager(async (pm) => {
+    const limits = await pm.getLimits();
+    if (command === "set") await pm.setLimits({ ...limits, ...request });
+    else output.write(output.json ? jsonList([limitsObject(limits)], output.pretty) : limitsLine(limits));
+  });
+}
+
+export function readEndpointWords(command: EndpointCommand, words: readonly string[]): EndpointRequest {
+  const request = readWords(endpointGrammars[command], words, { flags: [] });
+  checks[command]?.(request);
+  return request;
+}
+
+export function readLimitsWords(command: "set" | "show", words: readonly string[]): LimitsRequest {
+  const grammar = command === "set" ? limitsGrammar : noWords("limits show");
+  const request = readWords(grammar, words, {});
+  if (command === "set" && words.length === 0)
+    throw new UsageError(`limits set: say which: ${usages.limits.set}`);
+  return request;
 }
 
 type Run = (pm: MptcpPm, request: EndpointRequest, output: CommandOutput) => Promise<void>;
@@ -80,61 +135,6 @@ async function select(pm: MptcpPm, { id, address, token }: EndpointRequest): Pro
     ...(id === undefined ? [] : [`id ${id}`]),
   ].join(" ");
   throw new CommandError("ENOENT", `cannot show endpoint ${wanted}: there is none (ENOENT)`);
-}
-
-export async function runLimits(
-  command: "set" | "show",
-  words: readonly string[],
-  output: CommandOutput,
-): Promise<void> {
-  const request = readLimitsWords(command, words);
-  await withPathManager(async (pm) => {
-    const limits = await pm.getLimits();
-    if (command === "set") await pm.setLimits({ ...limits, ...request });
-    else output.write(output.json ? jsonList([limitsObject(limits)], output.pretty) : limitsLine(limits));
-  });
-}
-
-export type EndpointCommand = "add" | "change" | "delete" | "show" | "flush";
-
-/** The words after an endpoint command. Only what was given is there. */
-export type EndpointRequest = {
-  address?: string;
-  id?: number;
-  port?: number;
-  dev?: string;
-  token?: number;
-  /** For `change`: the flags that the endpoint is to have; of backup and fullmesh, what is not named is cleared. */
-  flags: EndpointFlag[];
-  /** Whether `change` was told what to change, be it nobackup. */
-  changes?: boolean;
-};
-
-export type LimitsRequest = { subflows?: number; addAddrAccepted?: number };
-
-export const usages = {
-  endpoint: {
-    add: "ADDRESS [ dev NAME ] [ id ID ] [ port NR ] [ signal | subflow | laminar | backup | fullmesh ]...",
-    change: "{ id ID | ADDRESS [ port NR ] } { backup | nobackup | fullmesh | nofullmesh }...",
-    delete: "id ID [ ADDRESS ]",
-    show: "[ id ID | ADDRESS ] [ token TOKEN ]",
-    flush: "",
-  },
-  limits: { set: "[ subflows NR ] [ add_addr_accepted NR ]", show: "" },
-} as const;
-
-export function readEndpointWords(command: EndpointCommand, words: readonly string[]): EndpointRequest {
-  const request = readWords(endpointGrammars[command], words, { flags: [] });
-  checks[command]?.(request);
-  return request;
-}
-
-export function readLimitsWords(command: "set" | "show", words: readonly string[]): LimitsRequest {
-  const grammar = command === "set" ? limitsGrammar : noWords("limits show");
-  const request = readWords(grammar, words, {});
-  if (command === "set" && words.length === 0)
-    throw new UsageError(`limits set: say which: ${usages.limits.set}`);
-  return request;
 }
 
 const addFlags = ["signal", "subflow", "laminar", "backup", "fullmesh"] as const satisfies EndpointFlag[];

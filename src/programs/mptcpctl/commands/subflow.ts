@@ -30,6 +30,26 @@ export type CreateOptions = {
   readonly wait?: boolean;
 };
 
+/** An end of a subflow. */
+export type End = { readonly address: string; readonly port: number };
+
+type SubflowEnds = { readonly token: number; readonly local: End; readonly remote: End };
+
+export type CreateRequest = {
+  readonly token: number;
+  readonly address: string;
+  readonly id: number | undefined;
+  readonly dev: string | undefined;
+  readonly to: { readonly address: string; readonly port: number | undefined };
+  readonly backup: boolean;
+};
+
+export const subflowUsages = {
+  create: "token TOKEN ADDRESS [ id ID ] [ dev NAME ] to ADDRESS [ port NR ] [ backup ]",
+  destroy: "token TOKEN ADDRESS port NR to ADDRESS port NR",
+  change: "token TOKEN ADDRESS port NR to ADDRESS port NR { backup | nobackup }",
+} as const;
+
 export function runSubflow(
   command: SubflowCommand,
   words: readonly string[],
@@ -38,6 +58,36 @@ export function runSubflow(
 ): Promise<void> {
   if (command === "create") return create(words, options, output);
   return command === "destroy" ? destroy(words, output) : change(words, output);
+}
+
+export function readCreateWords(words: readonly string[]): CreateRequest {
+  const command = "subflow create";
+  const draft = readWords(subflowGrammars.create, words, {});
+  const { id, dev, backup = false } = draft;
+  const to = given(command, draft.to, "to ADDRESS");
+  if (draft.port !== undefined)
+    throw new UsageError(
+      `${command}: the port of ADDRESS is the kernel's to choose; port goes with to ADDRESS`,
+    );
+  return {
+    ...{
+      token: given(command, draft.token, "token TOKEN"),
+      address: given(command, draft.address, "ADDRESS"),
+    },
+    ...{ id, dev, to: { address: to.address, port: to.port }, backup },
+  };
+}
+
+export function readDestroyWords(words: readonly string[]): SubflowEnds {
+  return endsIn("subflow destroy", readWords(subflowGrammars.destroy, words, {}));
+}
+
+export function readChangeWords(words: readonly string[]): SubflowEnds & { readonly backup: boolean } {
+  const draft = readWords(subflowGrammars.change, words, {});
+  const ends = endsIn("subflow change", draft);
+  if (draft.backup === undefined)
+    throw new UsageError("subflow change: say what to change: backup, nobackup");
+  return { ...ends, backup: draft.backup };
 }
 
 async function create(
@@ -89,56 +139,6 @@ function deadlineOf({ deadline = "10" }: CreateOptions): number {
   throw new UsageError(
     `subflow create: "${deadline}" is no deadline; it is a number of seconds, at most 86400`,
   );
-}
-
-export const subflowUsages = {
-  create: "token TOKEN ADDRESS [ id ID ] [ dev NAME ] to ADDRESS [ port NR ] [ backup ]",
-  destroy: "token TOKEN ADDRESS port NR to ADDRESS port NR",
-  change: "token TOKEN ADDRESS port NR to ADDRESS port NR { backup | nobackup }",
-} as const;
-
-/** An end of a subflow. */
-export type End = { readonly address: string; readonly port: number };
-
-type SubflowEnds = { readonly token: number; readonly local: End; readonly remote: End };
-
-export type CreateRequest = {
-  readonly token: number;
-  readonly address: string;
-  readonly id: number | undefined;
-  readonly dev: string | undefined;
-  readonly to: { readonly address: string; readonly port: number | undefined };
-  readonly backup: boolean;
-};
-
-export function readCreateWords(words: readonly string[]): CreateRequest {
-  const command = "subflow create";
-  const draft = readWords(subflowGrammars.create, words, {});
-  const { id, dev, backup = false } = draft;
-  const to = given(command, draft.to, "to ADDRESS");
-  if (draft.port !== undefined)
-    throw new UsageError(
-      `${command}: the port of ADDRESS is the kernel's to choose; port goes with to ADDRESS`,
-    );
-  return {
-    ...{
-      token: given(command, draft.token, "token TOKEN"),
-      address: given(command, draft.address, "ADDRESS"),
-    },
-    ...{ id, dev, to: { address: to.address, port: to.port }, backup },
-  };
-}
-
-export function readDestroyWords(words: readonly string[]): SubflowEnds {
-  return endsIn("subflow destroy", readWords(subflowGrammars.destroy, words, {}));
-}
-
-export function readChangeWords(words: readonly string[]): SubflowEnds & { readonly backup: boolean } {
-  const draft = readWords(subflowGrammars.change, words, {});
-  const ends = endsIn("subflow change", draft);
-  if (draft.backup === undefined)
-    throw new UsageError("subflow change: say what to change: backup, nobackup");
-  return { ...ends, backup: draft.backup };
 }
 
 type SubflowDraft = {
