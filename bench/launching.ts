@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { IPPROTO_MPTCP } from "../src/kernel/socket-numbers.ts";
 import { checkout } from "../src/lab/kit/checkout.ts";
 import type { Host } from "../src/lab/kit/host.ts";
 import type { Bench, PerSubject } from "./daemons.ts";
@@ -13,7 +14,6 @@ export type OptionTimes = Pick<SocketTimes, "mptcp" | "preload">;
 
 const ways = ["tcp", "mptcp", "preload", "theirs", "seccomp"] as const;
 
-const IPPROTO_MPTCP = 262;
 const RUNS_A_TURN = 20;
 const BATCHES_A_TURN = 5;
 

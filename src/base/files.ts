@@ -6,6 +6,7 @@ import {
   fsyncSync,
   lstatSync,
   openSync,
+  readdirSync,
   realpathSync,
   renameSync,
   statSync,
@@ -86,6 +87,15 @@ export function isThere(path: string): boolean {
   } catch {
     // A directory that may not be entered, or links without end on the way.
     return false;
+  }
+}
+
+/** The names in a directory; none where it cannot be read. */
+export function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
   }
 }
 

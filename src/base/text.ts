@@ -102,3 +102,12 @@ function distance(from: string, to: string, limit: number): number {
   }
   return Math.min(limit, row.at(-1) ?? limit);
 }
+
+/** The value of a text in JSON; undefined where the text is not JSON, such as a line that was cut short. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -2,15 +2,8 @@ import { type Bits, bitNames, type NameOf } from "./netlink/bits.ts";
 import { body, type Dump, type NetlinkConnection } from "./netlink/connection.ts";
 import { bits, bitsOf, type Decoded, ip, message, struct, u8, u32 } from "./netlink/schema.ts";
 import type { NetlinkMessage } from "./netlink/wire.ts";
-import {
-  AF_INET,
-  AF_INET6,
-  AF_UNSPEC,
-  type Change,
-  RTM_DELADDR,
-  RTM_GETADDR,
-  RTM_NEWADDR,
-} from "./rtnetlink.ts";
+import { type Change, RTM_DELADDR, RTM_GETADDR, RTM_NEWADDR } from "./rtnetlink.ts";
+import { AF_INET, AF_INET6, AF_UNSPEC } from "./socket-numbers.ts";
 
 /** IP addresses of interfaces (net/ipv4/devinet.c, net/ipv6/addrconf.c; include/uapi/linux/if_addr.h). */
 export type Address = {

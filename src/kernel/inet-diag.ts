@@ -24,9 +24,6 @@ import { mptcpInfo, mptcpInfoFlags, tcpInfo } from "./socket-info.ts";
 export const NETLINK_SOCK_DIAG = 4;
 export const SOCK_DIAG_BY_FAMILY = 20;
 
-export const IPPROTO_TCP = 6;
-export const IPPROTO_MPTCP = 262;
-
 /** enum of net/tcp_states.h; MPTCP sockets use the same. */
 export const tcpStates = {
   established: 1,

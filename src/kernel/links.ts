@@ -19,7 +19,8 @@ import {
   withDefault,
 } from "./netlink/schema.ts";
 import type { NetlinkMessage } from "./netlink/wire.ts";
-import { AF_UNSPEC, type Change, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK } from "./rtnetlink.ts";
+import { type Change, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK } from "./rtnetlink.ts";
+import { AF_UNSPEC } from "./socket-numbers.ts";
 
 /** Network interfaces (net/core/rtnetlink.c, rtnl_fill_ifinfo; include/uapi/linux/if_link.h; netdevice(7)). */
 export type Link = {

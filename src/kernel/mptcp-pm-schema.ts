@@ -20,7 +20,7 @@ import {
   u32,
 } from "./netlink/schema.ts";
 import type { NetlinkMessage } from "./netlink/wire.ts";
-import { AF_INET, AF_INET6 } from "./rtnetlink.ts";
+import { AF_INET, AF_INET6 } from "./socket-numbers.ts";
 
 /** enum of MPTCP_PM_CMD_*. */
 export const command = {

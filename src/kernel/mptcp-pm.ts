@@ -36,6 +36,12 @@ export {
   tokenText,
 } from "./mptcp-pm-schema.ts";
 
+/** What SET_FLAGS takes notice of (net/mptcp/pm_kernel.c, mptcp_pm_nl_set_flags). */
+export const changeableFlags = endpointFlags.of("backup", "fullmesh");
+
+/** Bytes of a receive buffer for whoever must not lose events: half a second of them at 40,000 a second. */
+export const EVENT_BUFFER = 32 * 1024 * 1024;
+
 /**
  * The path manager of the kernel, in the network namespace of this process. Methods reject as NetlinkConnection's
  * requests do; a KernelError's message names the endpoint and gives the kernel's words. Changing anything needs
@@ -136,7 +142,7 @@ export class MptcpPm {
       readonly flags: Bits<EndpointFlag>;
     },
   ): Promise<void> {
-    const flags = endpointFlags.from(endpoint.flags.value & changeable.value);
+    const flags = endpointFlags.from(endpoint.flags.value & changeableFlags.value);
     if ("id" in endpoint)
       return this.#change(`change endpoint id ${endpoint.id}`, command.setFlags, {
         address: { id: endpoint.id, flags },
@@ -268,9 +274,6 @@ export class MptcpPm {
 }
 
 type Attributes = Omit<Encodable<typeof pmMessage>, "command">;
-
-/** What SET_FLAGS takes notice of (net/mptcp/pm_kernel.c, mptcp_pm_nl_set_flags). */
-const changeable = endpointFlags.of("backup", "fullmesh");
 
 /**
  * To add an endpoint the kernel visits every MPTCP connection of the namespace: of few, that takes less than handing

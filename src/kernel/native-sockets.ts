@@ -4,6 +4,7 @@
  */
 import { bytesOfName } from "../base/bytes.ts";
 import { addon, check, settled } from "./netlink/addon.ts";
+import { IPPROTO_MPTCP, IPPROTO_TCP } from "./socket-numbers.ts";
 
 export type StreamProtocol = "mptcp" | "tcp";
 
@@ -54,4 +55,4 @@ export function sendDatagram(path: string, data: Uint8Array): void {
 }
 
 /** IPPROTO_MPTCP and IPPROTO_TCP (include/uapi/linux/in.h). */
-const protocolNumbers = { mptcp: 262, tcp: 6 } as const;
+const protocolNumbers = { mptcp: IPPROTO_MPTCP, tcp: IPPROTO_TCP } as const;

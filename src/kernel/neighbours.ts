@@ -1,7 +1,8 @@
 import { body, type NetlinkConnection } from "./netlink/connection.ts";
 import { message, s32, struct, u8, u16 } from "./netlink/schema.ts";
 import type { NetlinkMessage } from "./netlink/wire.ts";
-import { AF_UNSPEC, RTM_GETNEIGH, RTM_NEWNEIGH } from "./rtnetlink.ts";
+import { RTM_GETNEIGH, RTM_NEWNEIGH } from "./rtnetlink.ts";
+import { AF_UNSPEC } from "./socket-numbers.ts";
 
 /** struct ndmsg (include/uapi/linux/neighbour.h). */
 const header = struct({

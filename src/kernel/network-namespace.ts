@@ -3,6 +3,9 @@ import { closeSync, openSync } from "node:fs";
 import { bytesOfText } from "../base/bytes.ts";
 import { addon, check, SystemError } from "./netlink/addon.ts";
 
+/** Where `ip netns` keeps the names of network namespaces (ip-netns(8)). */
+export const namespaceDirectory = "/run/netns";
+
 /**
  * Runs `open` in a network namespace. What it opens stays there: a socket belongs to the namespace in which it was
  * made. `open` must not wait: setns(2) moves this thread, which is back when `open` has returned. Takes CAP_SYS_ADMIN.

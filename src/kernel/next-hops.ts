@@ -4,7 +4,8 @@ import { NetlinkProtocolError } from "./netlink/errors.ts";
 import { ipBytes } from "./netlink/ip.ts";
 import { bytes, codec, type Decoded, ip, message, s32, struct, u8, u16, u32 } from "./netlink/schema.ts";
 import { align4, littleEndian, type NetlinkMessage } from "./netlink/wire.ts";
-import { AF_INET, AF_INET6, AF_UNSPEC, RTM_GETNEXTHOP, RTM_NEWNEXTHOP } from "./rtnetlink.ts";
+import { RTM_GETNEXTHOP, RTM_NEWNEXTHOP } from "./rtnetlink.ts";
+import { AF_INET, AF_INET6, AF_UNSPEC } from "./socket-numbers.ts";
 
 /** A next hop of a route. */
 export type Hop = {

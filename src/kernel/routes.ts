@@ -5,15 +5,8 @@ import { ipFamily } from "./netlink/ip.ts";
 import { bitsOf, type Decoded, ip, message, s32, struct, u8, u32, withDefault } from "./netlink/schema.ts";
 import type { NetlinkMessage } from "./netlink/wire.ts";
 import { type Hop, nextHops, via } from "./next-hops.ts";
-import {
-  AF_INET,
-  AF_INET6,
-  AF_UNSPEC,
-  type Change,
-  RTM_DELROUTE,
-  RTM_GETROUTE,
-  RTM_NEWROUTE,
-} from "./rtnetlink.ts";
+import { type Change, RTM_DELROUTE, RTM_GETROUTE, RTM_NEWROUTE } from "./rtnetlink.ts";
+import { AF_INET, AF_INET6, AF_UNSPEC } from "./socket-numbers.ts";
 
 export type { Hop } from "./next-hops.ts";
 
@@ -97,7 +90,7 @@ export function dumpRoutes(
   options: RouteSelection = {},
 ): Promise<Dump<Route>> {
   const { family, table, maxPrefixLength = 128, accepts } = options;
-  const value = { family: family === undefined ? AF_UNSPEC : number(family), table };
+  const value = { family: family === undefined ? AF_UNSPEC : familyNumber(family), table };
   return connection.dump(
     { what: "list routes", type: RTM_GETROUTE, body: body(routeRequest, value) },
     (message) => {
@@ -138,7 +131,7 @@ export async function lookupRoute(connection: NetlinkConnection, lookup: Lookup)
   const bits = family === 4 ? 32 : 128;
   const flags = fibMatch ? routeFlags.of("fibMatch") : routeFlags.of();
   const value = {
-    family: number(family),
+    family: familyNumber(family),
     prefixLength: bits,
     sourcePrefixLength: source === undefined ? 0 : bits,
     // IPv4 gives the main table's number unless told to look; IPv6 looks, and refuses to be told.
@@ -220,7 +213,7 @@ function toGateway(gateway: string | undefined): { gateway?: string } {
   return gateway === undefined ? {} : { gateway };
 }
 
-function number(family: 4 | 6): number {
+function familyNumber(family: 4 | 6): number {
   return family === 4 ? AF_INET : AF_INET6;
 }
 

@@ -36,10 +36,6 @@ export const groups = {
   nextHops: 32,
 } as const;
 
-export const AF_UNSPEC = 0;
-export const AF_INET = 2;
-export const AF_INET6 = 10;
-
 /** What a notification says of its object. */
 export type Change<Kind extends string, T> = { readonly change: "new" | "deleted" } & Readonly<
   Record<Kind, T>

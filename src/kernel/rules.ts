@@ -1,7 +1,8 @@
 import { body, type Dump, type NetlinkConnection } from "./netlink/connection.ts";
 import { type Decoded, ip, message, string, struct, u8, u32, withDefault } from "./netlink/schema.ts";
 import type { NetlinkMessage } from "./netlink/wire.ts";
-import { AF_INET, AF_INET6, RTM_GETRULE, RTM_NEWRULE } from "./rtnetlink.ts";
+import { RTM_GETRULE, RTM_NEWRULE } from "./rtnetlink.ts";
+import { AF_INET, AF_INET6 } from "./socket-numbers.ts";
 
 /**
  * Policy routing rules (net/core/fib_rules.c, fib_nl_fill_rule; include/uapi/linux/fib_rules.h; ip-rule(8)). A rule

@@ -11,8 +11,8 @@ import {
 import type { Bits } from "./netlink/bits.ts";
 import type { Decoded } from "./netlink/codec.ts";
 import { ipText, unmapped } from "./netlink/ip.ts";
-import { AF_INET } from "./rtnetlink.ts";
 import type { MptcpInfo, TcpInfo } from "./socket-info.ts";
+import { AF_INET } from "./socket-numbers.ts";
 
 /** Text in its canonical form. An IPv4 address of a dual-stack socket (::ffff:10.0.0.1) is an IPv4 address here. */
 export type SocketAddress = { readonly address: string; readonly port: number };

@@ -1,6 +1,4 @@
 import {
-  IPPROTO_MPTCP,
-  IPPROTO_TCP,
   infoExtension,
   mptcpOutline,
   mptcpSocket,
@@ -15,7 +13,7 @@ import {
 import type { Schema } from "./netlink/codec.ts";
 import { body, type ConnectionOptions, NetlinkConnection } from "./netlink/connection.ts";
 import type { NetlinkMessage } from "./netlink/wire.ts";
-import { AF_INET, AF_INET6 } from "./rtnetlink.ts";
+import { AF_INET, AF_INET6, IPPROTO_MPTCP, IPPROTO_TCP } from "./socket-numbers.ts";
 import {
   byInode,
   byToken,

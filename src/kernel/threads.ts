@@ -1,5 +1,7 @@
 /** Threads of this process, and the processes that they have started. */
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+
+import { readFileSync, readlinkSync } from "node:fs";
+import { namesIn } from "../base/files.ts";
 import { addon } from "./netlink/addon.ts";
 
 /** The number by which the kernel knows the calling thread (gettid(2)); 0 where /proc does not tell. */
@@ -83,14 +85,6 @@ function childrenIn(task: string): number[] {
   try {
     const words = readFileSync(`${task}/children`, "utf8").split(" ");
     return words.filter((word) => word !== "").map(Number);
-  } catch {
-    return [];
-  }
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory);
   } catch {
     return [];
   }

@@ -1,8 +1,8 @@
 /** Whoever can write to a unit's drop-ins decides what the unit runs, and as whom. */
 
-import { readdirSync, realpathSync, statSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { isSticky, isWorldWritable } from "../base/files.ts";
+import { isSticky, isWorldWritable, namesIn } from "../base/files.ts";
 
 /**
  * What everybody may write to: the directories of these drop-ins with what is in them, and the directories above.
@@ -43,13 +43,5 @@ function resolved(path: string): string | undefined {
     return realpathSync(path);
   } catch {
     return undefined;
-  }
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch {
-    return [];
   }
 }

@@ -36,7 +36,7 @@ export function removalDiff(path: string, before: string, after: string): string
   return [`--- ${path}`, `+++ ${path}`, ...hunks.flat(), ""].join("\n");
 }
 
-const context = 3;
+const contextLines = 3;
 
 /** Removals so near to each other that they share a hunk. */
 function groups(removed: readonly number[]): number[][] {
@@ -44,15 +44,16 @@ function groups(removed: readonly number[]): number[][] {
   for (const index of removed) {
     const last = found.at(-1);
     const previous = last?.at(-1);
-    if (last !== undefined && previous !== undefined && index - previous <= 2 * context + 1) last.push(index);
+    if (last !== undefined && previous !== undefined && index - previous <= 2 * contextLines + 1)
+      last.push(index);
     else found.push([index]);
   }
   return found;
 }
 
 function hunk(old: readonly string[], group: readonly number[], removed: readonly number[]): string[] {
-  const first = Math.max(0, (group[0] ?? 0) - context);
-  const end = Math.min(old.length, (group.at(-1) ?? 0) + context + 1);
+  const first = Math.max(0, (group[0] ?? 0) - contextLines);
+  const end = Math.min(old.length, (group.at(-1) ?? 0) + contextLines + 1);
   const before = removed.filter((index) => index < first).length;
   const length = end - first;
   const head = `@@ -${first + 1},${length} +${first + 1 - before},${length - group.length} @@`;

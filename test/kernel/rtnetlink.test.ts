@@ -5,7 +5,8 @@ import { decodeAddressEvent, dumpAddresses } from "../../src/kernel/addresses.ts
 import { dumpLinks } from "../../src/kernel/links.ts";
 import { body } from "../../src/kernel/netlink/connection.ts";
 import { dumpRoutes, lookupRoute, routeFlags, routeRequest } from "../../src/kernel/routes.ts";
-import { AF_INET6, groups, openRtnetlink, RTM_GETROUTE } from "../../src/kernel/rtnetlink.ts";
+import { groups, openRtnetlink, RTM_GETROUTE } from "../../src/kernel/rtnetlink.ts";
+import { AF_INET6 } from "../../src/kernel/socket-numbers.ts";
 import { requires } from "../../src/lab/kit/requires.ts";
 import { waitFor } from "../../src/lab/kit/wait.ts";
 import { listen, useRtnetlink } from "../lab/rtnetlink.ts";

@@ -5,6 +5,7 @@ import { messageOf } from "../../base/errors.ts";
 import { isThere } from "../../base/files.ts";
 import { RetriedWrite } from "../../base/retries.ts";
 import { openGuarded, readStateFile, replaceStateFile } from "../../base/runtime-directory.ts";
+import { parseJson } from "../../base/text.ts";
 import type { AnnouncedAddress, Connection, ConnectionChange } from "./connection.ts";
 import type { Facts } from "./connection-table.ts";
 import type { ListedConnection } from "./from-sock-diag.ts";
@@ -57,8 +58,8 @@ export class Checkpoint {
       const text = readStateFile(file, LARGEST_FILE);
       if (text === undefined) return;
       const [header = "", ...lines] = text.split("\n");
-      if (!v.is(headerSchema(bootId), parse(header))) return;
-      for (const line of lines) apply(this.#facts, parse(line));
+      if (!v.is(headerSchema(bootId), parseJson(header))) return;
+      for (const line of lines) apply(this.#facts, parseJson(line));
     } catch (error) {
       warn(`${file} cannot be used: ${messageOf(error)}`);
     }
@@ -216,13 +217,4 @@ function replaceAnnounced(
   const stored = facts.get(token);
   if (stored === undefined) return;
   facts.set(token, { ...stored, announced: [...stored.announced.filter((other) => other.id !== id), ...by] });
-}
-
-/** The last line may be cut short; of that connection less is known then. */
-function parse(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
 }

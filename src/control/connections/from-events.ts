@@ -2,7 +2,7 @@
 import type { MptcpEvent } from "../../kernel/mptcp-pm.ts";
 import { errnoName } from "../../kernel/netlink/errors.ts";
 import { ipFamily, unmapped } from "../../kernel/netlink/ip.ts";
-import { AF_INET6 } from "../../kernel/rtnetlink.ts";
+import { AF_INET6 } from "../../kernel/socket-numbers.ts";
 import type { SocketAddress } from "../../kernel/sockets.ts";
 import type { CloseReason } from "./connection.ts";
 import { ConnectionRecord, SubflowRecord } from "./connection-record.ts";

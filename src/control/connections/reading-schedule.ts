@@ -6,8 +6,8 @@ import { stopwatch } from "../../base/deadlines.ts";
  * when a subflow ends after its connection was half closed (net/mptcp/protocol.c, mptcp_check_fastclose,
  * mptcp_close_ssk).
  */
-const PERIOD = 5000;
-const PERIOD_WITHOUT_CONNECTIONS = 30_000;
+const READING_PERIOD = 5000;
+const IDLE_READING_PERIOD = 30_000;
 /** After a reading, rest for so many times as long as it took, so that readings use at most 2 % of a core. */
 const REST = 50;
 const REST_UNSETTLED = 5;
@@ -55,7 +55,7 @@ export class ReadingSchedule {
 
   /** There are connections now, and were none before. */
   firstConnection(): void {
-    this.#readIn(PERIOD);
+    this.#readIn(READING_PERIOD);
   }
 
   /** Something is missing that the next reading may show. */
@@ -113,7 +113,7 @@ export class ReadingSchedule {
     } catch (error) {
       if (!this.#isRunning) return;
       onFailure(error, this.#failures);
-      this.#readIn(Math.min(RETRY * 2 ** this.#failures++, PERIOD_WITHOUT_CONNECTIONS));
+      this.#readIn(Math.min(RETRY * 2 ** this.#failures++, IDLE_READING_PERIOD));
     } finally {
       tookSoFar();
     }
@@ -121,6 +121,6 @@ export class ReadingSchedule {
 }
 
 function restAfter(took: number, { connections, isUnsettled }: ReadingResult): number {
-  if (isUnsettled) return Math.min(Math.max(RETRY, REST_UNSETTLED * took), PERIOD);
-  return Math.max(connections > 0 ? PERIOD : PERIOD_WITHOUT_CONNECTIONS, REST * took);
+  if (isUnsettled) return Math.min(Math.max(RETRY, REST_UNSETTLED * took), READING_PERIOD);
+  return Math.max(connections > 0 ? READING_PERIOD : IDLE_READING_PERIOD, REST * took);
 }

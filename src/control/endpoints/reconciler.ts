@@ -47,7 +47,7 @@ export interface Preview {
 }
 
 /** Milliseconds between full readings of the kernel. */
-const PERIOD = 30_000;
+const FULL_READING_PERIOD = 30_000;
 const reading: Task = { key: "read", revision: "", what: "read endpoints and limits", fields: {} };
 const limiting: Task = { key: "limits", revision: "", what: "raise the limits", fields: {} };
 
@@ -215,7 +215,7 @@ export class Reconciler {
   }
 
   async #read(): Promise<void> {
-    this.#schedule("period", PERIOD, () => this.#readAgain());
+    this.#schedule("period", FULL_READING_PERIOD, () => this.#readAgain());
     this.#options.beforeReading?.();
     await this.#table.read();
     await this.#limits.read();

@@ -30,8 +30,8 @@ export interface NetworkMonitorOptions {
 const LONGEST_NOTIFIED_PREFIX = 8;
 /** Milliseconds. */
 const RETRY = 100;
-/** Notifications are not trusted for ever. */
-const PERIOD = 30_000;
+/** Milliseconds between two readings: notifications are not trusted for ever. */
+const RESYNC_PERIOD = 30_000;
 
 /**
  * Keeps a model of the network true. Notifications keep it nearly true; when they were lost (ENOBUFS), make no
@@ -92,7 +92,7 @@ export class NetworkMonitor {
       this.resync();
     });
     this.#events.subscribe(Object.values(groups), (message) => this.#receive(message));
-    this.#period = every(this.#clock, PERIOD, () => this.resync());
+    this.#period = every(this.#clock, RESYNC_PERIOD, () => this.resync());
   }
 
   get network(): Network {

@@ -4,6 +4,7 @@ import { dumpLinks } from "../../kernel/links.ts";
 import type { NetlinkConnection } from "../../kernel/netlink/connection.ts";
 import { withHops } from "../../kernel/next-hops.ts";
 import { dumpRoutes, lookupRoute, type Route, RTN_UNICAST } from "../../kernel/routes.ts";
+import { openRtnetlink } from "../../kernel/rtnetlink.ts";
 import type { Egress, Family, Network, Routing } from "./network.ts";
 
 /** Default routes, and the halves of the address space that tunnels put in their place. */
@@ -39,6 +40,16 @@ export async function readNetwork(
     },
     interrupted: links.interrupted || addresses.interrupted,
   };
+}
+
+/** Reads the whole network by a connection of its own: for who wants to know it once. */
+export async function readNetworkOnce(): Promise<Network> {
+  const connection = openRtnetlink();
+  try {
+    return (await readNetwork(connection)).network;
+  } finally {
+    connection.close();
+  }
 }
 
 export async function readRouting(connection: NetlinkConnection): Promise<Routing> {

@@ -46,11 +46,11 @@ export async function attachCgroup(
   if (id === rootCgroupId)
     throw new BpfError("CGROUP", "the root of all cgroups is the whole machine: it takes a cgroup below it");
   let missing: BpfError | undefined;
-  await change(
-    () => openSet() ?? load(),
+  await changeAttachedSet(
+    () => openSet() ?? startAndPin(),
     (cgroups) => {
       addId(cgroups, id);
-      if (answersOptions) missing = refusalOf(() => attachOptions(directory, id));
+      if (answersOptions) missing = refusalIn(() => attachOptions(directory, id));
     },
   );
   return missing;
@@ -60,8 +60,8 @@ export async function attachCgroup(
 export async function detachCgroups(isMeant: (directory: string) => boolean): Promise<void> {
   requireRoot();
   if (!isBpffs()) return;
-  await change(openSet, (cgroups) => {
-    for (const [id, directory] of attached(cgroups)) if (isMeant(directory)) deleteId(cgroups, id);
+  await changeAttachedSet(openSet, (cgroups) => {
+    for (const [id, directory] of directoriesOf(cgroups)) if (isMeant(directory)) deleteId(cgroups, id);
   });
 }
 
@@ -71,7 +71,7 @@ export function attachedCgroups(): string[] {
   const cgroups = isBpffs() ? openSet() : undefined;
   if (cgroups === undefined) return [];
   try {
-    return [...attached(cgroups).values()];
+    return [...directoriesOf(cgroups).values()];
   } finally {
     closeSync(cgroups.fd);
   }
@@ -84,7 +84,7 @@ export async function checkProgram(): Promise<void> {
   requireMptcp();
   new Cgroups();
   await exclusively(() => {
-    const { cgroups, link } = start();
+    const { cgroups, link } = loadAndAttach();
     closeSync(link);
     closeSync(cgroups.fd);
   });
@@ -102,7 +102,11 @@ const maxCgroups = 16_384;
 const lockDeadlineMs = 10_000;
 const lockIntervalMs = 20;
 
-async function change(open: () => IdSet | undefined, act: (cgroups: IdSet) => void): Promise<void> {
+/** Changes the set of attached cgroups that `open` gives, if there is one. The program ends when the set is empty. */
+async function changeAttachedSet(
+  open: () => IdSet | undefined,
+  act: (cgroups: IdSet) => void,
+): Promise<void> {
   await exclusively(() => {
     const cgroups = open();
     if (cgroups === undefined) return;
@@ -119,7 +123,7 @@ async function change(open: () => IdSet | undefined, act: (cgroups: IdSet) => vo
 }
 
 /** What a machine that does not take the programs says. */
-function refusalOf(act: () => void): BpfError | undefined {
+function refusalIn(act: () => void): BpfError | undefined {
   try {
     act();
     return undefined;
@@ -160,9 +164,10 @@ function openSet(): IdSet | undefined {
   }
 }
 
-function load(): IdSet {
+/** A new program, which outlives this process. */
+function startAndPin(): IdSet {
   unpin();
-  const { cgroups, link } = start();
+  const { cgroups, link } = loadAndAttach();
   try {
     makePinDirectory();
     pin(cgroups.fd, setPath);
@@ -176,7 +181,8 @@ function load(): IdSet {
   return cgroups;
 }
 
-function start(): { cgroups: IdSet; link: number } {
+/** A new program for no cgroup yet, which runs as long as `link` is open or pinned. */
+function loadAndAttach(): { cgroups: IdSet; link: number } {
   const functionId = findFunction(readKernelTypes(), attachedFunction);
   if (functionId === undefined)
     throw new BpfError("KERNEL", `this kernel has no ${attachedFunction}: it takes Linux 6.6 or newer`);
@@ -195,7 +201,8 @@ function start(): { cgroups: IdSet; link: number } {
   }
 }
 
-function attached(cgroups: IdSet): Map<bigint, string> {
+/** The directories of those in the set that still exist, by id. */
+function directoriesOf(cgroups: IdSet): Map<bigint, string> {
   const ids = new Set(listIds(cgroups));
   if (ids.size === 0) return new Map();
   return new Map([...new Cgroups().directories()].filter(([id]) => ids.has(id)));
@@ -204,7 +211,7 @@ function attached(cgroups: IdSet): Map<bigint, string> {
 /** Takes out what ended. In a container, cgroups that are out of sight may well exist. */
 function sweep(cgroups: IdSet): void {
   if (!new Cgroups().isWhole) return;
-  const alive = attached(cgroups);
+  const alive = directoriesOf(cgroups);
   for (const id of listIds(cgroups)) if (!alive.has(id)) deleteId(cgroups, id);
 }
 

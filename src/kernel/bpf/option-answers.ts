@@ -7,6 +7,7 @@
 import { closeSync } from "node:fs";
 import { addon, check, SystemError } from "../netlink/addon.ts";
 import { beforeConnection, type OptionClass, optionTable } from "../option-table.ts";
+import { AF_INET, AF_INET6, IPPROTO_MPTCP, IPPROTO_TCP } from "../socket-numbers.ts";
 import { asItIs, describeFunction, type Outcome, type Piece } from "./number-function.ts";
 
 /** How TCP reads values that are shorter than a number; "kernel" leaves them to the kernel. */
@@ -174,8 +175,8 @@ function numberOf(value: Uint8Array | number): number | undefined {
   return typeof value !== "number" && value.length === 4 ? Buffer.from(value).readInt32LE() : undefined;
 }
 
-export const families = { ipv4: 2, ipv6: 10 } as const;
-export const protocols = { tcp: 6, mptcp: 262 } as const;
+export const families = { ipv4: AF_INET, ipv6: AF_INET6 } as const;
+export const protocols = { tcp: IPPROTO_TCP, mptcp: IPPROTO_MPTCP } as const;
 
 /** Calls `use` with a fresh stream socket, which is closed then. Throws a SystemError if there can be none. */
 export function withSocket<Result>(

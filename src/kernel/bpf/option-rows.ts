@@ -4,6 +4,7 @@
  * R6 is the context, R7 the option's row.
  */
 
+import { IPPROTO_MPTCP } from "../socket-numbers.ts";
 import {
   add,
   addRegister,
@@ -112,8 +113,6 @@ const socket = { family: 4, protocol: 12, state: 72 } as const;
 /** include/net/tcp_states.h */
 const TCP_CLOSE = 7;
 const TCP_LISTEN = 10;
-
-const IPPROTO_MPTCP = 262;
 
 const BPF_FUNC_map_lookup_elem = 1;
 const BPF_FUNC_sk_storage_get = 107;

@@ -2,6 +2,8 @@
  * The program that makes sockets MPTCP. It runs before update_socket_protocol (net/socket.c), by which the kernel,
  * since 6.6, lets BPF choose the protocol of every socket(2): what the program returns, unless it is 0, is the result.
  */
+
+import { AF_INET, AF_INET6, IPPROTO_MPTCP, IPPROTO_TCP } from "../socket-numbers.ts";
 import {
   add,
   and32,
@@ -28,13 +30,9 @@ export const attachedFunction = "update_socket_protocol";
 /** Deeper cgroups than these are not found; systemd's own are at most six levels deep. */
 const maxDepth = 64;
 
-const AF_INET = 2;
-const AF_INET6 = 10;
 const SOCK_STREAM = 1;
 const SOCK_NONBLOCK = 0x800;
 const SOCK_CLOEXEC = 0x80000;
-const IPPROTO_TCP = 6;
-const IPPROTO_MPTCP = 262;
 
 const BPF_FUNC_map_lookup_elem = 1;
 const BPF_FUNC_get_current_ancestor_cgroup_id = 123;

@@ -1,12 +1,10 @@
 import { join } from "node:path";
+import { namespaceDirectory } from "../../kernel/network-namespace.ts";
 import { LabProcess, run, type SpawnOptions } from "./lab-process.ts";
 import { runShortly } from "./shell.ts";
 
 export type LabEndpoint = { id: number; address: string; port?: number; dev?: string; flags: string[] };
 export type LabLimits = { subflows: number; addAddrAccepted: number };
-
-/** Where iproute2 keeps the names of network namespaces. */
-export const namespaceDirectory = "/run/netns";
 
 /** A host of the lab: a network namespace in which commands run. */
 export class Host {

@@ -53,7 +53,7 @@ interface Renewal {
 }
 
 /** Milliseconds after which a subflow has proven itself. */
-const PROVEN = 60_000;
+const SUBFLOW_PROVEN = 60_000;
 
 /** A path of a connection that was lost. */
 interface Patient {
@@ -125,7 +125,7 @@ class Healer {
 
   /** Attempts are counted anew after a subflow that has lived for long. */
   #follow(connection: Connection, subflow: Subflow): void {
-    this.#pm.after(PROVEN, () => {
+    this.#pm.after(SUBFLOW_PROVEN, () => {
       if (subflow.state === "established") this.#patients.get(connection)?.delete(pathOf(subflow));
     });
   }
@@ -161,7 +161,7 @@ class Healer {
     const { delay, "longest-delay": longest } = this.#pm.options;
     const now = this.#pm.now();
     for (const [other, { at, wait }] of this.#renewals)
-      if (now - at > wait + PROVEN) this.#renewals.delete(other);
+      if (now - at > wait + SUBFLOW_PROVEN) this.#renewals.delete(other);
     const last = this.#renewals.get(address);
     if (last !== undefined && now - last.at < last.wait) return false;
     const wait = last === undefined ? Math.min(delay, longest) : Math.min(2 * last.wait, longest);

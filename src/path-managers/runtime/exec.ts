@@ -19,7 +19,7 @@ import { requireStartable } from "./trusted.ts";
 /** Milliseconds before the first restart, and the longest wait; who has run for so long begins anew. */
 const FIRST_RESTART = 100;
 const LONGEST_RESTART = 30_000;
-const PROVEN = 60_000;
+const PROGRAM_PROVEN = 60_000;
 
 /**
  * A program of any language as a path manager: events and commands are JSON, a line each, on its standard input and
@@ -72,7 +72,7 @@ class ProgramKeeper implements Listener {
       complaint: (line) => log.info(oneLine(line)),
       end: (how) => {
         this.#program = undefined;
-        if (this.#pm.now() - begun > PROVEN) this.#wait = FIRST_RESTART;
+        if (this.#pm.now() - begun > PROGRAM_PROVEN) this.#wait = FIRST_RESTART;
         this.#startAgain(`${path} ${how}; it is started again`);
       },
     });

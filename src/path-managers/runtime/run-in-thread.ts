@@ -5,7 +5,7 @@ import { type Logger, prefixed } from "../../base/log/log.ts";
 import { Checkpoint } from "../../control/connections/checkpoint.ts";
 import { NetworkMonitor } from "../../control/network/monitor.ts";
 import type { PolicyConfig } from "../../control/policy/host-addresses.ts";
-import { MptcpPm } from "../../kernel/mptcp-pm.ts";
+import { EVENT_BUFFER, MptcpPm } from "../../kernel/mptcp-pm.ts";
 import { type Persistence, persist } from "../../kernel/netlink/persist.ts";
 import { Sockets } from "../../kernel/sockets.ts";
 import type { PathManagerDefinition } from "./api.ts";
@@ -116,9 +116,6 @@ function withoutPrograms(
   return pathManagers.filter(({ definition }) => !programs.includes(definition.name));
 }
 
-/** Bytes: half a second of events at 40,000 a second. */
-const RECEIVE_BUFFER = 32 * 1024 * 1024;
-
 interface ThreadParts {
   readonly input: ThreadInput;
   readonly pathManagers: readonly LoadedPathManager[];
@@ -147,7 +144,7 @@ class PathManagersOnKernel {
     const log = prefixed(parts.log, "the path managers' thread");
     const patience: Persistence = { log, clock, signal };
     const open = openMarked(new Int32Array(input.pulse));
-    const pm = await persist(() => MptcpPm.open({ open, receiveBuffer: RECEIVE_BUFFER }), patience);
+    const pm = await persist(() => MptcpPm.open({ open, receiveBuffer: EVENT_BUFFER }), patience);
     let thread: PathManagersOnKernel | undefined;
     const onChange = (): void => thread?.networkChanged();
     const monitor = await NetworkMonitor.start({ log, onChange, open, clock, signal });
@@ -155,7 +152,7 @@ class PathManagersOnKernel {
       parts,
       pm,
       monitor,
-      Sockets.open({ open, receiveBuffer: RECEIVE_BUFFER }),
+      Sockets.open({ open, receiveBuffer: EVENT_BUFFER }),
     );
     return thread;
   }

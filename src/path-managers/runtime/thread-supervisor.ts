@@ -41,7 +41,7 @@ export interface SupervisorOptions {
 }
 
 /** Milliseconds of work, in which the machine did not stand still, after which a thread has proven itself. */
-const PROVEN = 60_000;
+const THREAD_PROVEN = 60_000;
 
 /**
  * Keeps a thread of path managers at work: one that is blocked or ends is replaced, and finds the connections again by
@@ -171,7 +171,7 @@ export class ThreadSupervisor {
   #welcome({ pathManagers, warnings, responsibility }: Prepared): void {
     this.#hasProven = false;
     this.#proof?.cancel();
-    this.#proof = this.#patience.schedule(PROVEN, () => {
+    this.#proof = this.#patience.schedule(THREAD_PROVEN, () => {
       this.#hasProven = true;
     });
     for (const { name, file } of pathManagers) if (file !== undefined) this.#files.set(name, file);

@@ -4,7 +4,7 @@ import type { MptcpEvent } from "../../kernel/mptcp-pm.ts";
 import { eventFlags } from "../../kernel/mptcp-pm-events.ts";
 import { errnoOf } from "../../kernel/netlink/errors.ts";
 import { ipFamily, mapped } from "../../kernel/netlink/ip.ts";
-import { AF_INET, AF_INET6 } from "../../kernel/rtnetlink.ts";
+import { AF_INET, AF_INET6 } from "../../kernel/socket-numbers.ts";
 import type { ConnectionOutline } from "../../kernel/sockets.ts";
 import type { AddressList, ListedAddress } from "./address-list.ts";
 

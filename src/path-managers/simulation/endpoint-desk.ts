@@ -1,7 +1,7 @@
 import type { Endpoint, NewEndpoint } from "../../kernel/mptcp-pm.ts";
-import { errnoOf, KernelError } from "../../kernel/netlink/errors.ts";
+import type { KernelError } from "../../kernel/netlink/errors.ts";
 import type { EndpointCommands } from "../runtime/endpoint-commands.ts";
-import type { SimulatedEndpoints } from "./endpoints.ts";
+import { refusal, type SimulatedEndpoints } from "./endpoints.ts";
 import type { SimulatedKernel } from "./kernel.ts";
 
 /**
@@ -102,8 +102,4 @@ function foreign(what: string, { address }: Endpoint): KernelError {
     "EPERM",
     `${address} was not made by mptcpd; \`mptcpctl adopt ${address}\` takes it over`,
   );
-}
-
-function refusal(what: string, code: string, message: string): KernelError {
-  return new KernelError(what, errnoOf(code), { message });
 }

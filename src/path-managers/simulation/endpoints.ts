@@ -1,5 +1,6 @@
 import type { EndpointKernel } from "../../control/endpoints/endpoint-table.ts";
 import {
+  changeableFlags,
   type Endpoint,
   type EndpointFlag,
   endpointFlags,
@@ -10,7 +11,7 @@ import {
 import type { Bits } from "../../kernel/netlink/bits.ts";
 import { errnoOf, KernelError } from "../../kernel/netlink/errors.ts";
 import { ipFamily, unmapped } from "../../kernel/netlink/ip.ts";
-import { AF_INET, AF_INET6 } from "../../kernel/rtnetlink.ts";
+import { AF_INET, AF_INET6 } from "../../kernel/socket-numbers.ts";
 
 /** What differs between versions of Linux. */
 export interface EndpointRules {
@@ -89,8 +90,8 @@ export class SimulatedEndpoints implements EndpointKernel {
     const { flags } = endpoint;
     if (change.flags.has("fullmesh") && (flags.has("signal") || flags.has("implicit")))
       throw refusal(what, "EINVAL", "invalid addr flags");
-    const kept = flags.without(...changeable.names).value;
-    const changed = endpointFlags.from(kept | (change.flags.value & changeable.value));
+    const kept = flags.without(...changeableFlags.names).value;
+    const changed = endpointFlags.from(kept | (change.flags.value & changeableFlags.value));
     this.list = this.list.map((other) => (other === endpoint ? { ...other, flags: changed } : other));
   }
 
@@ -172,9 +173,6 @@ export class SimulatedEndpoints implements EndpointKernel {
     this.#host.tell({ event, family, localAddress: address, localPort: port });
   }
 }
-
-/** What SET_FLAGS changes; of other flags it takes no notice. */
-const changeable = endpointFlags.of("backup", "fullmesh");
 
 /** mptcp_addresses_equal: IPv4 in either spelling. */
 export function isSame(one: string, other: string): boolean {

@@ -5,7 +5,7 @@ import type {
 } from "../../control/connections/from-events.ts";
 import type { MptcpEvent } from "../../kernel/mptcp-pm.ts";
 import { unmapped } from "../../kernel/netlink/ip.ts";
-import { AF_INET6 } from "../../kernel/rtnetlink.ts";
+import { AF_INET6 } from "../../kernel/socket-numbers.ts";
 import type { SocketAddress } from "../../kernel/sockets.ts";
 import { AddressList } from "./address-list.ts";
 import type { SimulatedConnection, SimulatedSubflow } from "./connection.ts";

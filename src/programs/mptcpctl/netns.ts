@@ -1,11 +1,8 @@
 import { statSync } from "node:fs";
 import { programArguments } from "../../base/command-line/argument-bytes.ts";
 import { codeOf, messageOf } from "../../base/errors.ts";
-import { enterNetworkNamespaceAndExec } from "../../kernel/network-namespace.ts";
+import { enterNetworkNamespaceAndExec, namespaceDirectory } from "../../kernel/network-namespace.ts";
 import { CommandError, UsageError } from "./io/output.ts";
-
-/** Where `ip netns` keeps the names of network namespaces. */
-const namespaceDirectory = "/run/netns";
 
 /**
  * Goes on in another network namespace. setns(2) moves one thread and Node has many, so this program is started anew

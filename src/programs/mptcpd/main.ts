@@ -19,7 +19,7 @@ import { checkReadable } from "./check-readable.ts";
 import { Daemon } from "./daemon.ts";
 import { EXIT_FAILURE, EXIT_SOFTWARE, EXIT_USAGE, StartError } from "./exit.ts";
 import type { Settings } from "./options.ts";
-import { load, Service } from "./service.ts";
+import { loadConfigFor, Service } from "./service.ts";
 
 async function main(): Promise<void> {
   const request = parseArguments(process.argv.slice(2));
@@ -55,7 +55,7 @@ function nameProcess(): void {
 
 /** `--check`: says what is wrong with the configuration. */
 async function check(request: Settings): Promise<void> {
-  const loaded = load(request);
+  const loaded = loadConfigFor(request);
   const { sources, warnings } = await checkPathManagers(loaded.config, builtIn);
   const files = await checkReadable(request, loaded.file, sources);
   if (files.errors.length > 0) throw new ConfigError(files.errors);
@@ -74,7 +74,7 @@ async function reload(request: Settings): Promise<void> {
 
 /** `--plan`: says what a start would change. */
 async function printPlan(request: Settings): Promise<void> {
-  const { config } = load(request);
+  const { config } = loadConfigFor(request);
   if (setupOf(config, builtIn).needsThread)
     writeError("plugins are not asked: they may want other endpoints than these\n");
   const log = createLogger({ sink: openSink("stderr", { sendDatagram }), debug: request.debug });

@@ -1,7 +1,6 @@
-import { emptyNetwork, type Network } from "../../control/network/network.ts";
-import { readNetwork } from "../../control/network/read.ts";
+import { emptyNetwork } from "../../control/network/network.ts";
+import { readNetworkOnce } from "../../control/network/read.ts";
 import { MptcpPm } from "../../kernel/mptcp-pm.ts";
-import { openRtnetlink } from "../../kernel/rtnetlink.ts";
 import type { Rehearse } from "../../path-managers/runtime/run-in-thread.ts";
 import { rehearse, type Stage } from "../../path-managers/simulation/rehearsal.ts";
 
@@ -21,15 +20,6 @@ async function readOr<T>(otherwise: T, read: () => Promise<T>): Promise<T> {
     return await read();
   } catch {
     return otherwise;
-  }
-}
-
-async function readNetworkOnce(): Promise<Network> {
-  const connection = openRtnetlink();
-  try {
-    return (await readNetwork(connection)).network;
-  } finally {
-    connection.close();
   }
 }
 

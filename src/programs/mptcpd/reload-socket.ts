@@ -35,7 +35,7 @@ export interface SocketPath {
 export const RELOAD_REQUEST = "reload\n";
 
 /** Milliseconds between two looks whether the socket is still there. */
-const PERIOD = 30_000;
+const LOOK_PERIOD = 30_000;
 /** Who asks for a reload is root or our own user; others are not let in. */
 const OWNER_ONLY = 0o177;
 const MOST_CLIENTS = 64;
@@ -65,7 +65,7 @@ export class ReloadSocket {
   ensure(): void {
     if (this.#isClosed) return;
     this.#timer?.cancel();
-    this.#timer = this.#options.clock.schedule(PERIOD, () => this.ensure());
+    this.#timer = this.#options.clock.schedule(LOOK_PERIOD, () => this.ensure());
     if (this.#inode !== undefined && inodeOf(this.#options.path) === this.#inode) return;
     if (this.#options.isAllowed()) this.#listen();
   }

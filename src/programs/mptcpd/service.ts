@@ -43,7 +43,7 @@ export class Service {
 
   constructor(request: Settings) {
     this.#request = request;
-    this.#loaded = load(request);
+    this.#loaded = loadConfigFor(request);
     this.#inForce = { file: this.#loaded.file, since: new Date(), refused: undefined };
     this.#log = new ServiceLog(this.#loaded.config.log, request);
   }
@@ -187,7 +187,7 @@ export class Service {
 
   async #tryToReload(daemon: Daemon): Promise<Verdict> {
     try {
-      const loaded = load(this.#request);
+      const loaded = loadConfigFor(this.#request);
       await daemon.reload(loaded.config);
       this.#loaded = loaded;
       this.#inForce = { file: loaded.file, since: new Date(), refused: undefined };
@@ -223,7 +223,7 @@ export class Service {
 }
 
 /** The configuration that a command line asks for. Throws ConfigError. */
-export function load({ configFile, overrides }: Settings): LoadedConfig {
+export function loadConfigFor({ configFile, overrides }: Settings): LoadedConfig {
   return loadConfig({
     overrides,
     ...(configFile !== undefined && { file: configFile, mustExist: true }),

@@ -1,8 +1,9 @@
 /** Services of systemd: the state of mptcpd's units, what it logged last, and the units that mptcpize has enabled. */
+
 import * as v from "valibot";
 import { table } from "../../base/command-line/terminal.ts";
 import { messageOf } from "../../base/errors.ts";
-import { oneLine } from "../../base/text.ts";
+import { oneLine, parseJson } from "../../base/text.ts";
 import { type DropInDirectories, dropInDirectories, findDropIns } from "../../services/drop-in.ts";
 import type { Secrets } from "./secrets.ts";
 import { askTool, type Section } from "./section.ts";
@@ -85,7 +86,7 @@ const journalEntry = v.object({
 
 function entryOf(line: string): LogEntry | undefined {
   if (line === "") return undefined;
-  const { output: entry, success } = v.safeParse(journalEntry, jsonOf(line));
+  const { output: entry, success } = v.safeParse(journalEntry, parseJson(line));
   if (!success) return undefined;
   const {
     __REALTIME_TIMESTAMP: time,
@@ -99,14 +100,6 @@ function entryOf(line: string): LogEntry | undefined {
     ...(unit !== undefined && { unit }),
     message: Array.isArray(message) ? Buffer.from(message).toString() : (message ?? ""),
   };
-}
-
-function jsonOf(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Which they are and how; not their lines, which hold command lines. */

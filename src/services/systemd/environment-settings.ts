@@ -3,8 +3,9 @@
  * src/core/load-fragment.c, parse_env_file_internal() in src/basic/env-file.c.
  */
 
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { namesIn } from "../../base/files.ts";
 import { compileGlob } from "../../base/glob.ts";
 import { type Assignment, validWords } from "./unit-syntax.ts";
 
@@ -138,14 +139,6 @@ function below(directory: string, component: string): string[] {
 
 function hasGlob(path: string): boolean {
   return /[*?[]/.test(path);
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch {
-    return [];
-  }
 }
 
 function textOf(file: string): string {

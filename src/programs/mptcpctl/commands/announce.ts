@@ -12,9 +12,9 @@ import {
   addressId,
   dev,
   type Grammar,
+  given,
   port,
   readWords,
-  required,
   token,
   type WordTable,
 } from "../io/word-grammar.ts";
@@ -82,26 +82,30 @@ export function readAnnounceWords(words: readonly string[]): AnnounceRequest {
     throw new UsageError(`${command}: port 0 stands for one that is free, which takes \`listen\``);
   return {
     ...{
-      token: given(command, draft.token, "token TOKEN"),
-      address: given(command, draft.address, "ADDRESS"),
+      token: given(announceGrammar, draft.token, "token TOKEN"),
+      address: given(announceGrammar, draft.address, "ADDRESS"),
     },
     ...{ id, port, dev, listen },
   };
 }
 
 export function readWithdrawWords(words: readonly string[]): { readonly token: number; readonly id: number } {
-  const command = "withdraw";
   const draft = readWords(withdrawGrammar, words, {});
-  return { token: given(command, draft.token, "token TOKEN"), id: given(command, draft.id, "id ID") };
+  return {
+    token: given(withdrawGrammar, draft.token, "token TOKEN"),
+    id: given(withdrawGrammar, draft.id, "id ID"),
+  };
 }
 
 export function readListenWords(words: readonly string[]): {
   readonly address: string;
   readonly port: number;
 } {
-  const command = "listen";
   const draft = readWords(listenGrammar, words, {});
-  return { address: given(command, draft.address, "ADDRESS"), port: given(command, draft.port, "port NR") };
+  return {
+    address: given(listenGrammar, draft.address, "ADDRESS"),
+    port: given(listenGrammar, draft.port, "port NR"),
+  };
 }
 
 type AnnounceDraft = {
@@ -115,6 +119,7 @@ type AnnounceDraft = {
 
 const announceGrammar: Grammar<AnnounceDraft> = {
   command: "announce",
+  usage: announceUsages.announce,
   flags: ["listen"],
   readFlag(draft) {
     draft.listen = true;
@@ -125,12 +130,14 @@ const announceGrammar: Grammar<AnnounceDraft> = {
 
 const withdrawGrammar: Grammar<{ token?: number; id?: number }> = {
   command: "withdraw",
+  usage: announceUsages.withdraw,
   flags: [],
   keywords: { token, id: addressId },
 };
 
 const listenGrammar: Grammar<{ address?: string; port?: number }> = {
   command: "listen",
+  usage: announceUsages.listen,
   flags: [],
   keywords: { port },
   other: address,
@@ -138,13 +145,3 @@ const listenGrammar: Grammar<{ address?: string; port?: number }> = {
 
 /** The words of each of these commands. */
 export const announceWordTables: readonly WordTable[] = [announceGrammar, withdrawGrammar, listenGrammar];
-
-function given<T>(command: string, value: T | undefined, what: string): T {
-  return required(value, what, command, usageLines.get(command));
-}
-
-const usageLines: ReadonlyMap<string, string> = new Map([
-  ["announce", announceUsages.announce],
-  ["withdraw", announceUsages.withdraw],
-  ["listen", announceUsages.listen],
-]);

@@ -2,7 +2,7 @@
 
 import { table } from "../../../base/command-line/terminal.ts";
 import type { Network } from "../../../control/network/network.ts";
-import { readNetwork } from "../../../control/network/read.ts";
+import { readNetworkOnce } from "../../../control/network/read.ts";
 import {
   type CurrentEndpoint,
   type Decision,
@@ -12,7 +12,6 @@ import {
 import type { PolicyInput } from "../../../control/policy/input.ts";
 import { decide } from "../../../control/policy/policy.ts";
 import { canonicalIp } from "../../../kernel/netlink/ip.ts";
-import { openRtnetlink } from "../../../kernel/rtnetlink.ts";
 import { Sysctls } from "../../../kernel/sysctl.ts";
 import { ambiguous, linksNamed } from "../io/interfaces.ts";
 import { type JsonObject, jsonList } from "../io/ip-format.ts";
@@ -28,7 +27,7 @@ export async function runExplain(
   const [subject, ...more] = words;
   if (more.length > 0) throw new UsageError("explain: one ADDRESS or one INTERFACE, or none for all");
   const config = configOf(options, output);
-  const network = await currentNetwork();
+  const network = await readNetworkOnce();
   const ledger = ledgerOf(options, output);
   const current = await withPathManager(async (pm) =>
     (await pm.dumpEndpoints()).map((endpoint) => ({ endpoint, ours: ledger.owns(endpoint) })),
@@ -86,15 +85,6 @@ function select(explanations: readonly Explanation[], network: Network, subject:
     "ENODEV",
     `cannot explain ${subject}: there is no such interface, and it is no address`,
   );
-}
-
-async function currentNetwork(): Promise<Network> {
-  const connection = openRtnetlink();
-  try {
-    return (await readNetwork(connection)).network;
-  } finally {
-    connection.close();
-  }
 }
 
 /** What makes all endpoints useless. */

@@ -4,14 +4,12 @@ import { release } from "node:os";
 import { systemClock } from "../../../base/clock.ts";
 import { codeOf, messageOf } from "../../../base/errors.ts";
 import { NetworkMonitor } from "../../../control/network/monitor.ts";
+import { EVENT_BUFFER } from "../../../kernel/mptcp-pm.ts";
 import { Sockets } from "../../../kernel/sockets.ts";
 import { Recorder } from "../../../path-managers/simulation/recorder.ts";
 import { warningLogger, watchEvents, withPathManager } from "../io/kernel-access.ts";
 import { CommandError, type CommandOutput, interrupted, UsageError } from "../io/output.ts";
 import { openRecording } from "../io/output-files.ts";
-
-/** Bytes: half a second of events at 40,000 a second. */
-const RECEIVE_BUFFER = 32 * 1024 * 1024;
 
 /** Records until a signal ends it. */
 export async function runRecord(words: readonly string[], output: CommandOutput): Promise<void> {
@@ -25,7 +23,7 @@ export async function runRecord(words: readonly string[], output: CommandOutput)
         log: warningLogger(output),
         onChange: () => recorder?.networkChanged(),
       });
-      const sockets = Sockets.open({ receiveBuffer: RECEIVE_BUFFER });
+      const sockets = Sockets.open({ receiveBuffer: EVENT_BUFFER });
       try {
         let onFailure: (error: unknown) => void = () => undefined;
         const failed = new Promise<never>((_, reject) => {
@@ -46,7 +44,7 @@ export async function runRecord(words: readonly string[], output: CommandOutput)
         monitor.close();
       }
     },
-    { receiveBuffer: RECEIVE_BUFFER },
+    { receiveBuffer: EVENT_BUFFER },
   );
 }
 

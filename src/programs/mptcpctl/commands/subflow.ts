@@ -11,12 +11,12 @@ import {
   addressId,
   dev,
   type Grammar,
+  given,
   type Keyword,
   once,
   readAddress,
   readNumber,
   readWords,
-  required,
   token,
   type WordTable,
 } from "../io/word-grammar.ts";
@@ -64,27 +64,27 @@ export function readCreateWords(words: readonly string[]): CreateRequest {
   const command = "subflow create";
   const draft = readWords(subflowGrammars.create, words, {});
   const { id, dev, backup = false } = draft;
-  const to = given(command, draft.to, "to ADDRESS");
+  const to = given(subflowGrammars.create, draft.to, "to ADDRESS");
   if (draft.port !== undefined)
     throw new UsageError(
       `${command}: the port of ADDRESS is the kernel's to choose; port goes with to ADDRESS`,
     );
   return {
     ...{
-      token: given(command, draft.token, "token TOKEN"),
-      address: given(command, draft.address, "ADDRESS"),
+      token: given(subflowGrammars.create, draft.token, "token TOKEN"),
+      address: given(subflowGrammars.create, draft.address, "ADDRESS"),
     },
     ...{ id, dev, to: { address: to.address, port: to.port }, backup },
   };
 }
 
 export function readDestroyWords(words: readonly string[]): SubflowEnds {
-  return endsIn("subflow destroy", readWords(subflowGrammars.destroy, words, {}));
+  return endsIn(subflowGrammars.destroy, readWords(subflowGrammars.destroy, words, {}));
 }
 
 export function readChangeWords(words: readonly string[]): SubflowEnds & { readonly backup: boolean } {
   const draft = readWords(subflowGrammars.change, words, {});
-  const ends = endsIn("subflow change", draft);
+  const ends = endsIn(subflowGrammars.change, draft);
   if (draft.backup === undefined)
     throw new UsageError("subflow change: say what to change: backup, nobackup");
   return { ...ends, backup: draft.backup };
@@ -166,7 +166,7 @@ const local: Keyword<SubflowDraft> = {
   value: "ADDRESS",
   read(draft, word, grammar) {
     const address = readAddress(word, grammar);
-    if (draft.address !== undefined) given(grammar.command, draft.to, "to ADDRESS");
+    if (draft.address !== undefined) given(grammar, draft.to, "to ADDRESS");
     once(grammar.command, "ADDRESS", draft.address);
     draft.address = address;
   },
@@ -190,6 +190,7 @@ const ends = { to, token, port: portOfEnd } as const;
 const subflowGrammars: Readonly<Record<keyof typeof subflowUsages, Grammar<SubflowDraft>>> = {
   create: {
     command: "subflow create",
+    usage: subflowUsages.create,
     flags: ["backup"],
     readFlag(draft) {
       draft.backup = true;
@@ -197,9 +198,16 @@ const subflowGrammars: Readonly<Record<keyof typeof subflowUsages, Grammar<Subfl
     keywords: { ...ends, id: addressId, dev },
     other: local,
   },
-  destroy: { command: "subflow destroy", flags: [], keywords: ends, other: local },
+  destroy: {
+    command: "subflow destroy",
+    usage: subflowUsages.destroy,
+    flags: [],
+    keywords: ends,
+    other: local,
+  },
   change: {
     command: "subflow change",
+    usage: subflowUsages.change,
     flags: ["backup", "nobackup"],
     readFlag(draft, flag) {
       draft.backup = flag === "backup";
@@ -211,23 +219,13 @@ const subflowGrammars: Readonly<Record<keyof typeof subflowUsages, Grammar<Subfl
 
 export const subflowWordTables: readonly WordTable[] = Object.values(subflowGrammars);
 
-function endsIn(command: string, draft: SubflowDraft): SubflowEnds {
-  const token = given(command, draft.token, "token TOKEN");
-  const local = given(command, draft.address, "ADDRESS");
-  const to = given(command, draft.to, "to ADDRESS");
+function endsIn(grammar: Grammar<SubflowDraft>, draft: SubflowDraft): SubflowEnds {
+  const token = given(grammar, draft.token, "token TOKEN");
+  const local = given(grammar, draft.address, "ADDRESS");
+  const to = given(grammar, draft.to, "to ADDRESS");
   return {
     token,
-    local: { address: local, port: given(command, draft.port, "port NR after ADDRESS") },
-    remote: { address: to.address, port: given(command, to.port, "port NR after to ADDRESS") },
+    local: { address: local, port: given(grammar, draft.port, "port NR after ADDRESS") },
+    remote: { address: to.address, port: given(grammar, to.port, "port NR after to ADDRESS") },
   };
 }
-
-function given<T>(command: string, value: T | undefined, what: string): T {
-  return required(value, what, command, usageLines.get(command));
-}
-
-const usageLines: ReadonlyMap<string, string> = new Map([
-  ["subflow create", subflowUsages.create],
-  ["subflow destroy", subflowUsages.destroy],
-  ["subflow change", subflowUsages.change],
-]);

@@ -15,6 +15,8 @@ export type Keyword<Request> = {
 export type Grammar<Request> = {
   /** The command, for messages: "endpoint add". */
   readonly command: string;
+  /** The words that the command takes, for messages of `given`. */
+  readonly usage?: string;
   /** Words that stand alone; never abbreviated, as in ip(8). */
   readonly flags: readonly string[];
   readFlag?(request: Request, flag: string): void;
@@ -166,7 +168,11 @@ export function once(command: string, name: string, before: unknown): void {
 }
 
 /** A value that a command cannot do without. Throws UsageError, which shows the command's usage. */
-export function required<T>(value: T | undefined, what: string, command: string, usage = ""): T {
+export function given<T>(
+  { command, usage = "" }: Pick<Grammar<never>, "command" | "usage">,
+  value: T | undefined,
+  what: string,
+): T {
   if (value !== undefined) return value;
   throw new UsageError(`${command}: ${what} is missing: ${usage}`);
 }

@@ -17,7 +17,7 @@ import {
 } from "../../../../src/control/connections/from-sock-diag.ts";
 import { subflowFlags } from "../../../../src/kernel/inet-diag.ts";
 import { eventFlags } from "../../../../src/kernel/mptcp-pm-events.ts";
-import { AF_INET } from "../../../../src/kernel/rtnetlink.ts";
+import { AF_INET } from "../../../../src/kernel/socket-numbers.ts";
 import type { ConnectionOutline, SubflowFlag, SubflowOutline } from "../../../../src/kernel/sockets.ts";
 
 export const TOKEN = 1;

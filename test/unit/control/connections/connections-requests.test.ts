@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { SubflowRecord } from "../../../../src/control/connections/connection-record.ts";
 import type { SubflowRequest } from "../../../../src/control/connections/connection-updates.ts";
-import { AF_INET6 } from "../../../../src/kernel/rtnetlink.ts";
+import { AF_INET6 } from "../../../../src/kernel/socket-numbers.ts";
 import { foundWith, ofSubflow, subflowLine, subflowOutline } from "./builders.ts";
 import { established, type TableWatch } from "./table-watch.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { KernelError } from "../../../../src/kernel/netlink/errors.ts";
-import { AF_INET6 } from "../../../../src/kernel/rtnetlink.ts";
+import { AF_INET6 } from "../../../../src/kernel/socket-numbers.ts";
 import { announced, closed, ofSubflow } from "./builders.ts";
 import { refusal } from "./command-journal.ts";
 import { CommandsWorld, nothingPending } from "./commands-world.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Subflow } from "../../../../src/control/connections/connection.ts";
-import { AF_INET6 } from "../../../../src/kernel/rtnetlink.ts";
+import { AF_INET6 } from "../../../../src/kernel/socket-numbers.ts";
 import { announced, closed, initialEnds, ofSubflow, removed } from "./builders.ts";
 import { established } from "./table-watch.ts";
 
