@@ -21,7 +21,7 @@ import { codeOf, hasCode, messageOf } from "./errors.ts";
 import { isThere, isWorldWritable, removeFile, replaceWith } from "./files.ts";
 
 /** A file that none of ours has left at its place. The message says what to do. */
-export class GuardedFileError extends Error {
+class GuardedFileError extends Error {
   override readonly name = "GuardedFileError";
   readonly code: "EBADFILE" | "EISDIR";
 
@@ -92,7 +92,7 @@ function readUpTo(fd: number, size: number): string {
 }
 
 /** A file of the runtime directory that cannot be written or removed. `code` is the file system's: "ENOSPC". */
-export class StateWriteError extends Error {
+class StateWriteError extends Error {
   override readonly name = "StateWriteError";
   readonly code: string;
 

@@ -6,7 +6,7 @@ import { bytesOfText, textOfBytes } from "../base/bytes.ts";
 import { hasCode } from "../base/errors.ts";
 
 /** `code` is "CGROUP". */
-export class CgroupError extends Error {
+class CgroupError extends Error {
   override readonly name = "CgroupError";
   readonly code = "CGROUP";
 }

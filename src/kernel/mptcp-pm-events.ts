@@ -31,7 +31,7 @@ export type MptcpEvent =
   | { readonly event: "unknown"; readonly number: number };
 
 /** enum mptcp_event_type: MPTCP_EVENT_*. */
-export const eventNumber = {
+const eventNumber = {
   created: 1,
   established: 2,
   closed: 3,
@@ -150,7 +150,7 @@ export function openEvents(
 }
 
 /** The event of a message of the family; throws NetlinkProtocolError if an attribute that it must have is missing. */
-export function decodeEvent(message: NetlinkMessage): MptcpEvent {
+function decodeEvent(message: NetlinkMessage): MptcpEvent {
   const { command: number } = genericHeader.decode(message);
   const { input, start, end } = message;
   const read = readers.get(number);

@@ -214,7 +214,7 @@ function find(unit: string, path: string, properties: Properties): string {
   return found;
 }
 
-export const defaultSearchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const defaultSearchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 function isExecutable(path: string): boolean {
   try {

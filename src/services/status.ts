@@ -37,7 +37,7 @@ export type StatusSources = {
   readonly user: boolean;
 };
 
-export class UnknownProcessError extends Error {
+class UnknownProcessError extends Error {
   override readonly name = "UnknownProcessError";
   readonly code = "UNKNOWN_PROCESS";
 

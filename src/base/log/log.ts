@@ -63,8 +63,6 @@ export function prefixed(log: Logger, prefix: string, always: Fields = {}): Logg
 
 export const nullSink: Sink = { write() {}, close() {} };
 
-export const nullLogger: Logger = createLogger({ sink: nullSink, debug: false });
-
 /** RFC 5424, table 2: the numerical severities that syslog and the journal's PRIORITY use. */
 export const severities: Readonly<Record<Level, number>> = {
   error: 3,

@@ -96,7 +96,7 @@ export function encodeSyslog({ level, message }: Entry): Uint8Array {
 }
 
 /** Entries as datagrams; those that cannot be sent go to another sink. */
-export class DatagramSink implements Sink {
+class DatagramSink implements Sink {
   readonly #name: string;
   readonly #path: string;
   readonly #encode: (entry: Entry) => Uint8Array;

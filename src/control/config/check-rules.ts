@@ -98,20 +98,20 @@ function neverReached({ name }: IniSection, { rule, section }: WrittenRule): str
   return `[${name}] is never reached: [path ${rule.name}] matches everything${isAll ? "" : " that it does"}`;
 }
 
-export interface Useless {
+interface Useless {
   readonly key: string;
   readonly text: string;
 }
 
 /** What to warn of for an item of `match-kind` that is nearly the name of a kind; undefined: nothing. */
-export function doubtfulKind(glob: string): string | undefined {
+function doubtfulKind(glob: string): string | undefined {
   if (/[*?[]/.test(glob) || knownKinds.includes(glob)) return undefined;
   const hint = didYouMean(glob, knownKinds);
   return hint === "" ? undefined : `${quote(glob)} is not a kind of interface that is known${hint}`;
 }
 
 /** Why addresses that a rule matches are never endpoints, whatever it says; undefined: they may be. */
-export function whyNoEndpoint({ matchInterface, matchAddress }: PathRule): Useless | undefined {
+function whyNoEndpoint({ matchInterface, matchAddress }: PathRule): Useless | undefined {
   if (matchInterface?.every((glob) => glob === "lo"))
     return { key: "match-interface", text: "addresses of lo are never endpoints" };
   if (matchAddress?.every((prefix) => neverEndpoints.some((network) => within(prefix, network))))
@@ -123,7 +123,7 @@ export function whyNoEndpoint({ matchInterface, matchAddress }: PathRule): Usele
 }
 
 /** Whether everything that the second rule matches is matched by the first one. */
-export function covers(first: PathRule, second: PathRule): boolean {
+function covers(first: PathRule, second: PathRule): boolean {
   return (
     coversList(first.matchInterface, second.matchInterface, coversGlob) &&
     coversList(first.matchKind, second.matchKind, coversGlob) &&

@@ -16,7 +16,7 @@ export type EndpointCommand =
   | { readonly kind: "renew"; readonly address: string };
 
 /** A command that mptcpd refuses before the kernel is asked. */
-export class EndpointCommandError extends NetlinkError {
+class EndpointCommandError extends NetlinkError {
   override readonly name = "EndpointCommandError";
 
   constructor(what: string, code: "ENOENT" | "EPERM" | "EAGAIN" | "ECANCELED", reason: string) {

@@ -131,7 +131,7 @@ export const acknowledgementAttributes = attributes({
 });
 
 /** The errno, positive, of an NLMSG_ERROR or NLMSG_DONE (0: success) and what the kernel says about it. */
-export function readAck(message: NetlinkMessage, request: Body): { errno: number; extended: ExtendedAck } {
+function readAck(message: NetlinkMessage, request: Body): { errno: number; extended: ExtendedAck } {
   const { input, start, end, flags } = message;
   // A dump that ends well may carry no number; old kernels send DONE with nothing.
   if (end - start < 4) {

@@ -1,7 +1,10 @@
 /** The border to the kernel: sockets that take and give the bytes of datagrams, and know nothing of their contents. */
 import { type Addon, addon, check, type Handle, SystemError, settled } from "./addon.ts";
 
-/** A netlink socket as connections need it. NetlinkSocket is the real one, FakeKernel of fake-kernel.ts another. */
+/**
+ * A netlink socket as connections need it. NetlinkSocket is the real one; FakeKernel is that of the tests
+ * (test/lab/fake-kernel.ts).
+ */
 export interface Transport {
   /** nl_pid: the kernel addresses replies to it. */
   readonly portId: number;

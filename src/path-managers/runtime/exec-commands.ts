@@ -10,7 +10,7 @@ import type { PathManager } from "./api.ts";
 import { connectionJson, endpointJson, networkJson, subflowJson } from "./json.ts";
 
 /** A line that a program wrote and that is no command. */
-export class CommandLineError extends Error {
+class CommandLineError extends Error {
   override readonly name = "CommandLineError";
   readonly code = "EINVAL";
 }

@@ -30,7 +30,7 @@ export function networkJson({ interfaces, uplinks }: NetworkView) {
   return { interfaces: interfaces.map(interfaceJson), uplinks: uplinks.map(({ name }) => name) };
 }
 
-export function interfaceJson(one: NetworkInterface) {
+function interfaceJson(one: NetworkInterface) {
   const { index, name, kind, flags, hasDefaultRoute, addresses } = one;
   return {
     index,
@@ -42,7 +42,7 @@ export function interfaceJson(one: NetworkInterface) {
   };
 }
 
-export function localAddressJson(given: LocalAddress) {
+function localAddressJson(given: LocalAddress) {
   const { address, family, ifIndex, interface: name, flags, port, priority } = given;
   return { address, family, ifIndex, interface: name, flags: flags.names, port, priority };
 }

@@ -87,7 +87,7 @@ export type ConnectionKernel = Pick<
  * The same commands; `onVanished` is called when the kernel has no more the connection that one is for, of which it
  * tells nobody.
  */
-export function watchForVanished(kernel: ConnectionKernel, onVanished: () => void): ConnectionKernel {
+function watchForVanished(kernel: ConnectionKernel, onVanished: () => void): ConnectionKernel {
   const watched =
     <Given, Result>(command: (given: Given) => Promise<Result>) =>
     async (given: Given): Promise<Result> => {

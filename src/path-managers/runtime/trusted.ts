@@ -16,7 +16,7 @@ import { isSticky, isWorldWritable } from "../../base/files.ts";
 import { oneLine } from "../../base/text.ts";
 
 /** Code of a path manager that somebody else could have written. */
-export class UntrustedFileError extends Error {
+class UntrustedFileError extends Error {
   override readonly name = "UntrustedFileError";
   readonly code = "EUNTRUSTED";
 }

@@ -86,7 +86,7 @@ export function isOpenToOthers({ path, how }: Access): boolean {
  * Which of these a running process is refused, in the mount namespace that it has. Root finds out by becoming its user;
  * others by the modes of files and directories.
  */
-export async function refusedTo(process: Credentials, wanted: readonly Access[]): Promise<readonly Access[]> {
+async function refusedTo(process: Credentials, wanted: readonly Access[]): Promise<readonly Access[]> {
   return (await refusedByTrying(process, wanted)) ?? wanted.filter((access) => !isPermitted(process, access));
 }
 
@@ -151,7 +151,7 @@ export interface Credentials {
 }
 
 /** The mptcpd that holds the lock of this network namespace; undefined: none does, or that cannot be seen. */
-export function runningDaemon(settings: Pick<Settings, "runtimeDir">): Credentials | undefined {
+function runningDaemon(settings: Pick<Settings, "runtimeDir">): Credentials | undefined {
   try {
     const namespace = currentNamespace();
     const file = namespaceFile(runtimeDirectoryOf(settings, namespace), namespace, "lock");

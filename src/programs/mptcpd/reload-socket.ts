@@ -168,7 +168,7 @@ export function openSocketPath(path: string): SocketPath {
 }
 
 /** A verdict as it is sent: JSON in one line. */
-export function encodeVerdict({ isInForce, lines }: Verdict): string {
+function encodeVerdict({ isInForce, lines }: Verdict): string {
   return `${JSON.stringify({ isInForce, lines })}\n`;
 }
 

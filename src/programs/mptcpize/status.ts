@@ -42,7 +42,7 @@ export async function runStatus(
   return status.failures.length === 0 ? exitCodes.ok : exitCodes.failed;
 }
 
-export function statusText({ units, processes, partial, failures }: Status): string {
+function statusText({ units, processes, partial, failures }: Status): string {
   const all = [...units, ...processes].flatMap(({ sockets }) => sockets);
   const namespaces = new Set(all.map(({ networkNamespace }) => networkNamespace));
   const columns = namespaces.size > 1 ? [...commonColumns, namespaceColumn] : commonColumns;
@@ -54,7 +54,7 @@ export function statusText({ units, processes, partial, failures }: Status): str
   return `nothing is enabled, and no process${partial ? " that can be seen" : ""} has MPTCP sockets\n`;
 }
 
-export function statusJson({ units, processes, partial }: Status): string {
+function statusJson({ units, processes, partial }: Status): string {
   return `${JSON.stringify({ units: units.map(unitObject), processes: processes.map(processObject), partial })}\n`;
 }
 

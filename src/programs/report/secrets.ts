@@ -31,14 +31,14 @@ export class Secrets {
 }
 
 /** Whether a key promises a secret as its value: "password", "api-key", "pin_code"; not "ping" or "hotplug". */
-export function isSecretKey(key: string): boolean {
+function isSecretKey(key: string): boolean {
   return /pass|pwd|secret|key|token|auth|cred|cookie|psk|priv|cert|pin(?!g)|otp(?!l)|puk|user|login|seed|salt/i.test(
     key,
   );
 }
 
 /** A value that cannot be much of a secret: numbers, yes and no, addresses and networks, and lists of those. */
-export function isPlain(value: string): boolean {
+function isPlain(value: string): boolean {
   return value.split(",").every((word) => {
     const text = word.trim();
     return plainWord.test(text) || canonicalIp(text.replace(/\/\d{1,3}$/, "")) !== undefined;

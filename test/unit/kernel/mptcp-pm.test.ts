@@ -4,16 +4,9 @@ import { endpointFlags, type MptcpEvent, MptcpPm } from "../../../src/kernel/mpt
 import * as events from "../../../src/kernel/mptcp-pm-events.ts";
 import { command, pmMessage } from "../../../src/kernel/mptcp-pm-schema.ts";
 import type { Schema } from "../../../src/kernel/netlink/codec.ts";
-import {
-  ack,
-  FakeKernel,
-  isDump,
-  multipart,
-  type Reply,
-  refuse,
-} from "../../../src/kernel/netlink/fake-kernel.ts";
 import { controlMessage, genericHeader } from "../../../src/kernel/netlink/generic.ts";
 import type { NetlinkMessage } from "../../../src/kernel/netlink/wire.ts";
+import { ack, FakeKernel, isDump, multipart, type Reply, refuse } from "../../lab/fake-kernel.ts";
 
 const EINVAL = 22;
 const ENOENT = 2;

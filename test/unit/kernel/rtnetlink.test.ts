@@ -7,7 +7,6 @@ import {
   decodeAddressEvent,
 } from "../../../src/kernel/addresses.ts";
 import { decodeLink, decodeLinkEvent, linkFlags, linkMessage } from "../../../src/kernel/links.ts";
-import { FakeKernel, multipart } from "../../../src/kernel/netlink/fake-kernel.ts";
 import { frame, messages, type NetlinkMessage } from "../../../src/kernel/netlink/wire.ts";
 import {
   decodeRoute,
@@ -17,6 +16,7 @@ import {
   routeMessage,
 } from "../../../src/kernel/routes.ts";
 import { openRtnetlink } from "../../../src/kernel/rtnetlink.ts";
+import { FakeKernel, multipart } from "../../lab/fake-kernel.ts";
 
 const RTM_NEWLINK = 16;
 const RTM_DELLINK = 17;

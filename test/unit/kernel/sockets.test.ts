@@ -7,10 +7,10 @@ import {
   subflowFlags,
   tcpSocket,
 } from "../../../src/kernel/inet-diag.ts";
-import { FakeKernel, multipart } from "../../../src/kernel/netlink/fake-kernel.ts";
 import { ipBytes } from "../../../src/kernel/netlink/ip.ts";
 import { mptcpInfo, mptcpInfoFlags, tcpInfo } from "../../../src/kernel/socket-info.ts";
 import { Sockets } from "../../../src/kernel/sockets.ts";
+import { FakeKernel, multipart } from "../../lab/fake-kernel.ts";
 
 const families = { 2: "IPv4", 10: "IPv6" } as const;
 const protocols = { 6: "TCP", 262: "MPTCP" } as const;

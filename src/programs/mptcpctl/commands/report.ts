@@ -117,7 +117,7 @@ function identity(): ReportHead["by"] {
 const CAP_NET_ADMIN = 1n << 12n;
 
 /** "mptcpd-report-HOST-20261125-220941.txt" */
-export function reportName(time: Date, extension: string, host = hostname()): string {
+function reportName(time: Date, extension: string, host = hostname()): string {
   const date = time.toISOString().replace(/[-:]/g, "").replace("T", "-").slice(0, "20261125-220941".length);
   // A host may call itself anything.
   const safe = host.replace(/[^A-Za-z0-9_.-]/g, "_").slice(0, 64) || "host";

@@ -1,13 +1,5 @@
 import { addressFlags, addressMessage } from "../../../../src/kernel/addresses.ts";
 import { linkFlags, linkMessage } from "../../../../src/kernel/links.ts";
-import {
-  ack,
-  FakeKernel,
-  isDump,
-  multipart,
-  type Reply,
-  refuse,
-} from "../../../../src/kernel/netlink/fake-kernel.ts";
 import type { NetlinkMessage } from "../../../../src/kernel/netlink/wire.ts";
 import { routeMessage } from "../../../../src/kernel/routes.ts";
 import {
@@ -21,6 +13,7 @@ import {
   RTM_NEWLINK,
   RTM_NEWROUTE,
 } from "../../../../src/kernel/rtnetlink.ts";
+import { ack, FakeKernel, isDump, multipart, type Reply, refuse } from "../../../lab/fake-kernel.ts";
 
 const AF_INET = 2;
 const ENETUNREACH = 101;

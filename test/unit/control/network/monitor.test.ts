@@ -4,9 +4,9 @@ import fc from "fast-check";
 import { type Clock, systemClock } from "../../../../src/base/clock.ts";
 import { createLogger, type Entry } from "../../../../src/base/log/log.ts";
 import { NetworkMonitor } from "../../../../src/control/network/monitor.ts";
-import { FakeKernel } from "../../../../src/kernel/netlink/fake-kernel.ts";
 import { waitFor } from "../../../../src/lab/kit/wait.ts";
 import { VirtualClock } from "../../../../src/path-managers/simulation/clock.ts";
+import { FakeKernel } from "../../../lab/fake-kernel.ts";
 import { FakeNetwork } from "./fake-network.ts";
 
 type Watch = { readonly monitor: NetworkMonitor; readonly log: Entry[]; changes: number };

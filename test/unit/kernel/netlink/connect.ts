@@ -4,9 +4,9 @@ import {
   type ConnectionOptions,
   NetlinkConnection,
 } from "../../../../src/kernel/netlink/connection.ts";
-import { FakeKernel, type Reply } from "../../../../src/kernel/netlink/fake-kernel.ts";
 import { attributes, nested, string, u8, u16 } from "../../../../src/kernel/netlink/schema.ts";
 import type { NetlinkMessage } from "../../../../src/kernel/netlink/wire.ts";
+import { FakeKernel, type Reply } from "../../../lab/fake-kernel.ts";
 
 /** What the kernel of these tests has, and its message types. */
 export const thing = attributes({

@@ -2,16 +2,10 @@ import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { RunningClock } from "../../../../src/base/deadlines.ts";
 import type { ConnectionOptions } from "../../../../src/kernel/netlink/connection.ts";
-import {
-  ack,
-  FakeKernel,
-  isDump,
-  multipart,
-  type Reply,
-} from "../../../../src/kernel/netlink/fake-kernel.ts";
 import type { OpenTransport } from "../../../../src/kernel/netlink/socket.ts";
 import { frame, type NetlinkMessage } from "../../../../src/kernel/netlink/wire.ts";
 import { turn, VirtualClock } from "../../../../src/path-managers/simulation/clock.ts";
+import { ack, FakeKernel, isDump, multipart, type Reply } from "../../../lab/fake-kernel.ts";
 import { connect, GET, reply, set, thing } from "./connect.ts";
 
 const list = { what: "list things", type: GET };

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { isDump, multipart, refuse } from "../../../../src/kernel/netlink/fake-kernel.ts";
 import { frame, type NetlinkMessage } from "../../../../src/kernel/netlink/wire.ts";
+import { isDump, multipart, refuse } from "../../../lab/fake-kernel.ts";
 import { connect, GET, reply, thing } from "./connect.ts";
 
 describe("dump", () => {

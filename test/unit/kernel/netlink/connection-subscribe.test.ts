@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { NetlinkConnection } from "../../../../src/kernel/netlink/connection.ts";
-import { ack, FakeKernel } from "../../../../src/kernel/netlink/fake-kernel.ts";
 import { frame } from "../../../../src/kernel/netlink/wire.ts";
+import { ack, FakeKernel } from "../../../lab/fake-kernel.ts";
 import { connect, NEW, reply, set, thing } from "./connect.ts";
 
 describe("subscribe", () => {

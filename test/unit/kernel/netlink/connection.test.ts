@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { NetlinkConnection } from "../../../../src/kernel/netlink/connection.ts";
-import { ack, FakeKernel, refuse } from "../../../../src/kernel/netlink/fake-kernel.ts";
 import { frame, type NetlinkMessage } from "../../../../src/kernel/netlink/wire.ts";
+import { ack, FakeKernel, refuse } from "../../../lab/fake-kernel.ts";
 import { connect, GET, NEW, reply, set, thing } from "./connect.ts";
 
 const EINVAL = 22;

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { NetlinkConnection } from "../../../../src/kernel/netlink/connection.ts";
-import { ack, FakeKernel, refuse } from "../../../../src/kernel/netlink/fake-kernel.ts";
 import {
   controlMessage,
   GenericFamily,
@@ -9,6 +8,7 @@ import {
   genericMessage,
 } from "../../../../src/kernel/netlink/generic.ts";
 import { u8 } from "../../../../src/kernel/netlink/schema.ts";
+import { ack, FakeKernel, refuse } from "../../../lab/fake-kernel.ts";
 
 const ENOENT = 2;
 const control = 16;

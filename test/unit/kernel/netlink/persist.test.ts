@@ -47,13 +47,14 @@ describe("a request that the start cannot do without", () => {
   it("keeps the process running between two attempts, when nothing else does", async () => {
     const module = (name: string) => JSON.stringify(new URL(`../../../../src/${name}.js`, import.meta.url));
     const script = `
-      import { nullLogger } from ${module("base/log/log")};
+      import { createLogger, nullSink } from ${module("base/log/log")};
       import { TimeoutError } from ${module("kernel/netlink/errors")};
       import { persist } from ${module("kernel/netlink/persist")};
       import { systemClock } from ${module("base/clock")};
+      const log = createLogger({ sink: nullSink, debug: false });
       let attempts = 0;
       const attempt = async () => { if (++attempts < 3) throw new TimeoutError("list links", 5000); return "links"; };
-      void persist(attempt, { log: nullLogger, clock: systemClock }).then((answer) => console.log(answer));
+      void persist(attempt, { log, clock: systemClock }).then((answer) => console.log(answer));
     `;
     const args = ["--input-type=module", "--eval", script];
     assert.equal((await promisify(execFile)(process.execPath, args)).stdout, "links\n");

@@ -1,5 +1,5 @@
-import { acknowledgement, acknowledgementAttributes } from "./exchange.ts";
-import type { OpenTransport, Transport, TransportOptions } from "./socket.ts";
+import { acknowledgement, acknowledgementAttributes } from "../../src/kernel/netlink/exchange.ts";
+import type { OpenTransport, Transport, TransportOptions } from "../../src/kernel/netlink/socket.ts";
 import {
   frame,
   messages,
@@ -11,7 +11,7 @@ import {
   NLMSG_DONE,
   NLMSG_ERROR,
   Output,
-} from "./wire.ts";
+} from "../../src/kernel/netlink/wire.ts";
 
 /** A message that the fake kernel sends, without what it fills in: sequence number and port. */
 export type Reply = { readonly type: number; readonly flags?: number; readonly payload: Uint8Array };
