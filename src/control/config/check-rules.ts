@@ -1,4 +1,6 @@
-/** Finds faults of [path] sections, and conditions that no address can ever fulfil, though they look as if one could. */
+/**
+ * Finds faults of [path] sections, and conditions that no address can ever fulfil, though they look as if one could.
+ */
 import { canMatch, matchesGlob } from "../../base/glob.ts";
 import { didYouMean, quote } from "../../base/text.ts";
 import type { EndpointFlag } from "../../kernel/mptcp-pm.ts";

@@ -12,7 +12,6 @@ import type { Config } from "../../control/config/config.ts";
 import { isPathManager, type PathManagerDefinition } from "./api.ts";
 import { describeError, guarded, PATH_MANAGER_MARK } from "./describe-error.ts";
 import { execPathManager } from "./exec.ts";
-import { LOAD_DEADLINE } from "./messages.ts";
 import * as hooks from "./module-hooks.ts";
 import {
   OptionsError,
@@ -22,6 +21,7 @@ import {
   unusedSections,
 } from "./plugin-config.ts";
 import type { LoadedPathManager } from "./running-path-manager.ts";
+import { LOAD_DEADLINE } from "./thread-input.ts";
 import { requireTrusted } from "./trusted.ts";
 
 export interface LoadRequest {

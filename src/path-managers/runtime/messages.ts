@@ -1,17 +1,14 @@
 /**
  * What the thread of the path managers and the daemon tell each other, as schemas: plain data, which is cloned on its
  * way. Users' code runs in the thread and could post anything, so the daemon believes no message before its schema has
- * read it. At the end: what the thread begins with.
+ * read it. thread-input.ts has what the thread begins with.
  */
 import * as v from "valibot";
 import { levels } from "../../base/log/log.ts";
 import { cut, oneLine } from "../../base/text.ts";
-import { type Config, notifyFlags, type PathRule } from "../../control/config/config.ts";
-import type { PolicyConfig } from "../../control/policy/host-addresses.ts";
 import type { WantedEndpoints } from "../../control/policy/input.ts";
 import { endpointFlags } from "../../kernel/mptcp-pm.ts";
 import { canonicalIp } from "../../kernel/netlink/ip.ts";
-import type { PluginSource } from "./plugin-config.ts";
 
 const unsigned = (most: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(most));
 /** Counts from 1. */
@@ -96,10 +93,7 @@ const fromThread = v.variant("kind", [
   }),
   /** All is loaded. What is yet to come depends on the kernel, not on them. */
   v.object({ kind: v.literal("loaded"), pathManagers: v.array(namedPathManager) }),
-  /**
-   * The network is known as well; it waits for `takeOver`. Path managers are as `Pulse.pathManager` counts them, from
-   * 1.
-   */
+  /** The network is known as well; it waits for `takeOver`. `Pulse.pathManager` counts the path managers from 1. */
   v.object({
     kind: v.literal("prepared"),
     pathManagers: v.array(namedPathManager),
@@ -158,6 +152,13 @@ export function packWanted({ by, endpoints }: WantedEndpoints): PackedWanted {
   return { by, endpoints: endpoints.map((endpoint) => ({ ...endpoint, flags: endpoint.flags.value })) };
 }
 
+export function isOfKind<Kind extends FromThread["kind"]>(
+  message: FromThread,
+  kind: Kind,
+): message is FromThread & { readonly kind: Kind } {
+  return message.kind === kind;
+}
+
 /** Characters of an error: it quotes the message. */
 const LONGEST_ERROR = 300;
 
@@ -173,63 +174,4 @@ function read<Schema extends v.GenericSchema>(schema: Schema, message: unknown):
 
 function kindOf(message: unknown): unknown {
   return typeof message === "object" && message !== null && "kind" in message ? message.kind : undefined;
-}
-
-export function isOfKind<Kind extends FromThread["kind"]>(
-  message: FromThread,
-  kind: Kind,
-): message is FromThread & { readonly kind: Kind } {
-  return message.kind === kind;
-}
-
-/** Milliseconds that loading one file may take. */
-export const LOAD_DEADLINE = 10_000;
-/** Milliseconds that a path manager may take to begin. */
-export const SETUP_DEADLINE = 10_000;
-
-/** What a thread of path managers begins with. */
-export interface ThreadInput {
-  readonly sources: readonly PluginSource[];
-  readonly settings: Pick<
-    Config,
-    "pathManagers" | "plugins" | "pluginDirectory" | "pluginFaults" | "removalDelay" | "origins"
-  >;
-  readonly known: readonly string[];
-  /** Names of path managers that are not among the sources any more, as they had too many faults. */
-  readonly stopped: readonly string[];
-  readonly policy: PackedPolicy;
-  readonly checkpoint: { readonly file: string; readonly bootId: string };
-  /** Faults so far, by path manager. */
-  readonly faults: ReadonlyMap<string, number>;
-  readonly debug: boolean;
-  /** Load all, set them up in the simulation, say whether that works, and do no more. */
-  readonly rehearsal?: boolean;
-  /** Int32Array of `Pulse`. */
-  readonly pulse: SharedArrayBuffer;
-}
-
-type PackedRule = Omit<PathRule, "flags"> & { readonly flags: number | undefined };
-export interface PackedPolicy {
-  readonly addressFlags: number;
-  readonly notifyFlags: number;
-  readonly paths: readonly PackedRule[];
-}
-
-export function packPolicy(config: PolicyConfig): PackedPolicy {
-  return {
-    addressFlags: config.addressFlags.value,
-    notifyFlags: config.notifyFlags.value,
-    paths: config.paths.map((rule) => ({ ...rule, flags: rule.flags?.value })),
-  };
-}
-
-export function unpackPolicy(packed: PackedPolicy): PolicyConfig {
-  return {
-    addressFlags: endpointFlags.from(packed.addressFlags),
-    notifyFlags: notifyFlags.from(packed.notifyFlags),
-    paths: packed.paths.map((rule) => ({
-      ...rule,
-      flags: rule.flags === undefined ? undefined : endpointFlags.from(rule.flags),
-    })),
-  };
 }

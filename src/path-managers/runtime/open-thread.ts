@@ -5,7 +5,8 @@ import { Worker } from "node:worker_threads";
 import { messageOf } from "../../base/errors.ts";
 import type { Level } from "../../base/log/log.ts";
 import { LineSplitter } from "./line-splitter.ts";
-import type { PostedByThread, ThreadInput, ToThread } from "./messages.ts";
+import type { PostedByThread, ToThread } from "./messages.ts";
+import type { ThreadInput } from "./thread-input.ts";
 
 /** A thread of path managers, as far as its messages go. */
 export interface Thread {

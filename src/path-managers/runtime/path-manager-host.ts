@@ -6,7 +6,7 @@ import type { PolicyConfig } from "../../control/policy/host-addresses.ts";
 import type { WantedEndpoints } from "../../control/policy/input.ts";
 import { describeError } from "./describe-error.ts";
 import { historyOf, tellConnection, tellNetwork } from "./handler-calls.ts";
-import { type Responsibility, SETUP_DEADLINE } from "./messages.ts";
+import type { Responsibility } from "./messages.ts";
 import { compareNetworks, emptyView, type NetworkView } from "./network-view.ts";
 import type { PathManagerServices } from "./path-manager-handle.ts";
 import { isRefusal, levelOf } from "./refusals.ts";
@@ -29,6 +29,9 @@ export interface HostOptions {
   /** Told when others are in charge than before. */
   readonly onResponsibility?: (responsibility: Responsibility) => void;
 }
+
+/** Milliseconds that a path manager may take to begin. */
+const SETUP_DEADLINE = 10_000;
 
 /**
  * The path managers, in the order of their priority. Network events go to all; connections, and what happens to them,

@@ -5,13 +5,7 @@ import { isDeepStrictEqual } from "node:util";
 import { messageOf } from "../../base/errors.ts";
 import type { Config, PluginSection } from "../../control/config/config.ts";
 import type { PathManagerDefinition } from "./api.ts";
-import {
-  type PackedPolicy,
-  type Prepared,
-  packPolicy,
-  type Responsibility,
-  type ThreadInput,
-} from "./messages.ts";
+import type { Prepared, Responsibility } from "./messages.ts";
 import { PathManagerThread } from "./path-manager-thread.ts";
 import {
   type PluginPlan,
@@ -22,6 +16,7 @@ import {
 } from "./plugin-config.ts";
 import { DEFAULT_PATH_MANAGER, responsibilityOf } from "./responsibility.ts";
 import { PathManagersRefusedError, startThread } from "./thread-failure.ts";
+import { type PackedPolicy, packPolicy, type ThreadInput } from "./thread-input.ts";
 
 /** The path managers that are built in, by name. */
 export type BuiltIn = ReadonlyMap<string, PathManagerDefinition>;

@@ -4,13 +4,11 @@ import { childrenOfMainThread, killChildrenOf, killGroupsLeft, threadUsage } fro
 import {
   type FromThread,
   isOfKind,
-  LOAD_DEADLINE,
   MessageError,
   type NamedPathManager,
   type PackedError,
   type Prepared,
   readFromThread,
-  type ThreadInput,
 } from "./messages.ts";
 import { type OpenThread, openThread, type Thread, ThreadStartError } from "./open-thread.ts";
 import type { PluginSource } from "./plugin-config.ts";
@@ -23,6 +21,7 @@ import {
   type Place,
   type ThreadFailure,
 } from "./thread-failure.ts";
+import { LOAD_DEADLINE, type ThreadInput } from "./thread-input.ts";
 
 /** Milliseconds without a beat until the thread is taken for blocked. */
 const BLOCKED = 2000;

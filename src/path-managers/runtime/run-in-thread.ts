@@ -21,15 +21,14 @@ import {
   packWanted,
   type Responsibility,
   readToThread,
-  type ThreadInput,
   type ToThread,
-  unpackPolicy,
 } from "./messages.ts";
 import { viewNetwork } from "./network-view.ts";
 import { PathManagerRuntime } from "./path-manager-runtime.ts";
 import { beginToBeat, openMarked, Pulse, watchIn } from "./pulse.ts";
 import { byPriority, DEFAULT_PATH_MANAGER, responsibilityOf } from "./responsibility.ts";
 import type { HandlerWatch, LoadedPathManager } from "./running-path-manager.ts";
+import { type ThreadInput, unpackPolicy } from "./thread-input.ts";
 
 /** Sets path managers up where nothing is real. @returns why some could not be, a line each */
 export type Rehearse = (

@@ -2,10 +2,11 @@
 
 import type { Logger } from "../../base/log/log.ts";
 import { describeError, stackOf } from "./describe-error.ts";
-import type { FromThread, NamedPathManager, Prepared, ThreadInput } from "./messages.ts";
+import type { FromThread, NamedPathManager, Prepared } from "./messages.ts";
 import { ThreadStartError } from "./open-thread.ts";
 import type { PluginSource } from "./plugin-config.ts";
 import { Pulse, pulseEvents } from "./pulse.ts";
+import type { ThreadInput } from "./thread-input.ts";
 
 export interface PathManagerThreadEvents {
   /** A message other than those that the methods here wait for. */

@@ -5,7 +5,7 @@ import type { EndpointCommand } from "../../control/endpoints/commands.ts";
 import type { WantedEndpoints } from "../../control/policy/input.ts";
 import { NetlinkError } from "../../kernel/netlink/errors.ts";
 import { packError } from "./endpoint-commands.ts";
-import type { FromThread, Prepared, Responsibility, ThreadInput } from "./messages.ts";
+import type { FromThread, Prepared, Responsibility } from "./messages.ts";
 import { PathManagerThread } from "./path-manager-thread.ts";
 import type { PluginSource } from "./plugin-config.ts";
 import {
@@ -16,6 +16,7 @@ import {
   startThread,
   type ThreadFailure,
 } from "./thread-failure.ts";
+import type { ThreadInput } from "./thread-input.ts";
 
 export type SupervisedInput = Omit<ThreadInput, "pulse" | "faults" | "stopped">;
 

@@ -1,8 +1,8 @@
 /** The thread of the path managers; dist/plugin-thread.js. */
 import { parentPort, workerData } from "node:worker_threads";
 import { builtIn } from "../../path-managers/built-in/index.ts";
-import type { ThreadInput } from "../../path-managers/runtime/messages.ts";
 import { type Rehearse, runInThread } from "../../path-managers/runtime/run-in-thread.ts";
+import type { ThreadInput } from "../../path-managers/runtime/thread-input.ts";
 
 if (parentPort === null) throw new Error("this is no program: mptcpd runs it as a thread");
 const input: ThreadInput = workerData;

@@ -1,11 +1,8 @@
-import type {
-  PostedByThread,
-  ThreadInput,
-  ToThread,
-} from "../../../../src/path-managers/runtime/messages.ts";
+import type { PostedByThread, ToThread } from "../../../../src/path-managers/runtime/messages.ts";
 import type { OpenThread, ThreadEvents } from "../../../../src/path-managers/runtime/open-thread.ts";
 import type { PluginSource } from "../../../../src/path-managers/runtime/plugin-config.ts";
 import { Pulse, pulseEvents } from "../../../../src/path-managers/runtime/pulse.ts";
+import type { ThreadInput } from "../../../../src/path-managers/runtime/thread-input.ts";
 import { VirtualClock } from "../../../../src/path-managers/simulation/clock.ts";
 
 export const input = {

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { FromThread, Prepared, ThreadInput } from "../../../../src/path-managers/runtime/messages.ts";
+import type { FromThread, Prepared } from "../../../../src/path-managers/runtime/messages.ts";
 import type { PluginSource } from "../../../../src/path-managers/runtime/plugin-config.ts";
 import {
   PathManagersRefusedError,
   type PathManagerThreadEvents,
   type ThreadFailure,
 } from "../../../../src/path-managers/runtime/thread-failure.ts";
+import type { ThreadInput } from "../../../../src/path-managers/runtime/thread-input.ts";
 import { ThreadSupervisor } from "../../../../src/path-managers/runtime/thread-supervisor.ts";
 import { VirtualClock } from "../../../../src/path-managers/simulation/clock.ts";
 import { input, prepared } from "./fake-thread.ts";
