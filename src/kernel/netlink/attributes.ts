@@ -20,8 +20,11 @@ import { align4 } from "./wire.ts";
 /**
  * Attributes (struct nlattr) by declaration: from one table follow the decoder, the encoder and the type.
  *
- *     const endpoint = attributes({ id: required(u8(2)), address: oneOf({ 3: ipv4, 4: ipv6 }), port:
- * withDefault(u16(5), 0) });
+ *     const endpoint = attributes({
+ *       id: required(u8(2)),
+ *       address: oneOf({ 3: ipv4, 4: ipv6 }),
+ *       port: withDefault(u16(5), 0),
+ *     });
  *     type Endpoint = Decoded<typeof endpoint>; // { id: number; address?: string; port: number }
  *
  * As the kernel's own parser does (lib/nlattr.c, __nla_validate_parse): unknown attributes are skipped, of several
