@@ -53,7 +53,7 @@ export const endpointFlags = bitNames({
 export type EndpointFlag = NameOf<typeof endpointFlags>;
 
 /** MPTCP_PM_ADDR_ATTR_*. The port is in the host's byte order, unlike the events'. */
-const addressAttributes = attributes({
+export const addressAttributes = attributes({
   family: u16(1),
   id: u8(2),
   address: oneOf({ 3: ipv4, 4: ipv6 }),
