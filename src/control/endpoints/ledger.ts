@@ -1,34 +1,21 @@
-import * as v from "valibot";
 import { messageOf } from "../../base/errors.ts";
 import { isThere } from "../../base/files.ts";
-import type { Endpoint, Limits } from "../../kernel/mptcp-pm.ts";
-import { endpointSchema, isSamePlace, isSameRecord, plainEndpoint } from "./endpoint-record.ts";
+import { Journal } from "../../base/journal.ts";
+import { readStateFile } from "../../base/runtime-directory.ts";
+import type { Endpoint } from "../../kernel/mptcp-pm.ts";
+import { isSamePlace, isSameRecord } from "./endpoint-record.ts";
+import {
+  changeLine,
+  type EndpointList,
+  type LedgerChange,
+  type LedgerState,
+  type LimitsRecord,
+  nothing,
+  type PathManagerRecord,
+  readLedger,
+  wholeLedger,
+} from "./ledger-format.ts";
 import { type NamespaceIdentity, namespaceFile } from "./namespace.ts";
-import { plainStore, readJson, type TextStore } from "./state-file.ts";
-
-export interface LimitsRecord {
-  /** As the administrator had them. */
-  readonly found: Limits;
-  /** As we set them: the last values, and those before, which are in force if the command did not go out. */
-  readonly ours: readonly Limits[];
-}
-
-export interface PathManagerRecord {
-  /** As the administrator had it. */
-  readonly found: string;
-  readonly ours: string;
-}
-
-const limits = v.object({ subflows: v.number(), addAddrAccepted: v.number() });
-const ledgerSchema = v.object({
-  version: v.literal(1),
-  bootId: v.string(),
-  endpoints: v.array(endpointSchema),
-  commanded: v.optional(v.array(endpointSchema)),
-  limits: v.optional(v.object({ found: limits, ours: v.array(limits) })),
-  capacity: v.optional(v.number()),
-  pathManager: v.optional(v.object({ found: v.string(), ours: v.string() })),
-});
 
 export interface LedgerOptions {
   readonly directory: string;
@@ -38,13 +25,24 @@ export interface LedgerOptions {
   /** Changes are not written: for those who only want to know. */
   readonly readOnly?: boolean;
   /** How its file is written; by default a change that cannot be written throws StateWriteError. */
-  readonly store?: (file: string) => TextStore;
+  readonly store?: OpenLedgerStore;
 }
+
+/** Where the ledger is kept. */
+export interface LedgerStore {
+  /** Adds the line of a change. */
+  append(line: string): void;
+  /** Writes it anew. */
+  repeat(): void;
+}
+
+/** @param wholeText gives the text of the file, as it should be now */
+export type OpenLedgerStore = (file: string, wholeText: () => string) => LedgerStore;
 
 /**
  * What of the kernel's state is ours: written down before the command goes out, so that a daemon that dies at
- * any moment finds its endpoints again and never takes another's for its own. One file per network namespace,
- * replaced as a whole; whoever writes it holds the namespace's lock.
+ * any moment finds its endpoints again and never takes another's for its own. One file per network namespace: a line with
+ * the whole state, and one for each change since. Whoever writes it holds the namespace's lock.
  *
  * A file that cannot be written does not keep the daemon from its work: what is ours is known in memory as well, and
  * the file follows when it can. Only a daemon that is killed before that leaves endpoints that the next one takes for
@@ -52,30 +50,20 @@ export interface LedgerOptions {
  */
 export class Ledger {
   readonly #file: string;
-  readonly #store: TextStore;
+  readonly #store: LedgerStore;
   readonly #bootId: string;
   readonly #readOnly: boolean;
-  #endpoints: readonly Endpoint[] = [];
-  #commanded: readonly Endpoint[] = [];
-  #limits: LimitsRecord | undefined;
-  #capacity: number | undefined;
-  #pathManager: PathManagerRecord | undefined;
+  #state: LedgerState = nothing;
 
   /** Reads the ledger of a namespace, or begins one. */
-  constructor({ directory, namespace, warn, readOnly = false, store = plainStore }: LedgerOptions) {
+  constructor({ directory, namespace, warn, readOnly = false, store = plainJournal }: LedgerOptions) {
     const file = namespaceFile(directory, namespace, "ledger.json");
     this.#file = file;
-    this.#store = store(file);
+    this.#store = store(file, () => wholeLedger(this.#state, namespace.bootId));
     this.#bootId = namespace.bootId;
     this.#readOnly = readOnly;
     try {
-      const state = readJson(file, ledgerSchema);
-      if (state?.bootId !== this.#bootId) return;
-      this.#endpoints = state.endpoints;
-      this.#commanded = state.commanded ?? [];
-      this.#limits = state.limits;
-      this.#capacity = state.capacity;
-      this.#pathManager = state.pathManager;
+      this.#state = this.#read() ?? nothing;
     } catch (error) {
       const cause = messageOf(error);
       warn(`${file} cannot be used (${cause}): endpoints of an earlier run are treated as somebody else's`);
@@ -83,26 +71,26 @@ export class Ledger {
   }
 
   get endpoints(): readonly Endpoint[] {
-    return this.#endpoints;
+    return this.#state.endpoints;
   }
 
   get limits(): LimitsRecord | undefined {
-    return this.#limits;
+    return this.#state.limits;
   }
 
   /** How many endpoints the kernel holds at most, once it has refused one. */
   get capacity(): number | undefined {
-    return this.#capacity;
+    return this.#state.capacity;
   }
 
   /** net.mptcp.path_manager, if we have set it. */
   get pathManager(): PathManagerRecord | undefined {
-    return this.#pathManager;
+    return this.#state.pathManager;
   }
 
   /** Whether an endpoint of the kernel's is ours: id, address, port, interface and flags are as we recorded them. */
   owns(endpoint: Endpoint): boolean {
-    return this.#endpoints.some((own) => isSameRecord(own, endpoint));
+    return this.#state.endpoints.some((own) => isSameRecord(own, endpoint));
   }
 
   /**
@@ -110,7 +98,7 @@ export class Ledger {
    * path manager removes them.
    */
   isCommanded(endpoint: Endpoint): boolean {
-    return this.#commanded.some((own) => isSameRecord(own, endpoint));
+    return this.#state.commanded.some((own) => isSameRecord(own, endpoint));
   }
 
   /**
@@ -118,8 +106,8 @@ export class Ledger {
    * of it. The kernel has one endpoint of an address and port.
    */
   recordCommanded(endpoint: Endpoint): void {
-    this.#commanded = [...this.#commanded.filter((own) => !isSamePlace(own, endpoint)), endpoint];
-    this.#write();
+    const others = this.#state.commanded.filter((own) => !isSamePlace(own, endpoint));
+    this.#change("commanded", [...others, endpoint]);
   }
 
   forgetCommanded(place: { readonly address: string; readonly port?: number }): void {
@@ -128,16 +116,13 @@ export class Ledger {
 
   /** Drops the commanded entries that do not satisfy the condition. */
   retainCommanded(condition: (own: Endpoint) => boolean): void {
-    const kept = this.#commanded.filter(condition);
-    if (kept.length === this.#commanded.length) return;
-    this.#commanded = kept;
-    this.#write();
+    this.#change("commanded", this.#state.commanded.filter(condition));
   }
 
   /** To be called before the command that creates the endpoint. */
   record(endpoint: Endpoint): void {
-    this.#endpoints = [...this.#endpoints.filter((own) => !isSameRecord(own, endpoint)), endpoint];
-    this.#write();
+    const others = this.#state.endpoints.filter((own) => !isSameRecord(own, endpoint));
+    this.#change("endpoints", [...others, endpoint]);
   }
 
   /** To be called after the command that deletes the endpoint. */
@@ -147,31 +132,27 @@ export class Ledger {
 
   /** Drops the entries that do not satisfy the condition. */
   retain(condition: (own: Endpoint) => boolean): void {
-    const kept = this.#endpoints.filter(condition);
-    if (kept.length === this.#endpoints.length) return;
-    this.#endpoints = kept;
-    this.#write();
+    this.#change("endpoints", this.#state.endpoints.filter(condition));
   }
 
   recordLimits(limits: LimitsRecord | undefined): void {
-    this.#limits = limits;
-    this.#write();
+    this.#state = { ...this.#state, limits };
+    this.#append({ change: "limits", limits });
   }
 
   recordCapacity(capacity: number): void {
-    this.#capacity = capacity;
-    this.#write();
+    this.#state = { ...this.#state, capacity };
+    this.#append({ change: "capacity", capacity });
   }
 
   recordPathManager(record: PathManagerRecord | undefined): void {
-    this.#pathManager = record;
-    this.#write();
+    this.#state = { ...this.#state, pathManager: record };
+    this.#append({ change: "path-manager", pathManager: record });
   }
 
   /** Writes the file again if somebody has removed it and it had anything to say. */
   restore(): void {
-    if (this.#isEmpty || isThere(this.#file)) return;
-    this.#write();
+    if (!this.#isEmpty && !isThere(this.#file)) this.#repeat();
   }
 
   /**
@@ -180,32 +161,49 @@ export class Ledger {
    */
   absorb(): void {
     try {
-      const state = readJson(this.#file, ledgerSchema);
-      const others = state?.bootId === this.#bootId ? state : undefined;
-      const isNew = (endpoint: Endpoint): boolean => !this.owns(endpoint);
-      this.#endpoints = [...this.#endpoints, ...(others?.endpoints ?? []).filter(isNew)];
+      const others = this.#read()?.endpoints ?? [];
+      const added = others.filter((endpoint) => !this.owns(endpoint));
+      this.#state = { ...this.#state, endpoints: [...this.#state.endpoints, ...added] };
     } catch {
       // Whatever it is, it is replaced.
     }
-    if (!this.#isEmpty) this.#write();
+    if (!this.#isEmpty) this.#repeat();
   }
 
   get #isEmpty(): boolean {
-    const nothing = this.#limits ?? this.#capacity ?? this.#pathManager;
-    return this.#endpoints.length + this.#commanded.length === 0 && nothing === undefined;
+    const { endpoints, commanded, limits, capacity, pathManager } = this.#state;
+    return endpoints.length + commanded.length === 0 && (limits ?? capacity ?? pathManager) === undefined;
   }
 
-  #write(): void {
-    if (this.#readOnly) return;
-    const state: v.InferInput<typeof ledgerSchema> = {
-      version: 1,
-      bootId: this.#bootId,
-      endpoints: this.#endpoints.map(plainEndpoint),
-      ...(this.#commanded.length > 0 && { commanded: this.#commanded.map(plainEndpoint) }),
-      limits: this.#limits && { ...this.#limits, ours: [...this.#limits.ours] },
-      capacity: this.#capacity,
-      pathManager: this.#pathManager,
-    };
-    this.#store.write(JSON.stringify(state));
+  #change(list: EndpointList, next: readonly Endpoint[]): void {
+    const before = this.#state[list];
+    this.#state = { ...this.#state, [list]: next };
+    const dropped = before.filter((endpoint) => !next.includes(endpoint));
+    const recorded = next.filter((endpoint) => !before.includes(endpoint));
+    if (dropped.length + recorded.length > 0) this.#append({ change: list, dropped, recorded });
+  }
+
+  #append(change: LedgerChange): void {
+    if (!this.#readOnly) this.#store.append(changeLine(change));
+  }
+
+  #repeat(): void {
+    if (!this.#readOnly) this.#store.repeat();
+  }
+
+  #read(): LedgerState | undefined {
+    const text = readStateFile(this.#file);
+    return text === undefined ? undefined : readLedger(text, this.#bootId);
   }
 }
+
+/** Writes at once or throws StateWriteError: for programs that end when it fails. */
+const plainJournal: OpenLedgerStore = (file, wholeText) => {
+  const journal = new Journal(file);
+  return {
+    append(line) {
+      if (!journal.append(line)) journal.rewrite(wholeText());
+    },
+    repeat: () => journal.rewrite(wholeText()),
+  };
+};

@@ -6,7 +6,8 @@ import type { Config } from "../config/config.ts";
 import type { DesiredEndpoint } from "../policy/decision.ts";
 import { limitsFor } from "../policy/policy.ts";
 import type { EndpointKernel } from "./endpoint-table.ts";
-import type { Ledger, LimitsRecord } from "./ledger.ts";
+import type { Ledger } from "./ledger.ts";
+import type { LimitsRecord } from "./ledger-format.ts";
 
 /** What kernels before 7.2 allow (net/mptcp/pm_kernel.c, MPTCP_PM_ADDR_MAX), for those that do not tell. */
 const MOST_OF_OLD_KERNELS = 8;

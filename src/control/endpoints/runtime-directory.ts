@@ -5,7 +5,7 @@ import type { DaemonLock } from "./daemon-lock.ts";
 import { Ledger } from "./ledger.ts";
 import type { NamespaceIdentity } from "./namespace.ts";
 import { refusedFile, refusedText } from "./published-state.ts";
-import { StateFile } from "./state-file.ts";
+import { StateFile, type StateFileOptions, StateJournal } from "./state-file.ts";
 
 const LEDGER_LOST =
   "mptcpd goes on, but if it is killed before that file is written, the next mptcpd takes the endpoints that are made " +
@@ -30,6 +30,7 @@ export class RuntimeDirectory {
   readonly ledger: Ledger;
   readonly #options: RuntimeDirectoryOptions;
   readonly #files: StateFile[] = [];
+  #journal: StateJournal | undefined;
   readonly #refused: StateFile;
 
   constructor(options: RuntimeDirectoryOptions) {
@@ -38,7 +39,11 @@ export class RuntimeDirectory {
     this.ledger = new Ledger({
       ...{ directory, namespace, readOnly: lock === undefined },
       warn: (message) => log.warning(message),
-      store: (file) => this.stateFile(file, LEDGER_LOST),
+      store: (file, wholeText) => {
+        const journal = new StateJournal({ ...this.#optionsOf(file, LEDGER_LOST), wholeText });
+        this.#journal = journal;
+        return journal;
+      },
     });
     this.#refused = this.stateFile(refusedFile(directory, namespace), REFUSED_LOST);
     // Of an earlier mptcpd.
@@ -51,15 +56,19 @@ export class RuntimeDirectory {
    * @param consequence what does not work while the file is out of date, for a warning
    */
   stateFile(file: string, consequence: string): StateFile {
+    const made = new StateFile(this.#optionsOf(file, consequence));
+    this.#files.push(made);
+    return made;
+  }
+
+  #optionsOf(file: string, consequence: string): StateFileOptions {
     const { log, clock, lock } = this.#options;
     const isAllowed = (): boolean => {
       if (lock === undefined || lock.isInForce) return true;
       setImmediate(() => this.restore());
       return false;
     };
-    const made = new StateFile({ file, consequence, log, clock, isAllowed });
-    this.#files.push(made);
-    return made;
+    return { file, consequence, log, clock, isAllowed };
   }
 
   /** Whether this process is the owner; not if it only looks. */
@@ -100,7 +109,7 @@ export class RuntimeDirectory {
 
   close(): void {
     const { lock } = this.#options;
-    if (lock) for (const file of this.#files) file.close();
+    if (lock) for (const file of [this.#journal, ...this.#files]) file?.close();
     lock?.release();
   }
 }

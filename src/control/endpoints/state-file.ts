@@ -2,20 +2,11 @@ import * as v from "valibot";
 import type { Clock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import { isThere } from "../../base/files.ts";
+import { Journal } from "../../base/journal.ts";
 import type { Logger } from "../../base/log/log.ts";
 import { RetriedWrite } from "../../base/retries.ts";
 import { readStateFile, removeStateFile, replaceStateFile } from "../../base/runtime-directory.ts";
 import { cut, oneLine } from "../../base/text.ts";
-
-/** Where a text is kept. */
-export interface TextStore {
-  write(text: string): void;
-}
-
-/** Writes at once or throws StateWriteError: for programs that end when it fails. */
-export function plainStore(file: string): TextStore {
-  return { write: (text) => replaceStateFile(file, text) };
-}
 
 export interface StateFileOptions {
   readonly file: string;
@@ -28,7 +19,7 @@ export interface StateFileOptions {
 }
 
 /** A file of the runtime directory that is replaced as a whole, as soon as that is possible; see `RetriedWrite`. */
-export class StateFile implements TextStore {
+export class StateFile {
   readonly #file: string;
   readonly #writes: RetriedWrite;
   readonly #isAllowed: () => boolean;
@@ -71,6 +62,47 @@ export class StateFile implements TextStore {
   }
 }
 
+export interface StateJournalOptions extends StateFileOptions {
+  /** The text of the file, as it should be now. */
+  readonly wholeText: () => string;
+}
+
+/** A file of the runtime directory that gets a line for each change; where that fails, it is written anew as soon as possible. */
+export class StateJournal {
+  readonly #journal: Journal;
+  readonly #writes: RetriedWrite;
+  readonly #options: StateJournalOptions;
+
+  constructor(options: StateJournalOptions) {
+    const { file, clock, log, consequence } = options;
+    this.#options = options;
+    this.#journal = new Journal(file);
+    this.#writes = new RetriedWrite({ clock, log, what: file, consequence });
+  }
+
+  /** Adds the line of a change. */
+  append(line: string): void {
+    if (this.#isAllowed && (this.#writes.isFailing || !this.#journal.append(line))) this.repeat();
+  }
+
+  /** Writes it anew. */
+  repeat(): void {
+    this.#writes.attempt(() => {
+      if (this.#isAllowed) this.#journal.rewrite(this.#options.wholeText());
+    });
+  }
+
+  /** Tries for the last time what could not be done until now. */
+  close(): void {
+    this.#writes.close();
+    this.#journal.close();
+  }
+
+  get #isAllowed(): boolean {
+    return this.#options.isAllowed?.() ?? true;
+  }
+}
+
 /**
  * Reads a file of JSON.
  *
@@ -82,7 +114,14 @@ export function readJson<Schema extends v.GenericSchema>(
   schema: Schema,
 ): v.InferOutput<Schema> | undefined {
   const text = readStateFile(file);
-  if (text === undefined) return undefined;
+  return text === undefined ? undefined : parseJson(text, schema);
+}
+
+/** Throws an Error when it is not of the schema. */
+export function parseJson<Schema extends v.GenericSchema>(
+  text: string,
+  schema: Schema,
+): v.InferOutput<Schema> {
   try {
     // A file full of faults has a message for each.
     return v.parse(schema, JSON.parse(text), { abortEarly: true });

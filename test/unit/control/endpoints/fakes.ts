@@ -9,7 +9,7 @@ import type { EndpointKernel } from "../../../../src/control/endpoints/endpoint-
 import { Ledger, type LedgerOptions } from "../../../../src/control/endpoints/ledger.ts";
 import { Reconciler } from "../../../../src/control/endpoints/reconciler.ts";
 import type { AddressLoad } from "../../../../src/control/endpoints/remove-endpoints.ts";
-import { StateFile } from "../../../../src/control/endpoints/state-file.ts";
+import { StateJournal } from "../../../../src/control/endpoints/state-file.ts";
 import type { Network } from "../../../../src/control/network/network.ts";
 import type { Refusal } from "../../../../src/control/policy/decision.ts";
 import { everyAddress } from "../../../../src/control/policy/input.ts";
@@ -175,8 +175,11 @@ export class World {
     this.reconciler = new Reconciler({
       kernel,
       ledger: this.ledger({
-        store: (file) =>
-          new StateFile({ file, clock: this.clock, log: this.logger, consequence: "a crash forgets it" }),
+        store: (file, wholeText) =>
+          new StateJournal({
+            ...{ file, wholeText, clock: this.clock, log: this.logger },
+            consequence: "a crash forgets it",
+          }),
       }),
       network: () => this.network,
       wanted: () => everyAddress,

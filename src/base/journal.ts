@@ -1,0 +1,68 @@
+import { closeSync, constants, fstatSync, writeSync } from "node:fs";
+import { openGuarded, replaceStateFile } from "./runtime-directory.ts";
+
+/** Appends after which the file is written anew as a whole. */
+const LONGEST = 1000;
+
+/**
+ * A file of the runtime directory that begins with a state as a whole, and gets a line for each change. An append is one
+ * write(2), so it costs a fraction of a new file. A process that dies in the middle of one leaves a last line without its
+ * line feed: readers leave that out.
+ *
+ * Nothing is flushed to a disk. After a crash of the whole machine the kernel's state, of which the file speaks, is gone too.
+ */
+export class Journal {
+  readonly #file: string;
+  #fd: number | undefined;
+  #appended = 0;
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  /**
+   * @param line with its line feed
+   * @returns false if the file has to be written anew: it was not yet, is long, or somebody has removed or replaced it
+   */
+  append(line: string): boolean {
+    if (this.#fd === undefined) return false;
+    if (this.#appended < LONGEST && this.#write(this.#fd, line)) {
+      this.#appended++;
+      return true;
+    }
+    this.close();
+    return false;
+  }
+
+  /** Replaces the file by this text. Throws StateWriteError. */
+  rewrite(text: string): void {
+    this.close();
+    replaceStateFile(this.#file, text);
+    this.#fd = this.#open();
+    this.#appended = 0;
+  }
+
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+
+  /** @returns whether all was written into the file of this name; what was written in part needs a new file */
+  #write(fd: number, line: string): boolean {
+    try {
+      return fstatSync(fd).nlink === 1 && writeSync(fd, line) === Buffer.byteLength(line);
+    } catch {
+      // ENOSPC and the like: a new file meets it too, and says so.
+      return false;
+    }
+  }
+
+  /** Undefined where somebody was faster: then the next change writes the file anew. */
+  #open(): number | undefined {
+    try {
+      return openGuarded(this.#file, constants.O_WRONLY | constants.O_APPEND);
+    } catch {
+      return undefined;
+    }
+  }
+}
