@@ -18,10 +18,19 @@ export function readCounters(file: "netstat" | "snmp", directory = "/proc/self/n
  */
 export function removalsSent(): bigint | undefined {
   try {
-    return readCounters("netstat").get("MPTcpExt")?.get("RmAddrTx");
+    return findCounter(readFileSync("/proc/self/net/netstat", "utf8"), "MPTcpExt", "RmAddrTx");
   } catch {
     return undefined;
   }
+}
+
+/** One counter of a text, without a look at the hundreds of others. */
+export function findCounter(text: string, group: string, name: string): bigint | undefined {
+  const start = text.startsWith(`${group}:`) ? 0 : text.indexOf(`\n${group}:`) + 1;
+  if (start === 0 && !text.startsWith(`${group}:`)) return undefined;
+  const [names = "", values = ""] = text.slice(start).split("\n", 2);
+  const column = names.split(" ").indexOf(name);
+  return column === -1 ? undefined : numberOf(values.split(" ")[column]);
 }
 
 /** Two lines for each group: names, then values. */

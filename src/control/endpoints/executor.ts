@@ -54,10 +54,8 @@ export class Executor {
       if (wait > 0) againIn = Math.min(wait, againIn ?? wait);
       if (wait > 0 || settling.has(step) || !table.hasRoomFor(step) || !outcomes.isDue(task)) continue;
       try {
-        const before = this.#options.removalsSent();
-        const expected = await table.execute(step);
+        const { expected, werePeersTold } = await this.#carryOut(step);
         if (expected) outcomes.succeed(task);
-        const werePeersTold = step.kind === "delete" && this.#noteRemoval(before);
         if (!expected || werePeersTold) return { interrupted: true, doubtful, againIn };
       } catch (error) {
         outcomes.fail(task, error);
@@ -74,24 +72,19 @@ export class Executor {
    * @returns false where the endpoint is not ours any more
    */
   async execute(step: Step): Promise<boolean> {
-    const { table, clock, removalsSent } = this.#options;
-    if (step.kind !== "delete") return await table.execute(step);
-    await until(clock, this.#deletionDue);
-    const before = removalsSent();
-    const expected = await table.execute(step);
-    this.#noteRemoval(before);
-    return expected;
+    if (step.kind === "delete") await until(this.#options.clock, this.#deletionDue);
+    return (await this.#carryOut(step)).expected;
   }
 
-  /**
-   * @returns whether peers were told: then what the deletion makes room for comes before the next one, which has to
-   * wait
-   */
-  #noteRemoval(before: bigint | undefined): boolean {
-    const { removalsSent, clock } = this.#options;
-    if (before !== undefined && removalsSent() === before) return false;
-    this.#deletionDue = clock.now() + REMOVAL_SPACING;
-    return true;
+  /** Where a deletion told peers, what it makes room for comes before the next deletion, which has to wait. */
+  async #carryOut(step: Step): Promise<{ readonly expected: boolean; readonly werePeersTold: boolean }> {
+    const { table, clock, removalsSent } = this.#options;
+    if (step.kind !== "delete") return { expected: await table.execute(step), werePeersTold: false };
+    const before = removalsSent();
+    const expected = await table.execute(step);
+    const werePeersTold = before === undefined || removalsSent() !== before;
+    if (werePeersTold) this.#deletionDue = clock.now() + REMOVAL_SPACING;
+    return { expected, werePeersTold };
   }
 
   #taskOf(step: Step): EndpointTask {
