@@ -4,32 +4,40 @@ import { charactersOfName } from "../../base/bytes.ts";
 import { compileGlob } from "../../base/glob.ts";
 import type { PathRule, Prefix } from "./config.ts";
 
-/** What rules look at: one address on one interface. */
-export interface MatchSubject {
+/** What rules look at of an interface. */
+export interface InterfaceSubject {
   /** The interface's name and its alternative names. */
   readonly interfaceNames: readonly string[];
   /** The link kind ("veth", "wireguard" …); undefined for a physical interface. */
   readonly kind: string | undefined;
+}
+
+/** One address on one interface. */
+export interface MatchSubject extends InterfaceSubject {
   /** Canonical. */
   readonly address: string;
 }
 
 /** Whether all that the rule asks for holds; a rule that asks for nothing matches everything. */
 export function matchesRule(rule: PathRule, subject: MatchSubject): boolean {
-  const { matchInterface, matchKind, matchAddress } = rule;
+  return matchesInterface(rule, subject) && matchesAddress(rule, subject.address);
+}
+
+/** Whether the rule's conditions on interfaces hold. */
+export function matchesInterface(rule: PathRule, subject: InterfaceSubject): boolean {
+  const { matchInterface, matchKind } = rule;
   return (
     (matchInterface === undefined ||
       subject.interfaceNames.some((name) =>
         matchesAny(matchInterface.map(charactersOfName), charactersOfName(name)),
       )) &&
-    (matchKind === undefined || matchesAny(matchKind, subject.kind ?? "physical")) &&
-    (matchAddress === undefined || matchAddress.some((prefix) => contains(prefix, subject.address)))
+    (matchKind === undefined || matchesAny(matchKind, subject.kind ?? "physical"))
   );
 }
 
-/** The rule that decides for the subject: the first in the file that matches. */
-export function findRule(rules: readonly PathRule[], subject: MatchSubject): PathRule | undefined {
-  return rules.find((rule) => matchesRule(rule, subject));
+/** Whether the rule's conditions on addresses hold. */
+export function matchesAddress({ matchAddress }: PathRule, address: string): boolean {
+  return matchAddress === undefined || matchAddress.some((prefix) => contains(prefix, address));
 }
 
 function matchesAny(globs: readonly string[], text: string): boolean {

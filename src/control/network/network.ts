@@ -128,11 +128,14 @@ export class NetworkModel {
   #routing: Routing = emptyNetwork;
   #formerNames = new Map<number, string>();
   #snapshot: Network | undefined = emptyNetwork;
+  /** The links of snapshots; the same object until a link changes. */
+  #linksSnapshot: Network["links"] | undefined;
 
   /** The network as it is known now; the same object until something changes. */
   get network(): Network {
+    this.#linksSnapshot ??= new Map(this.#links);
     this.#snapshot ??= {
-      links: new Map(this.#links),
+      links: this.#linksSnapshot,
       addresses: [...this.#addresses.values()],
       defaultRoutes: this.#routing.defaultRoutes,
       egress: this.#routing.egress,
@@ -148,6 +151,7 @@ export class NetworkModel {
     this.#addresses = new Map(network.addresses.map((address) => [keyOf(address), address]));
     this.#routing = network;
     this.#snapshot = undefined;
+    this.#linksSnapshot = undefined;
   }
 
   /** @returns whether that changed anything */
@@ -165,6 +169,7 @@ export class NetworkModel {
   }
 
   #applyLink({ change, link }: Change<"link", Link>): Consequences {
+    this.#linksSnapshot = undefined;
     const before = this.#links.get(link.index);
     if (change === "new") this.#links.set(link.index, link);
     else {

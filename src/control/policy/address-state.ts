@@ -94,7 +94,7 @@ function whyNotReady(network: Network, address: Address): Reason | undefined {
 }
 
 /** IFA_F_TEMPORARY and IFA_F_SECONDARY are one bit: only on IPv6 does it mean a privacy address (RFC 8981). */
-function isTemporary(address: Address): boolean {
+export function isTemporary(address: Address): boolean {
   return address.family === 6 && address.flags.has("temporary");
 }
 

@@ -8,7 +8,7 @@ import type { Link } from "../../kernel/links.ts";
 import type { EndpointFlag } from "../../kernel/mptcp-pm.ts";
 import type { Bits } from "../../kernel/netlink/bits.ts";
 import { type Config, isBuiltIn, type PathRule } from "../config/config.ts";
-import { findRule } from "../config/match.ts";
+import { matchesAddress, matchesInterface } from "../config/match.ts";
 import {
   type Egress,
   type Family,
@@ -18,7 +18,7 @@ import {
   type Network,
   placeOf,
 } from "../network/network.ts";
-import { classOf, type Reason, whyUnusable } from "./address-state.ts";
+import { classOf, isTemporary, type Reason, whyUnusable } from "./address-state.ts";
 import { ignoredBy, whyGuests } from "./guest-interfaces.ts";
 import { compareContenders, type Ranked } from "./slots.ts";
 
@@ -59,7 +59,7 @@ export interface Obstacles {
 export const hostAddresses = remember((network: Network, config: PolicyConfig): readonly HostAddress[] =>
   network.addresses.flatMap((address) => {
     const link = network.links.get(address.ifIndex);
-    return link === undefined ? [] : describe(network, config, link, address);
+    return link === undefined ? [] : remembered(network, config, link, address);
   }),
 );
 
@@ -70,6 +70,58 @@ export const usableAddresses = remember((network: Network, config: PolicyConfig)
   const distinct = new Map(usable.map((address) => [placeOf(address), address]));
   return [...distinct.values()].sort(compareContenders);
 });
+
+/** What a result depends on, beside the address, its link and the configuration. */
+interface Surroundings extends Pick<Network, "links" | "defaultRoutes" | "egress"> {
+  /** Gateways that are addresses of this host. */
+  readonly ownGateways: string;
+  /** The tunnels that carry IPv4 over IPv6. */
+  readonly continuity: string;
+}
+
+const latest = new WeakMap<Network["links"], Surroundings>();
+
+/** The same object for networks that differ in addresses alone, unless one of these makes a difference to others. */
+const surroundingsOf = remember((network: Network): Surroundings => {
+  const { links, defaultRoutes, egress, addresses } = network;
+  const gateways = defaultRoutes.flatMap(({ hops }) => hops.flatMap(({ gateway }) => gateway ?? []));
+  const own = gateways.filter((gateway) => addresses.some(({ address }) => address === gateway));
+  const ways = egress.flatMap(({ ifIndex, sharedWith = [] }) => [ifIndex, ...sharedWith]);
+  const carrying = ways.filter((index) => {
+    const link = links.get(index);
+    return link !== undefined && isTunnel(link) && isIpv4Continuity(network, link);
+  });
+  const [ownGateways, continuity] = [own.join(), carrying.join()];
+  const last = latest.get(links);
+  const isSame =
+    last?.defaultRoutes === defaultRoutes &&
+    last.egress === egress &&
+    last.ownGateways === ownGateways &&
+    last.continuity === continuity;
+  if (isSame) return last;
+  const surroundings = { links, defaultRoutes, egress, ownGateways, continuity };
+  latest.set(links, surroundings);
+  return surroundings;
+});
+
+interface Remembered {
+  readonly surroundings: Surroundings;
+  readonly config: PolicyConfig;
+  readonly host: HostAddress;
+}
+
+const results = new WeakMap<Address, Remembered>();
+
+/** An address that is the only change costs one description. Each full reading of the network describes all anew. */
+function remembered(network: Network, config: PolicyConfig, link: Link, address: Address): HostAddress {
+  const surroundings = surroundingsOf(network, undefined);
+  const last = results.get(address);
+  if (last?.surroundings === surroundings && last.config === config) return last.host;
+  const host = describe(network, config, link, address);
+  // A temporary address is judged by its siblings, too.
+  if (!isTemporary(address)) results.set(address, { surroundings, config, host });
+  return host;
+}
 
 function describe(network: Network, config: PolicyConfig, link: Link, address: Address): HostAddress {
   const deciding = ruleFor(config, link, address);
@@ -105,12 +157,16 @@ function obstaclesOf(
   return { unusable, refused, guests, noRoute: whyNoRoute(network, config, link, address) };
 }
 
-/** The [path] section that decides over an address, or the built-in one. */
+/** The first [path] section of the file that matches decides over an address, or the built-in one. */
 function ruleFor({ paths }: PolicyConfig, link: Link, address: Address): PathRule | undefined {
-  if (paths.length === 0) return undefined;
-  const interfaceNames = [link.name, ...link.altNames];
-  return findRule(paths, { interfaceNames, kind: link.kind, address: address.address });
+  return rulesOf(link, paths).find((rule) => matchesAddress(rule, address.address));
 }
+
+/** The [path] sections whose conditions on interfaces a link meets, in their order. */
+const rulesOf = remember((link: Link, paths: readonly PathRule[]): readonly PathRule[] => {
+  const interfaceNames = [link.name, ...link.altNames];
+  return paths.filter((rule) => matchesInterface(rule, { interfaceNames, kind: link.kind }));
+});
 
 /** Why the administrator wants no endpoint here: a rule says so, or it would lead past a tunnel. */
 function whyRefused(

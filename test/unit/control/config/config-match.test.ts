@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { compileGlob } from "../../../../src/base/glob.ts";
 import { containerRule, type PathRule } from "../../../../src/control/config/config.ts";
-import { contains, findRule, matchesRule, parsePrefix } from "../../../../src/control/config/match.ts";
+import { contains, matchesRule, parsePrefix } from "../../../../src/control/config/match.ts";
 
 const anything: PathRule = { ...containerRule, matchInterface: undefined, ignore: false };
 const eth0 = { interfaceNames: ["eth0", "uplink"], kind: undefined, address: "10.1.2.3" };
@@ -135,13 +135,6 @@ describe("a rule", () => {
     assert.ok(
       !matchesRule({ ...anything, matchInterface: ["eth*"], matchAddress }, { ...eth0, address: "::1" }),
     );
-  });
-
-  it("decides if it is the first that matches", () => {
-    const first = { ...anything, name: "first", matchInterface: ["wlan*"] };
-    const rules = [first, { ...anything, name: "second" }, { ...anything, name: "third" }];
-    assert.equal(findRule(rules, eth0)?.name, "second");
-    assert.equal(findRule([first], eth0), undefined);
   });
 
   it("for containers matches their interfaces and no others", () => {

@@ -5,7 +5,16 @@ import { linkFlags } from "../../../../src/kernel/links.ts";
 import { endpointFlags } from "../../../../src/kernel/mptcp-pm.ts";
 import { type AddressSketch, type LinkSketch, networkOf, ruleOf } from "./world.ts";
 
-const texts = ["10.0.0.1", "10.0.0.2", "192.168.7.1", "2001:db8::1", "2001:db8::2", "fd00::1", "fe80::1"];
+const texts = [
+  "10.0.0.1",
+  "10.0.0.2",
+  "192.168.7.1",
+  "192.0.0.4",
+  "2001:db8::1",
+  "2001:db8::2",
+  "fd00::1",
+  "fe80::1",
+];
 const names = ["eth0", "eth1", "wlan0", "wg0"];
 
 export const address: fc.Arbitrary<AddressSketch> = fc.record({
@@ -16,10 +25,13 @@ export const address: fc.Arbitrary<AddressSketch> = fc.record({
 
 const sketch: fc.Arbitrary<LinkSketch> = fc.record(
   {
-    kind: fc.constantFrom("wireguard", "veth", "bridge"),
+    kind: fc.constantFrom("wireguard", "ip6tnl", "veth", "bridge"),
+    type: fc.constantFrom(1, 65534),
     flags: fc.constantFrom(["up", "running"] as const, ["up"] as const, [] as const),
     addresses: fc.array(address, { maxLength: 4 }),
     defaultRoute: fc.boolean(),
+    // It may be an address of this host.
+    gateway: fc.constantFrom("10.0.0.1", "10.0.0.254"),
   },
   { requiredKeys: ["addresses"] },
 );

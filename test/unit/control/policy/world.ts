@@ -14,6 +14,8 @@ export type LinkSketch = Partial<Omit<Link, "name" | "flags">> & {
   readonly flags?: readonly LinkFlag[];
   readonly addresses?: readonly (string | AddressSketch)[];
   readonly defaultRoute?: boolean;
+  /** Of the default route, which is one of IPv4 alone then. */
+  readonly gateway?: string;
 };
 
 export type AddressSketch = Partial<Omit<Address, "flags">> & {
@@ -30,7 +32,13 @@ export function networkOf(
   const addresses: Address[] = [];
   const defaultRoutes: Route[] = [];
   for (const [name, sketch] of Object.entries(sketches)) {
-    const { addresses: given = [], defaultRoute = false, flags = ["up", "running"], ...rest } = sketch;
+    const {
+      addresses: given = [],
+      defaultRoute = false,
+      gateway,
+      flags = ["up", "running"],
+      ...rest
+    } = sketch;
     const index = links.size + 2;
     links.set(index, {
       index,
@@ -43,7 +51,8 @@ export function networkOf(
       flags: linkFlags.of(...flags),
     });
     for (const address of given) addresses.push(addressOf(address, index, addresses.length));
-    if (defaultRoute) defaultRoutes.push(defaultRouteOf(index, 4), defaultRouteOf(index, 6));
+    if (defaultRoute) defaultRoutes.push(defaultRouteOf(index, 4, gateway));
+    if (defaultRoute && gateway === undefined) defaultRoutes.push(defaultRouteOf(index, 6));
   }
   const indexOf = (name: string): number =>
     [...links.values()].find((link) => link.name === name)?.index ?? 0;
@@ -68,8 +77,8 @@ function addressOf(sketch: string | AddressSketch, ifIndex: number, created: num
   };
 }
 
-function defaultRouteOf(ifIndex: number, family: 4 | 6): Route {
-  const hops = [{ ifIndex, weight: 1 }];
+function defaultRouteOf(ifIndex: number, family: 4 | 6, gateway?: string): Route {
+  const hops = [{ ifIndex, weight: 1, ...(gateway !== undefined && { gateway }) }];
   return {
     family,
     destination: undefined,
