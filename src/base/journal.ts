@@ -5,11 +5,12 @@ import { openGuarded, replaceStateFile } from "./runtime-directory.ts";
 const LONGEST = 1000;
 
 /**
- * A file of the runtime directory that begins with a state as a whole, and gets a line for each change. An append is one
- * write(2), so it costs a fraction of a new file. A process that dies in the middle of one leaves a last line without its
- * line feed: readers leave that out.
+ * A file of the runtime directory that begins with a state as a whole, and gets a line for each change. An append is
+ * one write(2), so it costs a fraction of a new file. A process that dies in the middle of one leaves a last line
+ * without its line feed: readers leave that out.
  *
- * Nothing is flushed to a disk. After a crash of the whole machine the kernel's state, of which the file speaks, is gone too.
+ * Nothing is flushed to a disk. After a crash of the whole machine the kernel's state, of which the file speaks, is
+ * gone too.
  */
 export class Journal {
   readonly #file: string;

@@ -10,8 +10,8 @@ interface Sign {
 
 /**
  * How each refusal shows (net/mptcp/pm_kernel.c and pm_userspace.c; pm_netlink.c in older kernels). Some words differ
- * between versions of Linux. Linux 6.1 refuses new flags, of a subflow or an endpoint that is not there, as EINVAL without
- * words: that has no name here.
+ * between versions of Linux. Linux 6.1 refuses new flags, of a subflow or an endpoint that is not there, as EINVAL
+ * without words: that has no name here.
  */
 const signs = [
   /** No connection has the token: it has ended. */

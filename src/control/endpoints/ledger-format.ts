@@ -1,6 +1,6 @@
 /**
- * The text of a ledger: a line with the state as a whole, and one for each change since then. Version 1 had only the first
- * line, without a line feed.
+ * The text of a ledger: a line with the state as a whole, and one for each change since then. Version 1 had only the
+ * first line, without a line feed.
  */
 import * as v from "valibot";
 import type { Endpoint, Limits } from "../../kernel/mptcp-pm.ts";

@@ -40,8 +40,8 @@ export interface LedgerStore {
 export type OpenLedgerStore = (file: string, wholeText: () => string) => LedgerStore;
 
 /**
- * What of the kernel's state is ours: written down before the command goes out, so that a daemon that dies at
- * any moment finds its endpoints again and never takes another's for its own. One file per network namespace: a line with
+ * What of the kernel's state is ours: written down before the command goes out, so that a daemon that dies at any
+ * moment finds its endpoints again and never takes another's for its own. One file per network namespace: a line with
  * the whole state, and one for each change since. Whoever writes it holds the namespace's lock.
  *
  * A file that cannot be written does not keep the daemon from its work: what is ours is known in memory as well, and

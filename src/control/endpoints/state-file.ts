@@ -67,7 +67,10 @@ export interface StateJournalOptions extends StateFileOptions {
   readonly wholeText: () => string;
 }
 
-/** A file of the runtime directory that gets a line for each change; where that fails, it is written anew as soon as possible. */
+/**
+ * A file of the runtime directory that gets a line for each change; where that fails, it is written anew as soon as
+ * possible.
+ */
 export class StateJournal {
   readonly #journal: Journal;
   readonly #writes: RetriedWrite;
