@@ -273,6 +273,11 @@ describe("an endpoint that is lost", () => {
     ]);
   });
 
+  it("goes at once where removal-delay is 0, even if it is the last one", () => {
+    for (const loss of [gone, { ...eth0, ...down }])
+      assert.deepEqual(wanted(inputOf(networkOf({ eth0: loss }), { current, removalDelay: 0 })), []);
+  });
+
   it("stays on a dead link for as long as no other endpoint is usable", () => {
     const alone = inputOf(networkOf({ eth0: { ...eth0, ...down } }), { current, expired });
     assert.deepEqual(verdicts(alone), ["10.0.0.1 held link-down"]);
