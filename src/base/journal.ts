@@ -14,31 +14,29 @@ const LONGEST = 1000;
  */
 export class Journal {
   readonly #file: string;
+  readonly #wholeText: () => string;
   #fd: number | undefined;
   #appended = 0;
 
-  constructor(file: string) {
+  /** @param wholeText gives the text of the file, as it should be now */
+  constructor(file: string, wholeText: () => string) {
     this.#file = file;
+    this.#wholeText = wholeText;
   }
 
   /**
-   * @param line with its line feed
-   * @returns false if the file has to be written anew: it was not yet, is long, or somebody has removed or replaced it
+   * Adds the line of a change, with its line feed. Writes the file anew if it was not yet, is long, or if somebody has
+   * removed or replaced it. Throws StateWriteError.
    */
-  append(line: string): boolean {
-    if (this.#fd === undefined) return false;
-    if (this.#appended < LONGEST && this.#write(this.#fd, line)) {
-      this.#appended++;
-      return true;
-    }
-    this.close();
-    return false;
+  append(line: string): void {
+    if (this.#fd !== undefined && this.#appended < LONGEST && this.#write(this.#fd, line)) this.#appended++;
+    else this.rewrite();
   }
 
-  /** Replaces the file by this text. Throws StateWriteError. */
-  rewrite(text: string): void {
+  /** Writes the file anew. Throws StateWriteError. */
+  rewrite(): void {
     this.close();
-    replaceStateFile(this.#file, text);
+    replaceStateFile(this.#file, this.#wholeText());
     this.#fd = this.#open();
     this.#appended = 0;
   }

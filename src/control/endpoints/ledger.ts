@@ -33,7 +33,7 @@ export interface LedgerStore {
   /** Adds the line of a change. */
   append(line: string): void;
   /** Writes it anew. */
-  repeat(): void;
+  rewrite(): void;
 }
 
 /** @param wholeText gives the text of the file, as it should be now */
@@ -56,7 +56,7 @@ export class Ledger {
   #state: LedgerState = nothing;
 
   /** Reads the ledger of a namespace, or begins one. */
-  constructor({ directory, namespace, warn, readOnly = false, store = plainJournal }: LedgerOptions) {
+  constructor({ directory, namespace, warn, readOnly = false, store = writeAtOnce }: LedgerOptions) {
     const file = namespaceFile(directory, namespace, "ledger.json");
     this.#file = file;
     this.#store = store(file, () => wholeLedger(this.#state, namespace.bootId));
@@ -152,7 +152,7 @@ export class Ledger {
 
   /** Writes the file again if somebody has removed it and it had anything to say. */
   restore(): void {
-    if (!this.#isEmpty && !isThere(this.#file)) this.#repeat();
+    if (!this.#isEmpty && !isThere(this.#file)) this.#rewrite();
   }
 
   /**
@@ -167,7 +167,7 @@ export class Ledger {
     } catch {
       // Whatever it is, it is replaced.
     }
-    if (!this.#isEmpty) this.#repeat();
+    if (!this.#isEmpty) this.#rewrite();
   }
 
   get #isEmpty(): boolean {
@@ -187,8 +187,8 @@ export class Ledger {
     if (!this.#readOnly) this.#store.append(changeLine(change));
   }
 
-  #repeat(): void {
-    if (!this.#readOnly) this.#store.repeat();
+  #rewrite(): void {
+    if (!this.#readOnly) this.#store.rewrite();
   }
 
   #read(): LedgerState | undefined {
@@ -197,13 +197,5 @@ export class Ledger {
   }
 }
 
-/** Writes at once or throws StateWriteError: for programs that end when it fails. */
-const plainJournal: OpenLedgerStore = (file, wholeText) => {
-  const journal = new Journal(file);
-  return {
-    append(line) {
-      if (!journal.append(line)) journal.rewrite(wholeText());
-    },
-    repeat: () => journal.rewrite(wholeText()),
-  };
-};
+/** For programs that end when it fails: changes throw StateWriteError. */
+const writeAtOnce: OpenLedgerStore = (file, wholeText) => new Journal(file, wholeText);

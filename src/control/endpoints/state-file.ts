@@ -77,22 +77,20 @@ export class StateJournal {
   readonly #options: StateJournalOptions;
 
   constructor(options: StateJournalOptions) {
-    const { file, clock, log, consequence } = options;
+    const { file, clock, log, consequence, wholeText } = options;
     this.#options = options;
-    this.#journal = new Journal(file);
+    this.#journal = new Journal(file, wholeText);
     this.#writes = new RetriedWrite({ clock, log, what: file, consequence });
   }
 
   /** Adds the line of a change. */
   append(line: string): void {
-    if (this.#isAllowed && (this.#writes.isFailing || !this.#journal.append(line))) this.repeat();
+    this.#attempt(() => this.#journal.append(line));
   }
 
   /** Writes it anew. */
-  repeat(): void {
-    this.#writes.attempt(() => {
-      if (this.#isAllowed) this.#journal.rewrite(this.#options.wholeText());
-    });
+  rewrite(): void {
+    this.#attempt(() => this.#journal.rewrite());
   }
 
   /** Tries for the last time what could not be done until now. */
@@ -101,8 +99,11 @@ export class StateJournal {
     this.#journal.close();
   }
 
-  get #isAllowed(): boolean {
-    return this.#options.isAllowed?.() ?? true;
+  /** A line that could not be added is in the new file of the next attempt. */
+  #attempt(write: () => void): void {
+    this.#writes.attempt(() => {
+      if (this.#options.isAllowed?.() ?? true) write();
+    });
   }
 }
 
