@@ -1,8 +1,8 @@
 /** Text that others can choose, made safe for a terminal, and the words of messages. */
 
 /**
- * What others may have chosen (a name, a unit, words of a recording, of the kernel or of the command line) as a
- * terminal may see it: nothing steers the terminal, hides, or changes the order of what stands beside it.
+ * Makes text safe for a terminal that others may have chosen (a name, a unit, words of a recording, of the kernel or of
+ * the command line): nothing steers the terminal, hides, or changes the order of what stands beside it.
  */
 export function escapeControls(text: string): string {
   return text.replace(unsafe, escaped);

@@ -33,7 +33,7 @@ export interface Fault {
 export function readConfigFile(file: string): Uint8Array | undefined {
   let fd: number;
   try {
-    // What is checked is what is read: one descriptor. O_NONBLOCK: opening a FIFO must not wait for its writer.
+    // One descriptor: the checked file is the one that is read. O_NONBLOCK: do not wait for the writer of a FIFO.
     fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch (error) {
     const code = codeOf(error);

@@ -49,8 +49,8 @@ export const path = v.object({
 });
 
 /**
- * What a section says, by its schema; undefined when a value is faulty. Keys that the schema lacks come apart, if it is
- * one of an object.
+ * Reads a section by its schema; gives undefined when a value is faulty. If the schema is of an object, keys that it
+ * lacks come apart.
  */
 export function readSection<Schema extends v.GenericSchema>(
   schema: Schema,

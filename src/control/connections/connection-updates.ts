@@ -25,7 +25,7 @@ export class ConnectionUpdates {
 
   /** The same for one that may have been there for long: tells of what it has, too. */
   beginAsListed(connection: ConnectionRecord, established: boolean): void {
-    // Whoever is told of it may ask for more.
+    // A listener that is told of it may ask for more.
     const { subflows } = connection;
     this.begin(connection);
     if (established) this.confirm(connection);
@@ -108,7 +108,7 @@ export class ConnectionUpdates {
       if (subflow === undefined) fresh.push(now);
       else pairs.set(subflow, now);
     }
-    // What is asked for may be on its way to the kernel: who asks has a deadline.
+    // A requested subflow may be on its way to the kernel; its request has a deadline.
     const missing = connection.subflows.filter((subflow) => !pairs.has(subflow) && subflow.local.port !== 0);
     const ended = missing.filter(({ missed }) => missed);
     connection.missed = false;
