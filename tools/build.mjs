@@ -3,7 +3,7 @@
 //   dist/mptcpize            the launcher
 //   dist/libmptcpwrap.so     what the launcher loads into other programs
 //   dist/asan/               the same three under AddressSanitizer (--asan)
-//   dist/mptcpd.js, …        each program bundled into one file
+//   dist/mptcpd.js, …        each program, bundled (tools/bundles.mjs)
 //   dist/plugin-thread.js    the thread of the path managers, and dist/plugin-hooks.js, how their modules are loaded
 //   dist/lib/, dist/types/   the library that they import as "mptcpd", and its types, with those of valibot
 //   build/                   src, test and bench type-checked and compiled file by file, for the tests
@@ -19,7 +19,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
-import { buildSync } from "esbuild";
+import { bundleAll } from "./bundles.mjs";
 import { compileNative, natives, sourcesOf } from "./natives.mjs";
 
 const root = dirname(import.meta.dirname);
@@ -32,23 +32,11 @@ const { values: options } = parseArgs({
 
 const asanFlags = ["-fsanitize=address", "-fno-omit-frame-pointer", "-g", "-O1"];
 
-// Each program, and where its main.ts is.
-const programs = {
-  mptcpd: "src/programs/mptcpd",
-  mptcpize: "src/programs/mptcpize",
-  tour: "src/lab/tour",
-  lab: "src/lab/playground",
-};
-
-// Programs that run path managers themselves.
-const sharing = { mptcpctl: "src/programs/mptcpctl" };
-
 for (const native of natives) {
   buildNative(native, join(root, "dist", native.output), native.plainFlags ?? []);
   if (options.asan) buildNative(native, join(root, "dist/asan", native.output), asanFlags);
 }
-bundlePrograms();
-bundleLibrary();
+await bundle();
 declareTypes();
 if (!options["programs-only"]) compile();
 
@@ -62,51 +50,12 @@ function buildNative(native, output, flags) {
   }
 }
 
-function bundlePrograms() {
-  bundle({ entryPoints: mainFiles(programs) });
-}
-
-// Who runs plugins and what these import have one copy of everything, so that they speak of the same classes.
-function bundleLibrary() {
-  rmSync(join(root, "dist/lib"), { recursive: true, force: true });
-  const library = readdirSync(join(root, "src/path-managers/api")).map((name) => name.replace(/\.ts$/, ""));
-  bundle({
-    entryPoints: {
-      "plugin-thread": "src/programs/mptcpd/plugin-thread.ts",
-      "plugin-hooks": "src/path-managers/runtime/module-hooks.ts",
-      ...mainFiles(sharing),
-      ...Object.fromEntries(library.map((name) => [`lib/${name}`, `src/path-managers/api/${name}.ts`])),
-    },
-    splitting: true,
-    chunkNames: "lib/shared-[hash]",
-  });
-}
-
-function mainFiles(programs) {
-  return Object.fromEntries(
-    Object.entries(programs).map(([name, directory]) => [name, `${directory}/main.ts`]),
-  );
-}
-
-function bundle(options) {
+async function bundle() {
   try {
-    buildSync({
-      absWorkingDir: root,
-      outdir: "dist",
-      bundle: true,
-      platform: "node",
-      format: "esm",
-      target: "node20.19",
-      sourcemap: true,
-      logLevel: "warning",
-      // Bundled CommonJS (commander) calls require for Node's own modules.
-      banner: {
-        js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
-      },
-      ...options,
-    });
-  } catch {
+    await bundleAll(root);
+  } catch (error) {
     // esbuild has said what and where.
+    if (!("errors" in error)) throw error;
     process.exit(1);
   }
 }

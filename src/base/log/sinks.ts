@@ -149,7 +149,16 @@ const sgr: Readonly<Partial<Record<Level, string>>> = {
 
 function wantsColors(fd: number): boolean {
   const { NO_COLOR: off, TERM: terminal } = process.env;
-  return isatty(fd) && (off === undefined || off === "") && terminal !== "dumb";
+  return isTerminal(fd) && (off === undefined || off === "") && terminal !== "dumb";
+}
+
+/** Looks first at what Node need not load anything for: under systemd it is a socket. */
+function isTerminal(fd: number): boolean {
+  try {
+    return fstatSync(fd).isCharacterDevice() && isatty(fd);
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -160,7 +169,7 @@ function wantsColors(fd: number): boolean {
 function reopenNonBlocking(fd: number): number | undefined {
   try {
     const status = fstatSync(fd);
-    if (!status.isFIFO() && !isatty(fd)) return undefined;
+    if (!status.isFIFO() && !isTerminal(fd)) return undefined;
     return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch {
     return undefined;

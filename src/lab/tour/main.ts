@@ -1,7 +1,6 @@
 /** The program behind `npm start`; tools/start.mjs runs it in a sandbox, and it runs itself in the hosts of its lab. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { checkout } from "../kit/checkout.ts";
 import { Lab } from "../kit/lab.ts";
 import { runTrafficEnd } from "../kit/traffic.ts";
@@ -10,9 +9,13 @@ import { now, watch } from "./observer.ts";
 import { duration, Screen } from "./stage.ts";
 
 const [role, ...options] = process.argv.slice(2);
-if (role === "watch") await watch();
-else if (role !== undefined) await runTrafficEnd([role, ...options]);
-else await tour();
+void main();
+
+async function main(): Promise<void> {
+  if (role === "watch") await watch();
+  else if (role !== undefined) await runTrafficEnd([role, ...options]);
+  else await tour();
+}
 
 async function tour(): Promise<void> {
   const screen = new Screen();
@@ -29,7 +32,7 @@ async function tour(): Promise<void> {
     });
   }
   try {
-    await runTour(lab, screen, [process.execPath, fileURLToPath(import.meta.url)]);
+    await runTour(lab, screen, [process.execPath, import.meta.filename]);
     await listWhatWasMade(lab);
     screen.say("", `That was ${duration(now() - start)}.`);
   } catch (error) {

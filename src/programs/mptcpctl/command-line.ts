@@ -18,23 +18,27 @@ import {
   unknownCommand,
 } from "./command-tree.ts";
 import type { AdoptOptions } from "./commands/adopt.ts";
-import { announceUsages } from "./commands/announce.ts";
-import { connectionsUsage } from "./commands/connections.ts";
-import { usages } from "./commands/endpoint.ts";
 import type { ReplayCommandOptions } from "./commands/replay.ts";
 import type { ReportOptions } from "./commands/report.ts";
-import { type CreateOptions, type SubflowCommand, subflowUsages } from "./commands/subflow.ts";
+import type { CreateOptions, SubflowCommand } from "./commands/subflow.ts";
 import type { PolicyOptions } from "./io/mptcpd-state.ts";
 import { type CommandOutput, UsageError } from "./io/output.ts";
+import {
+  announceUsages,
+  connectionsUsage,
+  endpointUsages,
+  limitsUsages,
+  subflowUsages,
+} from "./io/usages.ts";
 
 /** What the commands do. `words` are those that follow the command. */
 export type Commands = {
   endpoint(
-    command: keyof typeof usages.endpoint,
+    command: keyof typeof endpointUsages,
     words: readonly string[],
     output: CommandOutput,
   ): Promise<void>;
-  limits(command: keyof typeof usages.limits, words: readonly string[], output: CommandOutput): Promise<void>;
+  limits(command: keyof typeof limitsUsages, words: readonly string[], output: CommandOutput): Promise<void>;
   connections(words: readonly string[], output: CommandOutput): Promise<void>;
   subflow(
     command: SubflowCommand,
@@ -123,7 +127,7 @@ function buildProgram({ commands, output, enterNetworkNamespace }: Surroundings)
     commands.endpoint("show", [], commandOutput()),
   );
   for (const name of ["add", "change", "delete", "show", "flush"] as const)
-    explained(leaf(endpoint, name, usages.endpoint[name], descriptions.endpoint[name])).action(
+    explained(leaf(endpoint, name, endpointUsages[name], descriptions.endpoint[name])).action(
       (words: string[]) => commands.endpoint(name, words, commandOutput()),
     );
   listUsages(endpoint);
@@ -135,7 +139,7 @@ function buildProgram({ commands, output, enterNetworkNamespace }: Surroundings)
     () => commands.limits("show", [], commandOutput()),
   );
   for (const name of ["set", "show"] as const)
-    explained(leaf(limits, name, usages.limits[name], descriptions.limits[name])).action((words: string[]) =>
+    explained(leaf(limits, name, limitsUsages[name], descriptions.limits[name])).action((words: string[]) =>
       commands.limits(name, words, commandOutput()),
     );
   listUsages(limits);

@@ -1,30 +1,22 @@
 import { programArguments } from "../../base/command-line/argument-bytes.ts";
 import { complain, complainAtEnd, outputColumns, writeOutput } from "../../base/command-line/terminal.ts";
 import { type Commands, runProgram } from "./command-line.ts";
-import { runAdopt } from "./commands/adopt.ts";
-import { runAnnounce, runListen, runWithdraw } from "./commands/announce.ts";
-import { runConnections } from "./commands/connections.ts";
-import { runEndpoint, runLimits } from "./commands/endpoint.ts";
-import { runExplain } from "./commands/explain.ts";
-import { runMonitor } from "./commands/monitor.ts";
-import { runRecord } from "./commands/record.ts";
-import { runSubflow } from "./commands/subflow.ts";
 import { endingOf, OutputError } from "./io/output.ts";
 import { enterNetworkNamespace } from "./netns.ts";
 
+// Loaded when they are called: the others are of no use to them, and would take longer to load than to run.
 const commands: Commands = {
-  endpoint: runEndpoint,
-  limits: runLimits,
-  connections: runConnections,
-  subflow: runSubflow,
-  announce: runAnnounce,
-  withdraw: runWithdraw,
-  listen: runListen,
-  monitor: runMonitor,
-  explain: runExplain,
-  adopt: runAdopt,
-  record: runRecord,
-  // Most of what path managers are made of is of no use to the other commands.
+  endpoint: async (...words) => (await import("./commands/endpoint.ts")).runEndpoint(...words),
+  limits: async (...words) => (await import("./commands/endpoint.ts")).runLimits(...words),
+  connections: async (...words) => (await import("./commands/connections.ts")).runConnections(...words),
+  subflow: async (...words) => (await import("./commands/subflow.ts")).runSubflow(...words),
+  announce: async (...words) => (await import("./commands/announce.ts")).runAnnounce(...words),
+  withdraw: async (...words) => (await import("./commands/announce.ts")).runWithdraw(...words),
+  listen: async (...words) => (await import("./commands/announce.ts")).runListen(...words),
+  monitor: async (...words) => (await import("./commands/monitor.ts")).runMonitor(...words),
+  explain: async (...words) => (await import("./commands/explain.ts")).runExplain(...words),
+  adopt: async (...words) => (await import("./commands/adopt.ts")).runAdopt(...words),
+  record: async (...words) => (await import("./commands/record.ts")).runRecord(...words),
   replay: async (...words) => (await import("./commands/replay.ts")).runReplay(...words),
   report: async (...words) => (await import("./commands/report.ts")).runReport(...words),
 };
@@ -43,11 +35,7 @@ const output = {
 process.stdout.on("error", (error) => end(new OutputError(error)));
 process.stderr.on("error", () => {});
 
-try {
-  await runProgram(programArguments(), { commands, output, enterNetworkNamespace });
-} catch (error) {
-  end(error);
-}
+runProgram(programArguments(), { commands, output, enterNetworkNamespace }).catch(end);
 
 function end(error: unknown): void {
   const { exitCode, lines } = endingOf(error);

@@ -1,5 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import { systemClock } from "../../base/clock.ts";
 import { codeOf, messageOf } from "../../base/errors.ts";
 import { currentNamespace, namespaceFile } from "../../control/endpoints/namespace.ts";
 import { runtimeDirectoryOf } from "./arguments.ts";
@@ -52,12 +53,12 @@ async function reach(path: string, pid: number | undefined): Promise<Socket> {
   if (!("problem" in first)) return first;
   if (pid === undefined) throw new StartError(`${first.problem}: is mptcpd running?`);
   signal(pid);
-  const end = performance.now() + SOCKET_DEADLINE;
+  const end = systemClock.now() + SOCKET_DEADLINE;
   for (;;) {
     await delay(RETRY);
     const attempt = await tryToReach(path);
     if (!("problem" in attempt)) return attempt;
-    if (performance.now() < end) continue;
+    if (systemClock.now() < end) continue;
     throw new StartError(
       `mptcpd (pid ${pid}) was told to reload by a signal, but cannot be asked for the outcome ` +
         `(${attempt.problem}): its log says what became of it`,

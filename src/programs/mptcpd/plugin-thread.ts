@@ -8,4 +8,9 @@ if (parentPort === null) throw new Error("this is no program: mptcpd runs it as 
 const input: ThreadInput = workerData;
 /** A thread that goes to work does without the simulation. */
 const rehearse: Rehearse = async (...given) => (await import("./rehearsal.ts")).rehearseHere(...given);
-await runInThread(parentPort, input, builtIn, rehearse);
+runInThread(parentPort, input, builtIn, rehearse).catch((error: unknown) => {
+  // A rejected promise would be taken for a path manager's.
+  process.nextTick(() => {
+    throw error;
+  });
+});

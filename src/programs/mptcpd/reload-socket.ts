@@ -34,6 +34,8 @@ export interface SocketPath {
 /** A line that asks for a reload. */
 export const RELOAD_REQUEST = "reload\n";
 
+/** Milliseconds that most starts take. */
+const SOON = 100;
 /** Milliseconds between two looks whether the socket is still there. */
 const LOOK_PERIOD = 30_000;
 /** Who asks for a reload is root or our own user; others are not let in. */
@@ -59,6 +61,11 @@ export class ReloadSocket {
 
   constructor(options: ReloadSocketOptions) {
     this.#options = options;
+  }
+
+  /** Makes the socket in a moment, so that no start waits for it, unless `ensure` is called before. */
+  ensureSoon(): void {
+    this.#timer = this.#options.clock.schedule(SOON, () => this.ensure());
   }
 
   /** Makes the socket if it is not there: the directory was full, or somebody has cleaned up in it. */

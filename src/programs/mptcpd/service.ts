@@ -60,6 +60,7 @@ export class Service {
       this.#daemon = daemon;
       this.#keepWatchdog();
       this.#status.update();
+      this.#reloadSocket?.ensure();
       this.#notifier.ready();
       this.#log.notice("ready");
       this.#resolveReady();
@@ -154,7 +155,7 @@ export class Service {
       warn: (message) => this.#log.warning(message),
       ...{ clock: systemClock, isAllowed },
     });
-    this.#reloadSocket.ensure();
+    this.#reloadSocket.ensureSoon();
   }
 
   /** The network namespace is another mptcpd's now. */

@@ -25,22 +25,20 @@ export interface InForce {
 /** UTF-16 units of a reason: `systemctl status` shows the status in one line. */
 const LONGEST_REASON = 200;
 
-/** One line for `systemctl status`; times are local ones if no zone is given. */
+/** One line for `systemctl status`, with local times. */
 export function statusText(
   { file = "the defaults", since, refused }: InForce,
   { endpoints, uplinks, pathManagers }: Summary,
-  timeZone?: string,
 ): string {
-  const timeText = (date: Date): string => timeIn(timeZone, date);
   const managers = pathManagers.length === 0 ? "none" : pathManagers.join(", ");
   const parts = [
-    `${file} in force since ${timeText(since)}`,
+    `${file} in force since ${localTime(since)}`,
     `${count(endpoints, "endpoint")}, ${count(uplinks, "uplink")}`,
     `path manager${pathManagers.length > 1 ? "s" : ""}: ${managers}`,
   ];
   if (refused) {
     const { at, why } = refused;
-    parts.push(`the last reload (${timeText(at)}) was refused: ${cut(why, LONGEST_REASON)}`);
+    parts.push(`the last reload (${localTime(at)}) was refused: ${cut(why, LONGEST_REASON)}`);
   }
   return oneLine(parts.join("; "));
 }
@@ -49,23 +47,25 @@ function count(number: number, what: string): string {
   return `${number} ${what}${number === 1 ? "" : "s"}`;
 }
 
-/** "2026-11-30 10:20:03 UTC", as systemd writes it. */
-function timeIn(timeZone: string | undefined, date: Date): string {
-  const two = {
-    month: "2-digit",
-    day: "2-digit",
-    hour: "2-digit",
-    minute: "2-digit",
-    second: "2-digit",
-  } as const;
-  const options = { year: "numeric", ...two, hourCycle: "h23", timeZoneName: "short", timeZone } as const;
-  const parts = new Map(
-    new Intl.DateTimeFormat("en-GB", options).formatToParts(date).map(({ type, value }) => [type, value]),
-  );
-  const at = (...types: readonly Intl.DateTimeFormatPartTypes[]): string[] =>
-    types.map((type) => parts.get(type) ?? "");
-  const [day, time] = [at("year", "month", "day").join("-"), at("hour", "minute", "second").join(":")];
-  return [day, time, ...at("timeZoneName")].join(" ");
+/**
+ * "2026-11-30 10:20:03 UTC", or with "+0100" at the end. Without Intl, which takes longer to start than mptcpd, and
+ * which alone knows the names of zones.
+ */
+function localTime(date: Date): string {
+  const day = [String(date.getFullYear()), two(date.getMonth() + 1), two(date.getDate())].join("-");
+  const time = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":");
+  return `${day} ${time} ${zoneOf(-date.getTimezoneOffset())}`;
+}
+
+/** @param minutes east of Greenwich */
+function zoneOf(minutes: number): string {
+  if (minutes === 0) return "UTC";
+  const size = Math.abs(minutes);
+  return `${minutes < 0 ? "-" : "+"}${two(Math.floor(size / 60))}${two(size % 60)}`;
+}
+
+function two(number: number): string {
+  return String(number).padStart(2, "0");
 }
 
 /** Milliseconds between two looks: a network that flaps is not told about each time. */

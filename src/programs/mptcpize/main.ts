@@ -17,11 +17,9 @@ const output = {
 process.stdout.on("error", end);
 process.stderr.on("error", () => {});
 
-try {
-  process.exitCode = await runProgram(process.argv.slice(2), commands, output);
-} catch (error) {
-  end(error);
-}
+runProgram(process.argv.slice(2), commands, output).then((exitCode) => {
+  process.exitCode = exitCode;
+}, end);
 
 function end(error: unknown): void {
   const { exitCode, line } = endingOf(error);

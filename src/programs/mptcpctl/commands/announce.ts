@@ -1,12 +1,14 @@
 /** `mptcpctl announce`, `withdraw` and `listen`: addresses that the peers of connections may connect to. */
+
 import { tokenText } from "../../../control/connections/connection.ts";
 import { Listeners } from "../../../control/connections/listeners.ts";
 import { endpointFlags } from "../../../kernel/mptcp-pm.ts";
+import { withConnection } from "../io/connection-access.ts";
 import { placeText } from "../io/connection-format.ts";
 import { indexOf, namesOf } from "../io/interfaces.ts";
 import { endpointLine, endpointObject, jsonList } from "../io/ip-format.ts";
-import { withConnection } from "../io/kernel-access.ts";
 import { type CommandOutput, interrupted, UsageError } from "../io/output.ts";
+import { announceUsages } from "../io/usages.ts";
 import {
   address,
   addressId,
@@ -56,12 +58,6 @@ export async function runListen(words: readonly string[], output: CommandOutput)
     close();
   }
 }
-
-export const announceUsages = {
-  announce: "token TOKEN ADDRESS [ id ID ] [ port NR ] [ dev NAME ] [ listen ]",
-  withdraw: "token TOKEN id ID",
-  listen: "ADDRESS port NR",
-} as const;
 
 export type AnnounceRequest = {
   readonly token: number;

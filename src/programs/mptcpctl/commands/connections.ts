@@ -31,8 +31,6 @@ export async function runConnections(words: readonly string[], output: CommandOu
     );
 }
 
-export const connectionsUsage = "[ TOKEN | ADDRESS ]";
-
 /** Which connections are meant; neither: all. */
 export type ConnectionSelection = { token?: number; address?: string };
 

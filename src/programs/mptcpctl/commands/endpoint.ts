@@ -1,9 +1,11 @@
 /** `mptcpctl endpoint …` and `mptcpctl limits …`, with the grammar of ip-mptcp(8), plus `endpoint show token TOKEN`. */
+
 import { type Endpoint, type EndpointFlag, endpointFlags, type MptcpPm } from "../../../kernel/mptcp-pm.ts";
 import { indexOf, namesOf } from "../io/interfaces.ts";
 import { endpointLine, endpointObject, jsonList, limitsLine, limitsObject } from "../io/ip-format.ts";
 import { withPathManager } from "../io/kernel-access.ts";
 import { CommandError, type CommandOutput, UsageError } from "../io/output.ts";
+import { endpointUsages, limitsUsages } from "../io/usages.ts";
 import {
   address,
   dev,
@@ -34,17 +36,6 @@ export type EndpointRequest = {
 };
 
 export type LimitsRequest = { subflows?: number; addAddrAccepted?: number };
-
-export const usages = {
-  endpoint: {
-    add: "ADDRESS [ dev NAME ] [ id ID ] [ port NR ] [ signal | subflow | laminar | backup | fullmesh ]...",
-    change: "{ id ID | ADDRESS [ port NR ] } { backup | nobackup | fullmesh | nofullmesh }...",
-    delete: "id ID [ ADDRESS ]",
-    show: "[ id ID | ADDRESS ] [ token TOKEN ]",
-    flush: "",
-  },
-  limits: { set: "[ subflows NR ] [ add_addr_accepted NR ]", show: "" },
-} as const;
 
 export async function runEndpoint(
   command: EndpointCommand,
@@ -78,7 +69,7 @@ export function readLimitsWords(command: "set" | "show", words: readonly string[
   const grammar = command === "set" ? limitsGrammar : noWords("limits show");
   const request = readWords(grammar, words, {});
   if (command === "set" && words.length === 0)
-    throw new UsageError(`limits set: say which: ${usages.limits.set}`);
+    throw new UsageError(`limits set: say which: ${limitsUsages.set}`);
   return request;
 }
 
@@ -167,7 +158,7 @@ const endpointGrammars: Readonly<Record<EndpointCommand, Grammar<EndpointRequest
 const checks: Readonly<Partial<Record<EndpointCommand, (request: EndpointRequest) => void>>> = {
   add({ address, id, port, flags }) {
     if (address === undefined)
-      throw new UsageError(`endpoint add: ADDRESS is missing: ${usages.endpoint.add}`);
+      throw new UsageError(`endpoint add: ADDRESS is missing: ${endpointUsages.add}`);
     if (flags.includes("signal") && flags.includes("fullmesh"))
       throw new UsageError("endpoint add: signal and fullmesh exclude each other");
     refuseZero("endpoint add", id);
@@ -177,7 +168,7 @@ const checks: Readonly<Partial<Record<EndpointCommand, (request: EndpointRequest
   change({ address, id, port, changes }) {
     refuseZero("endpoint change", id);
     if (id === undefined && address === undefined)
-      throw new UsageError(`endpoint change: say which endpoint: ${usages.endpoint.change}`);
+      throw new UsageError(`endpoint change: say which endpoint: ${endpointUsages.change}`);
     if (id !== undefined && port !== undefined)
       throw new UsageError("endpoint change: a port goes with ADDRESS, not with id");
     if (!changes) throw new UsageError(`endpoint change: say what to change: ${changeFlags.join(", ")}`);

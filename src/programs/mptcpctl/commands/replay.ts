@@ -1,8 +1,10 @@
 /** `mptcpctl replay`: what a path manager does in a world that was recorded. */
+
 import { createReadStream } from "node:fs";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
+import { systemClock } from "../../../base/clock.ts";
 import { codeOf, messageOf } from "../../../base/errors.ts";
 import type { Entry } from "../../../base/log/log.ts";
 import { all } from "../../../base/text.ts";
@@ -139,9 +141,9 @@ function speedOf({ speed }: ReplayCommandOptions): number | undefined {
 }
 
 function paceOf(factor: number): (at: number) => Promise<void> {
-  const start = performance.now();
+  const start = systemClock.now();
   return async (at) => {
-    const early = start + at / factor - performance.now();
+    const early = start + at / factor - systemClock.now();
     if (early > 0) await delay(early);
   };
 }

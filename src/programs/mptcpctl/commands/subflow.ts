@@ -1,12 +1,14 @@
 /** `mptcpctl subflow …`: subflows of connections under a userspace path manager. */
+
 import { tokenText } from "../../../control/connections/connection.ts";
 import { findSubflow } from "../../../control/connections/connection-record.ts";
 import { endpointFlags } from "../../../kernel/mptcp-pm.ts";
+import { withConnection } from "../io/connection-access.ts";
 import { subflowLine, subflowObject } from "../io/connection-format.ts";
 import { indexOf, namesOf } from "../io/interfaces.ts";
 import { jsonList } from "../io/ip-format.ts";
-import { withConnection } from "../io/kernel-access.ts";
 import { type CommandOutput, UsageError } from "../io/output.ts";
+import { subflowUsages } from "../io/usages.ts";
 import {
   addressId,
   dev,
@@ -43,12 +45,6 @@ export type CreateRequest = {
   readonly to: { readonly address: string; readonly port: number | undefined };
   readonly backup: boolean;
 };
-
-export const subflowUsages = {
-  create: "token TOKEN ADDRESS [ id ID ] [ dev NAME ] to ADDRESS [ port NR ] [ backup ]",
-  destroy: "token TOKEN ADDRESS port NR to ADDRESS port NR",
-  change: "token TOKEN ADDRESS port NR to ADDRESS port NR { backup | nobackup }",
-} as const;
 
 export function runSubflow(
   command: SubflowCommand,

@@ -5,7 +5,6 @@
 import { CommandError, internalError } from "../../../base/command-line/command-error.ts";
 import { codeOf } from "../../../base/errors.ts";
 import { oneLine } from "../../../base/text.ts";
-import { ConfigError } from "../../../control/config/config.ts";
 
 export { CommandError } from "../../../base/command-line/command-error.ts";
 
@@ -48,16 +47,20 @@ export class OutputError extends CommandError {
 /** `lines` go to standard error, each after the program's name. */
 export type Ending = { readonly exitCode: number; readonly lines: readonly string[] };
 
-/** What to say and how to exit after an error. Faults of our own keep their stack: they are for a bug report. */
+/**
+ * What to say and how to exit after an error. Faults of our own keep their stack: they are for a bug report. Goes by
+ * codes: `replay` is a bundle of its own, with classes of its own.
+ */
 export function endingOf(error: unknown): Ending {
-  if (error instanceof UsageError) return { exitCode: exitCodes.usage, lines: [oneLine(error.message)] };
   const code = codeOf(error);
   // The reader of a pipe has gone (`mptcpctl monitor | head`): there is nobody left to tell.
   if (code === "EPIPE") return { exitCode: exitCodes.ok, lines: [] };
-  // Each line is a fault of its own.
-  if (error instanceof ConfigError) return { exitCode: exitCodes.failed, lines: error.lines.map(oneLine) };
   if (!(error instanceof Error) || code === undefined)
     return { exitCode: exitCodes.failed, lines: [internalError(error)] };
+  if (code === "USAGE") return { exitCode: exitCodes.usage, lines: [oneLine(error.message)] };
+  // A ConfigError: each line is a fault of its own.
+  if ("lines" in error && Array.isArray(error.lines))
+    return { exitCode: exitCodes.failed, lines: error.lines.map((line) => oneLine(String(line))) };
   return { exitCode: exitCodes.failed, lines: [oneLine(error.message) + (hints[code] ?? "")] };
 }
 

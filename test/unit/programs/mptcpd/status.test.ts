@@ -11,18 +11,27 @@ describe("the status", () => {
   it("says which configuration is in force, since when, and what mptcpd does by it", () => {
     const busy = { endpoints: 2, uplinks: 3, pathManagers: ["addr_adv", "fullmesh"] };
     assert.equal(
-      statusText(inForce, busy, "UTC"),
+      statusText(inForce, busy),
       "/etc/mptcpd/mptcpd.conf in force since 2026-11-30 10:20:03 UTC; 2 endpoints, 3 uplinks; path managers: addr_adv, fullmesh",
     );
     assert.equal(
-      statusText(
-        { ...inForce, file: undefined },
-        { endpoints: 1, uplinks: 1, pathManagers: ["sspi"] },
-        "UTC",
-      ),
+      statusText({ ...inForce, file: undefined }, { endpoints: 1, uplinks: 1, pathManagers: ["sspi"] }),
       "the defaults in force since 2026-11-30 10:20:03 UTC; 1 endpoint, 1 uplink; path manager: sspi",
     );
     assert.match(statusText(inForce, idle), /; 0 endpoints, 0 uplinks; path manager: none$/);
+  });
+
+  it("gives local times, with how far they are from UTC", (t) => {
+    t.after(() => {
+      process.env["TZ"] = "UTC";
+    });
+    const inZone = (zone: string): string => {
+      process.env["TZ"] = zone;
+      return statusText(inForce, idle).split("; ")[0] ?? "";
+    };
+    assert.match(inZone("Asia/Kolkata"), / 2026-11-30 15:50:03 \+0530$/);
+    assert.match(inZone("America/St_Johns"), / 2026-11-30 06:50:03 -0330$/);
+    assert.match(inZone("Pacific/Auckland"), / 2026-11-30 23:20:03 \+1300$/);
   });
 
   it("says that the last reload was refused, when, and why", () => {
@@ -31,7 +40,7 @@ describe("the status", () => {
       why: "mptcpd.conf:3: on-stop: \u001b[31m\nREADY=1",
     };
     assert.match(
-      statusText({ ...inForce, refused }, idle, "UTC"),
+      statusText({ ...inForce, refused }, idle),
       /; the last reload \(2026-12-01 00:00:00 UTC\) was refused: mptcpd\.conf:3: on-stop: \\u001b\[31m READY=1$/,
     );
     const long = statusText({ ...inForce, refused: { ...refused, why: "x".repeat(100_000) } }, idle);
