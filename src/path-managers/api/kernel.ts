@@ -35,6 +35,7 @@ export {
 export type { Decoded, Schema } from "../../kernel/netlink/schema.ts";
 export type { OpenTransport, Transport, TransportOptions } from "../../kernel/netlink/socket.ts";
 export type { NetlinkMessage } from "../../kernel/netlink/wire.ts";
+export { Input } from "../../kernel/netlink/wire.ts";
 export {
   dumpRoutes,
   type Hop,

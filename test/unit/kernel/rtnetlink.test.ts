@@ -7,7 +7,7 @@ import {
   decodeAddressEvent,
 } from "../../../src/kernel/addresses.ts";
 import { decodeLink, decodeLinkEvent, linkFlags, linkMessage } from "../../../src/kernel/links.ts";
-import { frame, messages, type NetlinkMessage } from "../../../src/kernel/netlink/wire.ts";
+import type { NetlinkMessage } from "../../../src/kernel/netlink/wire.ts";
 import {
   decodeRoute,
   decodeRouteEvent,
@@ -16,6 +16,7 @@ import {
   routeMessage,
 } from "../../../src/kernel/routes.ts";
 import { openRtnetlink } from "../../../src/kernel/rtnetlink.ts";
+import { frame, messages } from "../../lab/datagram.ts";
 import { FakeKernel, multipart } from "../../lab/fake-kernel.ts";
 
 const RTM_NEWLINK = 16;
