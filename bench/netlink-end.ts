@@ -2,7 +2,8 @@
 //   listen COUNT     when each of COUNT new IPv4 addresses reached its callback, as `meter listen` says it
 //   parse SECONDS    how many messages a second become address objects: "rate"
 
-import { addressRequest, decodeAddressEvent } from "../src/kernel/addresses.ts";
+import { decodeAddressEvent } from "../src/kernel/addresses.ts";
+import { addressRequest } from "../src/kernel/messages/rtnetlink.ts";
 import { NetlinkSocket } from "../src/kernel/netlink/socket.ts";
 import { NLM_F_DUMP, NLM_F_REQUEST } from "../src/kernel/netlink/wire.ts";
 import { groups, NETLINK_ROUTE, openRtnetlink, RTM_GETADDR, RTM_NEWADDR } from "../src/kernel/rtnetlink.ts";

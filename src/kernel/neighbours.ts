@@ -1,27 +1,15 @@
+import { neighbourMessage, neighbourRequest } from "./messages/codecs.ts";
 import { body, type NetlinkConnection } from "./netlink/connection.ts";
-import { message, s32, struct, u8, u16 } from "./netlink/schema.ts";
 import type { NetlinkMessage } from "./netlink/wire.ts";
 import { RTM_GETNEIGH, RTM_NEWNEIGH } from "./rtnetlink.ts";
 import { AF_UNSPEC } from "./socket-numbers.ts";
-
-/** struct ndmsg (include/uapi/linux/neighbour.h). */
-const header = struct({
-  family: u8,
-  reserved1: u8,
-  reserved2: u16,
-  ifIndex: s32,
-  state: u16,
-  flags: u8,
-  type: u8,
-});
-const neighbourMessage = message({ header, attributes: {} });
 
 /** NUD_INCOMPLETE: the kernel has asked for the link address, and nobody has answered yet. */
 const INCOMPLETE = 0x01;
 
 /** The interfaces on which the kernel looks for the link address of a neighbour (ARP, RFC 4861) at the moment. */
 export async function resolvingInterfaces(connection: NetlinkConnection): Promise<ReadonlySet<number>> {
-  const request = body(neighbourMessage, { family: AF_UNSPEC });
+  const request = body(neighbourRequest, { family: AF_UNSPEC });
   const { items } = await connection.dump(
     { what: "list neighbours", type: RTM_GETNEIGH, body: request },
     readResolving,

@@ -1,4 +1,4 @@
-import { acknowledgement, acknowledgementAttributes } from "../../src/kernel/netlink/exchange.ts";
+import { acknowledgement, acknowledgementAttributes } from "../../src/kernel/netlink/messages.ts";
 import type { OpenTransport, Transport, TransportOptions } from "../../src/kernel/netlink/socket.ts";
 import {
   Input,

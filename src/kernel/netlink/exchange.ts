@@ -1,10 +1,9 @@
 /** A request and the kernel's answer to it. */
 import type { Clock } from "../../base/clock.ts";
-import { attributes } from "./attributes.ts";
-import type { Schema } from "./codec.ts";
+import { type AttributeNames, attributeAt, attributeNumbered } from "./attribute-names.ts";
+import { acknowledgement, acknowledgementAttributes } from "./codecs.ts";
 import { type ExtendedAck, KernelError, NetlinkProtocolError, TimeoutError } from "./errors.ts";
-import { s32, string, u32 } from "./scalars.ts";
-import { struct } from "./struct.ts";
+import type { Encoder } from "./message-codec.ts";
 import {
   align4,
   HEADER_LENGTH,
@@ -28,14 +27,14 @@ export type Request = {
   readonly body?: Body;
 };
 
-/** What a request carries after its header, and the schema that names the attribute an error points at. */
+/** What a request carries after its header, and the names of its attributes, for errors that point at one. */
 export type Body = {
   write(output: Output): void;
-  readonly schema?: Pick<Schema<unknown>, "attributeAt" | "attributeNumbered">;
+  readonly names?: AttributeNames;
 };
 
-export function body<Out, In>(schema: Schema<Out, In>, value: In): Body {
-  return { write: (output) => schema.write(output, value), schema };
+export function body<In>(encoder: Encoder<In>, value: In): Body {
+  return { write: (output) => encoder.write(output, value), names: encoder.names };
 }
 
 /** Gets each message of an answer while its bytes are valid. */
@@ -146,17 +145,6 @@ export class Exchange {
   }
 }
 
-/** The payload of NLMSG_ERROR up to the header of the request that it quotes (struct nlmsgerr). */
-export const acknowledgement = struct({ error: s32, requestLength: u32 });
-
-/** enum nlmsgerr_attrs. Offsets count from the request's header. */
-export const acknowledgementAttributes = attributes({
-  message: string(1),
-  offset: u32(2),
-  missingType: u32(5),
-  missingNest: u32(6),
-});
-
 /** The errno, positive, of an NLMSG_ERROR or NLMSG_DONE (0: success) and what the kernel says about it. */
 function readAck(message: NetlinkMessage, body: Body | undefined): { errno: number; extended: ExtendedAck } {
   const { input, type, start, end, flags } = message;
@@ -177,19 +165,24 @@ function readAck(message: NetlinkMessage, body: Body | undefined): { errno: numb
     request = input.buffer.subarray(start + 4 + HEADER_LENGTH, start + 4 + requestLength);
   }
   if (errno === 0 || (flags & NLM_F_ACK_TLVS) === 0 || attributesStart >= end) return { errno, extended: {} };
-  const { message: words, ...where } = acknowledgementAttributes.read(input, attributesStart, end);
-  const attribute = request && nameAttribute(request, body, where);
+  const { message: words, ...where } = acknowledgementAttributes.decode({
+    input,
+    start: attributesStart,
+    end,
+  });
+  const names = body?.names;
+  const attribute = request && names && nameAttribute(names, request, where);
   return { errno, extended: { message: words, attribute } };
 }
 
 function nameAttribute(
+  names: AttributeNames,
   request: Uint8Array,
-  body: Body | undefined,
   where: { offset?: number; missingType?: number; missingNest?: number },
 ): string | undefined {
   const { offset, missingType, missingNest } = where;
-  if (offset !== undefined) return body?.schema?.attributeAt(request, offset - HEADER_LENGTH);
+  if (offset !== undefined) return attributeAt(names, request, offset - HEADER_LENGTH);
   if (missingType === undefined) return undefined;
   const nest = missingNest === undefined ? undefined : missingNest - HEADER_LENGTH;
-  return body?.schema?.attributeNumbered(request, missingType, nest);
+  return attributeNumbered(names, request, missingType, nest);
 }

@@ -2,41 +2,8 @@
  * IP addresses as text. One address has one text, the one that inet_ntop(3), ip(8) and RFC 5952 give, so text may be
  * compared: "10.0.0.1", "2001:db8::1", "::ffff:10.0.0.1".
  */
-import { codec } from "./codec.ts";
 import { NetlinkProtocolError } from "./errors.ts";
-import { Input, type Output } from "./wire.ts";
-
-export const ipv4 = codec<string>({
-  label: "IPv4 address",
-  size: 4,
-  shape: { kind: "ipv4" },
-  accepts: (value): value is string => typeof value === "string" && parseIpv4(value, 0, parsed, 0),
-  read: readIpv4,
-  write: writeIp,
-});
-
-export const ipv6 = codec<string>({
-  label: "IPv6 address",
-  size: 16,
-  shape: { kind: "ipv6" },
-  accepts: (value): value is string => typeof value === "string" && parseIpv6(value, parsed, 0),
-  read: readIpv6,
-  write: writeIp,
-});
-
-/** Either; the length tells. */
-export const ip = codec<string>({
-  label: "IP address",
-  shape: { kind: "ip" },
-  accepts: (value): value is string => typeof value === "string" && parseIp(value, parsed, 0) !== 0,
-  read(input, start, end) {
-    const length = end - start;
-    if (length === 4) return readIpv4(input, start);
-    if (length === 16) return readIpv6(input, start);
-    throw new NetlinkProtocolError("an IP address has 4 or 16 bytes", { offset: start, length });
-  },
-  write: writeIp,
-});
+import { Input } from "./wire.ts";
 
 /** 4 for "10.0.0.1", 6 for "::1"; the text must be an address. */
 export function ipFamily(address: string): 4 | 6 {
@@ -70,10 +37,6 @@ export function mapped(address: string): string {
 export function ipText(bytes: Uint8Array): string {
   const input = new Input(bytes);
   return bytes.length === 4 ? readIpv4(input, 0) : readIpv6(input, 0);
-}
-
-function writeIp(output: Output, address: string): void {
-  output.append(ipBytes(address));
 }
 
 /** The address that was parsed last. */
@@ -167,6 +130,14 @@ function digitOf(code: number): number {
   if (code >= ZERO && code <= NINE) return code - ZERO;
   const letter = code | 0x20;
   return letter >= 97 && letter <= 102 ? letter - 87 : -1;
+}
+
+/** Of 4 or 16 bytes. `attribute` is for the error: the attribute that it is read for. */
+export function readIp(input: Input, start: number, end: number, attribute?: string): string {
+  const length = end - start;
+  if (length === 4) return readIpv4(input, start);
+  if (length === 16) return readIpv6(input, start);
+  throw new NetlinkProtocolError("an IP address has 4 or 16 bytes", { attribute, offset: start, length });
 }
 
 export function readIpv4({ view }: Input, start: number): string {

@@ -9,13 +9,15 @@ export {
   type NumberedCodec,
   type Shape,
 } from "./codec.ts";
-export { ip, ipv4, ipv6 } from "./ip.ts";
 export {
   bits,
   bitsOf,
   bytes,
   fixedBytes,
   flag,
+  ip,
+  ipv4,
+  ipv6,
   s32,
   string,
   u8,

@@ -47,6 +47,9 @@ export class Input {
   }
 }
 
+/** What a message holds after its header: input[start, end). */
+export type Payload = { readonly input: Input; readonly start: number; readonly end: number };
+
 /** One message of a datagram. Its payload is input[start, end) and lives as long as the datagram's memory. */
 export class NetlinkMessage {
   readonly input: Input;

@@ -21,9 +21,8 @@ export {
 } from "../../kernel/netlink/errors.ts";
 export {
   GenericFamily,
-  genericHeader,
-  genericMessage,
   NETLINK_GENERIC,
 } from "../../kernel/netlink/generic.ts";
+export { genericHeader, genericMessage } from "../../kernel/netlink/generic-message.ts";
 export * from "../../kernel/netlink/schema.ts";
 export type { NetlinkMessage } from "../../kernel/netlink/wire.ts";

@@ -3,7 +3,8 @@ import { isIP } from "node:net";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import ipaddr from "ipaddr.js";
-import { canonicalIp, ipBytes, ipText, ipv4, ipv6 } from "../../../../src/kernel/netlink/ip.ts";
+import { canonicalIp, ipBytes, ipText } from "../../../../src/kernel/netlink/ip.ts";
+import { ipv4, ipv6 } from "../../../../src/kernel/netlink/scalars.ts";
 
 describe("IP addresses", () => {
   it("have one text: that of inet_ntop(3)", () => {
