@@ -1,4 +1,4 @@
-import { neighbourMessage, neighbourRequest } from "./messages/codecs.ts";
+import { neighbourMessage } from "./messages/codecs.ts";
 import { body, type NetlinkConnection } from "./netlink/connection.ts";
 import type { NetlinkMessage } from "./netlink/wire.ts";
 import { RTM_GETNEIGH, RTM_NEWNEIGH } from "./rtnetlink.ts";
@@ -9,7 +9,7 @@ const INCOMPLETE = 0x01;
 
 /** The interfaces on which the kernel looks for the link address of a neighbour (ARP, RFC 4861) at the moment. */
 export async function resolvingInterfaces(connection: NetlinkConnection): Promise<ReadonlySet<number>> {
-  const request = body(neighbourRequest, { family: AF_UNSPEC });
+  const request = body(neighbourMessage, { family: AF_UNSPEC });
   const { items } = await connection.dump(
     { what: "list neighbours", type: RTM_GETNEIGH, body: request },
     readResolving,

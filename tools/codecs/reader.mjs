@@ -34,6 +34,8 @@ class Reader {
     const { fields, later, attributes, attributesFrom } = layout;
     if (shape.kind !== "record") throw new Error(`${label} is no record`);
     const entries = Object.entries(attributes);
+    if (entries.length === 0 && label !== "struct")
+      throw new Error(`${place.type}: declare a message that is read without its attributes as a struct`);
     const lines = [];
     const variables = [];
     if (entries.length > 0)

@@ -35,12 +35,12 @@ export type RouteMessage = Decoded<typeof rtnetlink.routeMessage>;
 export type RuleMessage = Decoded<typeof rtnetlink.ruleMessage>;
 export type NextHopMessage = Decoded<typeof rtnetlink.nextHopMessage>;
 export type NeighbourMessage = Decoded<typeof rtnetlink.neighbourMessage>;
+export type NeighbourMessageValue = Encodable<typeof rtnetlink.neighbourMessage>;
 export type AddressRequestValue = Encodable<typeof rtnetlink.addressRequest>;
 export type LinkRequestValue = Encodable<typeof rtnetlink.linkRequest>;
 export type RouteRequestValue = Encodable<typeof rtnetlink.routeRequest>;
 export type RuleRequestValue = Encodable<typeof rtnetlink.ruleRequest>;
 export type NextHopRequestValue = Encodable<typeof rtnetlink.nextHopRequest>;
-export type NeighbourRequestValue = Encodable<typeof rtnetlink.neighbourRequest>;
 export type PmMessage = Decoded<typeof mptcpPm.pmMessage>;
 export type PmMessageValue = Encodable<typeof mptcpPm.pmMessage>;
 export type Connection = Decoded<typeof mptcpPm.connection>;
@@ -533,7 +533,7 @@ export const nextHopMessage = {
 export const neighbourMessage = {
   decode({ input, start, end }: Payload): NeighbourMessage {
     const { view } = input;
-    if (end - start < 12) throw tooShort("message", 12, start, end - start);
+    if (end - start < 12) throw tooShort("struct", 12, start, end - start);
     return {
       family: view.getUint8(start),
       reserved1: view.getUint8(start + 1),
@@ -544,6 +544,51 @@ export const neighbourMessage = {
       type: view.getUint8(start + 11),
     };
   },
+  write(output: Output, value: NeighbourMessageValue): void {
+    output.makeRoom(12);
+    const { view } = output;
+    const start = output.length;
+    const family = value.family;
+    if (family !== undefined) {
+      if (!(typeof family === "number" && (family & 0xff) === family)) throw misfit("family", family, "u8");
+      view.setUint8(start, family);
+    }
+    const reserved1 = value.reserved1;
+    if (reserved1 !== undefined) {
+      if (!(typeof reserved1 === "number" && (reserved1 & 0xff) === reserved1))
+        throw misfit("reserved1", reserved1, "u8");
+      view.setUint8(start + 1, reserved1);
+    }
+    const reserved2 = value.reserved2;
+    if (reserved2 !== undefined) {
+      if (!(typeof reserved2 === "number" && (reserved2 & 0xffff) === reserved2))
+        throw misfit("reserved2", reserved2, "u16");
+      view.setUint16(start + 2, reserved2, littleEndian);
+    }
+    const ifIndex = value.ifIndex;
+    if (ifIndex !== undefined) {
+      if (!(typeof ifIndex === "number" && (ifIndex | 0) === ifIndex))
+        throw misfit("ifIndex", ifIndex, "s32");
+      view.setInt32(start + 4, ifIndex, littleEndian);
+    }
+    const state = value.state;
+    if (state !== undefined) {
+      if (!(typeof state === "number" && (state & 0xffff) === state)) throw misfit("state", state, "u16");
+      view.setUint16(start + 8, state, littleEndian);
+    }
+    const flags = value.flags;
+    if (flags !== undefined) {
+      if (!(typeof flags === "number" && (flags & 0xff) === flags)) throw misfit("flags", flags, "u8");
+      view.setUint8(start + 10, flags);
+    }
+    const type = value.type;
+    if (type !== undefined) {
+      if (!(typeof type === "number" && (type & 0xff) === type)) throw misfit("type", type, "u8");
+      view.setUint8(start + 11, type);
+    }
+    output.length = start + 12;
+  },
+  names: { from: 12, names: {} } satisfies AttributeNames,
 };
 
 export const addressRequest = {
@@ -831,54 +876,6 @@ export const nextHopRequest = {
     output.length = start + 8;
   },
   names: { from: 8, names: {} } satisfies AttributeNames,
-};
-
-export const neighbourRequest = {
-  write(output: Output, value: NeighbourRequestValue): void {
-    output.makeRoom(12);
-    const { view } = output;
-    const start = output.length;
-    const family = value.family;
-    if (family !== undefined) {
-      if (!(typeof family === "number" && (family & 0xff) === family)) throw misfit("family", family, "u8");
-      view.setUint8(start, family);
-    }
-    const reserved1 = value.reserved1;
-    if (reserved1 !== undefined) {
-      if (!(typeof reserved1 === "number" && (reserved1 & 0xff) === reserved1))
-        throw misfit("reserved1", reserved1, "u8");
-      view.setUint8(start + 1, reserved1);
-    }
-    const reserved2 = value.reserved2;
-    if (reserved2 !== undefined) {
-      if (!(typeof reserved2 === "number" && (reserved2 & 0xffff) === reserved2))
-        throw misfit("reserved2", reserved2, "u16");
-      view.setUint16(start + 2, reserved2, littleEndian);
-    }
-    const ifIndex = value.ifIndex;
-    if (ifIndex !== undefined) {
-      if (!(typeof ifIndex === "number" && (ifIndex | 0) === ifIndex))
-        throw misfit("ifIndex", ifIndex, "s32");
-      view.setInt32(start + 4, ifIndex, littleEndian);
-    }
-    const state = value.state;
-    if (state !== undefined) {
-      if (!(typeof state === "number" && (state & 0xffff) === state)) throw misfit("state", state, "u16");
-      view.setUint16(start + 8, state, littleEndian);
-    }
-    const flags = value.flags;
-    if (flags !== undefined) {
-      if (!(typeof flags === "number" && (flags & 0xff) === flags)) throw misfit("flags", flags, "u8");
-      view.setUint8(start + 10, flags);
-    }
-    const type = value.type;
-    if (type !== undefined) {
-      if (!(typeof type === "number" && (type & 0xff) === type)) throw misfit("type", type, "u8");
-      view.setUint8(start + 11, type);
-    }
-    output.length = start + 12;
-  },
-  names: { from: 12, names: {} } satisfies AttributeNames,
 };
 
 export const pmMessage = {

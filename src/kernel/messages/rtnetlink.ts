@@ -223,8 +223,8 @@ export const nextHopMessage = message({
 
 export const nextHopRequest = message({ header: nextHopHeader, attributes: {} });
 
-/** struct ndmsg (include/uapi/linux/neighbour.h). */
-const neighbourHeader = struct({
+/** struct ndmsg (include/uapi/linux/neighbour.h); attributes follow it, which are of no use here. */
+export const neighbourMessage = struct({
   family: u8,
   reserved1: u8,
   reserved2: u16,
@@ -233,9 +233,6 @@ const neighbourHeader = struct({
   flags: u8,
   type: u8,
 });
-export const neighbourMessage = message({ header: neighbourHeader, attributes: {} });
-
-export const neighbourRequest = message({ header: neighbourHeader, attributes: {} });
 
 /** The messages that the programs read. */
 export const received = {
@@ -255,5 +252,5 @@ export const sent = {
   routeRequest,
   ruleRequest,
   nextHopRequest,
-  neighbourRequest,
+  neighbourMessage,
 };

@@ -77,9 +77,11 @@ describe("a codec that reads gives what the schema's own reader gives: a value o
       );
     });
 
-    it(`${name}: of messages that a kernel sent, whole and cut short`, () => {
-      for (const bytes of captures(name))
+    it(`${name}: of messages that a kernel sent, whole, cut short, and with a bit turned`, () => {
+      for (const bytes of captures(name)) {
         for (let length = bytes.length; length >= 0; length--) agree(bytes.subarray(0, length));
+        for (let bit = 0; bit < 8 * bytes.length; bit += 3) agree(turned(bytes, bit));
+      }
     });
   }
 });
@@ -119,6 +121,10 @@ function isEncoder(value: unknown): value is Encoder<unknown> {
 
 function payload(bytes: Uint8Array, start: number, end: number) {
   return { input: new Input(bytes), start, end };
+}
+
+function turned(bytes: Uint8Array, bit: number): Uint8Array {
+  return bytes.map((byte, index) => (index === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte));
 }
 
 /** After other bytes, as a message's payload is after its header. */
