@@ -15,6 +15,7 @@ import {
 import { type ConnectionOptions, NetlinkConnection } from "./netlink/connection.ts";
 import { NetlinkError, NetlinkProtocolError } from "./netlink/errors.ts";
 import { GENERIC_HEADER_LENGTH, type GenericFamily } from "./netlink/generic.ts";
+import type { Writable } from "./netlink/message-codec.ts";
 import type { NetlinkMessage, Payload } from "./netlink/wire.ts";
 
 export { eventFlags } from "./messages/flags.ts";
@@ -99,7 +100,7 @@ function decodeEvent({ input, start, end }: NetlinkMessage): MptcpEvent {
     case eventNumber.established:
       return connectionEvent("established", attributes);
     case eventNumber.closed:
-      return { event: "closed", ...closed.decode(attributes) };
+      return { event: "closed", token: closed.decode(attributes).token };
     case eventNumber.announced:
       return { event: "announced", ...announced.decode(attributes) };
     case eventNumber.removed:
@@ -138,10 +139,29 @@ function connectionEvent<Event extends "created" | "established">(event: Event, 
   };
 }
 
+/** Field by field: a copy by spreading takes Node 20 longer than decoding does. */
 function subflowEvent<Event extends "subflowEstablished" | "subflowClosed" | "subflowPriority">(
   event: Event,
   attributes: Payload,
-) {
-  const { backup, ...rest } = subflow.decode(attributes);
-  return { event, ...rest, backup: backup !== 0 };
+): SubflowEvent & { readonly event: Event } {
+  const decoded = subflow.decode(attributes);
+  const { error, timeout, resetReason, resetFlags } = decoded;
+  const told: Writable<SubflowEvent> & { event: Event } = {
+    event,
+    token: decoded.token,
+    family: decoded.family,
+    localId: decoded.localId,
+    remoteId: decoded.remoteId,
+    localAddress: decoded.localAddress,
+    localPort: decoded.localPort,
+    remoteAddress: decoded.remoteAddress,
+    remotePort: decoded.remotePort,
+    backup: decoded.backup !== 0,
+    ifIndex: decoded.ifIndex,
+  };
+  if (error !== undefined) told.error = error;
+  if (timeout !== undefined) told.timeout = timeout;
+  if (resetReason !== undefined) told.resetReason = resetReason;
+  if (resetFlags !== undefined) told.resetFlags = resetFlags;
+  return told;
 }

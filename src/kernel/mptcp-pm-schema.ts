@@ -75,7 +75,8 @@ export function toEndpoint(message: NetlinkMessage): Endpoint | undefined {
 }
 
 export function toAttributes(local: LocalEnd & { readonly flags?: Bits<EndpointFlag> }): AddressAttributes {
-  return { family: ipFamily(local.address) === 4 ? AF_INET : AF_INET6, ...local };
+  const { address, id, port, flags, ifIndex } = local;
+  return { family: ipFamily(address) === 4 ? AF_INET : AF_INET6, address, id, port, flags, ifIndex };
 }
 
 /** For messages: "10.0.0.1 port 80". */

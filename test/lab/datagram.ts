@@ -1,13 +1,5 @@
 /** Netlink datagrams, read and made. */
-import {
-  align4,
-  HEADER_LENGTH,
-  Input,
-  type MessageHeader,
-  messageAt,
-  type NetlinkMessage,
-  Output,
-} from "../../src/kernel/netlink/wire.ts";
+import { align4, Input, messageAt, type NetlinkMessage, Output } from "../../src/kernel/netlink/wire.ts";
 
 /** The messages of a datagram, in their order. Throws NetlinkProtocolError at a length that is short or lies. */
 export function* messages(datagram: Uint8Array | Input): Generator<NetlinkMessage, void, void> {
@@ -20,12 +12,14 @@ export function* messages(datagram: Uint8Array | Input): Generator<NetlinkMessag
 }
 
 /** One message, framed and padded. */
-export function frame(header: MessageHeader, payload: Uint8Array): Uint8Array {
+export function frame(
+  header: { type: number; flags: number; sequence: number; portId: number },
+  payload: Uint8Array,
+): Uint8Array {
   const output = new Output();
-  output.reserve(HEADER_LENGTH);
+  output.startMessage();
   output.append(payload);
-  output.frame(header);
-  return output.take();
+  return output.endMessage(header.type, header.flags, header.sequence, header.portId);
 }
 
 /** The bytes of a datagram, in its own memory. */

@@ -12,7 +12,7 @@ export function writerOf(record, { type }) {
   const hasAttributes = Object.keys(record.layout.attributes).length > 0;
   const text = [
     `write(output: Output, value: ${type}): void {`,
-    "output.makeRoom(ROOM);",
+    "if (output.length + ROOM > output.bytes.length) output.makeRoom(ROOM);",
     `${declare} ${memory} = output;`,
     "const start = output.length;",
     ...(hasAttributes ? [`let at = start + ${record.layout.attributesFrom};`] : []),
@@ -122,7 +122,11 @@ class Writer {
         ? first.number
         : `${size} === ${first.codec.size} ? ${first.number} : ${second.number}`;
     return [
-      `const ${size} = typeof ${variable} === "string" ? parseIp(${variable}, bytes, at + 4) : 0;`,
+      `let ${size} = 0;`,
+      `if (typeof ${variable} === "string") {`,
+      `if (parseIpv4(${variable}, 0, bytes, at + 4)) ${size} = 4;`,
+      `else if (parseIpv6(${variable}, bytes, at + 4)) ${size} = 16;`,
+      "}",
       `if (${size} === 0) throw misfit("${path}", ${variable}, "${labels}");`,
       `view.setUint16(at, 4 + ${size}, littleEndian);`,
       `view.setUint16(at + 2, ${number}, littleEndian);`,

@@ -3,7 +3,7 @@
 import type { AttributeNames } from "../netlink/attribute-names.ts";
 import { Bits } from "../netlink/bits.ts";
 import type { Decoded, Encodable } from "../netlink/codec.ts";
-import { parseIp, readIp, readIpv4, readIpv6 } from "../netlink/ip.ts";
+import { parseIpv4, parseIpv6, readIp, readIpv4, readIpv6 } from "../netlink/ip.ts";
 import {
   badLength,
   badLink,
@@ -545,7 +545,7 @@ export const neighbourMessage = {
     };
   },
   write(output: Output, value: NeighbourMessageValue): void {
-    output.makeRoom(12);
+    if (output.length + 12 > output.bytes.length) output.makeRoom(12);
     const { view } = output;
     const start = output.length;
     const family = value.family;
@@ -593,7 +593,7 @@ export const neighbourMessage = {
 
 export const addressRequest = {
   write(output: Output, value: AddressRequestValue): void {
-    output.makeRoom(8);
+    if (output.length + 8 > output.bytes.length) output.makeRoom(8);
     const { view } = output;
     const start = output.length;
     const family = value.family;
@@ -630,7 +630,7 @@ export const addressRequest = {
 
 export const linkRequest = {
   write(output: Output, value: LinkRequestValue): void {
-    output.makeRoom(24);
+    if (output.length + 24 > output.bytes.length) output.makeRoom(24);
     const { view } = output;
     const start = output.length;
     let at = start + 16;
@@ -674,7 +674,7 @@ export const linkRequest = {
 
 export const routeRequest = {
   write(output: Output, value: RouteRequestValue): void {
-    output.makeRoom(76);
+    if (output.length + 76 > output.bytes.length) output.makeRoom(76);
     const { view, bytes } = output;
     const start = output.length;
     let at = start + 12;
@@ -729,7 +729,11 @@ export const routeRequest = {
     }
     const destination = value.destination;
     if (destination !== undefined) {
-      const destinationSize = typeof destination === "string" ? parseIp(destination, bytes, at + 4) : 0;
+      let destinationSize = 0;
+      if (typeof destination === "string") {
+        if (parseIpv4(destination, 0, bytes, at + 4)) destinationSize = 4;
+        else if (parseIpv6(destination, bytes, at + 4)) destinationSize = 16;
+      }
       if (destinationSize === 0) throw misfit("destination", destination, "IP address");
       view.setUint16(at, 4 + destinationSize, littleEndian);
       view.setUint16(at + 2, 1, littleEndian);
@@ -737,7 +741,11 @@ export const routeRequest = {
     }
     const fromAddress = value.fromAddress;
     if (fromAddress !== undefined) {
-      const fromAddressSize = typeof fromAddress === "string" ? parseIp(fromAddress, bytes, at + 4) : 0;
+      let fromAddressSize = 0;
+      if (typeof fromAddress === "string") {
+        if (parseIpv4(fromAddress, 0, bytes, at + 4)) fromAddressSize = 4;
+        else if (parseIpv6(fromAddress, bytes, at + 4)) fromAddressSize = 16;
+      }
       if (fromAddressSize === 0) throw misfit("fromAddress", fromAddress, "IP address");
       view.setUint16(at, 4 + fromAddressSize, littleEndian);
       view.setUint16(at + 2, 2, littleEndian);
@@ -778,7 +786,7 @@ export const routeRequest = {
 
 export const ruleRequest = {
   write(output: Output, value: RuleRequestValue): void {
-    output.makeRoom(12);
+    if (output.length + 12 > output.bytes.length) output.makeRoom(12);
     const { view } = output;
     const start = output.length;
     const family = value.family;
@@ -843,7 +851,7 @@ export const ruleRequest = {
 
 export const nextHopRequest = {
   write(output: Output, value: NextHopRequestValue): void {
-    output.makeRoom(8);
+    if (output.length + 8 > output.bytes.length) output.makeRoom(8);
     const { view } = output;
     const start = output.length;
     const family = value.family;
@@ -1050,7 +1058,7 @@ export const pmMessage = {
     return decoded;
   },
   write(output: Output, value: PmMessageValue): void {
-    output.makeRoom(164);
+    if (output.length + 164 > output.bytes.length) output.makeRoom(164);
     const { view, bytes } = output;
     const start = output.length;
     let at = start + 4;
@@ -1097,8 +1105,11 @@ export const pmMessage = {
       }
       const addressAddress = address.address;
       if (addressAddress !== undefined) {
-        const addressAddressSize =
-          typeof addressAddress === "string" ? parseIp(addressAddress, bytes, at + 4) : 0;
+        let addressAddressSize = 0;
+        if (typeof addressAddress === "string") {
+          if (parseIpv4(addressAddress, 0, bytes, at + 4)) addressAddressSize = 4;
+          else if (parseIpv6(addressAddress, bytes, at + 4)) addressAddressSize = 16;
+        }
         if (addressAddressSize === 0)
           throw misfit("address.address", addressAddress, "IPv4 address or IPv6 address");
         view.setUint16(at, 4 + addressAddressSize, littleEndian);
@@ -1194,8 +1205,11 @@ export const pmMessage = {
       }
       const remoteAddress = remote.address;
       if (remoteAddress !== undefined) {
-        const remoteAddressSize =
-          typeof remoteAddress === "string" ? parseIp(remoteAddress, bytes, at + 4) : 0;
+        let remoteAddressSize = 0;
+        if (typeof remoteAddress === "string") {
+          if (parseIpv4(remoteAddress, 0, bytes, at + 4)) remoteAddressSize = 4;
+          else if (parseIpv6(remoteAddress, bytes, at + 4)) remoteAddressSize = 16;
+        }
         if (remoteAddressSize === 0)
           throw misfit("remote.address", remoteAddress, "IPv4 address or IPv6 address");
         view.setUint16(at, 4 + remoteAddressSize, littleEndian);
@@ -2117,7 +2131,7 @@ export const tcpOutline = {
 
 export const socketRequest = {
   write(output: Output, value: SocketRequestValue): void {
-    output.makeRoom(64);
+    if (output.length + 64 > output.bytes.length) output.makeRoom(64);
     const { view, bytes } = output;
     const start = output.length;
     let at = start + 56;

@@ -152,7 +152,7 @@ export const controlMessage = {
 
 export const controlRequest = {
   write(output: Output, value: ControlRequestValue): void {
-    output.makeRoom(4);
+    if (output.length + 4 > output.bytes.length) output.makeRoom(4);
     let { view } = output;
     const start = output.length;
     let at = start + 4;

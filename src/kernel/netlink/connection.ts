@@ -73,7 +73,7 @@ export class NetlinkConnection {
   }
 
   /** Asks for a change; resolves when the kernel has made it. Sent off the event loop, in the order of the calls. */
-  request(request: Request): Promise<void> {
+  request<In>(request: Request<In>): Promise<void> {
     return this.#requests.startChange(request).outcome;
   }
 
@@ -81,14 +81,14 @@ export class NetlinkConnection {
    * As `request`, sent at once from this thread: for changes that the kernel makes quickly and somebody waits for.
    * Another thread costs two wake-ups, which take longer than they do.
    */
-  requestNow(request: Request): Promise<void> {
-    return this.#requests.startChangeNow(request).outcome;
+  requestNow<In>(request: Request<In>): Promise<void> {
+    return this.#requests.startNow(request).outcome;
   }
 
   /** Asks for something; resolves to what `read` makes of the answer's messages, undefined left out. */
-  async get<T>(request: Request, read: (message: NetlinkMessage) => T | undefined): Promise<T[]> {
+  async get<In, T>(request: Request<In>, read: (message: NetlinkMessage) => T | undefined): Promise<T[]> {
     const items: T[] = [];
-    await this.#requests.startLookUp(request, collect(read, items)).outcome;
+    await this.#requests.startNow(request, collect(read, items)).outcome;
     return items;
   }
 
@@ -97,7 +97,10 @@ export class NetlinkConnection {
    * changed meanwhile (NLM_F_DUMP_INTR) is asked for again, at most 3 times. The kernel runs one dump a socket and
    * refuses others with EBUSY (net/netlink/af_netlink.c, __netlink_dump_start), so dumps wait for each other here.
    */
-  async dump<T>(request: Request, read: (message: NetlinkMessage) => T | undefined): Promise<Dump<T>> {
+  async dump<In, T>(
+    request: Request<In>,
+    read: (message: NetlinkMessage) => T | undefined,
+  ): Promise<Dump<T>> {
     for (let attempt = 0; ; attempt++) {
       const items: T[] = [];
       const exchange = await this.#requests.startDump(request, collect(read, items));

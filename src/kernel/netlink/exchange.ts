@@ -1,5 +1,4 @@
 /** A request and the kernel's answer to it. */
-import type { Clock } from "../../base/clock.ts";
 import { type AttributeNames, attributeAt, attributeNumbered } from "./attribute-names.ts";
 import { acknowledgement, acknowledgementAttributes } from "./codecs.ts";
 import { type ExtendedAck, KernelError, NetlinkProtocolError, TimeoutError } from "./errors.ts";
@@ -14,28 +13,30 @@ import {
   NLMSG_DONE,
   NLMSG_ERROR,
   NLMSG_NOOP,
-  type Output,
 } from "./wire.ts";
 
-export type Request = {
+export type Request<In = unknown> = {
   /** Completes "cannot …" in errors: "add endpoint 10.0.0.1". A function, if making the text is worth saving. */
   readonly what: string | (() => string);
   /** RTM_GETLINK…, or the number of a generic netlink family. */
   readonly type: number;
   /** NLM_F_CREATE and the like; REQUEST, ACK and DUMP are added. */
   readonly flags?: number;
-  readonly body?: Body;
+  readonly body?: Body<In>;
 };
 
-/** What a request carries after its header, and the names of its attributes, for errors that point at one. */
-export type Body = {
-  write(output: Output): void;
-  readonly names?: AttributeNames;
-};
+/** What a request carries after its header. */
+export type Body<In> = { readonly encoder: Encoder<In>; readonly value: In };
 
-export function body<In>(encoder: Encoder<In>, value: In): Body {
-  return { write: (output) => encoder.write(output, value), names: encoder.names };
+export function body<In>(encoder: Encoder<In>, value: In): Body<In> {
+  return { encoder, value };
 }
+
+/** What an exchange has to know of its request: the words, and the names of attributes. */
+type Asked = {
+  readonly what: string | (() => string);
+  readonly body?: { readonly encoder: { readonly names: AttributeNames } };
+};
 
 /** Gets each message of an answer while its bytes are valid. */
 export type Read = (message: NetlinkMessage) => void;
@@ -51,33 +52,32 @@ export class Exchange {
   /** NLM_F_DUMP_INTR was seen: what was dumped changed meanwhile, the result may lack or repeat something. */
   interrupted = false;
 
-  readonly #request: Request;
+  readonly #asked: Asked;
   readonly #dump: boolean;
   readonly #read: Read | undefined;
   readonly #onOver: (exchange: Exchange) => void;
-  readonly #clock: Clock;
-  /** When the kernel was last heard, or asked; undefined: it was not asked yet. */
-  #heardAt: number | undefined;
-  #resolve: () => void = () => undefined;
-  #reject: (error: unknown) => void = () => undefined;
+  #sent: boolean;
+  /** Looks since the kernel was last heard. */
+  #looks = 0;
+  #resolve: () => void = nothing;
+  #reject: (error: unknown) => void = nothing;
   #givenUp = false;
 
   constructor(
-    request: Request,
+    asked: Asked,
     options: {
       readonly sequence: number;
-      readonly dump?: boolean;
-      /** What deadlines go by. */
-      readonly clock: Clock;
+      readonly sent: boolean;
+      readonly dump: boolean;
       readonly read?: Read | undefined;
       /** Called when the kernel is done with the request, or is not expected to be any more. */
       readonly onOver: (exchange: Exchange) => void;
     },
   ) {
     this.sequence = options.sequence;
-    this.#request = request;
-    this.#dump = options.dump ?? false;
-    this.#clock = options.clock;
+    this.#asked = asked;
+    this.#sent = options.sent;
+    this.#dump = options.dump;
     this.#read = options.read;
     this.#onOver = options.onOver;
     this.outcome = new Promise((resolve, reject) => {
@@ -88,13 +88,13 @@ export class Exchange {
 
   /** What was asked for, in words. */
   get what(): string {
-    const { what } = this.#request;
+    const { what } = this.#asked;
     return typeof what === "string" ? what : what();
   }
 
   /** The request is on its way: from now on the kernel may be late. */
   sent(): void {
-    this.#heardAt ??= this.#clock.now();
+    this.#sent = true;
   }
 
   /** Takes a message of the kernel's answer. */
@@ -107,7 +107,7 @@ export class Exchange {
         this.#resolve();
       } else if (type === NLMSG_ERROR || type === NLMSG_DONE) this.#end(message);
       else if (type !== NLMSG_NOOP) {
-        this.#heardAt = this.#clock.now();
+        this.#looks = 0;
         if (!this.#givenUp) this.#read?.(message);
       }
     } catch (error) {
@@ -127,26 +127,31 @@ export class Exchange {
     this.#onOver(this);
   }
 
-  /** Gives up if nothing was heard for so many milliseconds; a dump that was given up is over then. */
-  expire(silence: number): void {
-    if (this.#heardAt === undefined || this.#clock.now() - this.#heardAt < silence) return;
+  /** Looks twice in a deadline. Gives up when nothing was heard for one, and an abandoned dump is over then. */
+  look(deadline: number): void {
+    if (!this.#sent) return;
+    this.#looks++;
+    if (this.#looks <= 2) return;
     if (this.#givenUp) this.end();
     else {
-      this.#heardAt = this.#clock.now();
-      this.fail(new TimeoutError(this.what, silence));
+      this.#looks = 0;
+      this.fail(new TimeoutError(this.what, deadline));
     }
   }
 
   #end(message: NetlinkMessage): void {
     this.end();
-    const { errno, extended } = readAck(message, this.#request.body);
+    const { errno, extended } = readAck(message, this.#asked.body?.encoder.names);
     if (errno === 0) this.#resolve();
     else this.#reject(new KernelError(this.what, errno, extended));
   }
 }
 
 /** The errno, positive, of an NLMSG_ERROR or NLMSG_DONE (0: success) and what the kernel says about it. */
-function readAck(message: NetlinkMessage, body: Body | undefined): { errno: number; extended: ExtendedAck } {
+function readAck(
+  message: NetlinkMessage,
+  names: AttributeNames | undefined,
+): { errno: number; extended: ExtendedAck } {
   const { input, type, start, end, flags } = message;
   // A dump that ends well may carry no number; old kernels send DONE with nothing.
   if (end - start < 4) {
@@ -170,7 +175,6 @@ function readAck(message: NetlinkMessage, body: Body | undefined): { errno: numb
     start: attributesStart,
     end,
   });
-  const names = body?.names;
   const attribute = request && names && nameAttribute(names, request, where);
   return { errno, extended: { message: words, attribute } };
 }
@@ -186,3 +190,5 @@ function nameAttribute(
   const nest = missingNest === undefined ? undefined : missingNest - HEADER_LENGTH;
   return attributeNumbered(names, request, missingType, nest);
 }
+
+function nothing(): void {}

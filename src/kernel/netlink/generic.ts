@@ -1,9 +1,10 @@
 /** Generic netlink (include/uapi/linux/genetlink.h): families that the kernel numbers at run time, found by name. */
+import type { AttributeNames } from "./attribute-names.ts";
 import { controlMessage, controlRequest } from "./codecs.ts";
 import { body, type Dump, type NetlinkConnection, type Request, type Subscription } from "./connection.ts";
 import { FamilyNotFoundError, KernelError } from "./errors.ts";
 import type { Encoder } from "./message-codec.ts";
-import type { NetlinkMessage } from "./wire.ts";
+import type { NetlinkMessage, Output } from "./wire.ts";
 
 export const NETLINK_GENERIC = 16;
 
@@ -92,9 +93,30 @@ export class GenericFamily {
   }
 
   #message<In>(what: Request["what"], encoder: Encoder<In>, value: GenericValue<In>) {
-    return { what, type: this.id, body: body(encoder, { ...value, version: this.version }) };
+    return { what, type: this.id, body: { encoder: new VersionedEncoder(encoder, this.version), value } };
   }
 }
 
 /** A message to send: its command, and its attributes by name. */
 type GenericValue<In> = In & { readonly command: number };
+
+/** Writes the family's version into the generic header. A copy of the value with the version would take longer. */
+class VersionedEncoder<In> implements Encoder<In> {
+  readonly #encoder: Encoder<In>;
+  readonly #version: number;
+
+  constructor(encoder: Encoder<In>, version: number) {
+    this.#encoder = encoder;
+    this.#version = version;
+  }
+
+  get names(): AttributeNames {
+    return this.#encoder.names;
+  }
+
+  write(output: Output, value: In): void {
+    const start = output.length;
+    this.#encoder.write(output, value);
+    output.bytes[start + 1] = this.#version;
+  }
+}

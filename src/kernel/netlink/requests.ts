@@ -3,7 +3,7 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import { ClosedError, NetlinkError, socketError } from "./errors.ts";
 import { Exchange, type Read, type Request } from "./exchange.ts";
 import type { Transport } from "./socket.ts";
-import { HEADER_LENGTH, type NetlinkMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, Output } from "./wire.ts";
+import { type NetlinkMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, Output } from "./wire.ts";
 
 export class Requests {
   readonly #transport: Transport;
@@ -37,9 +37,9 @@ export class Requests {
   }
 
   /** Asks for a change from another thread, in the order of the calls. */
-  startChange(request: Request): Exchange {
+  startChange<In>(request: Request<In>): Exchange {
     const sequence = this.#nextSequence();
-    const exchange = new Exchange(request, { sequence, clock: this.#clock, onOver: this.#onOver });
+    const exchange = new Exchange(request, { sequence, sent: false, dump: false, onOver: this.#onOver });
     const unsent = (cause: unknown) => this.#failUnsent(exchange, cause);
     try {
       const bytes = this.#write(request, NLM_F_ACK, sequence);
@@ -51,18 +51,26 @@ export class Requests {
     return exchange;
   }
 
-  /** Asks for a change at once, from this thread. */
-  startChangeNow(request: Request): Exchange {
-    return this.#startNow(request, NLM_F_ACK);
-  }
-
-  /** Asks for something that is not a list. */
-  startLookUp(request: Request, read: Read): Exchange {
-    return this.#startNow(request, NLM_F_ACK, read);
+  /**
+   * Asks at once, from this thread: for a change, or with `read` for something that is not a list. Sends, and then takes
+   * note of it: the answer comes by the event loop.
+   */
+  startNow<In>(request: Request<In>, read?: Read, kind = NLM_F_ACK, onOver = this.#onOver): Exchange {
+    const sequence = this.#nextSequence();
+    let failure: { readonly cause: unknown } | undefined;
+    try {
+      this.#transport.sendNow(this.#write(request, kind, sequence));
+    } catch (cause) {
+      failure = { cause };
+    }
+    const exchange = new Exchange(request, { sequence, sent: true, dump: kind === NLM_F_DUMP, read, onOver });
+    if (failure) this.#failUnsent(exchange, failure.cause);
+    else this.#track(exchange);
+    return exchange;
   }
 
   /** Asks for a list, when it is its turn: the kernel runs one dump a socket. */
-  async startDump(request: Request, read: Read): Promise<Exchange> {
+  async startDump<In>(request: Request<In>, read: Read): Promise<Exchange> {
     const turn = this.#dumps;
     let leave: () => void = () => undefined;
     this.#dumps = new Promise((resolve) => {
@@ -73,7 +81,7 @@ export class Requests {
       this.#onOver(exchange);
       leave();
     };
-    return this.#startNow(request, NLM_F_DUMP, read, onOver);
+    return this.startNow(request, read, NLM_F_DUMP, onOver);
   }
 
   /** Takes a message of an answer. One that no request waits for is late: its request was given up. */
@@ -95,45 +103,24 @@ export class Requests {
     }
   }
 
-  /** Sends, and then takes note of it: the answer comes by the event loop. */
-  #startNow(request: Request, kind: number, read?: Read, onOver = this.#onOver): Exchange {
-    const sequence = this.#nextSequence();
-    let failure: { readonly cause: unknown } | undefined;
-    try {
-      this.#transport.sendNow(this.#write(request, kind, sequence));
-    } catch (cause) {
-      failure = { cause };
-    }
-    const dump = kind === NLM_F_DUMP;
-    const exchange = new Exchange(request, { sequence, clock: this.#clock, dump, read, onOver });
-    if (failure) this.#failUnsent(exchange, failure.cause);
-    else {
-      exchange.sent();
-      this.#track(exchange);
-    }
-    return exchange;
-  }
-
   /** The request as bytes, whose memory the next one uses again. */
-  #write({ type, flags = 0, body }: Request, kind: number, sequence: number): Uint8Array {
+  #write<In>({ type, flags = 0, body }: Request<In>, kind: number, sequence: number): Uint8Array {
     if (this.#closed) throw new ClosedError("write a request");
     const output = this.#output;
-    output.clear();
-    output.length = HEADER_LENGTH;
-    body?.write(output);
-    output.frame({ type, flags: flags | kind | NLM_F_REQUEST, sequence, portId: this.#transport.portId });
-    return output.bytes.subarray(0, output.length);
+    output.startMessage();
+    body?.encoder.write(output, body.value);
+    return output.endMessage(type, flags | kind | NLM_F_REQUEST, sequence, this.#transport.portId);
   }
 
   #track(exchange: Exchange): void {
-    if (!this.areInFlight && !this.#keepRunning) this.#transport.ref();
+    if (!this.#keepRunning && !this.areInFlight) this.#transport.ref();
     this.#exchanges.set(exchange.sequence, exchange);
-    this.#lookIn(this.#deadline / 2);
+    if (this.#look === undefined) this.#lookIn(this.#deadline / 2);
   }
 
   readonly #onOver = (exchange: Exchange): void => {
     this.#exchanges.delete(exchange.sequence);
-    if (!this.areInFlight && !this.#keepRunning && !this.#closed) this.#transport.unref();
+    if (!this.#keepRunning && !this.areInFlight && !this.#closed) this.#transport.unref();
   };
 
   #failUnsent(exchange: Exchange, cause: unknown): void {
@@ -148,11 +135,11 @@ export class Requests {
    * half.
    */
   #lookIn(milliseconds: number): void {
-    this.#look ??= this.#clock.schedule(milliseconds, () => {
+    this.#look = this.#clock.schedule(milliseconds, () => {
       this.#look = undefined;
       // The answer may be in there: nobody is late before it was read.
       if (this.#transport.hasUnread()) return this.#lookIn(READING);
-      for (const exchange of this.#exchanges.values()) exchange.expire(this.#deadline);
+      for (const exchange of this.#exchanges.values()) exchange.look(this.#deadline);
       if (this.areInFlight) this.#lookIn(this.#deadline / 2);
     });
   }

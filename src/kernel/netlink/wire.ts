@@ -89,18 +89,29 @@ export function messageAt(input: Input, offset: number): NetlinkMessage {
   return new NetlinkMessage(input, offset, length);
 }
 
-export type MessageHeader = { type: number; flags: number; sequence: number; portId: number };
-
 /** Bytes that are written: grows as needed, new bytes are zero. Ask for `bytes` and `view` again after it grew. */
 export class Output {
+  /** As many as a multiple of 4. */
   bytes = new Uint8Array(256);
   view = new DataView(this.bytes.buffer);
   length = 0;
 
-  /** Forgets what was written. */
-  clear(): void {
+  /** Forgets what was written, and leaves room for the header of a message. */
+  startMessage(): void {
     this.bytes.fill(0);
-    this.length = 0;
+    this.length = HEADER_LENGTH;
+  }
+
+  /** Writes the header, and pads. Gives the message in the memory of this output. */
+  endMessage(type: number, flags: number, sequence: number, portId: number): Uint8Array {
+    const { view } = this;
+    view.setUint32(0, this.length, littleEndian);
+    view.setUint16(4, type, littleEndian);
+    view.setUint16(6, flags, littleEndian);
+    view.setUint32(8, sequence, littleEndian);
+    view.setUint32(12, portId, littleEndian);
+    this.length = align4(this.length);
+    return this.bytes.subarray(0, this.length);
   }
 
   /** Adds `size` zero bytes; returns the offset of the first. */
@@ -115,7 +126,7 @@ export class Output {
   makeRoom(size: number): void {
     const needed = this.length + size;
     if (needed <= this.bytes.length) return;
-    const grown = new Uint8Array(Math.max(needed, 2 * this.bytes.length));
+    const grown = new Uint8Array(align4(Math.max(needed, 2 * this.bytes.length)));
     grown.set(this.bytes.subarray(0, this.length));
     this.bytes = grown;
     this.view = new DataView(grown.buffer);
@@ -129,17 +140,6 @@ export class Output {
   /** Pads to a multiple of 4. */
   align(): void {
     this.reserve(align4(this.length) - this.length);
-  }
-
-  /** What was written so far is one message, of which the first HEADER_LENGTH bytes were reserved: frames it. */
-  frame({ type, flags, sequence, portId }: MessageHeader): void {
-    const { view } = this;
-    view.setUint32(0, this.length, littleEndian);
-    view.setUint16(4, type, littleEndian);
-    view.setUint16(6, flags, littleEndian);
-    view.setUint32(8, sequence, littleEndian);
-    view.setUint32(12, portId, littleEndian);
-    this.align();
   }
 
   /** A copy of what was written. */
