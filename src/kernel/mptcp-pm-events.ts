@@ -1,17 +1,5 @@
-import {
-  type Announced,
-  announced,
-  type Closed,
-  type Connection,
-  closed,
-  connection,
-  type Listener,
-  listener,
-  type Removed,
-  removed,
-  type Subflow,
-  subflow,
-} from "./messages/codecs.ts";
+import { announced, closed, connection, listener, removed, subflow } from "./messages/codecs.ts";
+import type { Decoded } from "./netlink/codec.ts";
 import { type ConnectionOptions, NetlinkConnection } from "./netlink/connection.ts";
 import { NetlinkError, NetlinkProtocolError } from "./netlink/errors.ts";
 import { GENERIC_HEADER_LENGTH, type GenericFamily } from "./netlink/generic.ts";
@@ -23,11 +11,11 @@ export { eventFlags } from "./messages/flags.ts";
 /** What the group "mptcp_pm_events" says (include/uapi/linux/mptcp_pm.h; net/mptcp/pm_netlink.c, mptcp_event*()). */
 export type MptcpEvent =
   | (ConnectionEvent & { readonly event: "created" | "established" })
-  | (Closed & { readonly event: "closed" })
-  | (Announced & { readonly event: "announced" })
-  | (Removed & { readonly event: "removed" })
+  | (Decoded<typeof closed> & { readonly event: "closed" })
+  | (Decoded<typeof announced> & { readonly event: "announced" })
+  | (Decoded<typeof removed> & { readonly event: "removed" })
   | (SubflowEvent & { readonly event: "subflowEstablished" | "subflowClosed" | "subflowPriority" })
-  | (Listener & { readonly event: "listenerCreated" | "listenerClosed" })
+  | (Decoded<typeof listener> & { readonly event: "listenerCreated" | "listenerClosed" })
   /** An event that is newer than this program. */
   | { readonly event: "unknown"; readonly number: number };
 
@@ -45,14 +33,14 @@ const eventNumber = {
   listenerClosed: 16,
 } as const satisfies Readonly<Record<Exclude<MptcpEvent["event"], "unknown">, number>>;
 
-export type ConnectionEvent = Omit<Connection, "oldServerSide"> & {
+export type ConnectionEvent = Omit<Decoded<typeof connection>, "oldServerSide"> & {
   /** This host accepted the connection; else it made it. */
   readonly serverSide: boolean;
   /** The peer takes no subflows to the address of the first one (RFC 8684, 3.1: flag C). */
   readonly denyJoinId0: boolean;
 };
 
-export type SubflowEvent = Omit<Subflow, "backup"> & { readonly backup: boolean };
+export type SubflowEvent = Omit<Decoded<typeof subflow>, "backup"> & { readonly backup: boolean };
 
 export interface MptcpEventHandlers {
   event(event: MptcpEvent): void;

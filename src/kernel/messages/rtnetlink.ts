@@ -1,6 +1,6 @@
 /**
- * The messages of routing netlink (rtnetlink(7)). The objects that they tell of are in addresses.ts, links.ts and others
- * of the directory above.
+ * The messages of routing netlink (rtnetlink(7)). The objects that they tell of are in addresses.ts, links.ts
+ * and others of the directory above.
  */
 import { ipBytes } from "../netlink/ip.ts";
 import { badLink } from "../netlink/message-codec.ts";

@@ -137,8 +137,8 @@ export class NetlinkConnection {
   }
 
   /**
-   * Everything that the kernel had for this connection at once was handled: what many notifications changed can be acted
-   * on once.
+   * Everything that the kernel had for this connection at once was handled: what many notifications changed can
+   * be acted on once.
    */
   onBatchEnd(listener: () => void): Subscription {
     return add(this.#batchListeners, listener);

@@ -52,8 +52,8 @@ export class Requests {
   }
 
   /**
-   * Asks at once, from this thread: for a change, or with `read` for something that is not a list. Sends, and then takes
-   * note of it: the answer comes by the event loop.
+   * Asks at once, from this thread: for a change, or with `read` for something that is not a list. Sends, and
+   * then takes note of it: the answer comes by the event loop.
    */
   startNow<In>(request: Request<In>, read?: Read, kind = NLM_F_ACK, onOver = this.#onOver): Exchange {
     const sequence = this.#nextSequence();

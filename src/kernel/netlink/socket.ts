@@ -14,7 +14,7 @@ export interface Transport {
    * `onStart` is called when it is the message's turn. The message's memory is used again after the call.
    */
   send(message: Uint8Array, onStart?: () => void): Promise<void>;
-  /** For requests that the kernel answers at once; the memory as above. Throws when the kernel does not take it. */
+  /** For requests that the kernel answers at once; memory as above. Throws when the kernel does not take it. */
   sendNow(message: Uint8Array): void;
   /** Whether something has arrived that was not received yet. */
   hasUnread(): boolean;
@@ -34,9 +34,9 @@ export type TransportOptions = {
   readonly receiveBuffer?: number;
   /**
    * One datagram: input[0, input.length). Its memory is overwritten by the next datagrams: it is valid until the
-   * callback returns. `senderPort` is 0 if the kernel sent it. `groups` is a mask of the multicast group, 0 for what was sent to
-   * this socket alone and for groups above 32, which have no bit. An error thrown here goes to "uncaughtException";
-   * later datagrams still arrive.
+   * callback returns. `senderPort` is 0 if the kernel sent it. `groups` is a mask of the multicast group, 0
+   * for what was sent to this socket alone and for groups above 32, which have no bit. An error thrown here goes to
+   * "uncaughtException"; later datagrams still arrive.
    */
   onReceive(input: Input, senderPort: number, groups: number): void;
   /** Every datagram of those that were there at once was given to onReceive. */

@@ -32,8 +32,8 @@ export function align4(length: number): number {
 }
 
 /**
- * Bytes that are read: numbers through `view`, text and copies through `buffer`. One memory, the same offsets. Of memory
- * that is used again, `length` says how much of it is meant.
+ * Bytes that are read: numbers through `view`, text and copies through `buffer`. One memory, the same offsets.
+ * Of memory that is used again, `length` says how much of it is meant.
  */
 export class Input {
   readonly view: DataView;
@@ -73,8 +73,8 @@ export class NetlinkMessage {
 }
 
 /**
- * The message at an offset of a datagram; the next one is at align4(end). Throws NetlinkProtocolError at a length that is
- * short or lies.
+ * The message at an offset of a datagram; the next one is at align4(end). Throws NetlinkProtocolError at a length
+ * that is short or lies.
  */
 export function messageAt(input: Input, offset: number): NetlinkMessage {
   const left = input.length - offset;
