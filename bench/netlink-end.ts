@@ -2,11 +2,12 @@
 //   listen COUNT     when each of COUNT new IPv4 addresses reached its callback, as `meter listen` says it
 //   parse SECONDS    how many messages a second become address objects: "rate"
 
-import { addressRequest, decodeAddressEvent } from "../src/kernel/addresses.ts";
-import { body } from "../src/kernel/netlink/exchange.ts";
+import { decodeAddressEvent } from "../src/kernel/addresses.ts";
+import { addressRequest } from "../src/kernel/messages/rtnetlink.ts";
 import { NetlinkSocket } from "../src/kernel/netlink/socket.ts";
-import { frame, messages, NLM_F_DUMP, NLM_F_REQUEST } from "../src/kernel/netlink/wire.ts";
+import { NLM_F_DUMP, NLM_F_REQUEST } from "../src/kernel/netlink/wire.ts";
 import { groups, NETLINK_ROUTE, openRtnetlink, RTM_GETADDR, RTM_NEWADDR } from "../src/kernel/rtnetlink.ts";
+import { bytesOf, frame, messages } from "../test/lab/datagram.ts";
 
 const [command, argument] = process.argv.slice(2);
 if (command === "listen") listen(Number(argument));
@@ -48,8 +49,8 @@ function captureAddresses(): Promise<Uint8Array[]> {
       protocol: NETLINK_ROUTE,
       onOverrun: () => reject(new Error("the receive buffer is too small")),
       onError: reject,
-      onReceive(data) {
-        const copy = new Uint8Array(data);
+      onReceive(input) {
+        const copy = new Uint8Array(bytesOf(input));
         datagrams.push(copy);
         const isLast = [...messages(copy)].some((message) => decodeAddressEvent(message) === undefined);
         if (!isLast) return;
@@ -63,6 +64,6 @@ function captureAddresses(): Promise<Uint8Array[]> {
       sequence: 1,
       portId: socket.portId,
     };
-    socket.sendNow(frame(header, body(addressRequest, {}).bytes));
+    socket.sendNow(frame(header, addressRequest.encode({})));
   });
 }

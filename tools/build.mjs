@@ -20,6 +20,7 @@ import {
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { bundleAll } from "./bundles.mjs";
+import { writeCodecs } from "./codecs.mjs";
 import { compileNative, natives, sourcesOf } from "./natives.mjs";
 
 const root = dirname(import.meta.dirname);
@@ -36,6 +37,7 @@ for (const native of natives) {
   buildNative(native, join(root, "dist", native.output), native.plainFlags ?? []);
   if (options.asan) buildNative(native, join(root, "dist/asan", native.output), asanFlags);
 }
+await makeCodecs();
 await bundle();
 declareTypes();
 if (!options["programs-only"]) compile();
@@ -45,6 +47,14 @@ function buildNative(native, output, flags) {
   if (existsSync(output) && sourcesOf(native).every(isOlder)) return;
   try {
     compileNative(native, output, { flags });
+  } catch (error) {
+    fail(error.message);
+  }
+}
+
+async function makeCodecs() {
+  try {
+    await writeCodecs();
   } catch (error) {
     fail(error.message);
   }

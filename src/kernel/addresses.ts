@@ -1,9 +1,12 @@
-import { type Bits, bitNames, type NameOf } from "./netlink/bits.ts";
+import { type AddressMessage, addressMessage, addressRequest } from "./messages/codecs.ts";
+import type { AddressFlag } from "./messages/flags.ts";
+import type { Bits } from "./netlink/bits.ts";
 import { body, type Dump, type NetlinkConnection } from "./netlink/connection.ts";
-import { bits, bitsOf, type Decoded, ip, message, struct, u8, u32 } from "./netlink/schema.ts";
 import type { NetlinkMessage } from "./netlink/wire.ts";
 import { type Change, RTM_DELADDR, RTM_GETADDR, RTM_NEWADDR } from "./rtnetlink.ts";
 import { AF_INET, AF_INET6, AF_UNSPEC } from "./socket-numbers.ts";
+
+export { type AddressFlag, addressFlags } from "./messages/flags.ts";
 
 /** IP addresses of interfaces (net/ipv4/devinet.c, net/ipv6/addrconf.c; include/uapi/linux/if_addr.h). */
 export type Address = {
@@ -24,46 +27,6 @@ export type Address = {
   /** As above; 0: deprecated, not to be used for new connections. */
   readonly preferredLifetime: number;
 };
-
-/** IFA_F_*. Bit 0 is "temporary" for IPv6 (RFC 8981); for IPv4 the same bit says "secondary". */
-export const addressFlags = bitNames({
-  temporary: 0,
-  noDad: 1,
-  optimistic: 2,
-  dadFailed: 3,
-  homeAddress: 4,
-  deprecated: 5,
-  tentative: 6,
-  permanent: 7,
-  manageTempAddr: 8,
-  noPrefixRoute: 9,
-  mcAutoJoin: 10,
-  stablePrivacy: 11,
-});
-export type AddressFlag = NameOf<typeof addressFlags>;
-
-/** struct ifaddrmsg and IFA_*. */
-export const addressMessage = message({
-  header: struct({
-    family: u8,
-    prefixLength: u8,
-    oldFlags: bitsOf(u8, addressFlags),
-    scope: u8,
-    ifIndex: u32,
-  }),
-  attributes: {
-    address: ip(1),
-    local: ip(2),
-    cacheInfo: struct({ preferred: u32, valid: u32, created: u32, updated: u32 })(6),
-    flags: bits(8, addressFlags),
-  },
-});
-
-/** A request for addresses: all, of one family, of one interface (the latter since Linux 4.20, else all come). */
-export const addressRequest = message({
-  header: struct({ family: u8, prefixLength: u8, flags: u8, scope: u8, ifIndex: u32 }),
-  attributes: {},
-});
 
 /** The addresses of all interfaces and both families, or of those that are asked for. */
 export function dumpAddresses(
@@ -94,7 +57,7 @@ export function decodeAddressEvent(message: NetlinkMessage): Change<"address", A
   return address && { change: message.type === RTM_NEWADDR ? "new" : "deleted", address };
 }
 
-function toAddress(decoded: Decoded<typeof addressMessage>, address: string, family: 4 | 6): Address {
+function toAddress(decoded: AddressMessage, address: string, family: 4 | 6): Address {
   const { ifIndex, prefixLength, scope, cacheInfo, address: peer } = decoded;
   const own = {
     ifIndex,

@@ -1,26 +1,13 @@
-import { type Bits, bitNames, type NameOf } from "./netlink/bits.ts";
+import { type LinkMessage, linkMessage, linkRequest, tunData } from "./messages/codecs.ts";
+import { type LinkFlag, linkExtensions } from "./messages/flags.ts";
+import type { Bits } from "./netlink/bits.ts";
 import { body, type Dump, type NetlinkConnection } from "./netlink/connection.ts";
 import { KernelError } from "./netlink/errors.ts";
-import {
-  attributes,
-  bits,
-  bitsOf,
-  bytes,
-  type Decoded,
-  message,
-  nested,
-  repeated,
-  s32,
-  string,
-  struct,
-  u8,
-  u16,
-  u32,
-  withDefault,
-} from "./netlink/schema.ts";
-import type { NetlinkMessage } from "./netlink/wire.ts";
+import { Input, type NetlinkMessage } from "./netlink/wire.ts";
 import { type Change, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK } from "./rtnetlink.ts";
 import { AF_UNSPEC } from "./socket-numbers.ts";
+
+export { type LinkFlag, linkFlags } from "./messages/flags.ts";
 
 /** Network interfaces (net/core/rtnetlink.c, rtnl_fill_ifinfo; include/uapi/linux/if_link.h; netdevice(7)). */
 export type Link = {
@@ -52,30 +39,6 @@ export type Link = {
   readonly mtu?: number;
 };
 
-/** IFF_* (include/uapi/linux/if.h). `running`: operState is up or unknown. `lowerUp`: the driver sees a carrier. */
-export const linkFlags = bitNames({
-  up: 0,
-  broadcast: 1,
-  debug: 2,
-  loopback: 3,
-  pointToPoint: 4,
-  noTrailers: 5,
-  running: 6,
-  noArp: 7,
-  promisc: 8,
-  allMulti: 9,
-  master: 10,
-  slave: 11,
-  multicast: 12,
-  portSel: 13,
-  autoMedia: 14,
-  dynamic: 15,
-  lowerUp: 16,
-  dormant: 17,
-  echo: 18,
-});
-export type LinkFlag = NameOf<typeof linkFlags>;
-
 /** IF_OPER_* by number (RFC 2863, Documentation/networking/operstates.rst). */
 export const operStates = [
   "unknown",
@@ -88,39 +51,9 @@ export const operStates = [
 ] as const;
 export type OperState = (typeof operStates)[number];
 
-/** struct ifinfomsg and the attributes (IFLA_*) that are of use here. */
-export const linkMessage = message({
-  header: struct({ family: u8, type: u16, index: s32, flags: bitsOf(u32, linkFlags), change: u32 }),
-  attributes: {
-    name: string(3),
-    mtu: u32(4),
-    lower: u32(5),
-    master: withDefault(u32(10), 0),
-    wireless: bytes(11),
-    operState: withDefault(u8(16), 0),
-    info: nested(18, attributes({ kind: string(1), data: bytes(2), slaveKind: string(4) })),
-    lowerNamespace: s32(37),
-    carrierUpCount: u32(47),
-    properties: nested(52, attributes({ altNames: repeated(string(53)) })),
-    parentDevice: string(56),
-  },
-});
-
-/** IFLA_TUN_* inside IFLA_INFO_DATA, which means something else for each kind. */
-const tunData = attributes({ vnetHeader: u8(5) });
-
-/** RTEXT_FILTER_SKIP_STATS: without the counters a link is half the size. */
-const extensions = bitNames({ vf: 0, bridgeVlan: 1, bridgeVlanCompressed: 2, skipStats: 3 });
-
-/** A request for links: all, or one by its index. */
-const linkRequest = message({
-  header: struct({ family: u8, type: u16, index: s32, flags: u32, change: u32 }),
-  attributes: { name: string(3), extensions: bits(29, extensions) },
-});
-
 /** Every link of the namespace. */
 export function dumpLinks(connection: NetlinkConnection): Promise<Dump<Link>> {
-  const value = { family: AF_UNSPEC, extensions: extensions.of("skipStats") };
+  const value = { family: AF_UNSPEC, extensions: linkExtensions.of("skipStats") };
   return connection.dump(
     { what: "list links", type: RTM_GETLINK, body: body(linkRequest, value) },
     decodeLink,
@@ -129,7 +62,7 @@ export function dumpLinks(connection: NetlinkConnection): Promise<Dump<Link>> {
 
 /** One link; undefined if there is none with this index. */
 export async function getLink(connection: NetlinkConnection, index: number): Promise<Link | undefined> {
-  const value = { family: AF_UNSPEC, index, extensions: extensions.of("skipStats") };
+  const value = { family: AF_UNSPEC, index, extensions: linkExtensions.of("skipStats") };
   const request = { what: `get link ${index}`, type: RTM_GETLINK, body: body(linkRequest, value) };
   try {
     return (await connection.get(request, decodeLink))[0];
@@ -158,7 +91,7 @@ export function decodeLinkEvent(message: NetlinkMessage): Change<"link", Link> |
   return link && { change: message.type === RTM_NEWLINK ? "new" : "deleted", link };
 }
 
-function toLink(link: Decoded<typeof linkMessage>, name: string): Link {
+function toLink(link: LinkMessage, name: string): Link {
   const { index, type, flags, master, lower, lowerNamespace, mtu, carrierUpCount, info, parentDevice } = link;
   const hasLower = lower !== undefined && lower !== 0 && lowerNamespace === undefined;
   return {
@@ -180,6 +113,6 @@ function toLink(link: Decoded<typeof linkMessage>, name: string): Link {
 }
 
 function vnetHeaderOf(data: Uint8Array): { vnetHeader?: boolean } {
-  const { vnetHeader } = tunData.decode(data);
+  const { vnetHeader } = tunData.decode({ input: new Input(data), start: 0, end: data.length });
   return vnetHeader === undefined ? {} : { vnetHeader: vnetHeader !== 0 };
 }

@@ -1,26 +1,17 @@
 /**
- * The messages of the generic netlink family "mptcp_pm", version 1, and the values that they carry:
- * Documentation/netlink/specs/mptcp_pm.yaml, include/uapi/linux/mptcp_pm.h, net/mptcp/pm_netlink.c. Events are in
- * mptcp-pm-events.ts.
+ * The commands of the generic netlink family "mptcp_pm", and the values that its messages carry. The messages are in
+ * messages/mptcp-pm.ts, events in mptcp-pm-events.ts.
  */
-import { type Bits, bitNames, type NameOf } from "./netlink/bits.ts";
-import { genericMessage } from "./netlink/generic.ts";
+import { pmMessage } from "./messages/codecs.ts";
+import { type EndpointFlag, endpointFlags } from "./messages/flags.ts";
+import type { AddressAttributes } from "./messages/mptcp-pm.ts";
+import type { Bits } from "./netlink/bits.ts";
 import { ipFamily } from "./netlink/ip.ts";
-import {
-  attributes,
-  bits,
-  type Encodable,
-  ipv4,
-  ipv6,
-  nested,
-  oneOf,
-  s32,
-  u8,
-  u16,
-  u32,
-} from "./netlink/schema.ts";
 import type { NetlinkMessage } from "./netlink/wire.ts";
 import { AF_INET, AF_INET6 } from "./socket-numbers.ts";
+
+export { pmMessage } from "./messages/codecs.ts";
+export { type EndpointFlag, endpointFlags } from "./messages/flags.ts";
 
 /** enum of MPTCP_PM_CMD_*. */
 export const command = {
@@ -36,41 +27,6 @@ export const command = {
   subflowCreate: 10,
   subflowDestroy: 11,
 } as const;
-
-/**
- * MPTCP_PM_ADDR_FLAG_*, see ip-mptcp(8). `implicit`: made by the kernel for a subflow from an address without an
- * endpoint; adding that address replaces it. `laminar` is of Linux 6.18; older kernels drop it without a word, so read
- * back what was added. Of all flags only `backup` and `fullmesh` can be changed in place.
- */
-export const endpointFlags = bitNames({
-  signal: 0,
-  subflow: 1,
-  backup: 2,
-  fullmesh: 3,
-  implicit: 4,
-  laminar: 5,
-});
-export type EndpointFlag = NameOf<typeof endpointFlags>;
-
-/** MPTCP_PM_ADDR_ATTR_*. The port is in the host's byte order, unlike the events'. */
-export const addressAttributes = attributes({
-  family: u16(1),
-  id: u8(2),
-  address: oneOf({ 3: ipv4, 4: ipv6 }),
-  port: u16(5),
-  flags: bits(6, endpointFlags),
-  ifIndex: s32(7),
-});
-
-/** MPTCP_PM_ATTR_*, of requests and replies. */
-export const pmMessage = genericMessage({
-  address: nested(1, addressAttributes),
-  addAddrAccepted: u32(2),
-  subflows: u32(3),
-  token: u32(4),
-  localId: u8(5),
-  remote: nested(6, addressAttributes),
-});
 
 /** An address that the kernel's path manager uses, or with a token: one of a connection of the userspace one. */
 export type Endpoint = {
@@ -118,10 +74,9 @@ export function toEndpoint(message: NetlinkMessage): Endpoint | undefined {
   return { id, address, port, flags, ifIndex };
 }
 
-export function toAttributes(
-  local: LocalEnd & { readonly flags?: Bits<EndpointFlag> },
-): Encodable<typeof addressAttributes> {
-  return { family: ipFamily(local.address) === 4 ? AF_INET : AF_INET6, ...local };
+export function toAttributes(local: LocalEnd & { readonly flags?: Bits<EndpointFlag> }): AddressAttributes {
+  const { address, id, port, flags, ifIndex } = local;
+  return { family: ipFamily(address) === 4 ? AF_INET : AF_INET6, address, id, port, flags, ifIndex };
 }
 
 /** For messages: "10.0.0.1 port 80". */

@@ -1,20 +1,8 @@
+import { neighbourMessage } from "./messages/codecs.ts";
 import { body, type NetlinkConnection } from "./netlink/connection.ts";
-import { message, s32, struct, u8, u16 } from "./netlink/schema.ts";
 import type { NetlinkMessage } from "./netlink/wire.ts";
 import { RTM_GETNEIGH, RTM_NEWNEIGH } from "./rtnetlink.ts";
 import { AF_UNSPEC } from "./socket-numbers.ts";
-
-/** struct ndmsg (include/uapi/linux/neighbour.h). */
-const header = struct({
-  family: u8,
-  reserved1: u8,
-  reserved2: u16,
-  ifIndex: s32,
-  state: u16,
-  flags: u8,
-  type: u8,
-});
-const neighbourMessage = message({ header, attributes: {} });
 
 /** NUD_INCOMPLETE: the kernel has asked for the link address, and nobody has answered yet. */
 const INCOMPLETE = 0x01;

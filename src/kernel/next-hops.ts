@@ -1,11 +1,9 @@
 /** Where routes lead: the next hops in a route's own message, and next-hop objects that routes name by their id. */
+import { nextHopMessage, nextHopRequest } from "./messages/codecs.ts";
 import { body, type NetlinkConnection } from "./netlink/connection.ts";
-import { NetlinkProtocolError } from "./netlink/errors.ts";
-import { ipBytes } from "./netlink/ip.ts";
-import { bytes, codec, type Decoded, ip, message, s32, struct, u8, u16, u32 } from "./netlink/schema.ts";
-import { align4, littleEndian, type NetlinkMessage } from "./netlink/wire.ts";
+import { littleEndian, type NetlinkMessage } from "./netlink/wire.ts";
 import { RTM_GETNEXTHOP, RTM_NEWNEXTHOP } from "./rtnetlink.ts";
-import { AF_INET, AF_INET6, AF_UNSPEC } from "./socket-numbers.ts";
+import { AF_UNSPEC } from "./socket-numbers.ts";
 
 /** A next hop of a route. */
 export type Hop = {
@@ -56,16 +54,6 @@ export async function dumpNextHops(connection: NetlinkConnection): Promise<reado
   return (await connection.dump(request, decodeNextHop)).items;
 }
 
-const header = struct({ family: u8, scope: u8, protocol: u8, reserved: u8, flags: u32 });
-
-/** struct nhmsg and NHA_*. */
-const nextHopMessage = message({
-  header,
-  attributes: { id: u32(1), group: bytes(2), ifIndex: u32(5), gateway: ip(6) },
-});
-
-const nextHopRequest = message({ header, attributes: {} });
-
 function decodeNextHop(message: NetlinkMessage): NextHopObject | undefined {
   if (message.type !== RTM_NEWNEXTHOP) return undefined;
   const { id, group, ifIndex, gateway } = nextHopMessage.decode(message);
@@ -101,81 +89,3 @@ function hopsOf(id: number, objects: ReadonlyMap<number, NextHopObject>): Hop[] 
       : [{ ifIndex, weight: member.weight, ...(gateway !== undefined && { gateway }) }];
   });
 }
-
-// The parts of a route that are not plain attributes (include/uapi/linux/rtnetlink.h).
-
-/** RTA_VIA, struct rtvia: a gateway of another family than the route's. */
-export const via = codec<string>({
-  label: "rtvia",
-  minimum: 2,
-  shape: { kind: "ip" },
-  accepts: ip.accepts,
-  read: (input, start, end) => ip.read(input, start + 2, end),
-  write(output, address) {
-    const bytes = ipBytes(address);
-    u16.write(output, bytes.length === 4 ? AF_INET : AF_INET6);
-    output.append(bytes);
-  },
-});
-
-/** struct rtnexthop and the attributes of its own. */
-const rtnexthop = message({
-  header: struct({ length: u16, flags: u8, weightLessOne: u8, ifIndex: s32 }),
-  attributes: { gateway: ip(5), via: via(18) },
-});
-
-/** As the message has it, less its length. */
-type NextHop = Omit<Decoded<typeof rtnexthop>, "length">;
-
-const nextHop = codec<NextHop>({
-  label: "next hop",
-  minimum: rtnexthop.minimum,
-  shape: {
-    kind: "record",
-    nested: false,
-    grows: false,
-    fields: {
-      flags: { presence: "default", codecs: [u8] },
-      weightLessOne: { presence: "default", codecs: [u8] },
-      ifIndex: { presence: "default", codecs: [s32] },
-      gateway: { presence: "optional", codecs: [ip] },
-      via: { presence: "optional", codecs: [via] },
-    },
-  },
-  accepts: (value): value is NextHop => rtnexthop.accepts(value),
-  read(input, start, end) {
-    const { length: _, ...hop } = rtnexthop.read(input, start, end);
-    return hop;
-  },
-  write(output, hop) {
-    const start = output.length;
-    rtnexthop.write(output, hop);
-    output.view.setUint16(start, output.length - start, littleEndian);
-  },
-});
-
-/** RTA_MULTIPATH: struct rtnexthop after struct rtnexthop, each with its length, its attributes included. */
-export const nextHops = codec<readonly NextHop[]>({
-  label: "next hops",
-  shape: { kind: "list", of: nextHop },
-  accepts: (value): value is readonly NextHop[] =>
-    Array.isArray(value) && value.every((hop) => nextHop.accepts(hop)),
-  read(input, start, end) {
-    const hops: NextHop[] = [];
-    for (let at = start; at < end; ) {
-      const left = end - at;
-      const length = left < nextHop.minimum ? 0 : input.view.getUint16(at, littleEndian);
-      if (length < nextHop.minimum || length > left)
-        throw new NetlinkProtocolError(`a next hop has a length of ${length} where ${left} bytes are left`, {
-          offset: at,
-          length,
-        });
-      hops.push(nextHop.read(input, at, at + length));
-      at += align4(length);
-    }
-    return hops;
-  },
-  write(output, hops) {
-    for (const hop of hops) nextHop.write(output, hop);
-  },
-});

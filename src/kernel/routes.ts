@@ -1,13 +1,14 @@
-import { bitNames } from "./netlink/bits.ts";
+import { type RouteMessage, routeMessage, routeRequest } from "./messages/codecs.ts";
+import { routeFlags } from "./messages/flags.ts";
 import { body, type Dump, type NetlinkConnection } from "./netlink/connection.ts";
 import { KernelError } from "./netlink/errors.ts";
 import { ipFamily } from "./netlink/ip.ts";
-import { bitsOf, type Decoded, ip, message, s32, struct, u8, u32, withDefault } from "./netlink/schema.ts";
 import type { NetlinkMessage } from "./netlink/wire.ts";
-import { type Hop, nextHops, via } from "./next-hops.ts";
+import type { Hop } from "./next-hops.ts";
 import { type Change, RTM_DELROUTE, RTM_GETROUTE, RTM_NEWROUTE } from "./rtnetlink.ts";
 import { AF_INET, AF_INET6, AF_UNSPEC } from "./socket-numbers.ts";
 
+export { routeFlags } from "./messages/flags.ts";
 export type { Hop } from "./next-hops.ts";
 
 /** Routes (net/ipv4/fib_semantics.c, net/ipv6/route.c; include/uapi/linux/rtnetlink.h; ip-route(8)). */
@@ -42,43 +43,6 @@ const RTNH_F_DEAD = 1;
 
 export const RTN_UNICAST = 1;
 export const RT_TABLE_MAIN = 254;
-
-/** RTM_F_*. `cloned`: an entry made from a route, by a redirect, a path MTU or a look-up, and no route of anybody's. */
-export const routeFlags = bitNames({ notify: 8, cloned: 9, prefix: 11, lookupTable: 12, fibMatch: 13 });
-
-const header = struct({
-  family: u8,
-  prefixLength: u8,
-  sourcePrefixLength: u8,
-  tos: u8,
-  shortTable: u8,
-  protocol: u8,
-  scope: u8,
-  type: u8,
-  flags: bitsOf(u32, routeFlags),
-});
-
-/** struct rtmsg and RTA_*. */
-export const routeMessage = message({
-  header,
-  attributes: {
-    destination: ip(1),
-    ifIndex: s32(4),
-    gateway: ip(5),
-    metric: withDefault(u32(6), 0),
-    source: ip(7),
-    multipath: nextHops(9),
-    table: u32(15),
-    via: via(18),
-    nextHopId: u32(30),
-  },
-});
-
-/** A request for routes, or for the route to a destination. */
-export const routeRequest = message({
-  header,
-  attributes: { destination: ip(1), fromAddress: ip(2), ifIndex: s32(4), table: u32(15), mark: u32(16) },
-});
 
 /**
  * The routes of a family in all tables, those the kernel keeps for local addresses included. `maxPrefixLength` 0 or 1
@@ -180,7 +144,7 @@ export function decodeRouteEvent(
   return route && { change: message.type === RTM_NEWROUTE ? "new" : "deleted", route };
 }
 
-function toRoute(decoded: Decoded<typeof routeMessage>): Route | undefined {
+function toRoute(decoded: RouteMessage): Route | undefined {
   if (decoded.family !== AF_INET && decoded.family !== AF_INET6) return undefined;
   const { prefixLength, type, scope, protocol, metric, source, destination, nextHopId } = decoded;
   return {
@@ -198,7 +162,7 @@ function toRoute(decoded: Decoded<typeof routeMessage>): Route | undefined {
   };
 }
 
-function hopsOf({ multipath, ifIndex, gateway, via }: Decoded<typeof routeMessage>): readonly Hop[] {
+function hopsOf({ multipath, ifIndex, gateway, via }: RouteMessage): readonly Hop[] {
   if (multipath !== undefined)
     return multipath.map((hop) => ({
       ifIndex: hop.ifIndex,

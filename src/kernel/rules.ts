@@ -1,5 +1,5 @@
+import { type RuleMessage, ruleMessage, ruleRequest } from "./messages/codecs.ts";
 import { body, type Dump, type NetlinkConnection } from "./netlink/connection.ts";
-import { type Decoded, ip, message, string, struct, u8, u32, withDefault } from "./netlink/schema.ts";
 import type { NetlinkMessage } from "./netlink/wire.ts";
 import { RTM_GETRULE, RTM_NEWRULE } from "./rtnetlink.ts";
 import { AF_INET, AF_INET6 } from "./socket-numbers.ts";
@@ -29,37 +29,6 @@ export type Rule = {
   readonly suppressPrefixLength?: number;
 };
 
-const header = struct({
-  family: u8,
-  destinationPrefixLength: u8,
-  sourcePrefixLength: u8,
-  tos: u8,
-  shortTable: u8,
-  reserved1: u8,
-  reserved2: u8,
-  action: u8,
-  flags: u32,
-});
-
-/** struct fib_rule_hdr and FRA_*. */
-const ruleMessage = message({
-  header,
-  attributes: {
-    destination: ip(1),
-    source: ip(2),
-    incoming: string(3),
-    goto: u32(4),
-    priority: withDefault(u32(6), 0),
-    mark: u32(10),
-    suppressPrefixLength: u32(14),
-    table: u32(15),
-    markMask: u32(16),
-    outgoing: string(17),
-  },
-});
-
-const ruleRequest = message({ header, attributes: {} });
-
 /** The rules of a family, in the order in which the kernel asks them. */
 export function dumpRules(connection: NetlinkConnection, family: 4 | 6): Promise<Dump<Rule>> {
   const value = { family: family === 4 ? AF_INET : AF_INET6 };
@@ -77,7 +46,7 @@ function decodeRule(message: NetlinkMessage): Rule | undefined {
   return toRule(rule);
 }
 
-function toRule(decoded: Decoded<typeof ruleMessage>): Rule {
+function toRule(decoded: RuleMessage): Rule {
   const { family, shortTable, table = shortTable, suppressPrefixLength } = decoded;
   const { source, destination, incoming, outgoing, mark, markMask, goto } = decoded;
   return {

@@ -1,17 +1,10 @@
 /** Sockets as they come out of sock_diag's messages, and which of them belong together. */
-import {
-  type SubflowFlag,
-  type SubflowInfo,
-  subflowFlags,
-  type TcpState,
-  type tcpOutline,
-  type tcpSocket,
-  tcpStates,
-} from "./inet-diag.ts";
+import { type TcpState, tcpStates } from "./inet-diag.ts";
+import type { TcpOutline, TcpSocket as TcpSocketMessage } from "./messages/codecs.ts";
+import { type SubflowFlag, subflowFlags } from "./messages/flags.ts";
+import type { MptcpInfo, SubflowInfo, TcpInfo } from "./messages/sock-diag.ts";
 import type { Bits } from "./netlink/bits.ts";
-import type { Decoded } from "./netlink/codec.ts";
 import { ipText, unmapped } from "./netlink/ip.ts";
-import type { MptcpInfo, TcpInfo } from "./socket-info.ts";
 import { AF_INET } from "./socket-numbers.ts";
 
 /** Text in its canonical form. An IPv4 address of a dual-stack socket (::ffff:10.0.0.1) is an IPv4 address here. */
@@ -91,8 +84,8 @@ export type SubflowOutline = Omit<MptcpSubflow, "remoteToken" | "bytes" | "mptcp
 export type TcpSocket = Socket & { readonly remote: SocketAddress; readonly state: TcpState };
 
 /** What the messages of all sockets have. */
-type AnySocket = Pick<Decoded<typeof tcpSocket>, "family" | "state" | "id" | "uid" | "inode">;
-type SubflowIds = Decoded<typeof tcpOutline>["upperLayer"];
+type AnySocket = Pick<TcpSocketMessage, "family" | "state" | "id" | "uid" | "inode">;
+type SubflowIds = TcpOutline["upperLayer"];
 
 /** Puts subflows to their connections: gives those of a token, the initial one first. */
 export function byToken<
@@ -116,7 +109,7 @@ export function byToken<
 
 /** Gives the sockets without a token that have an inode, of those that are asked for; 0 is nobody's. */
 export function byInode(
-  sockets: readonly Decoded<typeof tcpSocket>[],
+  sockets: readonly TcpSocketMessage[],
   inodes: ReadonlySet<number>,
 ): (inode: number) => readonly CarryingSocket[] {
   const found = new Map<number, CarryingSocket[]>();
@@ -129,7 +122,7 @@ export function byInode(
   return (inode) => found.get(inode) ?? [];
 }
 
-export function subflowOf(socket: Decoded<typeof tcpSocket>): MptcpSubflow | undefined {
+export function subflowOf(socket: TcpSocketMessage): MptcpSubflow | undefined {
   const { info: tcp, upperLayer } = socket;
   const mptcp = upperLayer?.mptcp;
   if (mptcp === undefined || tcp === undefined) return undefined;

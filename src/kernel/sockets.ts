@@ -1,17 +1,13 @@
 import {
   infoExtension,
-  mptcpOutline,
-  mptcpSocket,
   NETLINK_SOCK_DIAG,
   SOCK_DIAG_BY_FAMILY,
-  socketRequest,
   type TcpState,
-  tcpOutline,
-  tcpSocket,
   tcpStates,
 } from "./inet-diag.ts";
-import type { Schema } from "./netlink/codec.ts";
+import { mptcpOutline, mptcpSocket, socketRequest, tcpOutline, tcpSocket } from "./messages/codecs.ts";
 import { body, type ConnectionOptions, NetlinkConnection } from "./netlink/connection.ts";
+import type { Decoder } from "./netlink/message-codec.ts";
 import type { NetlinkMessage } from "./netlink/wire.ts";
 import { AF_INET, AF_INET6, IPPROTO_MPTCP, IPPROTO_TCP } from "./socket-numbers.ts";
 import {
@@ -27,8 +23,9 @@ import {
   type TcpSocket,
 } from "./socket-records.ts";
 
-export type { SubflowFlag, SubflowInfo, TcpState } from "./inet-diag.ts";
-export type { MptcpInfo, MptcpInfoFlag, TcpInfo } from "./socket-info.ts";
+export type { TcpState } from "./inet-diag.ts";
+export type { MptcpInfoFlag, SubflowFlag } from "./messages/flags.ts";
+export type { MptcpInfo, SubflowInfo, TcpInfo } from "./messages/sock-diag.ts";
 export type {
   CarryingSocket,
   ConnectionOutline,
@@ -129,11 +126,8 @@ export class Sockets {
   }
 
   /** The kernel lists one address family at a time. */
-  async #dump<T>(
-    { what, protocol, states }: DumpRequest,
-    schema: Pick<Schema<T, never>, "decode">,
-  ): Promise<T[]> {
-    const read = (message: NetlinkMessage) => schema.decode(message);
+  async #dump<T>({ what, protocol, states }: DumpRequest, decoder: Decoder<T>): Promise<T[]> {
+    const read = (message: NetlinkMessage) => decoder.decode(message);
     // What a socket is to MPTCP comes with struct tcp_info or not at all (net/ipv4/inet_diag.c, inet_sk_diag_fill).
     const wanted = { states, extensions: infoExtension, protocol: protocol & 0xff, wideProtocol: protocol };
     const request = (family: number) => ({

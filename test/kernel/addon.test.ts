@@ -11,11 +11,13 @@ import {
   mptcpListen,
   type StreamProtocol,
 } from "../../src/kernel/native-sockets.ts";
+import type { Input } from "../../src/kernel/netlink/wire.ts";
 import { networkNamespaceCookie } from "../../src/kernel/network-namespace.ts";
 import { Lab } from "../../src/lab/kit/lab.ts";
 import { run } from "../../src/lab/kit/lab-process.ts";
 import { requires } from "../../src/lab/kit/requires.ts";
 import { waitFor, within } from "../../src/lab/kit/wait.ts";
+import { bytesOf } from "../lab/datagram.ts";
 import { collectGarbage, openSocket } from "../lab/netlink-socket.ts";
 
 const RTM_DELLINK = 17;
@@ -28,10 +30,10 @@ describe("NetlinkSocket in a changing network", { skip: requires() }, () => {
     openSocket(t, {
       groups: [RTNLGRP_IPV4_IFADDR],
       receiveBuffer: 4096,
-      onReceive: (data, senderPort, groups) => {
+      onReceive: (input, senderPort, groups) => {
         assert.equal(senderPort, 0);
         assert.equal(groups, 1 << (RTNLGRP_IPV4_IFADDR - 1));
-        heard.add(addressOf(data));
+        heard.add(addressOf(bytesOf(input)));
       },
       onOverrun: () => {
         overruns++;
@@ -68,11 +70,11 @@ describe("NetlinkSocket in a changing network", { skip: requires() }, () => {
     const add = (address: string) => ip("addr", "add", `${address}/32`, "dev", "lo", "label", "lo:addon");
     const leaver = openSocket(t, {
       groups: [RTNLGRP_IPV4_IFADDR],
-      onReceive: (data) => heard.add(`leaver ${addressOf(data)}`),
+      onReceive: (input) => heard.add(`leaver ${addressOf(bytesOf(input))}`),
     });
     openSocket(t, {
       groups: [RTNLGRP_IPV4_IFADDR],
-      onReceive: (data) => heard.add(`stayer ${addressOf(data)}`),
+      onReceive: (input) => heard.add(`stayer ${addressOf(bytesOf(input))}`),
     });
     t.after(() => ip("addr", "flush", "dev", "lo", "label", "lo:addon"));
     add("127.4.0.1");
@@ -211,7 +213,7 @@ describe("mptcpListen and mptcpConnect", { skip: requires() }, () => {
 
 /** Opens a socket that nothing but its callbacks can reach; a weak reference closes it at the end. */
 function forget(heard: Set<string>): { close: () => void } {
-  const onReceive = (data: Uint8Array) => heard.add(addressOf(data));
+  const onReceive = (input: Input) => heard.add(addressOf(bytesOf(input)));
   const socket = new WeakRef(openSocket(undefined, { groups: [RTNLGRP_IPV4_IFADDR], onReceive }));
   return { close: () => socket.deref()?.close() };
 }

@@ -1,8 +1,7 @@
-import { acknowledgement, acknowledgementAttributes } from "../../src/kernel/netlink/exchange.ts";
+import { acknowledgement, acknowledgementAttributes } from "../../src/kernel/netlink/messages.ts";
 import type { OpenTransport, Transport, TransportOptions } from "../../src/kernel/netlink/socket.ts";
 import {
-  frame,
-  messages,
+  Input,
   type NetlinkMessage,
   NLM_F_ACK_TLVS,
   NLM_F_DUMP,
@@ -12,6 +11,7 @@ import {
   NLMSG_ERROR,
   Output,
 } from "../../src/kernel/netlink/wire.ts";
+import { frame, messages } from "./datagram.ts";
 
 /** A message that the fake kernel sends, without what it fills in: sequence number and port. */
 export type Reply = { readonly type: number; readonly flags?: number; readonly payload: Uint8Array };
@@ -35,6 +35,7 @@ export class FakeKernel {
   #lastPort = 0;
   /** Answers that are in the sockets' queues while nobody can read; undefined: they are read at once. */
   #queued: (() => void)[] | undefined;
+  #inBatch = false;
 
   constructor(
     answer: (request: NetlinkMessage) => readonly Reply[] = () => [],
@@ -49,6 +50,7 @@ export class FakeKernel {
       request: (bytes) => this.#request(socket, bytes),
       closed: () => this.#sockets.delete(socket),
       hasUnread: () => (this.#queued?.length ?? 0) > 0,
+      isInBatch: () => this.#inBatch,
     });
     this.#sockets.add(socket);
     return socket;
@@ -69,6 +71,14 @@ export class FakeKernel {
     for (const socket of this.#sockets)
       if (socket.groups.has(group))
         socket.deliver(frame({ type, flags, ...header }, payload), 0, 1 << (group - 1));
+  }
+
+  /** What is delivered meanwhile is received as one batch. */
+  batch(deliver: () => void): void {
+    this.#inBatch = true;
+    deliver();
+    this.#inBatch = false;
+    for (const socket of this.#sockets) socket.endBatch();
   }
 
   /** The receive queues overflow: every socket is told that something was lost. */
@@ -156,6 +166,7 @@ interface KernelSide {
   request(bytes: Uint8Array): void;
   closed(): void;
   hasUnread(): boolean;
+  isInBatch(): boolean;
 }
 
 class FakeSocket implements Transport {
@@ -175,8 +186,13 @@ class FakeSocket implements Transport {
   deliver(datagram: Uint8Array, senderPort: number, groups: number): void {
     if (this.#closed) return;
     const memory = datagram.slice();
-    this.options.onReceive(memory, senderPort, groups);
+    this.options.onReceive(new Input(memory), senderPort, groups);
+    if (!this.#kernel.isInBatch()) this.endBatch();
     memory.fill(0xa5);
+  }
+
+  endBatch(): void {
+    if (!this.#closed) this.options.onBatchEnd?.();
   }
 
   async send(message: Uint8Array, onStart?: () => void): Promise<void> {

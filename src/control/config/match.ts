@@ -1,7 +1,6 @@
-import { isIP } from "node:net";
-import ipaddr from "ipaddr.js";
 import { charactersOfName } from "../../base/bytes.ts";
 import { compileGlob } from "../../base/glob.ts";
+import { canonicalIp, ipBytes, ipFamily, ipText } from "../../kernel/netlink/ip.ts";
 import type { PathRule, Prefix } from "./config.ts";
 
 /** What rules look at of an interface. */
@@ -47,17 +46,17 @@ function matchesAny(globs: readonly string[], text: string): boolean {
 /** Reads "10.0.0.0/8", "fd00::/8" or a bare address; anything else returns what is wrong with it. */
 export function parsePrefix(text: string): Prefix | { readonly problem: string } {
   const [head = "", tail, ...rest] = text.split("/");
-  const family = isIP(head);
-  if ((family !== 4 && family !== 6) || head.includes("%") || rest.length > 0) {
+  const address = canonicalIp(head);
+  if (address === undefined || rest.length > 0) {
     return { problem: `"${text}" is not an address or network such as 10.0.0.0/8 or fd00::/8` };
   }
+  const family = ipFamily(address);
   const longest = family === 4 ? 32 : 128;
   if (tail !== undefined && (!/^\d{1,3}$/.test(tail) || Number(tail) > longest)) {
     return { problem: `"${text}" has no valid prefix length: 0 to ${longest} for IPv${family}` };
   }
   const length = tail === undefined ? longest : Number(tail);
-  const address = ipaddr.parse(head).toString();
-  const network = networkOf(family, head, length);
+  const network = ipText(networkOf(address, length));
   if (network !== address) {
     return {
       problem: `"${text}" has bits beyond its length: write ${network}/${length} or ${address}/${longest}`,
@@ -68,9 +67,9 @@ export function parsePrefix(text: string): Prefix | { readonly problem: string }
 
 /** Whether a canonical address lies in the network. An address of the other family never does. */
 export function contains(prefix: Prefix, address: string): boolean {
-  return (
-    isIP(address) === prefix.family && networkOf(prefix.family, address, prefix.length) === prefix.address
-  );
+  if (ipFamily(address) !== prefix.family) return false;
+  const network = ipBytes(prefix.address);
+  return networkOf(address, prefix.length).every((byte, index) => byte === network[index]);
 }
 
 /** Whether all of a network lies in another one. */
@@ -78,10 +77,9 @@ export function within(inner: Prefix, outer: Prefix): boolean {
   return inner.length >= outer.length && contains(outer, inner.address);
 }
 
-function networkOf(family: 4 | 6, address: string, length: number): string {
-  const bytes = ipaddr
-    .parse(address)
-    .toByteArray()
-    .map((byte, index) => byte & (0xff00 >> Math.min(8, Math.max(0, length - index * 8))) & 0xff);
-  return (family === 4 ? new ipaddr.IPv4(bytes) : new ipaddr.IPv6(bytes)).toString();
+/** The address with zeros after the first `length` bits. */
+function networkOf(address: string, length: number): Uint8Array {
+  return ipBytes(address).map(
+    (byte, index) => byte & (0xff00 >> Math.min(8, Math.max(0, length - index * 8))) & 0xff,
+  );
 }

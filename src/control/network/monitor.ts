@@ -48,7 +48,8 @@ export class NetworkMonitor {
   #reading: Promise<void> | undefined;
   readonly #clock: Clock;
   readonly #period: Timer;
-  #announced = false;
+  /** Notifications of the batch that is being handled changed something. */
+  #changed = false;
   #closed = false;
 
   /**
@@ -90,6 +91,9 @@ export class NetworkMonitor {
     this.#events.onError((error) => {
       options.log.warning(`network notification: ${messageOf(error)}`);
       this.resync();
+    });
+    this.#events.onBatchEnd(() => {
+      if (this.#changed) this.#announce();
     });
     this.#events.subscribe(Object.values(groups), (message) => this.#receive(message));
     this.#period = every(this.#clock, RESYNC_PERIOD, () => this.resync());
@@ -133,17 +137,12 @@ export class NetworkMonitor {
     // While everything is being read, what is known may be nothing yet.
     if (missed && !this.#missed) this.#want("everything");
     else if (routing) this.#want("routing");
-    this.#announce();
+    this.#changed = true;
   }
 
-  /** Datagrams come in batches; the change is announced once, after the last of a batch. */
   #announce(): void {
-    if (this.#announced) return;
-    this.#announced = true;
-    queueMicrotask(() => {
-      this.#announced = false;
-      if (!this.#closed) this.#options.onChange();
-    });
+    this.#changed = false;
+    if (!this.#closed) this.#options.onChange();
   }
 
   #want(what: "routing" | "everything"): void {

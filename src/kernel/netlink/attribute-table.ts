@@ -1,15 +1,15 @@
 /** Tables of attributes, from which `attributes` makes schemas: their types, their decoder and their encoder. */
+import type { AttributeNames } from "./attribute-names.ts";
 import {
   type Attribute,
   type Codec,
   type Field,
   type Presence,
   type RecordParts,
-  show,
   type Values,
   within,
 } from "./codec.ts";
-import { NetlinkProtocolError, NetlinkValueError } from "./errors.ts";
+import { badLength, misfit, missing, missingValue, tooShort } from "./message-codec.ts";
 import { align4, type Input, littleEndian, NLA_TYPE_MASK, type Output } from "./wire.ts";
 
 export type Table = Readonly<Record<string, Attribute<unknown, Presence, unknown>>>;
@@ -38,11 +38,14 @@ type Slot = { readonly name: string; readonly codec: Codec<unknown, unknown>; re
 export function compile(table: Table): RecordParts {
   const slots: (Slot | undefined)[] = [];
   const fields: Record<string, Field> = {};
+  const names: Record<number, readonly [name: string, inside?: AttributeNames]> = {};
   const entries = Object.entries(table);
   for (const [name, { presence, alternatives }] of entries) {
     fields[name] = { presence, codecs: alternatives.map(({ codec }) => codec) };
     for (const { number, codec } of alternatives) {
       if (slots[number] !== undefined) throw new RangeError(`attribute ${number} is declared twice`);
+      const inside = codec.record?.names;
+      names[number] = inside === undefined ? [name] : [name, inside];
       slots[number] = { name, codec, repeated: presence === "repeated" };
     }
   }
@@ -63,7 +66,8 @@ export function compile(table: Table): RecordParts {
         slot = slots[input.view.getUint16(at + 2, littleEndian) & NLA_TYPE_MASK];
         if (slot !== undefined) {
           const { codec } = slot;
-          if (next - at - 4 < codec.minimum) throw tooShort(codec, at, next);
+          const length = next - at - 4;
+          if (length < codec.minimum) throw tooShort(codec.label, codec.minimum, at, length);
           const value = codec.read(input, at + 4, next);
           if (slot.repeated) append(values, slot.name, value);
           else values[slot.name] = value;
@@ -73,21 +77,19 @@ export function compile(table: Table): RecordParts {
     } catch (error) {
       throw within(slot?.name, error);
     }
-    for (const name of needed)
-      if (values[name] === undefined)
-        throw new NetlinkProtocolError("is missing", { attribute: name, offset: start, length: end - start });
+    for (const name of needed) if (values[name] === undefined) throw missing(name, start, end);
   }
 
   function write(output: Output, values: object): void {
     for (const [name, attribute] of entries) {
       const value: unknown = Reflect.get(values, name);
       if (value === undefined) {
-        if (attribute.presence === "required") throw new NetlinkValueError(name, "is missing");
+        if (attribute.presence === "required") throw missingValue(name);
         continue;
       }
       if (!attribute.accepts(value)) {
         const wanted = attribute.alternatives.map(({ codec }) => codec.label).join(" or ");
-        throw new NetlinkValueError(name, `${show(value)} is no ${wanted}`);
+        throw misfit(name, value, wanted);
       }
       try {
         attribute.write(output, value);
@@ -97,70 +99,25 @@ export function compile(table: Table): RecordParts {
     }
   }
 
-  /** The slot whose attribute contains `offset`, if that attribute is known. */
-  function around(input: Input, start: number, end: number, offset: number) {
-    for (let at = start; at < end; ) {
-      const next = boundary(input, at, end);
-      if (offset >= at && offset < next) {
-        const slot = slots[input.view.getUint16(at + 2, littleEndian) & NLA_TYPE_MASK];
-        return slot === undefined ? undefined : { slot, at, next };
-      }
-      at = align4(next - start) + start;
-    }
-    return undefined;
-  }
-
   return {
     label: "attributes",
     minimum: 0,
     size: undefined,
     alignment: 4,
     shape: { kind: "record", nested: true, grows: false, fields },
+    layout: { fields: [], later: [], attributes: table, attributesFrom: 0 },
+    names: { from: 0, names },
     fill,
     write,
-    attributeAt(input, start, end, offset) {
-      const found = around(input, start, end, offset);
-      if (found === undefined) return undefined;
-      const { slot, at, next } = found;
-      const inner = offset < at + 4 ? undefined : slot.codec.record?.attributeAt(input, at + 4, next, offset);
-      return inner === undefined ? slot.name : `${slot.name}.${inner}`;
-    },
-    attributeNumbered(input, start, end, number, nest) {
-      if (nest === undefined) return slots[number]?.name;
-      const found = around(input, start, end, nest);
-      if (found === undefined) return undefined;
-      const deeper = nest === found.at ? undefined : nest;
-      const inner = found.slot.codec.record?.attributeNumbered(
-        input,
-        found.at + 4,
-        found.next,
-        number,
-        deeper,
-      );
-      return inner === undefined ? undefined : `${found.slot.name}.${inner}`;
-    },
   };
 }
 
 /** The end of the attribute at `at`, without its padding. */
 export function boundary(input: Input, at: number, end: number): number {
   const left = end - at;
-  if (left < 4)
-    throw new NetlinkProtocolError("an attribute header is cut short", { offset: at, length: left });
-  const length = input.view.getUint16(at, littleEndian);
-  if (length < 4 || length > left)
-    throw new NetlinkProtocolError(`an attribute has a length of ${length} where ${left} bytes are left`, {
-      offset: at,
-      length,
-    });
+  const length = left < 4 ? 0 : input.view.getUint16(at, littleEndian);
+  if (length < 4 || length > left) throw badLength(input, at, end);
   return at + length;
-}
-
-export function tooShort(codec: Codec<unknown, unknown>, at: number, next: number): NetlinkProtocolError {
-  return new NetlinkProtocolError(`${codec.label} needs ${codec.minimum} bytes`, {
-    offset: at,
-    length: next - at - 4,
-  });
 }
 
 function append(values: Values, name: string, value: unknown): void {

@@ -1,11 +1,4 @@
-import {
-  boundary,
-  compile,
-  type DecodedTable,
-  type EncodableTable,
-  type Table,
-  tooShort,
-} from "./attribute-table.ts";
+import { boundary, compile, type DecodedTable, type EncodableTable, type Table } from "./attribute-table.ts";
 import {
   type Attribute,
   attribute,
@@ -15,6 +8,7 @@ import {
   schema,
   writeAttribute,
 } from "./codec.ts";
+import { tooShort } from "./message-codec.ts";
 import { align4 } from "./wire.ts";
 
 /**
@@ -102,7 +96,8 @@ export function list<Out, In>(
         const values: Out[] = [];
         for (let at = start; at < end; ) {
           const next = boundary(input, at, end);
-          if (next - at - 4 < of.minimum) throw tooShort(of, at, next);
+          const length = next - at - 4;
+          if (length < of.minimum) throw tooShort(of.label, of.minimum, at, length);
           values.push(of.read(input, at + 4, next));
           at = align4(next - start) + start;
         }

@@ -1,7 +1,9 @@
 /** Codecs: how values lie in memory, alone (Codec), under a number (Attribute), or several with names (Schema). */
+import type { AttributeNames } from "./attribute-names.ts";
 import type { BitNames } from "./bits.ts";
 import { NetlinkProtocolError, NetlinkValueError } from "./errors.ts";
-import { Input, littleEndian, type NetlinkMessage, NLA_F_NESTED, Output } from "./wire.ts";
+import { type Decoder, type Encoder, tooLong, tooShort } from "./message-codec.ts";
+import { Input, littleEndian, NLA_F_NESTED, Output, type Payload } from "./wire.ts";
 
 /** How values of one kind lie in memory. Out is what reading gives, In is what writing takes. */
 export interface Codec<Out, In = Out> {
@@ -44,14 +46,38 @@ export interface Attribute<Out, P extends Presence, In = Out> {
 
 export type Alternative = { readonly number: number; readonly codec: Codec<unknown, unknown> };
 
-/** What a codec holds, for those who want to walk a schema: property tests make values from it. */
+/**
+ * What a codec holds, for those who want to walk a schema: property tests make values from it, and the build makes
+ * code.
+ */
 export type Shape =
-  | { readonly kind: "integer"; readonly minimum: number; readonly maximum: number }
-  | { readonly kind: "u64" | "string" | "flag" | "ipv4" | "ipv6" | "ip" }
+  | {
+      readonly kind: "integer";
+      readonly type: IntegerType;
+      readonly minimum: number;
+      readonly maximum: number;
+    }
+  | { readonly kind: "u64" | "string" | "flag" | "ipv4" | "ipv6" }
+  /** `skipped` bytes come before the address. */
+  | { readonly kind: "ip"; readonly skipped?: number }
   | { readonly kind: "bytes"; readonly size: number | undefined }
-  | { readonly kind: "bits"; readonly names: BitNames<string>; readonly maximum: number }
+  | {
+      readonly kind: "bits";
+      readonly type: IntegerType;
+      readonly names: BitNames<string>;
+      readonly maximum: number;
+    }
   | { readonly kind: "list"; readonly of: Codec<unknown, unknown> }
+  /** Messages after one another, each with its length as the first field, which is no part of the value. */
+  | {
+      readonly kind: "chain";
+      readonly of: Codec<unknown, unknown>;
+      readonly message: RecordParts;
+      readonly lengthField: string;
+    }
   | RecordShape;
+
+export type IntegerType = "u8" | "u16" | "u32" | "s32" | "u16be" | "u32be" | "counter";
 
 export type RecordShape = {
   readonly kind: "record";
@@ -105,8 +131,7 @@ export function writeAttribute<In>(
   const start = output.reserve(4);
   codec.write(output, value);
   const length = output.length - start;
-  if (length > 0xffff)
-    throw new NetlinkValueError(String(number), `${length} bytes are too long, 65535 is the most`);
+  if (length > 0xffff) throw tooLong(number, length);
   output.view.setUint16(start, length, littleEndian);
   output.view.setUint16(start + 2, nested ? number | NLA_F_NESTED : number, littleEndian);
   output.align();
@@ -115,19 +140,16 @@ export function writeAttribute<In>(
 /** A codec of named values: a struct, an attribute table, or both in a row. */
 export interface Schema<Out, In = Out> extends Codec<Out, In> {
   /** Reads a whole message's payload. */
-  decode(from: Uint8Array | NetlinkMessage): Out;
+  decode(from: Uint8Array | Payload): Out;
   encode(value: In): Uint8Array;
-  /** The name of the attribute at `offset` of encoded bytes, as an extended ack gives it. */
-  attributeAt(bytes: Uint8Array, offset: number): string | undefined;
-  /** The name of attribute `number` in the nest that starts at `nest`, or at the top: for "missing attribute". */
-  attributeNumbered(bytes: Uint8Array, number: number, nest?: number): string | undefined;
+  readonly names: AttributeNames;
   readonly record: RecordParts;
 }
 
 /** The type that a schema decodes to: `type Endpoint = Decoded<typeof endpoint>`. */
-export type Decoded<S> = S extends Schema<infer Out, infer _In> ? Out : never;
+export type Decoded<S> = S extends Decoder<infer Out> ? Out : never;
 /** The type that a schema encodes: as Decoded, and what has a default may be left out. */
-export type Encodable<S> = S extends Schema<infer _Out, infer In> ? In : never;
+export type Encodable<S> = S extends Encoder<infer In> ? In : never;
 
 /** Values by name, before they have their type. */
 export type Values = Record<string, unknown>;
@@ -139,16 +161,27 @@ export type RecordParts = {
   readonly size: number | undefined;
   readonly alignment: number;
   readonly shape: Shape;
+  readonly layout: Layout;
+  readonly names: AttributeNames;
   fill(values: Values, input: Input, start: number, end: number): void;
   write(output: Output, values: object): void;
-  attributeAt(input: Input, start: number, end: number, offset: number): string | undefined;
-  attributeNumbered(
-    input: Input,
-    start: number,
-    end: number,
-    number: number,
-    nest: number | undefined,
-  ): string | undefined;
+};
+
+/** Where the values of a record are: a struct at its start, then attributes; one of both may be empty. */
+export type Layout = {
+  readonly fields: readonly PlacedField[];
+  /** Fields that an older kernel does not have. */
+  readonly later: readonly PlacedField[];
+  readonly attributes: Readonly<Record<string, Attribute<unknown, Presence, unknown>>>;
+  /** Where the attributes start. */
+  readonly attributesFrom: number;
+};
+
+export type PlacedField = {
+  readonly name: string;
+  readonly codec: Codec<unknown, unknown>;
+  readonly offset: number;
+  readonly end: number;
 };
 
 export function schema<Out extends object, In extends object>(parts: RecordParts): Schema<Out, In> {
@@ -167,6 +200,7 @@ export function schema<Out extends object, In extends object>(parts: RecordParts
     alignment: parts.alignment,
     shape: parts.shape,
     record: parts,
+    names: parts.names,
     accepts,
     read,
     write,
@@ -174,8 +208,7 @@ export function schema<Out extends object, In extends object>(parts: RecordParts
       const [input, start, end] =
         from instanceof Uint8Array ? [new Input(from), 0, from.length] : [from.input, from.start, from.end];
       if (end - start < parts.minimum) {
-        const problem = `${parts.label} needs ${parts.minimum} bytes`;
-        throw new NetlinkProtocolError(problem, { offset: start, length: end - start });
+        throw tooShort(parts.label, parts.minimum, start, end - start);
       }
       return read(input, start, end);
     },
@@ -184,9 +217,6 @@ export function schema<Out extends object, In extends object>(parts: RecordParts
       write(output, value);
       return output.take();
     },
-    attributeAt: (bytes, offset) => parts.attributeAt(new Input(bytes), 0, bytes.length, offset),
-    attributeNumbered: (bytes, number, nest) =>
-      parts.attributeNumbered(new Input(bytes), 0, bytes.length, number, nest),
   };
 }
 
@@ -194,12 +224,4 @@ export function schema<Out extends object, In extends object>(parts: RecordParts
 export function within(name: string | undefined, error: unknown): unknown {
   const named = error instanceof NetlinkProtocolError || error instanceof NetlinkValueError;
   return named && name !== undefined ? error.within(name) : error;
-}
-
-/** `value` for messages, short: 300, "abc…", [object]. */
-export function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
-  return typeof value === "object" && value !== null
-    ? `a ${value.constructor?.name ?? "object"}`
-    : String(value);
 }

@@ -1,12 +1,12 @@
 import type { Clock } from "../../base/clock.ts";
 import { runningClock } from "../../base/deadlines.ts";
 import { OverrunError, socketError } from "./errors.ts";
-import { type Request, Requests } from "./requests.ts";
+import type { Request } from "./exchange.ts";
+import { Requests } from "./requests.ts";
 import { NetlinkSocket, type OpenTransport, type Transport } from "./socket.ts";
-import { messages, type NetlinkMessage, NLMSG_NOOP, NLMSG_OVERRUN } from "./wire.ts";
+import { align4, type Input, messageAt, type NetlinkMessage, NLMSG_NOOP, NLMSG_OVERRUN } from "./wire.ts";
 
-export { type Body, body } from "./exchange.ts";
-export type { Request } from "./requests.ts";
+export { type Body, body, type Request } from "./exchange.ts";
 
 export type ConnectionOptions = {
   /** NETLINK_ROUTE 0, NETLINK_SOCK_DIAG 4, NETLINK_GENERIC 16… */
@@ -42,10 +42,12 @@ export interface Subscription {
 export class NetlinkConnection {
   readonly #transport: Transport;
   readonly #requests: Requests;
-  readonly #handlers = new Set<(message: NetlinkMessage) => void>();
+  /** A new array at each change, because a handler may subscribe and unsubscribe. */
+  #handlers: readonly Subscribed[] = [];
   /** How many subscriptions each joined group has. */
   readonly #members = new Map<number, number>();
   readonly #overrunListeners = new Set<() => void>();
+  readonly #batchListeners = new Set<() => void>();
   readonly #errorListeners = new Set<(error: unknown) => void>();
   #closed = false;
 
@@ -62,7 +64,8 @@ export class NetlinkConnection {
   }: ConnectionOptions) {
     this.#transport = open({
       ...options,
-      onReceive: (data, senderPort, groups) => this.#receive(data, senderPort, groups),
+      onReceive: (input, senderPort, groups) => this.#receive(input, senderPort, groups),
+      onBatchEnd: () => this.#endBatch(),
       onOverrun: () => this.#overrun(),
       onError: (error) => this.#fail(error),
     });
@@ -70,7 +73,7 @@ export class NetlinkConnection {
   }
 
   /** Asks for a change; resolves when the kernel has made it. Sent off the event loop, in the order of the calls. */
-  request(request: Request): Promise<void> {
+  request<In>(request: Request<In>): Promise<void> {
     return this.#requests.startChange(request).outcome;
   }
 
@@ -78,14 +81,14 @@ export class NetlinkConnection {
    * As `request`, sent at once from this thread: for changes that the kernel makes quickly and somebody waits for.
    * Another thread costs two wake-ups, which take longer than they do.
    */
-  requestNow(request: Request): Promise<void> {
-    return this.#requests.startChangeNow(request).outcome;
+  requestNow<In>(request: Request<In>): Promise<void> {
+    return this.#requests.startNow(request).outcome;
   }
 
   /** Asks for something; resolves to what `read` makes of the answer's messages, undefined left out. */
-  async get<T>(request: Request, read: (message: NetlinkMessage) => T | undefined): Promise<T[]> {
+  async get<In, T>(request: Request<In>, read: (message: NetlinkMessage) => T | undefined): Promise<T[]> {
     const items: T[] = [];
-    await this.#requests.startLookUp(request, collect(read, items)).outcome;
+    await this.#requests.startNow(request, collect(read, items)).outcome;
     return items;
   }
 
@@ -94,7 +97,10 @@ export class NetlinkConnection {
    * changed meanwhile (NLM_F_DUMP_INTR) is asked for again, at most 3 times. The kernel runs one dump a socket and
    * refuses others with EBUSY (net/netlink/af_netlink.c, __netlink_dump_start), so dumps wait for each other here.
    */
-  async dump<T>(request: Request, read: (message: NetlinkMessage) => T | undefined): Promise<Dump<T>> {
+  async dump<In, T>(
+    request: Request<In>,
+    read: (message: NetlinkMessage) => T | undefined,
+  ): Promise<Dump<T>> {
     for (let attempt = 0; ; attempt++) {
       const items: T[] = [];
       const exchange = await this.#requests.startDump(request, collect(read, items));
@@ -118,10 +124,24 @@ export class NetlinkConnection {
         throw socketError(`join multicast group ${group}`, cause);
       }
     }
-    // Of its own, so that one function can subscribe twice.
-    const own = (message: NetlinkMessage) => handler(message);
-    this.#handlers.add(own);
-    return { close: () => this.#handlers.delete(own) && this.#leave(joined) };
+    const own: Subscribed = { handler };
+    this.#handlers = [...this.#handlers, own];
+    return {
+      close: () => {
+        if (own.handler === undefined) return;
+        own.handler = undefined;
+        this.#handlers = this.#handlers.filter((other) => other !== own);
+        this.#leave(joined);
+      },
+    };
+  }
+
+  /**
+   * Everything that the kernel had for this connection at once was handled: what many notifications changed can
+   * be acted on once.
+   */
+  onBatchEnd(listener: () => void): Subscription {
+    return add(this.#batchListeners, listener);
   }
 
   /** The kernel dropped notifications (ENOBUFS): what was learnt from them is no longer true, dump again. */
@@ -155,30 +175,40 @@ export class NetlinkConnection {
     this.#requests.close();
   }
 
-  #receive(datagram: Uint8Array, senderPort: number, groups: number): void {
-    if (senderPort !== 0 || this.#closed) return;
+  /**
+   * A notification may carry the sequence number and port of the request that caused it (rtnl_notify), also to that
+   * very socket; the group tells it from a reply. A reply to nobody is late: its request was given up.
+   */
+  #receive(input: Input, senderPort: number, groups: number): void {
+    if (senderPort !== 0) return;
     try {
-      for (const message of messages(datagram)) if (!this.#closed) this.#dispatch(message, groups);
+      for (let offset = 0; offset < input.length && !this.#closed; ) {
+        const message = messageAt(input, offset);
+        offset = align4(message.end);
+        if (message.type === NLMSG_OVERRUN) this.#overrun();
+        else if (groups !== 0 || message.sequence === 0) this.#notify(message);
+        else if (message.portId === this.#transport.portId) this.#requests.take(message);
+      }
     } catch (error) {
       this.#fail(error);
     }
   }
 
-  /**
-   * A notification may carry the sequence number and port of the request that caused it (rtnl_notify), also to that
-   * very socket; the group tells it from a reply. A reply to nobody is late: its request was given up.
-   */
-  #dispatch(message: NetlinkMessage, groups: number): void {
-    if (message.type === NLMSG_OVERRUN) this.#overrun();
-    else if (groups !== 0 || message.sequence === 0) this.#notify(message);
-    else if (message.portId === this.#transport.portId) this.#requests.take(message);
-  }
-
   #notify(message: NetlinkMessage): void {
     if (message.type <= NLMSG_NOOP) return;
-    for (const handler of this.#handlers) {
+    for (const subscribed of this.#handlers) {
       try {
-        handler(message);
+        subscribed.handler?.(message);
+      } catch (error) {
+        this.#report(error);
+      }
+    }
+  }
+
+  #endBatch(): void {
+    for (const listener of this.#batchListeners) {
+      try {
+        listener();
       } catch (error) {
         this.#report(error);
       }
@@ -219,6 +249,9 @@ export class NetlinkConnection {
     });
   }
 }
+
+/** Without a handler: closed. */
+type Subscribed = { handler: ((message: NetlinkMessage) => void) | undefined };
 
 function collect<T>(read: (message: NetlinkMessage) => T | undefined, items: T[]) {
   return (message: NetlinkMessage) => {

@@ -1,33 +1,18 @@
 /** Generic netlink (include/uapi/linux/genetlink.h): families that the kernel numbers at run time, found by name. */
-import type { Table } from "./attribute-table.ts";
-import { attributes, list, required, withDefault } from "./attributes.ts";
-import type { Schema } from "./codec.ts";
-import { body, type Dump, type NetlinkConnection, type Subscription } from "./connection.ts";
+import type { AttributeNames } from "./attribute-names.ts";
+import { controlMessage, controlRequest } from "./codecs.ts";
+import { body, type Dump, type NetlinkConnection, type Request, type Subscription } from "./connection.ts";
 import { FamilyNotFoundError, KernelError } from "./errors.ts";
-import { string, u8, u16, u32 } from "./scalars.ts";
-import { message, struct } from "./struct.ts";
-import type { NetlinkMessage } from "./wire.ts";
+import type { Encoder } from "./message-codec.ts";
+import type { NetlinkMessage, Output } from "./wire.ts";
 
 export const NETLINK_GENERIC = 16;
 
 const GENL_ID_CTRL = 16;
 const CTRL_CMD_GETFAMILY = 3;
 
-/** struct genlmsghdr, before the attributes of every generic message. */
-export const genericHeader = struct({ command: u8, version: u8, reserved: u16 });
-
-/** The schema of a family's messages: its attributes after the generic header. */
-export function genericMessage<const T extends Table>(table: T) {
-  return message({ header: genericHeader, attributes: table });
-}
-
-/** enum of CTRL_ATTR_*: what the controller says of a family. */
-export const controlMessage = genericMessage({
-  familyId: u16(1),
-  familyName: string(2),
-  familyVersion: withDefault(u32(3), 1),
-  groups: list(7, attributes({ name: required(string(1)), id: required(u32(2)) })),
-});
+/** Of struct genlmsghdr: u8 command, u8 version, u16 reserved. */
+export const GENERIC_HEADER_LENGTH = 4;
 
 /** A family, as it is numbered in this kernel, over one connection. */
 export class GenericFamily {
@@ -43,7 +28,7 @@ export class GenericFamily {
     const request = {
       what: `find generic netlink family "${name}"`,
       type: GENL_ID_CTRL,
-      body: body(controlMessage, { command: CTRL_CMD_GETFAMILY, version: 2, familyName: name }),
+      body: body(controlRequest, { command: CTRL_CMD_GETFAMILY, version: 2, familyName: name }),
     };
     try {
       const [reply] = await connection.get(request, (message) => controlMessage.decode(message));
@@ -71,31 +56,31 @@ export class GenericFamily {
   }
 
   /** A command that changes something. `what` completes "cannot …". */
-  request<Out, In>(what: string, schema: Schema<Out, In>, value: GenericValue<In>): Promise<void> {
-    return this.connection.request(this.#message(what, schema, value));
+  request<In>(what: Request["what"], encoder: Encoder<In>, value: GenericValue<In>): Promise<void> {
+    return this.connection.request(this.#message(what, encoder, value));
   }
 
   /** As `request`, sent at once from this thread: see NetlinkConnection. */
-  requestNow<Out, In>(what: string, schema: Schema<Out, In>, value: GenericValue<In>): Promise<void> {
-    return this.connection.requestNow(this.#message(what, schema, value));
+  requestNow<In>(what: Request["what"], encoder: Encoder<In>, value: GenericValue<In>): Promise<void> {
+    return this.connection.requestNow(this.#message(what, encoder, value));
   }
 
-  get<Out, In, T>(
-    what: string,
-    schema: Schema<Out, In>,
+  get<In, T>(
+    what: Request["what"],
+    encoder: Encoder<In>,
     value: GenericValue<In>,
     read: (message: NetlinkMessage) => T | undefined,
   ): Promise<T[]> {
-    return this.connection.get(this.#message(what, schema, value), read);
+    return this.connection.get(this.#message(what, encoder, value), read);
   }
 
-  dump<Out, In, T>(
-    what: string,
-    schema: Schema<Out, In>,
+  dump<In, T>(
+    what: Request["what"],
+    encoder: Encoder<In>,
     value: GenericValue<In>,
     read: (message: NetlinkMessage) => T | undefined,
   ): Promise<Dump<T>> {
-    return this.connection.dump(this.#message(what, schema, value), read);
+    return this.connection.dump(this.#message(what, encoder, value), read);
   }
 
   /** `handler` gets the family's own notifications. Throws FamilyNotFoundError if the family has no such group. */
@@ -107,10 +92,31 @@ export class GenericFamily {
     });
   }
 
-  #message<Out, In>(what: string, schema: Schema<Out, In>, value: GenericValue<In>) {
-    return { what, type: this.id, body: body(schema, { ...value, version: this.version }) };
+  #message<In>(what: Request["what"], encoder: Encoder<In>, value: GenericValue<In>) {
+    return { what, type: this.id, body: { encoder: new VersionedEncoder(encoder, this.version), value } };
   }
 }
 
 /** A message to send: its command, and its attributes by name. */
 type GenericValue<In> = In & { readonly command: number };
+
+/** Writes the family's version into the generic header. A copy of the value with the version would take longer. */
+class VersionedEncoder<In> implements Encoder<In> {
+  readonly #encoder: Encoder<In>;
+  readonly #version: number;
+
+  constructor(encoder: Encoder<In>, version: number) {
+    this.#encoder = encoder;
+    this.#version = version;
+  }
+
+  get names(): AttributeNames {
+    return this.#encoder.names;
+  }
+
+  write(output: Output, value: In): void {
+    const start = output.length;
+    this.#encoder.write(output, value);
+    output.bytes[start + 1] = this.#version;
+  }
+}

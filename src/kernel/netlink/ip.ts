@@ -2,43 +2,8 @@
  * IP addresses as text. One address has one text, the one that inet_ntop(3), ip(8) and RFC 5952 give, so text may be
  * compared: "10.0.0.1", "2001:db8::1", "::ffff:10.0.0.1".
  */
-import { isIPv4, isIPv6 } from "node:net";
-import ipaddr from "ipaddr.js";
-import { codec } from "./codec.ts";
 import { NetlinkProtocolError } from "./errors.ts";
-import { Input, type Output } from "./wire.ts";
-
-export const ipv4 = codec<string>({
-  label: "IPv4 address",
-  size: 4,
-  shape: { kind: "ipv4" },
-  accepts: (value): value is string => typeof value === "string" && isIPv4(value),
-  read: readIpv4,
-  write: writeIpv4,
-});
-
-export const ipv6 = codec<string>({
-  label: "IPv6 address",
-  size: 16,
-  shape: { kind: "ipv6" },
-  accepts: (value): value is string => typeof value === "string" && isIPv6(value) && !value.includes("%"),
-  read: readIpv6,
-  write: (output, value) => output.append(ipBytes(value)),
-});
-
-/** Either; the length tells. */
-export const ip = codec<string>({
-  label: "IP address",
-  shape: { kind: "ip" },
-  accepts: (value): value is string => ipv4.accepts(value) || ipv6.accepts(value),
-  read(input, start, end) {
-    const length = end - start;
-    if (length === 4) return readIpv4(input, start);
-    if (length === 16) return readIpv6(input, start);
-    throw new NetlinkProtocolError("an IP address has 4 or 16 bytes", { offset: start, length });
-  },
-  write: (output, value) => output.append(ipBytes(value)),
-});
+import { Input } from "./wire.ts";
 
 /** 4 for "10.0.0.1", 6 for "::1"; the text must be an address. */
 export function ipFamily(address: string): 4 | 6 {
@@ -48,20 +13,15 @@ export function ipFamily(address: string): 4 | 6 {
 /** The one text of an address that is written in any way; undefined if it is none. Zones ("%eth0") are refused. */
 export function canonicalIp(text: string): string | undefined {
   // Of IPv4 addresses there is only one way of writing.
-  if (isIPv4(text)) return text;
-  return ip.accepts(text) ? ipText(ipBytes(text)) : undefined;
+  if (parseIpv4(text, 0, parsed, 0)) return text;
+  return parseIpv6(text, parsed, 0) ? ipText(parsed) : undefined;
 }
 
 /** The 4 or 16 bytes, network byte order. Throws if the text is no address. */
 export function ipBytes(address: string): Uint8Array {
-  if (isIPv4(address)) return Uint8Array.from(address.split("."), Number);
-  // ipaddr.js reads "::10.0.0.1" as "::ffff:10.0.0.1", so it is never given a dotted tail.
-  const [, head, quad] = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(address) ?? [];
-  if (head === undefined || quad === undefined) return Uint8Array.from(ipaddr.parse(address).toByteArray());
-  const tail = ipaddr.IPv4.parse(quad).toByteArray();
-  const [a = 0, b = 0, c = 0, d = 0] = tail;
-  const hex = `${head}${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
-  return Uint8Array.from(ipaddr.IPv6.parse(hex).toByteArray());
+  const length = parseIp(address, parsed, 0);
+  if (length === 0) throw new RangeError(`${JSON.stringify(address)} is no IP address`);
+  return parsed.slice(0, length);
 }
 
 /** "10.0.0.1" of "::ffff:10.0.0.1", as which a dual-stack socket has IPv4 addresses; others as they are. */
@@ -79,59 +39,138 @@ export function ipText(bytes: Uint8Array): string {
   return bytes.length === 4 ? readIpv4(input, 0) : readIpv6(input, 0);
 }
 
-/** By hand, as reading is: what every request has is worth it. */
-function writeIpv4(output: Output, address: string): void {
-  const at = output.reserve(4);
-  let byte = 0;
-  let index = 0;
-  for (let i = 0; i < address.length; i++) {
-    const code = address.charCodeAt(i);
-    if (code === DOT) {
-      output.view.setUint8(at + index++, byte);
-      byte = 0;
-    } else byte = 10 * byte + code - ZERO;
-  }
-  output.view.setUint8(at + index, byte);
+/** The address that was parsed last. */
+const parsed = new Uint8Array(16);
+
+// Text is parsed as inet_pton(3) does it. By hand: the first net.isIPv6() compiles a regular expression, which takes
+// milliseconds, and ipaddr.js is slow and takes other texts for addresses, too.
+
+const ZERO = 48;
+const NINE = 57;
+const DOT = 46;
+const COLON = 58;
+
+/** Writes the bytes of an address to `bytes`, from `at` on: 4 or 16. 0: the text is no address. */
+export function parseIp(text: string, bytes: Uint8Array, at: number): 0 | 4 | 16 {
+  if (parseIpv4(text, 0, bytes, at)) return 4;
+  return parseIpv6(text, bytes, at) ? 16 : 0;
 }
 
-const DOT = ".".charCodeAt(0);
-const ZERO = "0".charCodeAt(0);
+/** Four numbers up to 255 in decimal, without zeros at their front, from `start` to the end of the text. */
+export function parseIpv4(text: string, start: number, bytes: Uint8Array, at: number): boolean {
+  let count = 0;
+  let digits = 0;
+  let byte = 0;
+  for (let index = start; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code >= ZERO && code <= NINE) {
+      if (digits > 0 && byte === 0) return false;
+      byte = 10 * byte + code - ZERO;
+      if (byte > 255) return false;
+      digits++;
+    } else {
+      if (code !== DOT || digits === 0 || count === 3) return false;
+      bytes[at + count++] = byte;
+      digits = 0;
+      byte = 0;
+    }
+  }
+  if (digits === 0 || count !== 3) return false;
+  bytes[at + 3] = byte;
+  return true;
+}
 
-function readIpv4({ view }: Input, start: number): string {
+/** Groups of up to four hexadecimal digits, the last two perhaps as a dotted quad; "::" for zeros, once. */
+export function parseIpv6(text: string, bytes: Uint8Array, at: number): boolean {
+  const end = at + 16;
+  let to = at;
+  /** Where "::" stands. */
+  let gap = -1;
+  let index = 0;
+  if (text.charCodeAt(0) === COLON) {
+    if (text.charCodeAt(1) !== COLON) return false;
+    gap = to;
+    index = 2;
+  }
+  while (index < text.length) {
+    const start = index;
+    let group = 0;
+    let code = text.charCodeAt(index);
+    for (let digit = digitOf(code); digit !== -1; digit = digitOf(code)) {
+      group = 16 * group + digit;
+      code = text.charCodeAt(++index);
+    }
+    if (code === DOT) {
+      if (to > end - 4 || !parseIpv4(text, start, bytes, to)) return false;
+      to += 4;
+      break;
+    }
+    const digits = index - start;
+    if (digits === 0 || digits > 4 || to > end - 2) return false;
+    bytes[to++] = group >> 8;
+    bytes[to++] = group;
+    if (index === text.length) break;
+    if (code !== COLON) return false;
+    index++;
+    if (text.charCodeAt(index) === COLON) {
+      if (gap !== -1) return false;
+      gap = to;
+      index++;
+    } else if (index === text.length) return false;
+  }
+  if (gap === -1) return to === end;
+  if (to === end) return false;
+  bytes.copyWithin(end - (to - gap), gap, to);
+  bytes.fill(0, gap, end - (to - gap));
+  return true;
+}
+
+/** -1: no hexadecimal digit. */
+function digitOf(code: number): number {
+  if (code >= ZERO && code <= NINE) return code - ZERO;
+  const letter = code | 0x20;
+  return letter >= 97 && letter <= 102 ? letter - 87 : -1;
+}
+
+/** Of 4 or 16 bytes. `attribute` is for the error: the attribute that it is read for. */
+export function readIp(input: Input, start: number, end: number, attribute?: string): string {
+  const length = end - start;
+  if (length === 4) return readIpv4(input, start);
+  if (length === 16) return readIpv6(input, start);
+  throw new NetlinkProtocolError("an IP address has 4 or 16 bytes", { attribute, offset: start, length });
+}
+
+export function readIpv4({ view }: Input, start: number): string {
   return `${view.getUint8(start)}.${view.getUint8(start + 1)}.${view.getUint8(start + 2)}.${view.getUint8(start + 3)}`;
 }
 
 /**
  * RFC 5952, and a dotted quad at the end of ::ffff:0:0/96 (mapped) and of ::/96 but for ::/112 (compatible), as
- * inet_ntop(3). By hand: ipaddr.js takes three times as long for what every IPv6 address message needs.
+ * inet_ntop(3).
  */
-function readIpv6(input: Input, start: number): string {
+export function readIpv6(input: Input, start: number): string {
   const { view } = input;
-  const group = (index: number) => view.getUint16(start + 2 * index, false);
-  const zeros = longestZeros(group);
-  const quad = zeros.start === 0 && (zeros.length === 6 || (zeros.length === 5 && group(5) === 0xffff));
-  let text = "";
-  for (let index = 0; index < 8; index++) {
-    if (index === zeros.start) {
-      text += "::";
-      index += zeros.length - 1;
-      continue;
+  // The first of the longest runs of zero groups; a single one is no run.
+  let gap = -1;
+  let zeros = 1;
+  for (let index = 0, run = 0; index < 8; index++) {
+    run = view.getUint16(start + 2 * index) === 0 ? run + 1 : 0;
+    if (run > zeros) {
+      zeros = run;
+      gap = index + 1 - run;
     }
-    if (index > 0 && !text.endsWith("::")) text += ":";
-    if (quad && index === 6) return text + readIpv4(input, start + 12);
-    text += group(index).toString(16);
   }
-  return text;
-}
-
-/** The first of the longest runs of zero groups; a single one is no run. */
-function longestZeros(group: (index: number) => number): { start: number; length: number } {
-  let best = { start: -1, length: 1 };
-  for (let index = 0; index < 8; index++) {
-    let end = index;
-    while (end < 8 && group(end) === 0) end++;
-    if (end - index > best.length) best = { start: index, length: end - index };
-    index = end;
+  const quad = gap === 0 && (zeros === 6 || (zeros === 5 && view.getUint16(start + 10) === 0xffff));
+  let text = "";
+  for (let index = 0; index < (quad ? 6 : 8); index++) {
+    if (index === gap) {
+      text += "::";
+      index += zeros - 1;
+    } else {
+      if (index > 0 && index !== gap + zeros) text += ":";
+      text += view.getUint16(start + 2 * index).toString(16);
+    }
   }
-  return best;
+  if (!quad) return text;
+  return `${text}${zeros === 5 ? ":" : ""}${readIpv4(input, start + 12)}`;
 }

@@ -1,27 +1,9 @@
 /** The requests of a connection that are in flight: they get their answers by sequence number, in time or never. */
 import type { Clock, Timer } from "../../base/clock.ts";
-import { ClosedError, socketError } from "./errors.ts";
-import { type Body, Exchange } from "./exchange.ts";
+import { ClosedError, NetlinkError, socketError } from "./errors.ts";
+import { Exchange, type Read, type Request } from "./exchange.ts";
 import type { Transport } from "./socket.ts";
-import { frame, type NetlinkMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST } from "./wire.ts";
-
-export type Request = {
-  /** Completes "cannot …" in errors: "add endpoint 10.0.0.1". */
-  readonly what: string;
-  /** RTM_GETLINK…, or the number of a generic netlink family. */
-  readonly type: number;
-  /** NLM_F_CREATE and the like; REQUEST, ACK and DUMP are added. */
-  readonly flags?: number;
-  readonly body?: Body;
-};
-
-/** Gets each message of the answer while its bytes are valid. */
-type Read = (message: NetlinkMessage) => void;
-
-/**
- * Gives a message to the kernel, at once or by another thread; then `onStart` is called when it is the message's turn.
- */
-type Send = (bytes: Uint8Array, onStart: () => void) => void | Promise<void>;
+import { type NetlinkMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, Output } from "./wire.ts";
 
 export class Requests {
   readonly #transport: Transport;
@@ -29,6 +11,8 @@ export class Requests {
   /** Milliseconds. */
   readonly #deadline: number;
   readonly #exchanges = new Map<number, Exchange>();
+  /** Of the request that is written at the moment. */
+  readonly #output = new Output();
   #sequence = 0;
   #look: Timer | undefined;
   #keepRunning = true;
@@ -53,30 +37,51 @@ export class Requests {
   }
 
   /** Asks for a change from another thread, in the order of the calls. */
-  startChange(request: Request): Exchange {
-    const send: Send = (bytes, onStart) => this.#transport.send(bytes, onStart);
-    return this.#start(request, NLM_F_ACK, () => undefined, send);
+  startChange<In>(request: Request<In>): Exchange {
+    const sequence = this.#nextSequence();
+    const exchange = new Exchange(request, { sequence, sent: false, dump: false, onOver: this.#onOver });
+    const unsent = (cause: unknown) => this.#failUnsent(exchange, cause);
+    try {
+      const bytes = this.#write(request, NLM_F_ACK, sequence);
+      this.#track(exchange);
+      this.#transport.send(bytes, () => exchange.sent()).catch(unsent);
+    } catch (error) {
+      unsent(error);
+    }
+    return exchange;
   }
 
-  /** Asks for a change at once, from this thread. */
-  startChangeNow(request: Request): Exchange {
-    return this.#start(request, NLM_F_ACK, () => undefined, this.#sendNow);
-  }
-
-  /** Asks for something that is not a list. */
-  startLookUp(request: Request, read: Read): Exchange {
-    return this.#start(request, NLM_F_ACK, read, this.#sendNow);
+  /**
+   * Asks at once, from this thread: for a change, or with `read` for something that is not a list. Sends, and
+   * then takes note of it: the answer comes by the event loop.
+   */
+  startNow<In>(request: Request<In>, read?: Read, kind = NLM_F_ACK, onOver = this.#onOver): Exchange {
+    const sequence = this.#nextSequence();
+    let failure: { readonly cause: unknown } | undefined;
+    try {
+      this.#transport.sendNow(this.#write(request, kind, sequence));
+    } catch (cause) {
+      failure = { cause };
+    }
+    const exchange = new Exchange(request, { sequence, sent: true, dump: kind === NLM_F_DUMP, read, onOver });
+    if (failure) this.#failUnsent(exchange, failure.cause);
+    else this.#track(exchange);
+    return exchange;
   }
 
   /** Asks for a list, when it is its turn: the kernel runs one dump a socket. */
-  async startDump(request: Request, read: Read): Promise<Exchange> {
+  async startDump<In>(request: Request<In>, read: Read): Promise<Exchange> {
     const turn = this.#dumps;
     let leave: () => void = () => undefined;
     this.#dumps = new Promise((resolve) => {
       leave = resolve;
     });
     await turn;
-    return this.#start(request, NLM_F_DUMP, read, this.#sendNow, leave);
+    const onOver = (exchange: Exchange): void => {
+      this.#onOver(exchange);
+      leave();
+    };
+    return this.startNow(request, read, NLM_F_DUMP, onOver);
   }
 
   /** Takes a message of an answer. One that no request waits for is late: its request was given up. */
@@ -98,41 +103,31 @@ export class Requests {
     }
   }
 
-  readonly #sendNow: Send = (bytes) => this.#transport.sendNow(bytes);
+  /** The request as bytes, whose memory the next one uses again. */
+  #write<In>({ type, flags = 0, body }: Request<In>, kind: number, sequence: number): Uint8Array {
+    if (this.#closed) throw new ClosedError("write a request");
+    const output = this.#output;
+    output.startMessage();
+    body?.encoder.write(output, body.value);
+    return output.endMessage(type, flags | kind | NLM_F_REQUEST, sequence, this.#transport.portId);
+  }
 
-  #start(
-    { what, type, flags = 0, body = { bytes: new Uint8Array() } }: Request,
-    kind: number,
-    read: Read,
-    send: Send,
-    whenOver?: () => void,
-  ): Exchange {
-    const sequence = this.#nextSequence();
-    const onOver = (): void => {
-      this.#exchanges.delete(sequence);
-      if (!this.areInFlight && !this.#keepRunning && !this.#closed) this.#transport.unref();
-      whenOver?.();
-    };
-    const clock = this.#clock;
-    const exchange = new Exchange({ what, body, read, clock, dump: kind === NLM_F_DUMP, onOver });
-    if (!this.areInFlight && !this.#keepRunning && !this.#closed) this.#transport.ref();
-    this.#exchanges.set(sequence, exchange);
-    const header = { type, flags: flags | kind | NLM_F_REQUEST, sequence, portId: this.#transport.portId };
-    const unsent = (cause: unknown) => {
-      exchange.fail(this.#closed ? new ClosedError(what) : socketError(what, cause));
-      exchange.end();
-    };
-    if (this.#closed) unsent(undefined);
-    else
-      try {
-        const sending = send(frame(header, body.bytes), () => exchange.sent());
-        if (sending === undefined) exchange.sent();
-        else sending.catch(unsent);
-        this.#lookIn(this.#deadline / 2);
-      } catch (error) {
-        unsent(error);
-      }
-    return exchange;
+  #track(exchange: Exchange): void {
+    if (!this.#keepRunning && !this.areInFlight) this.#transport.ref();
+    this.#exchanges.set(exchange.sequence, exchange);
+    if (this.#look === undefined) this.#lookIn(this.#deadline / 2);
+  }
+
+  readonly #onOver = (exchange: Exchange): void => {
+    this.#exchanges.delete(exchange.sequence);
+    if (!this.#keepRunning && !this.areInFlight && !this.#closed) this.#transport.unref();
+  };
+
+  #failUnsent(exchange: Exchange, cause: unknown): void {
+    if (this.#closed) exchange.fail(new ClosedError(exchange.what));
+    else if (cause instanceof NetlinkError) exchange.fail(cause);
+    else exchange.fail(socketError(exchange.what, cause));
+    exchange.end();
   }
 
   /**
@@ -140,11 +135,11 @@ export class Requests {
    * half.
    */
   #lookIn(milliseconds: number): void {
-    this.#look ??= this.#clock.schedule(milliseconds, () => {
+    this.#look = this.#clock.schedule(milliseconds, () => {
       this.#look = undefined;
       // The answer may be in there: nobody is late before it was read.
       if (this.#transport.hasUnread()) return this.#lookIn(READING);
-      for (const exchange of this.#exchanges.values()) exchange.expire(this.#deadline);
+      for (const exchange of this.#exchanges.values()) exchange.look(this.#deadline);
       if (this.areInFlight) this.#lookIn(this.#deadline / 2);
     });
   }

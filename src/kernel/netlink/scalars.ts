@@ -1,8 +1,10 @@
-/** The plain values of netlink: numbers, text, presence, bytes, flags. `u16(5)` is attribute number 5. */
-import { bytesOfName, nameOfBytes } from "../../base/bytes.ts";
+/** The plain values of netlink: numbers, text, presence, bytes, addresses, flags. `u16(5)` is attribute number 5. */
+import { bytesOfName } from "../../base/bytes.ts";
 import { type BitNames, Bits } from "./bits.ts";
-import { type Attribute, codec, type NumberedCodec } from "./codec.ts";
-import { littleEndian } from "./wire.ts";
+import { type Attribute, codec, type IntegerType, type NumberedCodec } from "./codec.ts";
+import { ipBytes, parseIp, parseIpv4, parseIpv6, readIp, readIpv4, readIpv6 } from "./ip.ts";
+import { readBytes, readString } from "./message-codec.ts";
+import { littleEndian, type Output } from "./wire.ts";
 
 export const u8 = codec<number>({
   ...integer("u8", 1, 0, 0xff),
@@ -84,10 +86,7 @@ export const string = codec<string>({
   label: "string",
   shape: { kind: "string" },
   accepts: (value): value is string => typeof value === "string" && !value.includes("\0"),
-  read({ buffer }, start, end) {
-    for (let at = start; at < end; at++) if (buffer[at] === 0) return nameOfBytes(buffer.subarray(start, at));
-    return nameOfBytes(buffer.subarray(start, end));
-  },
+  read: readString,
   write(output, value) {
     output.append(bytesOfName(value));
     output.reserve(1);
@@ -99,7 +98,7 @@ export const bytes = codec<Uint8Array>({
   label: "bytes",
   shape: { kind: "bytes", size: undefined },
   accepts: (value): value is Uint8Array => value instanceof Uint8Array,
-  read: (input, start, end) => new Uint8Array(input.buffer.subarray(start, end)),
+  read: readBytes,
   write: (output, value) => output.append(value),
 });
 
@@ -110,9 +109,43 @@ export function fixedBytes(size: number): NumberedCodec<Uint8Array> {
     size,
     shape: { kind: "bytes", size },
     accepts: (value): value is Uint8Array => value instanceof Uint8Array && value.length === size,
-    read: (input, start) => new Uint8Array(input.buffer.subarray(start, start + size)),
+    read: (input, start) => readBytes(input, start, start + size),
     write: (output, value) => output.append(value),
   });
+}
+
+/** Of an address that is only tested. */
+const anywhere = new Uint8Array(16);
+
+export const ipv4 = codec<string>({
+  label: "IPv4 address",
+  size: 4,
+  shape: { kind: "ipv4" },
+  accepts: (value): value is string => typeof value === "string" && parseIpv4(value, 0, anywhere, 0),
+  read: readIpv4,
+  write: writeIp,
+});
+
+export const ipv6 = codec<string>({
+  label: "IPv6 address",
+  size: 16,
+  shape: { kind: "ipv6" },
+  accepts: (value): value is string => typeof value === "string" && parseIpv6(value, anywhere, 0),
+  read: readIpv6,
+  write: writeIp,
+});
+
+/** Either; the length tells. */
+export const ip = codec<string>({
+  label: "IP address",
+  shape: { kind: "ip" },
+  accepts: (value): value is string => typeof value === "string" && parseIp(value, anywhere, 0) !== 0,
+  read: (input, start, end) => readIp(input, start, end),
+  write: writeIp,
+});
+
+function writeIp(output: Output, address: string): void {
+  output.append(ipBytes(address));
 }
 
 const presence = codec<boolean>({
@@ -149,24 +182,26 @@ export function bitsOf<Name extends string>(
   number: typeof u8,
   names: BitNames<Name>,
 ): NumberedCodec<Bits<Name>> {
-  const maximum = number.shape.kind === "integer" ? number.shape.maximum : 0;
+  const { shape } = number;
+  if (shape.kind !== "integer") throw new RangeError(`a ${number.label} has no bits`);
+  const { type, maximum } = shape;
   return codec<Bits<Name>>({
     label: `${number.label} of flags`,
     size: number.minimum,
     alignment: number.alignment,
-    shape: { kind: "bits", names, maximum },
+    shape: { kind: "bits", type, names, maximum },
     accepts: (value): value is Bits<Name> => value instanceof Bits && value.value <= maximum,
     read: (input, start, end) => names.from(number.read(input, start, end)),
     write: (output, value) => number.write(output, value.value),
   });
 }
 
-function integer(label: string, size: number, minimum: number, maximum: number) {
+function integer(label: IntegerType, size: number, minimum: number, maximum: number) {
   return {
     label,
     size,
     alignment: size,
-    shape: { kind: "integer", minimum, maximum },
+    shape: { kind: "integer", type: label, minimum, maximum },
     accepts: (value: unknown): value is number =>
       typeof value === "number" && Number.isInteger(value) && value >= minimum && value <= maximum,
   } as const;

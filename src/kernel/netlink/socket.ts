@@ -1,5 +1,6 @@
 /** The border to the kernel: sockets that take and give the bytes of datagrams, and know nothing of their contents. */
 import { type Addon, addon, check, type Handle, SystemError, settled } from "./addon.ts";
+import { Input } from "./wire.ts";
 
 /**
  * A netlink socket as connections need it. NetlinkSocket is the real one; FakeKernel is that of the tests
@@ -10,10 +11,10 @@ export interface Transport {
   readonly portId: number;
   /**
    * For requests that change something: the kernel may hold the sender for long, so it runs off the event loop.
-   * `onStart` is called when it is the message's turn.
+   * `onStart` is called when it is the message's turn. The message's memory is used again after the call.
    */
   send(message: Uint8Array, onStart?: () => void): Promise<void>;
-  /** For requests that the kernel answers at once. Throws when the kernel does not take it. */
+  /** For requests that the kernel answers at once; memory as above. Throws when the kernel does not take it. */
   sendNow(message: Uint8Array): void;
   /** Whether something has arrived that was not received yet. */
   hasUnread(): boolean;
@@ -32,12 +33,14 @@ export type TransportOptions = {
   /** Bytes; beyond net.core.rmem_max with CAP_NET_ADMIN only, else as much as is allowed. 8 MiB if not given. */
   readonly receiveBuffer?: number;
   /**
-   * One datagram. `data` is a view of memory that the next datagrams overwrite: it is valid until the callback
-   * returns. `senderPort` is 0 if the kernel sent it. `groups` is a mask of the multicast group, 0 for what was sent to
-   * this socket alone and for groups above 32, which have no bit. An error thrown here goes to "uncaughtException";
-   * later datagrams still arrive.
+   * One datagram: input[0, input.length). Its memory is overwritten by the next datagrams: it is valid until the
+   * callback returns. `senderPort` is 0 if the kernel sent it. `groups` is a mask of the multicast group, 0
+   * for what was sent to this socket alone and for groups above 32, which have no bit. An error thrown here goes to
+   * "uncaughtException"; later datagrams still arrive.
    */
-  onReceive(data: Uint8Array, senderPort: number, groups: number): void;
+  onReceive(input: Input, senderPort: number, groups: number): void;
+  /** Every datagram of those that were there at once was given to onReceive. */
+  onBatchEnd?(): void;
   /** The kernel dropped messages because the receive buffer was full. The socket lives on; dump again. */
   onOverrun(): void;
   /**
@@ -177,30 +180,46 @@ export class NetlinkSocket implements Transport {
 
   /** A batch of datagrams lies in the receive memory, or a negative errno tells what went wrong. */
   #receive(outcome: number): void {
-    if (outcome === ENOBUFS) this.#options.onOverrun();
-    else if (outcome < 0) this.#options.onError(new SystemError("receive from the kernel", outcome));
+    const options = this.#options;
+    if (outcome < 0) {
+      if (outcome === ENOBUFS) options.onOverrun();
+      else options.onError(new SystemError("receive from the kernel", outcome));
+      return;
+    }
+    const { slotSize, table } = this.#addon;
     for (let slot = 0; slot < outcome && !this.#closed; slot++) {
+      const row = 3 * slot;
+      const length = table[row] ?? 0;
       try {
-        this.#receiveOne(slot);
+        if (length > slotSize)
+          options.onError(new SystemError(`receive a message of ${length} bytes`, EMSGSIZE));
+        else {
+          const input = inputs[slot] ?? this.#inputOf(slot);
+          input.length = length;
+          options.onReceive(input, table[row + 1] ?? 0, table[row + 2] ?? 0);
+        }
       } catch (error) {
-        process.nextTick(() => {
-          throw error;
-        });
+        throwLater(error);
       }
     }
+    if (!this.#closed) options.onBatchEnd?.();
   }
 
-  #receiveOne(slot: number): void {
-    const { memory, slotSize, table } = this.#addon;
-    const row = 3 * slot;
-    const length = table[row] ?? 0;
-    if (length > slotSize)
-      this.#options.onError(new SystemError(`receive a message of ${length} bytes`, EMSGSIZE));
-    else {
-      const data = new Uint8Array(memory, slot * slotSize, length);
-      this.#options.onReceive(data, table[row + 1] ?? 0, table[row + 2] ?? 0);
-    }
+  #inputOf(slot: number): Input {
+    const { memory, slotSize } = this.#addon;
+    const input = new Input(new Uint8Array(memory, slot * slotSize, slotSize));
+    inputs[slot] = input;
+    return input;
   }
+}
+
+/** The slots of the receive memory, which all sockets of this thread share, as far as they were used. */
+const inputs: Input[] = [];
+
+function throwLater(error: unknown): void {
+  process.nextTick(() => {
+    throw error;
+  });
 }
 
 // linux/socket.h, linux/netlink.h, linux/in.h. Numbers as on x86, arm and riscv; mips, parisc and sparc differ.

@@ -5,13 +5,13 @@ import {
   codec,
   type Field,
   type NumberedCodec,
+  type PlacedField,
   type RecordParts,
   type Schema,
   schema,
-  show,
   within,
 } from "./codec.ts";
-import { NetlinkValueError } from "./errors.ts";
+import { misfit } from "./message-codec.ts";
 import { align4, type Output } from "./wire.ts";
 
 /**
@@ -56,6 +56,8 @@ export function message<HeaderOut, HeaderIn, const T extends Table>(parts: {
     size: undefined,
     alignment: 4,
     shape,
+    layout: { ...header.layout, attributes: parts.attributes, attributesFrom: skip },
+    names: { from: skip, names: body.names.names },
     fill(values, input, start, end) {
       header.fill(values, input, start, start + header.minimum);
       if (start + skip < end) body.fill(values, input, start + skip, end);
@@ -66,9 +68,6 @@ export function message<HeaderOut, HeaderIn, const T extends Table>(parts: {
       output.align();
       body.write(output, values);
     },
-    attributeAt: (input, start, end, offset) => body.attributeAt(input, start + skip, end, offset),
-    attributeNumbered: (input, start, end, number, nest) =>
-      body.attributeNumbered(input, start + skip, end, number, nest),
   });
 }
 
@@ -111,6 +110,8 @@ function layOut(fields: Fields, later: Fields): RecordParts {
       grows,
       fields: { ...shapes(fields, "default"), ...shapes(later, "optional") },
     },
+    layout: { fields: first, later: rest, attributes: {}, attributesFrom: length },
+    names: { from: length, names: {} },
     fill(values, input, start, end) {
       for (const { name, codec, offset, end: last } of first)
         values[name] = codec.read(input, start + offset, start + last);
@@ -125,17 +126,8 @@ function layOut(fields: Fields, later: Fields): RecordParts {
         write(output, start, field, Reflect.get(values, field.name));
       if (!grows) output.reserve(start + length - output.length);
     },
-    attributeAt: () => undefined,
-    attributeNumbered: () => undefined,
   };
 }
-
-type PlacedField = {
-  readonly name: string;
-  readonly codec: Codec<unknown, unknown>;
-  readonly offset: number;
-  readonly end: number;
-};
 
 /** A field at its place in the struct that starts at `start`; zeros for a value that is left out. */
 function write(
@@ -146,7 +138,7 @@ function write(
 ): void {
   output.reserve(start + offset - output.length);
   if (value === undefined) output.reserve(end - offset);
-  else if (!codec.accepts(value)) throw new NetlinkValueError(name, `${show(value)} is no ${codec.label}`);
+  else if (!codec.accepts(value)) throw misfit(name, value, codec.label);
   else {
     try {
       codec.write(output, value);

@@ -31,11 +31,14 @@ export function align4(length: number): number {
   return (length + 3) & ~3;
 }
 
-/** Bytes that are read: numbers through `view`, text and copies through `buffer`. One memory, the same offsets. */
+/**
+ * Bytes that are read: numbers through `view`, text and copies through `buffer`. One memory, the same offsets.
+ * Of memory that is used again, `length` says how much of it is meant.
+ */
 export class Input {
   readonly view: DataView;
   readonly buffer: Buffer;
-  readonly length: number;
+  length: number;
 
   constructor(bytes: Uint8Array) {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -43,6 +46,9 @@ export class Input {
     this.length = bytes.byteLength;
   }
 }
+
+/** What a message holds after its header: input[start, end). */
+export type Payload = { readonly input: Input; readonly start: number; readonly end: number };
 
 /** One message of a datagram. Its payload is input[start, end) and lives as long as the datagram's memory. */
 export class NetlinkMessage {
@@ -66,79 +72,78 @@ export class NetlinkMessage {
   }
 }
 
-/** The messages of a datagram, in their order. Throws NetlinkProtocolError at a length that is short or lies. */
-export function* messages(datagram: Uint8Array): Generator<NetlinkMessage, void, void> {
-  const input = new Input(datagram);
-  let offset = 0;
-  while (offset < input.length) {
-    const left = input.length - offset;
-    if (left < HEADER_LENGTH)
-      throw new NetlinkProtocolError("a message header is cut short", { offset, length: left });
-    const length = input.view.getUint32(offset, littleEndian);
-    if (length < HEADER_LENGTH || length > left)
-      throw new NetlinkProtocolError(`a message has a length of ${length} where ${left} bytes are left`, {
-        offset,
-        length,
-      });
-    yield new NetlinkMessage(input, offset, length);
-    offset += align4(length);
-  }
+/**
+ * The message at an offset of a datagram; the next one is at align4(end). Throws NetlinkProtocolError at a length
+ * that is short or lies.
+ */
+export function messageAt(input: Input, offset: number): NetlinkMessage {
+  const left = input.length - offset;
+  if (left < HEADER_LENGTH)
+    throw new NetlinkProtocolError("a message header is cut short", { offset, length: left });
+  const length = input.view.getUint32(offset, littleEndian);
+  if (length < HEADER_LENGTH || length > left)
+    throw new NetlinkProtocolError(`a message has a length of ${length} where ${left} bytes are left`, {
+      offset,
+      length,
+    });
+  return new NetlinkMessage(input, offset, length);
 }
 
-export type MessageHeader = { type: number; flags: number; sequence: number; portId: number };
-
-/** One message, framed and padded. */
-export function frame(header: MessageHeader, payload: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(align4(HEADER_LENGTH + payload.length));
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, HEADER_LENGTH + payload.length, littleEndian);
-  view.setUint16(4, header.type, littleEndian);
-  view.setUint16(6, header.flags, littleEndian);
-  view.setUint32(8, header.sequence, littleEndian);
-  view.setUint32(12, header.portId, littleEndian);
-  bytes.set(payload, HEADER_LENGTH);
-  return bytes;
-}
-
-/** Bytes that are written: grows as needed, new bytes are zero. Ask for `view` again after every reserve(). */
+/** Bytes that are written: grows as needed, new bytes are zero. Ask for `bytes` and `view` again after it grew. */
 export class Output {
-  #bytes = new Uint8Array(256);
-  #view = new DataView(this.#bytes.buffer);
-  #length = 0;
+  /** As many as a multiple of 4. */
+  bytes = new Uint8Array(256);
+  view = new DataView(this.bytes.buffer);
+  length = 0;
 
-  get length(): number {
-    return this.#length;
+  /** Forgets what was written, and leaves room for the header of a message. */
+  startMessage(): void {
+    this.bytes.fill(0);
+    this.length = HEADER_LENGTH;
   }
 
-  get view(): DataView {
-    return this.#view;
+  /** Writes the header, and pads. Gives the message in the memory of this output. */
+  endMessage(type: number, flags: number, sequence: number, portId: number): Uint8Array {
+    const { view } = this;
+    view.setUint32(0, this.length, littleEndian);
+    view.setUint16(4, type, littleEndian);
+    view.setUint16(6, flags, littleEndian);
+    view.setUint32(8, sequence, littleEndian);
+    view.setUint32(12, portId, littleEndian);
+    this.length = align4(this.length);
+    return this.bytes.subarray(0, this.length);
   }
 
   /** Adds `size` zero bytes; returns the offset of the first. */
   reserve(size: number): number {
-    const offset = this.#length;
-    this.#length += size;
-    if (this.#length > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(this.#length, 2 * this.#bytes.length));
-      grown.set(this.#bytes);
-      this.#bytes = grown;
-      this.#view = new DataView(grown.buffer);
-    }
+    const offset = this.length;
+    this.makeRoom(size);
+    this.length += size;
     return offset;
+  }
+
+  /** There are `size` zero bytes from `length` on. */
+  makeRoom(size: number): void {
+    const needed = this.length + size;
+    if (needed <= this.bytes.length) return;
+    const grown = new Uint8Array(align4(Math.max(needed, 2 * this.bytes.length)));
+    grown.set(this.bytes.subarray(0, this.length));
+    this.bytes = grown;
+    this.view = new DataView(grown.buffer);
   }
 
   append(bytes: Uint8Array): void {
     const offset = this.reserve(bytes.length);
-    this.#bytes.set(bytes, offset);
+    this.bytes.set(bytes, offset);
   }
 
   /** Pads to a multiple of 4. */
   align(): void {
-    this.reserve(align4(this.#length) - this.#length);
+    this.reserve(align4(this.length) - this.length);
   }
 
   /** A copy of what was written. */
   take(): Uint8Array {
-    return this.#bytes.slice(0, this.#length);
+    return this.bytes.slice(0, this.length);
   }
 }

@@ -23,6 +23,7 @@ export {
   mptcpListen,
   type StreamProtocol,
 } from "../../kernel/native-sockets.ts";
+export type { AttributeNames } from "../../kernel/netlink/attribute-names.ts";
 export { type BitNames, Bits, type NameOf } from "../../kernel/netlink/bits.ts";
 export {
   type Body,
@@ -32,9 +33,11 @@ export {
   type Request,
   type Subscription,
 } from "../../kernel/netlink/connection.ts";
+export type { Decoder, Encoder } from "../../kernel/netlink/message-codec.ts";
 export type { Decoded, Schema } from "../../kernel/netlink/schema.ts";
 export type { OpenTransport, Transport, TransportOptions } from "../../kernel/netlink/socket.ts";
-export type { NetlinkMessage } from "../../kernel/netlink/wire.ts";
+export type { NetlinkMessage, Payload } from "../../kernel/netlink/wire.ts";
+export { Input, Output } from "../../kernel/netlink/wire.ts";
 export {
   dumpRoutes,
   type Hop,

@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
 import { SystemError } from "../../../src/kernel/netlink/addon.ts";
 import { waitFor, within } from "../../../src/lab/kit/wait.ts";
+import { bytesOf } from "../../lab/datagram.ts";
 import { collectGarbage, openSocket } from "../../lab/netlink-socket.ts";
 
 const NETLINK_GENERIC = 16;
@@ -24,10 +25,10 @@ describe("NetlinkSocket", () => {
     const answers: number[] = [];
     const socket = openSocket(t, {
       protocol: NETLINK_GENERIC,
-      onReceive: (data, senderPort, groups) => {
+      onReceive: (input, senderPort, groups) => {
         assert.equal(senderPort, 0);
         assert.equal(groups, 0);
-        answers.push(sequence(data));
+        answers.push(sequence(bytesOf(input)));
       },
     });
     socket.sendNow(noop(1));
@@ -39,7 +40,7 @@ describe("NetlinkSocket", () => {
 
   it("sends in the order of the calls, each message as it was at its call", async (t) => {
     const answers: number[] = [];
-    const socket = openSocket(t, { onReceive: (data) => answers.push(sequence(data)) });
+    const socket = openSocket(t, { onReceive: (input) => answers.push(sequence(bytesOf(input))) });
     const expected = Array.from({ length: 200 }, (_, i) => i + 1);
     const message = noop(0);
     const sends = expected.map((number) => {
@@ -51,14 +52,26 @@ describe("NetlinkSocket", () => {
     assert.deepEqual(answers, expected);
   });
 
+  it("says when it has given all datagrams that were there at once", async (t) => {
+    const order: (number | "end")[] = [];
+    const socket = openSocket(t, {
+      onReceive: (input) => order.push(sequence(bytesOf(input))),
+      onBatchEnd: () => order.push("end"),
+    });
+    socket.sendNow(noop(1));
+    socket.sendNow(noop(2));
+    await waitFor("the end of the batch", () => order.includes("end"));
+    assert.deepEqual(order, [1, 2, "end"]);
+  });
+
   it("receives a whole dump, whatever its size", async (t) => {
     let done = false;
     let bytes = 0;
     const socket = openSocket(t, {
-      onReceive: (data) => {
-        bytes += data.length;
+      onReceive: (input) => {
+        bytes += input.length;
         const NLMSG_DONE = 3;
-        done ||= view(data).getUint16(4, true) === NLMSG_DONE;
+        done ||= input.view.getUint16(4, true) === NLMSG_DONE;
       },
     });
     const dump = Buffer.alloc(32);

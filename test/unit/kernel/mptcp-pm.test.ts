@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
+import { eventFlags } from "../../../src/kernel/messages/flags.ts";
+import * as events from "../../../src/kernel/messages/mptcp-pm.ts";
+import { pmMessage } from "../../../src/kernel/messages/mptcp-pm.ts";
 import { endpointFlags, type MptcpEvent, MptcpPm } from "../../../src/kernel/mptcp-pm.ts";
-import * as events from "../../../src/kernel/mptcp-pm-events.ts";
-import { command, pmMessage } from "../../../src/kernel/mptcp-pm-schema.ts";
+import { command } from "../../../src/kernel/mptcp-pm-schema.ts";
 import type { Schema } from "../../../src/kernel/netlink/codec.ts";
-import { controlMessage, genericHeader } from "../../../src/kernel/netlink/generic.ts";
+import { genericHeader } from "../../../src/kernel/netlink/generic-message.ts";
+import { controlMessage } from "../../../src/kernel/netlink/messages.ts";
 import type { NetlinkMessage } from "../../../src/kernel/netlink/wire.ts";
 import { ack, FakeKernel, isDump, multipart, type Reply, refuse } from "../../lab/fake-kernel.ts";
 
@@ -140,7 +143,7 @@ describe("events", () => {
     emit(2, events.connection, {
       token: 1,
       ...ends,
-      flags: events.eventFlags.of("denyJoinId0", "serverSide"),
+      flags: eventFlags.of("denyJoinId0", "serverSide"),
     });
     emit(3, events.closed, { token: 1 });
     emit(6, events.announced, { token: 1, remoteId: 4, remoteAddress: "2001:db8::1", remotePort: 443 });
@@ -176,7 +179,7 @@ describe("events", () => {
         event: "created",
         token: 1,
         ...ends,
-        flags: events.eventFlags.of(),
+        flags: eventFlags.of(),
         serverSide: true,
         denyJoinId0: false,
       },
@@ -184,7 +187,7 @@ describe("events", () => {
         event: "established",
         token: 1,
         ...ends,
-        flags: events.eventFlags.from(3),
+        flags: eventFlags.from(3),
         serverSide: true,
         denyJoinId0: true,
       },

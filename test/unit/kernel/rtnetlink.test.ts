@@ -1,21 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import {
-  addressFlags,
-  addressMessage,
-  decodeAddress,
-  decodeAddressEvent,
-} from "../../../src/kernel/addresses.ts";
-import { decodeLink, decodeLinkEvent, linkFlags, linkMessage } from "../../../src/kernel/links.ts";
-import { frame, messages, type NetlinkMessage } from "../../../src/kernel/netlink/wire.ts";
-import {
-  decodeRoute,
-  decodeRouteEvent,
-  dumpRoutes,
-  routeFlags,
-  routeMessage,
-} from "../../../src/kernel/routes.ts";
+import { addressFlags, decodeAddress, decodeAddressEvent } from "../../../src/kernel/addresses.ts";
+import { decodeLink, decodeLinkEvent, linkFlags } from "../../../src/kernel/links.ts";
+import { addressMessage, linkMessage, routeMessage } from "../../../src/kernel/messages/rtnetlink.ts";
+import type { NetlinkMessage } from "../../../src/kernel/netlink/wire.ts";
+import { decodeRoute, decodeRouteEvent, dumpRoutes, routeFlags } from "../../../src/kernel/routes.ts";
 import { openRtnetlink } from "../../../src/kernel/rtnetlink.ts";
+import { frame, messages } from "../../lab/datagram.ts";
 import { FakeKernel, multipart } from "../../lab/fake-kernel.ts";
 
 const RTM_NEWLINK = 16;

@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { SOCK_DIAG_BY_FAMILY, subflowFlags } from "../../../src/kernel/inet-diag.ts";
+import { mptcpInfoFlags } from "../../../src/kernel/messages/flags.ts";
 import {
+  mptcpInfo,
   mptcpSocket,
-  SOCK_DIAG_BY_FAMILY,
   socketRequest,
-  subflowFlags,
+  tcpInfo,
   tcpSocket,
-} from "../../../src/kernel/inet-diag.ts";
+} from "../../../src/kernel/messages/sock-diag.ts";
 import { ipBytes } from "../../../src/kernel/netlink/ip.ts";
-import { mptcpInfo, mptcpInfoFlags, tcpInfo } from "../../../src/kernel/socket-info.ts";
 import { Sockets } from "../../../src/kernel/sockets.ts";
 import { FakeKernel, multipart } from "../../lab/fake-kernel.ts";
 

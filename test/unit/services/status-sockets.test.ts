@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { mptcpInfo, mptcpInfoFlags } from "../../../src/kernel/socket-info.ts";
+import { mptcpInfoFlags } from "../../../src/kernel/messages/flags.ts";
+import { mptcpInfo } from "../../../src/kernel/messages/sock-diag.ts";
 import type {
   MptcpConnection,
   MptcpListener,

@@ -1,7 +1,7 @@
-import { addressFlags, addressMessage } from "../../../../src/kernel/addresses.ts";
-import { linkFlags, linkMessage } from "../../../../src/kernel/links.ts";
+import { addressFlags } from "../../../../src/kernel/addresses.ts";
+import { linkFlags } from "../../../../src/kernel/links.ts";
+import { addressMessage, linkMessage, routeMessage } from "../../../../src/kernel/messages/rtnetlink.ts";
 import type { NetlinkMessage } from "../../../../src/kernel/netlink/wire.ts";
-import { routeMessage } from "../../../../src/kernel/routes.ts";
 import {
   groups,
   RTM_DELADDR,

@@ -66,7 +66,9 @@ describe("the network monitor", () => {
   it("follows notifications, and announces a batch once", async (t) => {
     const fake = withLink();
     const state = await watch(fake, t);
-    for (let host = 1; host < 50; host++) fake.addAddress(`10.0.0.${host}`, 2);
+    fake.kernel.batch(() => {
+      for (let host = 1; host < 50; host++) fake.addAddress(`10.0.0.${host}`, 2);
+    });
     assert.equal(seen(state), truth(fake));
     await state.monitor.settled();
     assert.equal(state.changes, 1);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { nameOfBytes } from "../../../../src/base/bytes.ts";
-import type { Codec, Field, RecordShape, Shape } from "../../../../src/kernel/netlink/codec.ts";
+import type { Codec, Field, RecordShape, Schema, Shape } from "../../../../src/kernel/netlink/codec.ts";
 import { ipText } from "../../../../src/kernel/netlink/ip.ts";
 
 /** Any value of a codec, made from its shape: every schema can so be tested without a word about it. */
@@ -37,6 +37,7 @@ function ofShape(shape: Shape): fc.Arbitrary<unknown> {
     case "ip":
       return fc.oneof(addresses(4), addresses(16));
     case "list":
+    case "chain":
       return fc.array(arbitrary(shape.of), { maxLength: 4 });
     case "record":
       return ofRecord(shape);
@@ -73,3 +74,33 @@ function addresses(length: 4 | 16): fc.Arbitrary<string> {
     .array(byte, { minLength: length, maxLength: length })
     .map((bytes) => ipText(Uint8Array.from(bytes)));
 }
+
+/** Bytes of the schema with a few of them changed: most lengths are right, some lie. */
+export function almost(schema: Schema<unknown, unknown>): fc.Arbitrary<Uint8Array> {
+  const changes = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 4 });
+  return fc.tuple(arbitrary(schema), changes, fc.nat(8)).map(([value, edits, cut]) => {
+    const bytes = schema.encode(value);
+    for (const [place, byte] of edits) if (bytes.length > 0) bytes[place % bytes.length] = byte;
+    return bytes.subarray(0, Math.max(0, bytes.length - cut));
+  });
+}
+
+/** A value of the codec in which some values are of another kind, or too large, or missing. */
+export function unfit(codec: Codec<unknown, unknown>): fc.Arbitrary<unknown> {
+  const { shape } = codec;
+  if (shape.kind !== "record") return fc.oneof(arbitrary(codec), strange);
+  const members = Object.entries(shape.fields).map(([name, { codecs }]): [string, fc.Arbitrary<unknown>] => [
+    name,
+    fc.oneof(
+      { weight: 4, arbitrary: fc.constant(undefined) },
+      { weight: 8, arbitrary: fc.oneof(...codecs.map(arbitrary)) },
+      { weight: 1, arbitrary: fc.oneof(...codecs.map(unfit)) },
+    ),
+  ]);
+  return fc.record(Object.fromEntries(members), { noNullPrototype: true });
+}
+
+const strange = fc.oneof(
+  fc.constantFrom(null, -1, 1.5, 256, 65536, 2 ** 32, -(2 ** 31) - 1, NaN, -0, 5n, "", "::%eth0", "10.0.0"),
+  fc.constantFrom("a\0b", true, {}, [], new Uint8Array(3)),
+);

@@ -3,8 +3,9 @@ import { describe, it, type TestContext } from "node:test";
 import { RunningClock } from "../../../../src/base/deadlines.ts";
 import type { ConnectionOptions } from "../../../../src/kernel/netlink/connection.ts";
 import type { OpenTransport } from "../../../../src/kernel/netlink/socket.ts";
-import { frame, type NetlinkMessage } from "../../../../src/kernel/netlink/wire.ts";
+import type { NetlinkMessage } from "../../../../src/kernel/netlink/wire.ts";
 import { turn, VirtualClock } from "../../../../src/path-managers/simulation/clock.ts";
+import { frame } from "../../../lab/datagram.ts";
 import { ack, FakeKernel, isDump, multipart, type Reply } from "../../../lab/fake-kernel.ts";
 import { connect, GET, reply, set, thing } from "./connect.ts";
 

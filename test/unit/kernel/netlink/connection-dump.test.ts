@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { frame, type NetlinkMessage } from "../../../../src/kernel/netlink/wire.ts";
+import type { NetlinkMessage } from "../../../../src/kernel/netlink/wire.ts";
+import { frame } from "../../../lab/datagram.ts";
 import { isDump, multipart, refuse } from "../../../lab/fake-kernel.ts";
 import { connect, GET, reply, thing } from "./connect.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { NetlinkConnection } from "../../../../src/kernel/netlink/connection.ts";
-import { frame } from "../../../../src/kernel/netlink/wire.ts";
+import { frame } from "../../../lab/datagram.ts";
 import { ack, FakeKernel } from "../../../lab/fake-kernel.ts";
 import { connect, NEW, reply, set, thing } from "./connect.ts";
 
@@ -83,6 +83,43 @@ describe("subscribe", () => {
     );
     await outcome;
     assert.deepEqual(heard, [1]);
+  });
+
+  it("calls every handler, also after one that throws or ends another", (t) => {
+    const { kernel, connection } = connect(t);
+    const errors: unknown[] = [];
+    const heard: string[] = [];
+    connection.onError((error) => errors.push(error));
+    connection.subscribe(5, () => {
+      ended.close();
+      throw new Error("fault of a handler");
+    });
+    const ended = connection.subscribe(5, () => heard.push("ended"));
+    connection.subscribe(5, () => heard.push("last"));
+    kernel.notify(5, reply({ id: 1 }));
+    assert.deepEqual(heard, ["last"]);
+    assert.deepEqual(errors, [new Error("fault of a handler")]);
+  });
+
+  it("says when all of a batch was handled, to every listener", (t) => {
+    const { kernel, connection } = connect(t);
+    const heard: unknown[] = [];
+    const errors: unknown[] = [];
+    connection.onError((error) => errors.push(error));
+    connection.subscribe(5, (message) => heard.push(thing.decode(message).id));
+    connection.onBatchEnd(() => {
+      throw new Error("fault of a listener");
+    });
+    const subscription = connection.onBatchEnd(() => heard.push("end"));
+    const header = { flags: 0, sequence: 0, portId: 0 };
+    const parts = [reply({ id: 1 }), reply({ id: 2 })].map(({ type, payload }) =>
+      frame({ type, ...header }, payload),
+    );
+    kernel.deliver(Buffer.concat(parts));
+    subscription.close();
+    kernel.notify(5, reply({ id: 3 }));
+    assert.deepEqual(heard, [1, 2, "end", 3]);
+    assert.equal(errors.length, 2);
   });
 
   it("reports what cannot be decoded, and goes on", (t) => {

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { NetlinkConnection } from "../../../../src/kernel/netlink/connection.ts";
-import { frame, type NetlinkMessage } from "../../../../src/kernel/netlink/wire.ts";
-import { ack, FakeKernel, refuse } from "../../../lab/fake-kernel.ts";
+import type { NetlinkMessage } from "../../../../src/kernel/netlink/wire.ts";
+import { frame } from "../../../lab/datagram.ts";
+import { ack, FakeKernel, isDump, multipart, refuse } from "../../../lab/fake-kernel.ts";
 import { connect, GET, NEW, reply, set, thing } from "./connect.ts";
 
 const EINVAL = 22;
@@ -82,6 +83,36 @@ describe("request", () => {
     assert.equal(isAnswered, false);
     kernel.deliver(frame({ type, flags: 0, sequence, portId }, payload));
     await outcome;
+  });
+
+  it("makes the words of an error only when there is one", async (t) => {
+    let refused = false;
+    const { connection } = connect(t, (request) => [refused ? refuse(request, EINVAL) : ack(request)]);
+    const what = t.mock.fn(() => "set thing");
+    await connection.request({ ...set({ id: 1 }), what });
+    assert.equal(what.mock.callCount(), 0);
+    refused = true;
+    await assert.rejects(connection.requestNow({ ...set({ id: 1 }), what }), {
+      message: "cannot set thing: invalid argument (EINVAL)",
+    });
+  });
+
+  it("rejects a value that its attribute cannot hold, sends nothing, and goes on", async (t) => {
+    const { kernel, connection } = connect(t, (request) =>
+      isDump(request) ? multipart([]) : [ack(request)],
+    );
+    const unfit = set({ id: 256 });
+    const expected = { name: "NetlinkValueError", message: "attribute id: 256 is no u8" };
+    await assert.rejects(connection.request(unfit), expected);
+    await assert.rejects(connection.requestNow(unfit), expected);
+    await assert.rejects(
+      connection.dump(unfit, () => 1),
+      expected,
+    );
+    assert.equal(kernel.requests.length, 0);
+    await connection.requestNow(set({ id: 1 }));
+    await connection.dump({ what: "list things", type: GET }, () => 1);
+    assert.deepEqual(thing.decode(kernel.requests[0] ?? new Uint8Array()), { id: 1 });
   });
 
   it("rejects when it cannot be sent, with the socket's code", async (t) => {

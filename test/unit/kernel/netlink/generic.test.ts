@@ -1,12 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { NetlinkConnection } from "../../../../src/kernel/netlink/connection.ts";
-import {
-  controlMessage,
-  GenericFamily,
-  genericHeader,
-  genericMessage,
-} from "../../../../src/kernel/netlink/generic.ts";
+import { GenericFamily } from "../../../../src/kernel/netlink/generic.ts";
+import { genericHeader, genericMessage } from "../../../../src/kernel/netlink/generic-message.ts";
+import { controlMessage } from "../../../../src/kernel/netlink/messages.ts";
 import { u8 } from "../../../../src/kernel/netlink/schema.ts";
 import { ack, FakeKernel, refuse } from "../../../lab/fake-kernel.ts";
 

@@ -6,9 +6,9 @@ import { pathToFileURL } from "node:url";
 import fc from "fast-check";
 import type { Schema } from "../../../../src/kernel/netlink/codec.ts";
 import { NetlinkError } from "../../../../src/kernel/netlink/errors.ts";
-import { arbitrary } from "./arbitrary.ts";
+import { almost, arbitrary } from "./arbitrary.ts";
 
-describe("every schema that src/kernel/netlink and src/kernel export", async () => {
+describe("every schema that src/kernel/netlink and src/kernel/messages export", async () => {
   const schemas = await exportedSchemas();
 
   it("is found by this test", () => {
@@ -54,7 +54,7 @@ describe("every schema that src/kernel/netlink and src/kernel export", async () 
 async function exportedSchemas(): Promise<Map<string, Schema<unknown, unknown>>> {
   const schemas = new Map<string, Schema<unknown, unknown>>();
   const source = join(import.meta.dirname, "../../../../src");
-  for (const directory of ["kernel/netlink", "kernel"])
+  for (const directory of ["kernel/netlink", "kernel/messages"])
     for (const file of readdirSync(join(source, directory)).filter((name) => /\.[jt]s$/.test(name))) {
       const module: Record<string, unknown> = await import(pathToFileURL(join(source, directory, file)).href);
       for (const [name, value] of Object.entries(module)) if (isSchema(value)) schemas.set(name, value);
@@ -64,16 +64,6 @@ async function exportedSchemas(): Promise<Map<string, Schema<unknown, unknown>>>
 
 function isSchema(value: unknown): value is Schema<unknown, unknown> {
   return (typeof value === "object" || typeof value === "function") && value !== null && "record" in value;
-}
-
-/** Bytes of the schema with a few of them changed: most lengths are right, some lie. */
-function almost(schema: Schema<unknown, unknown>): fc.Arbitrary<Uint8Array> {
-  const changes = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 4 });
-  return fc.tuple(arbitrary(schema), changes, fc.nat(8)).map(([value, edits, cut]) => {
-    const bytes = schema.encode(value);
-    for (const [place, byte] of edits) if (bytes.length > 0) bytes[place % bytes.length] = byte;
-    return bytes.subarray(0, Math.max(0, bytes.length - cut));
-  });
 }
 
 /** The bytes between others, in one buffer: a read beyond them would be seen by its result. */

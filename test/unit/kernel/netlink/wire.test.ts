@@ -2,12 +2,25 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { NetlinkProtocolError } from "../../../../src/kernel/netlink/errors.ts";
-import { frame, messages } from "../../../../src/kernel/netlink/wire.ts";
+import { Output } from "../../../../src/kernel/netlink/wire.ts";
+import { frame, messages } from "../../../lab/datagram.ts";
 
 const header = fc.record(
   { type: fc.nat(0xffff), flags: fc.nat(0xffff), sequence: fc.nat(0xffffffff), portId: fc.nat(0xffffffff) },
   { noNullPrototype: true },
 );
+
+describe("an output that is used again", () => {
+  it("has zeros where nothing was written", () => {
+    const output = new Output();
+    output.append(new Uint8Array(1000).fill(0xff));
+    output.startMessage();
+    output.append(Uint8Array.of(1));
+    output.align();
+    output.reserve(4);
+    assert.deepEqual(output.take().subarray(16), Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0));
+  });
+});
 
 describe("framing", () => {
   it("gives back every message of a datagram", () => {

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Subflow } from "../../../../src/control/connections/connection.ts";
 import { type SubflowFlag, subflowFlags } from "../../../../src/kernel/inet-diag.ts";
-import { mptcpInfo, mptcpInfoFlags, tcpInfo } from "../../../../src/kernel/socket-info.ts";
+import { mptcpInfoFlags } from "../../../../src/kernel/messages/flags.ts";
+import { mptcpInfo, tcpInfo } from "../../../../src/kernel/messages/sock-diag.ts";
 import type { CarryingSocket, MptcpConnection, MptcpSubflow } from "../../../../src/kernel/sockets.ts";
 import {
   connectionObject,
