@@ -187,7 +187,8 @@ const behind = remember((link: Link, { network }: Surroundings): Behind => lookB
 
 /** The first [path] section of the file that matches decides over an address, or the built-in one. */
 function ruleFor({ paths }: PolicyConfig, link: Link, address: Address): PathRule | undefined {
-  return rulesOf(link, paths).find((rule) => matchesAddress(rule, address.address));
+  for (const rule of rulesOf(link, paths)) if (matchesAddress(rule, address.address)) return rule;
+  return undefined;
 }
 
 /** The [path] sections whose conditions on interfaces a link meets, in their order. */

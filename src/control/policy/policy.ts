@@ -1,5 +1,5 @@
 import { remember } from "../../base/remember.ts";
-import type { Endpoint, Limits } from "../../kernel/mptcp-pm.ts";
+import type { Endpoint } from "../../kernel/mptcp-pm.ts";
 import { placeOf } from "../network/network.ts";
 import type { Reason } from "./address-state.ts";
 import type { CurrentEndpoint, Decision, DesiredEndpoint, Outcome } from "./decision.ts";
@@ -19,34 +19,14 @@ export function decide(input: PolicyInput): Decision[] {
   const hosts = hostAddresses(input.network, input.config);
   const own = ownEndpoints(input);
   const wishOf = wantedIn(input.wanted);
-  const verdicts = new Map<HostAddress, Decision>();
-  const unserved: Candidate[] = [];
+  const verdicts: Verdicts = new Map();
   const candidates = candidatesOf(hosts, own, wishOf);
   const foreign = input.current.filter(({ ours }) => !ours);
-  for (const candidate of candidates) {
-    const server = servingEndpoint(foreign, candidate.desired);
-    if (server === undefined) unserved.push(candidate);
-    else verdicts.set(candidate.host, verdict(candidate, "served", served(server)));
-  }
+  const unserved = withoutServed(candidates, foreign, verdicts);
   const surplus = surplusEndpoints(input, own, new Set(unserved.map(({ place }) => place)));
   const held = holdSurplus(input, surplus, candidates.length > 0);
-
-  const admission = new Admission(held);
-  // The kernel takes an address once, and `max` counts endpoints: who is live comes first.
-  const contending = new Set<Candidate>();
-  for (const isLive of [true, false])
-    for (const candidate of unserved) {
-      if (candidate.live !== isLive) continue;
-      const reason = admission.whyNot(candidate);
-      if (reason === undefined) contending.add(candidate);
-      else verdicts.set(candidate.host, verdict(candidate, "waiting", reason));
-    }
-  const slots = input.capacity - foreign.length - held.length;
-  decideSlots(
-    unserved.filter((candidate) => contending.has(candidate)),
-    slots,
-    verdicts,
-  );
+  const contenders = withoutWaiting(unserved, held, verdicts);
+  decideSlots(contenders, input.capacity - foreign.length - held.length, verdicts);
 
   const heldPlaces = new Set(held.map(placeOf));
   const decisions: Decision[] = [];
@@ -68,6 +48,9 @@ export function desiredEndpoints(decisions: readonly Decision[]): DesiredEndpoin
   for (const { endpoint } of decisions) if (endpoint !== undefined) endpoints.push(endpoint);
   return endpoints;
 }
+
+/** What was decided about the addresses that can be used. */
+type Verdicts = Map<HostAddress, Decision>;
 
 /** An address that may become an endpoint, with all that decides over it. */
 interface Candidate extends Contender {
@@ -142,6 +125,22 @@ const unusable = remember(
   }),
 );
 
+/** Those that no endpoint of somebody else's serves; decides about the others. */
+function withoutServed(
+  candidates: readonly Candidate[],
+  foreign: readonly CurrentEndpoint[],
+  verdicts: Verdicts,
+): readonly Candidate[] {
+  if (foreign.length === 0) return candidates;
+  return candidates.filter((candidate) => {
+    const server = servingEndpoint(foreign, candidate.desired);
+    if (server === undefined) return true;
+    const text = `endpoint ${server.id} has it, which somebody else made`;
+    verdicts.set(candidate.host, verdict(candidate, "served", { code: "foreign-endpoint", text }));
+    return false;
+  });
+}
+
 /**
  * The endpoint of somebody else's that has an address. The kernel tells endpoints apart by address, and by
  * port where one is set; an implicit one it replaces by itself (net/mptcp/pm_kernel.c,
@@ -157,12 +156,29 @@ function servingEndpoint(
   return undefined;
 }
 
-function served({ id }: Endpoint): Reason {
-  return { code: "foreign-endpoint", text: `endpoint ${id} has it, which somebody else made` };
+/**
+ * Those that contend for slots; decides about the others, which have to wait whatever the number of slots. Who is live
+ * comes first: the kernel takes an address once, and `max` counts endpoints.
+ */
+function withoutWaiting(
+  candidates: readonly Candidate[],
+  held: readonly Decision[],
+  verdicts: Verdicts,
+): readonly Candidate[] {
+  const admission = new Admission(held);
+  const waiting = new Set<Candidate>();
+  for (const isLive of [true, false])
+    for (const candidate of candidates) {
+      const reason = candidate.live === isLive ? admission.whyNot(candidate) : undefined;
+      if (reason === undefined) continue;
+      waiting.add(candidate);
+      verdicts.set(candidate.host, verdict(candidate, "waiting", reason));
+    }
+  return waiting.size === 0 ? candidates : candidates.filter((candidate) => !waiting.has(candidate));
 }
 
 /**
- * Says which candidates have to wait whatever the number of slots. Of candidates with the same address the first gets
+ * Admits one candidate after another. Of candidates with the same address the first gets
  * it; every one of them waits while the endpoint of an interface that is gone is held.
  */
 class Admission {
@@ -194,11 +210,7 @@ class Admission {
 }
 
 /** @param contenders best first */
-function decideSlots(
-  contenders: readonly Candidate[],
-  slots: number,
-  verdicts: Map<HostAddress, Decision>,
-): void {
+function decideSlots(contenders: readonly Candidate[], slots: number, verdicts: Verdicts): void {
   const seated = seat(contenders, slots);
   for (const [index, candidate] of contenders.entries()) {
     const { host } = candidate;
@@ -229,32 +241,4 @@ function decideUnassigned(surplus: readonly SurplusEndpoint[], decisions: readon
       };
     },
   );
-}
-
-/** Subflows beside the endpoints that limits have to leave room for, as the C mptcpd has it. */
-const SPARE_SUBFLOWS = 2;
-
-/**
- * The limits that a set of endpoints needs. Values that are enough stay; a value that is not becomes the kernel's
- * maximum, since nobody knows how many addresses a peer will announce. Never below the present values.
- *
- * - Enough are two subflows more than there are endpoints. With `fullmesh` only the maximum is: endpoints times the
- *   peer's addresses.
- * - Announced addresses are accepted where an endpoint may open subflows to them: `subflow`, `fullmesh`, `laminar`
- *   (net/mptcp/pm_kernel.c, fill_local_addresses_vec). A server with `signal` endpoints accepts none.
- */
-export function limitsFor(endpoints: readonly DesiredEndpoint[], present: Limits, maximum: number): Limits {
-  if (endpoints.length === 0) return present;
-  let accepts = false;
-  let isMesh = false;
-  for (const { flags } of endpoints) {
-    isMesh ||= flags.has("fullmesh");
-    accepts ||= isMesh || flags.has("subflow") || flags.has("laminar");
-  }
-  const enough = isMesh ? maximum : Math.min(endpoints.length + SPARE_SUBFLOWS, maximum);
-  const raised = (limit: number): number => (limit < enough ? maximum : limit);
-  return {
-    subflows: raised(present.subflows),
-    addAddrAccepted: accepts ? raised(present.addAddrAccepted) : present.addAddrAccepted,
-  };
 }
