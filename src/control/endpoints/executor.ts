@@ -50,7 +50,7 @@ export class Executor {
 
   async run(steps: readonly Step[], links: Network["links"]): Promise<Execution> {
     const { table, outcomes, clock, interfaceName } = this.#options;
-    const tasks = steps.map((step) => new StepTask(step, interfaceName));
+    const tasks = steps.map((step) => new StepTask(step, interfaceName(step.endpoint.ifIndex)));
     outcomes.retain(tasks);
     let doubtful = false;
     const settling = await this.#settling.waiting(steps, links);
@@ -99,9 +99,10 @@ export class Executor {
 /** A step with its names for those who ask for them: the log, once it has failed. */
 class StepTask implements EndpointTask {
   readonly step: Step;
-  readonly #interfaceName: (ifIndex: number) => string;
+  /** As it is now: by the time that somebody asks, the interface may be gone. */
+  readonly #interfaceName: string;
 
-  constructor(step: Step, interfaceName: (ifIndex: number) => string) {
+  constructor(step: Step, interfaceName: string) {
     this.step = step;
     this.#interfaceName = interfaceName;
   }
@@ -119,12 +120,12 @@ class StepTask implements EndpointTask {
     const { kind, endpoint } = this.step;
     // The kernel or the plan may choose another id at each attempt.
     const named = kind === "add" ? { ...endpoint, id: 0 } : { ...endpoint, flags: this.#wanted };
-    return `${kind} ${describeEndpoint(named, this.#interfaceName(endpoint.ifIndex))}`;
+    return `${kind} ${describeEndpoint(named, this.#interfaceName)}`;
   }
 
   get fields(): Fields {
-    const { id, address, ifIndex } = this.step.endpoint;
-    return { ENDPOINT_ID: id, ADDRESS: address, INTERFACE: this.#interfaceName(ifIndex) };
+    const { id, address } = this.step.endpoint;
+    return { ENDPOINT_ID: id, ADDRESS: address, INTERFACE: this.#interfaceName };
   }
 
   get #wanted(): Bits<EndpointFlag> {

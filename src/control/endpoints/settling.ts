@@ -17,6 +17,7 @@ export interface SettlingOptions {
  * retrans_time_ms).
  */
 const LONGEST_SETTLING = 3500;
+const none: ReadonlySet<Step> = new Set();
 
 /**
  * Holds back endpoints that open subflows, and whose link has just come back. While the link was down, the kernel began
@@ -48,9 +49,12 @@ export class Settling {
         wasEndpoint(endpoint.address) &&
         this.#hasJustComeUp(endpoint.ifIndex),
     );
+    if (returning.length === 0) {
+      this.#since.clear();
+      return none;
+    }
     const addresses = new Set(returning.map(({ endpoint }) => endpoint.address));
     for (const address of this.#since.keys()) if (!addresses.has(address)) this.#since.delete(address);
-    if (returning.length === 0) return new Set();
     // Where nobody can tell, nothing waits.
     const busy = await resolving().catch(() => new Set<number>());
     const now = clock.now();
