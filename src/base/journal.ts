@@ -15,13 +15,18 @@ const LONGEST = 1000;
 export class Journal {
   readonly #file: string;
   readonly #wholeText: () => string;
+  readonly #isAllowed: () => boolean;
   #fd: number | undefined;
   #appended = 0;
 
-  /** @param wholeText gives the text of the file, as it should be now */
-  constructor(file: string, wholeText: () => string) {
+  /**
+   * @param wholeText gives the text of the file, as it should be now
+   * @param isAllowed whether the name is still ours; where it is not, the file that has it is left alone
+   */
+  constructor(file: string, wholeText: () => string, isAllowed = (): boolean => true) {
     this.#file = file;
     this.#wholeText = wholeText;
+    this.#isAllowed = isAllowed;
   }
 
   /**
@@ -35,6 +40,7 @@ export class Journal {
 
   /** Writes the file anew. Throws StateWriteError. */
   rewrite(): void {
+    if (!this.#isAllowed()) return;
     this.close();
     replaceStateFile(this.#file, this.#wholeText());
     this.#fd = this.#open();

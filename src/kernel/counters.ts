@@ -1,5 +1,5 @@
 /** The kernel's counters of a network namespace: /proc/net/netstat, snmp and snmp6 (proc(5), nstat(8)). */
-import { readFileSync } from "node:fs";
+import { openSync, readFileSync, readSync } from "node:fs";
 
 /** By group ("MPTcpExt") and name ("MPCapableSYNTX"). They count from the namespace's beginning. */
 export type Counters = ReadonlyMap<string, ReadonlyMap<string, bigint>>;
@@ -9,19 +9,30 @@ export function readCounters(file: "netstat" | "snmp", directory = "/proc/self/n
   return parseCounters(readFileSync(`${directory}/${file}`, "utf8"));
 }
 
+/** Bytes: several times as many as netstat has today. */
+const LARGEST_NETSTAT = 32 * 1024;
+
 /**
- * How many REMOVE_ADDR (RFC 8684, 3.4.2) the kernel has sent. Linux peers drop one that comes before they have dealt
- * with the one before, and then keep the subflows from that address for ever; no kernel sends one again
- * (net/mptcp/pm.c, mptcp_pm_rm_addr_received).
+ * Gives a function that says how many REMOVE_ADDR (RFC 8684, 3.4.2) the kernel has sent; undefined where the kernel
+ * does not count them, or does not show that. Linux peers drop one that comes before they have dealt with the one
+ * before, and then keep the subflows from that address for ever; no kernel sends one again (net/mptcp/pm.c,
+ * mptcp_pm_rm_addr_received).
  *
- * @returns undefined where the kernel does not count them, or does not show that
+ * It keeps the file open, and so stays with the network namespace of the first call: to open it costs more than to read
+ * it.
  */
-export function removalsSent(): bigint | undefined {
-  try {
-    return findCounter(readFileSync("/proc/self/net/netstat", "utf8"), "MPTcpExt", "RmAddrTx");
-  } catch {
-    return undefined;
-  }
+export function removalCounter(directory = "/proc/self/net"): () => bigint | undefined {
+  const buffer = Buffer.allocUnsafe(LARGEST_NETSTAT);
+  let fd: number | undefined;
+  return () => {
+    try {
+      fd ??= openSync(`${directory}/netstat`, "r");
+      const length = readSync(fd, buffer, 0, LARGEST_NETSTAT, 0);
+      return findCounter(buffer.toString("latin1", 0, length), "MPTcpExt", "RmAddrTx");
+    } catch {
+      return undefined;
+    }
+  };
 }
 
 /** One counter of a text, without a look at the hundreds of others. */

@@ -21,7 +21,7 @@ import { type ConnectionOptions, NetlinkConnection, type Subscription } from "./
 import { KernelError, NetlinkError } from "./netlink/errors.ts";
 import { GenericFamily, NETLINK_GENERIC } from "./netlink/generic.ts";
 import type { Encodable } from "./netlink/schema.ts";
-import { type Expectation, SendingThread } from "./sending-thread.ts";
+import { SendingThread } from "./sending-thread.ts";
 
 export type { MptcpEvent } from "./mptcp-pm-events.ts";
 export {
@@ -71,8 +71,8 @@ export class MptcpPm {
     this.#family = family;
     this.#options = options;
     const { clock = systemClock } = options;
-    this.#additions = new SendingThread(clock, addition);
-    this.#connectionCommands = new SendingThread(clock, connectionCommand);
+    this.#additions = new SendingThread(clock, SLOW_ADDITION);
+    this.#connectionCommands = new SendingThread(clock, SLOW_CONNECTION_COMMAND);
   }
 
   /**
@@ -276,13 +276,13 @@ export class MptcpPm {
 type Attributes = Omit<Encodable<typeof pmMessage>, "command">;
 
 /**
- * To add an endpoint the kernel visits every MPTCP connection of the namespace: of few, that takes less than handing
- * the request to a thread. The rest is no longer than a minute, because the machine may have stood still meanwhile.
+ * Milliseconds. To add an endpoint the kernel visits every MPTCP connection of the namespace: of few, that takes less
+ * than handing the request to a thread.
  */
-const addition: Expectation = { slow: 2, rest: 60_000 };
+const SLOW_ADDITION = 2;
 
 /**
- * The kernel takes a tenth of a millisecond for one connection, unless its program holds the socket or the processor is
- * busy.
+ * Milliseconds. The kernel takes a tenth of one for a connection, unless its program holds the socket or the processor
+ * is busy.
  */
-const connectionCommand: Expectation = { slow: 10, rest: 1000 };
+const SLOW_CONNECTION_COMMAND = 10;

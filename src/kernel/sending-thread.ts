@@ -1,22 +1,20 @@
 import type { Clock } from "../base/clock.ts";
 
-/** How long commands of a kind take. */
-export interface Expectation {
-  /** Milliseconds: what takes longer is slow. */
-  readonly slow: number;
-  /** Milliseconds for which another thread sends such commands after a slow one. */
-  readonly rest: number;
-}
+/** Another thread sends for so many times as long as a slow command took: this one stands still 1 % of the time. */
+const REST_FACTOR = 100;
+/** Milliseconds. The machine may have stood still during a command. */
+const LONGEST_REST = 60_000;
 
 /** Which thread sends commands of a kind: this one, at once; for a while after a slow command, another. */
 export class SendingThread {
   readonly #clock: Clock;
-  readonly #expected: Expectation;
+  readonly #slow: number;
   #slowUntil = Number.NEGATIVE_INFINITY;
 
-  constructor(clock: Clock, expected: Expectation) {
+  /** @param slow milliseconds: what takes longer is slow */
+  constructor(clock: Clock, slow: number) {
     this.#clock = clock;
-    this.#expected = expected;
+    this.#slow = slow;
   }
 
   /** Sends by one of both. */
@@ -25,7 +23,8 @@ export class SendingThread {
     if (start < this.#slowUntil) return elsewhere();
     const sent = here();
     const end = this.#clock.now();
-    if (end - start > this.#expected.slow) this.#slowUntil = end + this.#expected.rest;
+    const took = end - start;
+    if (took > this.#slow) this.#slowUntil = end + Math.min(took * REST_FACTOR, LONGEST_REST);
     return sent;
   }
 }

@@ -1,7 +1,6 @@
 /** An endpoint as logs, the ledger and requests have it, and what tells one from another. */
 import * as v from "valibot";
-import { type Endpoint, type EndpointFlag, endpointFlags } from "../../kernel/mptcp-pm.ts";
-import type { Bits } from "../../kernel/netlink/bits.ts";
+import { type Endpoint, endpointFlags } from "../../kernel/mptcp-pm.ts";
 import type { DesiredEndpoint } from "../policy/decision.ts";
 
 const flags = v.pipe(
@@ -48,18 +47,17 @@ export function isSamePlace(
 }
 
 /**
- * Flags that do not tell endpoints apart: `backup` and `fullmesh` anybody may change in place, and `laminar` is
- * dropped by kernels that do not know it.
+ * Flags that tell endpoints apart. `backup` and `fullmesh` anybody may change in place, and `laminar` is dropped by
+ * kernels that do not know it.
  */
-const changeable: readonly EndpointFlag[] = ["backup", "fullmesh", "laminar"];
+const lasting = ~endpointFlags.of("backup", "fullmesh", "laminar").value;
 
 /** Whether two records speak of one endpoint; id 0 stands for one that the kernel is to choose. */
 export function isSameRecord(a: Endpoint, b: Endpoint): boolean {
-  const lasting = (flags: Bits<EndpointFlag>): number => flags.without(...changeable).value;
   return (
     (a.id === b.id || a.id === 0 || b.id === 0) &&
     isSamePlace(a, b) &&
     a.ifIndex === b.ifIndex &&
-    lasting(a.flags) === lasting(b.flags)
+    (a.flags.value & lasting) === (b.flags.value & lasting)
   );
 }

@@ -78,7 +78,7 @@ export class EndpointTable {
     return this.#droppedFlags;
   }
 
-  current(): CurrentEndpoint[] {
+  current(): readonly CurrentEndpoint[] {
     return this.#endpoints.map((endpoint) => ({ endpoint, ours: this.#ledger.owns(endpoint) }));
   }
 
@@ -119,6 +119,7 @@ export class EndpointTable {
   }
 
   #withoutDropped(endpoint: Endpoint): Endpoint {
+    if (this.#droppedFlags.length === 0) return endpoint;
     return { ...endpoint, flags: endpoint.flags.without(...this.#droppedFlags) };
   }
 

@@ -1,10 +1,15 @@
 import { type Clock, until } from "../../base/clock.ts";
+import type { Fields } from "../../base/log/log.ts";
+import type { EndpointFlag } from "../../kernel/mptcp-pm.ts";
+import type { Bits } from "../../kernel/netlink/bits.ts";
 import { KernelError } from "../../kernel/netlink/errors.ts";
+import type { Network } from "../network/network.ts";
 import { REMOVAL_SPACING } from "../removal-spacing.ts";
 import { describeEndpoint } from "./endpoint-record.ts";
 import type { EndpointTable } from "./endpoint-table.ts";
 import type { EndpointTask, Outcomes } from "./outcomes.ts";
 import type { Step } from "./plan.ts";
+import { Settling, type SettlingOptions } from "./settling.ts";
 
 export interface ExecutorOptions extends Pick<SettlingOptions, "resolving"> {
   readonly table: EndpointTable;
@@ -33,6 +38,8 @@ export class Executor {
   readonly #settling: Settling;
   /** When the next deletion may be. */
   #deletionDue = Number.NEGATIVE_INFINITY;
+  /** After the last deletion. What others removed since then peers have to deal with, too. */
+  #removalsSent: bigint | undefined;
 
   constructor(options: ExecutorOptions) {
     const { clock, resolving, table } = options;
@@ -41,12 +48,12 @@ export class Executor {
     this.#settling = new Settling({ clock, resolving, wasEndpoint });
   }
 
-  async run(steps: readonly Step[]): Promise<Execution> {
-    const { table, outcomes, clock } = this.#options;
-    const tasks = steps.map((step) => this.#taskOf(step));
+  async run(steps: readonly Step[], links: Network["links"]): Promise<Execution> {
+    const { table, outcomes, clock, interfaceName } = this.#options;
+    const tasks = steps.map((step) => new StepTask(step, interfaceName(step.endpoint.ifIndex)));
     outcomes.retain(tasks);
     let doubtful = false;
-    const settling = await this.#settling.waiting(steps);
+    const settling = await this.#settling.waiting(steps, links);
     let againIn: number | undefined = settling.size > 0 ? SETTLING_PERIOD : undefined;
     for (const task of tasks) {
       const { step } = task;
@@ -80,81 +87,48 @@ export class Executor {
   async #carryOut(step: Step): Promise<{ readonly expected: boolean; readonly werePeersTold: boolean }> {
     const { table, clock, removalsSent } = this.#options;
     if (step.kind !== "delete") return { expected: await table.execute(step), werePeersTold: false };
-    const before = removalsSent();
+    const before = this.#removalsSent ?? removalsSent();
     const expected = await table.execute(step);
-    const werePeersTold = before === undefined || removalsSent() !== before;
+    this.#removalsSent = removalsSent();
+    const werePeersTold = before === undefined || this.#removalsSent !== before;
     if (werePeersTold) this.#deletionDue = clock.now() + REMOVAL_SPACING;
     return { expected, werePeersTold };
   }
+}
 
-  #taskOf(step: Step): EndpointTask {
-    const { id, address, port, ifIndex, flags } = step.endpoint;
-    const name = this.#options.interfaceName(ifIndex);
-    const wanted = step.kind === "change" ? step.flags : flags;
+/** A step with its names for those who ask for them: the log, once it has failed. */
+class StepTask implements EndpointTask {
+  readonly step: Step;
+  /** As it is now: by the time that somebody asks, the interface may be gone. */
+  readonly #interfaceName: string;
+
+  constructor(step: Step, interfaceName: string) {
+    this.step = step;
+    this.#interfaceName = interfaceName;
+  }
+
+  get key(): string {
+    const { address, port, ifIndex } = this.step.endpoint;
+    return `${address} ${port} ${ifIndex}`;
+  }
+
+  get revision(): string {
+    return `${this.step.kind} ${this.#wanted.value}`;
+  }
+
+  get what(): string {
+    const { kind, endpoint } = this.step;
     // The kernel or the plan may choose another id at each attempt.
-    const named = step.kind === "add" ? { ...step.endpoint, id: 0 } : { ...step.endpoint, flags: wanted };
-    return {
-      key: `${address} ${port} ${ifIndex}`,
-      revision: `${step.kind} ${wanted.value}`,
-      what: `${step.kind} ${describeEndpoint(named, name)}`,
-      fields: { ENDPOINT_ID: id, ADDRESS: address, INTERFACE: name },
-      step,
-    };
-  }
-}
-
-interface SettlingOptions {
-  readonly clock: Clock;
-  /** The interfaces on which the kernel looks for a neighbour's link address at the moment. */
-  readonly resolving: () => Promise<ReadonlySet<number>>;
-  /** Whether an address was an endpoint of ours before. */
-  readonly wasEndpoint: (address: string) => boolean;
-}
-
-/**
- * Milliseconds: longer than the kernel looks for a neighbour, which is three times a second (arp(7), mcast_solicit and
- * retrans_time_ms).
- */
-const LONGEST_SETTLING = 3500;
-
-/**
- * Holds back endpoints that open subflows, and whose link has just come back. While the link was down, the kernel began
- * to look for neighbours, if only for the resets of subflows that were closed. When such a look-up fails, all that
- * waits for it fails (EHOSTUNREACH), the first packets of new subflows included; and the kernel opens the subflows of
- * an endpoint once only. So the endpoint waits until the look-up is over, which takes a second at most once the link is
- * up.
- */
-class Settling {
-  readonly #options: SettlingOptions;
-  /** By address: since when it has waited. */
-  readonly #since = new Map<string, number>();
-
-  constructor(options: SettlingOptions) {
-    this.#options = options;
+    const named = kind === "add" ? { ...endpoint, id: 0 } : { ...endpoint, flags: this.#wanted };
+    return `${kind} ${describeEndpoint(named, this.#interfaceName)}`;
   }
 
-  /** The steps of a plan that have to wait. */
-  async waiting(steps: readonly Step[]): Promise<ReadonlySet<Step>> {
-    const { clock, resolving, wasEndpoint } = this.#options;
-    const returning = steps.filter(
-      ({ kind, endpoint }) =>
-        kind === "add" &&
-        (endpoint.flags.has("subflow") || endpoint.flags.has("fullmesh")) &&
-        wasEndpoint(endpoint.address),
-    );
-    const addresses = new Set(returning.map(({ endpoint }) => endpoint.address));
-    for (const address of this.#since.keys()) if (!addresses.has(address)) this.#since.delete(address);
-    if (returning.length === 0) return new Set();
-    // Where nobody can tell, nothing waits.
-    const busy = await resolving().catch(() => new Set<number>());
-    const now = clock.now();
-    return new Set(
-      returning.filter(({ endpoint: { address, ifIndex } }) => {
-        if (!busy.has(ifIndex)) return false;
-        const since = this.#since.get(address) ?? now;
-        this.#since.set(address, since);
-        return now - since < LONGEST_SETTLING;
-      }),
-    );
+  get fields(): Fields {
+    const { id, address } = this.step.endpoint;
+    return { ENDPOINT_ID: id, ADDRESS: address, INTERFACE: this.#interfaceName };
+  }
+
+  get #wanted(): Bits<EndpointFlag> {
+    return this.step.kind === "change" ? this.step.flags : this.step.endpoint.flags;
   }
 }

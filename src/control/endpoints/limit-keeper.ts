@@ -4,7 +4,7 @@ import { namedMaximum, refusalOf } from "../../kernel/mptcp-pm-refusals.ts";
 import { KernelError } from "../../kernel/netlink/errors.ts";
 import type { Config } from "../config/config.ts";
 import type { DesiredEndpoint } from "../policy/decision.ts";
-import { limitsFor } from "../policy/policy.ts";
+import { limitsFor } from "../policy/limits.ts";
 import type { EndpointKernel } from "./endpoint-table.ts";
 import type { Ledger } from "./ledger.ts";
 import type { LimitsRecord } from "./ledger-format.ts";

@@ -58,6 +58,7 @@ export class Outcomes<T extends Task = Task> {
 
   /** Whether a task may be tried now. */
   isDue(task: Pick<T, "key" | "revision">): boolean {
+    if (this.#failures.size === 0) return true;
     const failure = this.#failures.get(task.key);
     return failure?.task.revision !== task.revision || failure.due <= this.#clock.now();
   }
@@ -74,7 +75,9 @@ export class Outcomes<T extends Task = Task> {
     else this.#log.error(`${message}; trying again until it works`, task.fields);
   }
 
-  succeed({ key, revision, what, fields }: T): void {
+  succeed(task: T): void {
+    if (this.#failures.size === 0) return;
+    const { key, revision, what, fields } = task;
     const failure = this.#failures.get(key);
     if (failure === undefined) return;
     this.#failures.delete(key);
@@ -84,6 +87,7 @@ export class Outcomes<T extends Task = Task> {
 
   /** Forgets the failures of tasks that are not among these: nobody asks for them any more. */
   retain(tasks: readonly Pick<T, "key">[]): void {
+    if (this.#failures.size === 0) return;
     const keys = new Set(tasks.map(({ key }) => key));
     for (const [key, { task }] of this.#failures) {
       if (keys.has(key)) continue;
@@ -103,6 +107,7 @@ export class Outcomes<T extends Task = Task> {
    * waits for something else.
    */
   nextDue(): number | undefined {
+    if (this.#failures.size === 0) return undefined;
     const now = this.#clock.now();
     const waits = this.failures.map(({ due }) => Math.ceil(due - now)).filter((wait) => wait > 0);
     return waits.length === 0 ? undefined : Math.min(...waits);
@@ -146,6 +151,7 @@ export class Refusals {
   }
 
   update(failures: readonly Failure<EndpointTask>[]): void {
+    if (failures.length === 0 && this.#current.length === 0) return;
     const { onRefusals } = this.#options;
     const refusals = failures.map((failure) => this.#refusalOf(failure));
     if (refusals.length === this.#current.length && refusals.every((one, i) => isSame(one, this.#current[i])))

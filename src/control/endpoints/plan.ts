@@ -4,13 +4,7 @@ import type { CurrentEndpoint, Decision, DesiredEndpoint } from "../policy/decis
 
 /** One command to the kernel. */
 export type Step =
-  | {
-      readonly kind: "add";
-      readonly endpoint: Endpoint;
-      readonly reason: string;
-      /** Has to be deleted first. */
-      readonly replaces?: Endpoint | undefined;
-    }
+  | Addition
   | {
       readonly kind: "change";
       readonly endpoint: Endpoint;
@@ -18,6 +12,14 @@ export type Step =
       readonly reason: string;
     }
   | { readonly kind: "delete"; readonly endpoint: Endpoint; readonly reason: string };
+
+interface Addition {
+  readonly kind: "add";
+  readonly endpoint: Endpoint;
+  readonly reason: string;
+  /** Has to be deleted first. */
+  readonly replaces?: Endpoint | undefined;
+}
 
 export interface PlanInput {
   readonly decisions: readonly Decision[];
@@ -35,21 +37,23 @@ export interface PlanInput {
  * slot or address come after it.
  */
 export function plan({ decisions, current, capacity, formerId, droppedFlags }: PlanInput): Step[] {
-  const ours = current.filter((entry) => entry.ours).map(({ endpoint }) => endpoint);
+  const ours: Endpoint[] = [];
+  for (const { endpoint, ours: isOurs } of current) if (isOurs) ours.push(endpoint);
   const changes: Step[] = [];
   const deletions: Step[] = [];
-  const missing: { desired: DesiredEndpoint; reason: string; replaces: Endpoint | undefined }[] = [];
+  const missing: Missing[] = [];
   const kept = new Set<Endpoint>();
 
-  // Best first: if the kernel turns out to have fewer slots than was thought, the right ones have got in.
-  for (const { endpoint, reason } of decisions.toSorted((a, b) => (a.rank ?? 0) - (b.rank ?? 0))) {
-    if (!endpoint) continue;
-    const desired = { ...endpoint, flags: endpoint.flags.without(...droppedFlags) };
+  for (const { endpoint, reason } of bestFirst(decisions)) {
+    const desired = droppedFlags.length === 0 ? endpoint : without(droppedFlags, endpoint);
     const existing = findExisting(ours, desired);
-    const difference = existing && compare(existing, desired);
-    if (existing) kept.add(existing);
-    if (!existing) missing.push({ desired, reason, replaces: undefined });
-    else if (difference === "in-place") {
+    if (existing === undefined) {
+      missing.push({ desired, reason, replaces: undefined });
+      continue;
+    }
+    kept.add(existing);
+    const difference = compare(existing, desired);
+    if (difference === "in-place") {
       changes.push({ kind: "change", endpoint: existing, flags: desired.flags, reason: "flags changed" });
     } else if (difference === "replace") {
       const why = `${describeDifference(existing, desired)}; this breaks its subflows`;
@@ -61,24 +65,58 @@ export function plan({ decisions, current, capacity, formerId, droppedFlags }: P
     if (!kept.has(endpoint))
       deletions.push({ kind: "delete", endpoint, reason: whyDeleted(decisions, endpoint) });
   }
+  if (missing.length === 0) return [...changes, ...deletions];
 
-  const ids = new IdPool(current.map(({ endpoint }) => endpoint.id));
-  const additions = missing.map(({ desired, reason, replaces }): Step => {
-    const replacesImplicit = current.some(
-      ({ endpoint }) => endpoint.address === desired.address && endpoint.flags.has("implicit"),
-    );
-    // The kernel replaces an implicit endpoint only when it may keep that one's id (net/mptcp/pm_kernel.c).
-    const id = replacesImplicit ? 0 : (replaces?.id ?? ids.take(formerId(desired.address)));
-    return { kind: "add", endpoint: { ...desired, id }, reason, replaces };
-  });
+  const additions = addAll(missing, current, formerId);
   const free = Math.max(capacity - current.length, 0);
-  const early = additions.filter((_, index) => !missing[index]?.replaces).slice(0, free);
+  const early = additions.filter(({ replaces }) => replaces === undefined).slice(0, free);
   return [...early, ...changes, ...deletions, ...additions.filter((step) => !early.includes(step))];
 }
 
-function findExisting(ours: readonly Endpoint[], desired: DesiredEndpoint): Endpoint | undefined {
-  const sameAddress = ours.filter(({ address }) => address === desired.address);
-  return sameAddress.find(({ port }) => port === desired.port) ?? sameAddress[0];
+/** An endpoint that has to be added. */
+interface Missing {
+  readonly desired: DesiredEndpoint;
+  readonly reason: string;
+  readonly replaces: Endpoint | undefined;
+}
+
+/** If the kernel turns out to have fewer slots than was thought, the right ones have got in. */
+function bestFirst(decisions: readonly Decision[]): { endpoint: DesiredEndpoint; reason: string }[] {
+  const wanted: { endpoint: DesiredEndpoint; reason: string; rank: number }[] = [];
+  for (const { endpoint, reason, rank = 0 } of decisions)
+    if (endpoint) wanted.push({ endpoint, reason, rank });
+  return wanted.sort((a, b) => a.rank - b.rank);
+}
+
+function without(flags: readonly EndpointFlag[], endpoint: DesiredEndpoint): DesiredEndpoint {
+  return { ...endpoint, flags: endpoint.flags.without(...flags) };
+}
+
+function addAll(
+  missing: readonly Missing[],
+  current: readonly CurrentEndpoint[],
+  formerId: PlanInput["formerId"],
+): Addition[] {
+  const ids = new IdPool(current.map(({ endpoint }) => endpoint.id));
+  return missing.map(({ desired, reason, replaces }) => {
+    const { address, port, flags, ifIndex } = desired;
+    const replacesImplicit = current.some(
+      ({ endpoint }) => endpoint.address === address && endpoint.flags.has("implicit"),
+    );
+    // The kernel replaces an implicit endpoint only when it may keep that one's id (net/mptcp/pm_kernel.c).
+    const id = replacesImplicit ? 0 : (replaces?.id ?? ids.take(formerId(address)));
+    return { kind: "add", endpoint: { id, address, port, flags, ifIndex }, reason, replaces };
+  });
+}
+
+function findExisting(ours: readonly Endpoint[], { address, port }: DesiredEndpoint): Endpoint | undefined {
+  let found: Endpoint | undefined;
+  for (const endpoint of ours) {
+    if (endpoint.address !== address) continue;
+    if (endpoint.port === port) return endpoint;
+    found ??= endpoint;
+  }
+  return found;
 }
 
 /** What the kernel changes in place is `backup` and `fullmesh` (net/mptcp/pm_kernel.c, mptcp_pm_nl_set_flags). */

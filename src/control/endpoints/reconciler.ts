@@ -167,8 +167,8 @@ export class Reconciler {
       await this.#pass();
     }
     this.#running = undefined;
-    const waits = [this.#outcomes.nextDue(), this.#others.nextDue()].filter((wait) => wait !== undefined);
-    if (waits.length > 0) this.#schedule("retry", Math.min(...waits), () => this.trigger());
+    const wait = Math.min(this.#outcomes.nextDue() ?? Infinity, this.#others.nextDue() ?? Infinity);
+    if (wait !== Infinity) this.#schedule("retry", wait, () => this.trigger());
   }
 
   async #pass(): Promise<void> {
@@ -179,7 +179,7 @@ export class Reconciler {
     if (decided === undefined) return;
     const { decisions, steps } = decided;
     await this.#keepLimits(decisions);
-    const { interrupted, doubtful, againIn } = await this.#executor.run(steps);
+    const { interrupted, doubtful, againIn } = await this.#executor.run(steps, this.#options.network().links);
     if (doubtful) this.#stale = true;
     if (interrupted || doubtful) this.#dirty = true;
     if (againIn !== undefined) this.#schedule("step", againIn, () => this.trigger());

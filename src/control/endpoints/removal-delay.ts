@@ -6,6 +6,8 @@ import type { Clock } from "../../base/clock.ts";
 import { placeOf } from "../network/network.ts";
 import type { Decision, ReasonCode } from "../policy/decision.ts";
 
+const none: ReadonlySet<string> = new Set();
+
 interface HeldSince {
   readonly since: number;
   readonly code: ReasonCode;
@@ -27,7 +29,7 @@ export class RemovalDelays {
    *
    * @param delay in milliseconds; with 0 an endpoint is given up in the same run in which its address goes
    */
-  apply(delay: number, policy: (expired: ReadonlySet<string>) => Decision[]): Decision[] {
+  apply(delay: number, policy: (expired: ReadonlySet<string>) => readonly Decision[]): readonly Decision[] {
     for (;;) {
       const expired = this.#expired(delay);
       const decisions = policy(expired);
@@ -41,13 +43,15 @@ export class RemovalDelays {
 
   /** Milliseconds until a delay is over that was not over for the policy yet; undefined: none is running. */
   nextExpiry(delay: number): number | undefined {
+    if (this.#holds.size === 0) return undefined;
     const now = this.#clock.now();
     const running = [...this.#holds].filter(([place]) => !this.#seenExpired.has(place));
     const left = running.map(([, { since }]) => Math.max(since + delay - now, 0));
     return left.length === 0 ? undefined : Math.ceil(Math.min(...left));
   }
 
-  #expired(delay: number): Set<string> {
+  #expired(delay: number): ReadonlySet<string> {
+    if (this.#holds.size === 0) return none;
     const now = this.#clock.now();
     return new Set([...this.#holds].filter(([, { since }]) => since + delay <= now).map(([place]) => place));
   }
@@ -58,6 +62,7 @@ export class RemovalDelays {
     const begun: string[] = [];
     for (const decision of decisions) {
       const { outcome, code } = decision;
+      if (outcome !== "held" && this.#holds.size === 0) continue;
       const place = placeOf(decision);
       named.add(place);
       const hold = this.#holds.get(place);

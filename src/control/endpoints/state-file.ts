@@ -74,36 +74,26 @@ export interface StateJournalOptions extends StateFileOptions {
 export class StateJournal {
   readonly #journal: Journal;
   readonly #writes: RetriedWrite;
-  readonly #options: StateJournalOptions;
 
-  constructor(options: StateJournalOptions) {
-    const { file, clock, log, consequence, wholeText } = options;
-    this.#options = options;
-    this.#journal = new Journal(file, wholeText);
+  constructor({ file, clock, log, consequence, wholeText, isAllowed }: StateJournalOptions) {
+    this.#journal = new Journal(file, wholeText, isAllowed);
     this.#writes = new RetriedWrite({ clock, log, what: file, consequence });
   }
 
-  /** Adds the line of a change. */
+  /** Adds the line of a change. One that could not be added is in the new file of the next attempt. */
   append(line: string): void {
-    this.#attempt(() => this.#journal.append(line));
+    this.#writes.attempt(() => this.#journal.append(line));
   }
 
   /** Writes it anew. */
   rewrite(): void {
-    this.#attempt(() => this.#journal.rewrite());
+    this.#writes.attempt(() => this.#journal.rewrite());
   }
 
   /** Tries for the last time what could not be done until now. */
   close(): void {
     this.#writes.close();
     this.#journal.close();
-  }
-
-  /** A line that could not be added is in the new file of the next attempt. */
-  #attempt(write: () => void): void {
-    this.#writes.attempt(() => {
-      if (this.#options.isAllowed?.() ?? true) write();
-    });
   }
 }
 

@@ -192,8 +192,19 @@ export class NetworkModel {
       return { missed: !this.#links.has(address.ifIndex) };
     }
     this.#addresses.delete(keyOf(address));
-    // So does an address that routes name as their source, or that was the last one of its link.
-    return { routing: this.#routing.defaultRoutes.some((route) => dependsOn(route, address)) };
+    return { routing: this.#routing.defaultRoutes.some((route) => this.#leavesWith(route, address)) };
+  }
+
+  /**
+   * Whether a route goes with an address that is gone: one that names it as its source, or needs the link of which it
+   * was the last address of the family (net/ipv4/fib_frontend.c, fib_del_ifaddr and fib_inetaddr_event).
+   */
+  #leavesWith({ source, family, hops }: Route, gone: Address): boolean {
+    if (source === gone.address) return true;
+    if (family !== gone.family || !hops.some(({ ifIndex }) => ifIndex === gone.ifIndex)) return false;
+    for (const other of this.#addresses.values())
+      if (other.ifIndex === gone.ifIndex && other.family === gone.family) return false;
+    return true;
   }
 }
 
@@ -203,8 +214,4 @@ const MOST_FORMER_NAMES = 255;
 /** The kernel may hold one address several times on a link, with other prefix lengths or peers. */
 function keyOf({ ifIndex, address, prefixLength, peer }: Address): string {
   return `${ifIndex} ${address}/${prefixLength} ${peer ?? ""}`;
-}
-
-function dependsOn(route: Network["defaultRoutes"][number], address: Address): boolean {
-  return route.source === address.address || route.hops.some(({ ifIndex }) => ifIndex === address.ifIndex);
 }

@@ -97,7 +97,8 @@ export function markRefused(
   decisions: readonly Decision[],
   refusals: readonly Refusal[],
   current: readonly CurrentEndpoint[],
-): Decision[] {
+): readonly Decision[] {
+  if (refusals.length === 0) return decisions;
   return decisions.map((decision) => {
     const refusal = refusals.find((one) => isAbout(one, decision) && isStanding(one, decision, current));
     if (refusal === undefined) return decision;

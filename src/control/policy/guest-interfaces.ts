@@ -8,10 +8,9 @@ import type { Reason } from "./address-state.ts";
  * lead out. What the kernel knows of it decides, and the built-in rule, which goes by names, where the kernel cannot
  * tell. An administrator's rule that names the interface or its kind decides in place of all that.
  */
-export function whyGuests(network: Network, link: Link, rule: PathRule | undefined): Reason | undefined {
+export function whyGuests(behind: Behind, rule: PathRule | undefined): Reason | undefined {
   const byName = rule !== undefined && isBuiltIn(rule);
   if (!byName && (rule?.matchInterface !== undefined || rule?.matchKind !== undefined)) return undefined;
-  const behind = lookBehind(network, link, new Set());
   if (behind === "unknown" && byName) return { code: "ignored", text: ignoredBy(rule) };
   if (typeof behind === "string") return undefined;
   return { code: "guests", text: `leads to guests of this host: ${behind.guests}, no default route` };
@@ -22,7 +21,7 @@ export function ignoredBy({ name, source }: PathRule): string {
 }
 
 /** Where an interface leads: out, to guests of this host (and why), or the kernel cannot tell. */
-type Behind = "out" | "unknown" | { readonly guests: string };
+export type Behind = "out" | "unknown" | { readonly guests: string };
 
 /** Tunnels between the containers of several hosts, ports of Open vSwitch, and those of virtual machines. */
 const guestKinds: ReadonlySet<string> = new Set(["vxlan", "geneve", "openvswitch", "macvtap", "ipvtap"]);
@@ -30,8 +29,8 @@ const pairKinds: ReadonlySet<string> = new Set(["veth", "netkit"]);
 /** As the port of a bridge, such an interface is a virtual machine's end, or nobody's. */
 const guestPortKinds: ReadonlySet<string> = new Set([...guestKinds, "tun", "dummy", "ifb"]);
 
-/** `seen`: the links that are being judged already, as two bridges may be joined by a pair. */
-function lookBehind(network: Network, link: Link, seen: Set<number>): Behind {
+/** @param seen the links that are being judged already, as two bridges may be joined by a pair */
+export function lookBehind(network: Network, link: Link, seen: Set<number> = new Set()): Behind {
   if (seen.has(link.index)) return { guests: `${link.name} leads back` };
   seen.add(link.index);
   const { kind } = link;

@@ -3,32 +3,31 @@
  * clock: control/endpoints/removal-delay.ts remembers since when an endpoint is held, and says which holds have
  * expired.
  */
-import type { Endpoint } from "../../kernel/mptcp-pm.ts";
-import { type InterfaceAddress, interfaceName, placeOf } from "../network/network.ts";
+import { interfaceName } from "../network/network.ts";
 import { type Reason, whyLinkDown } from "./address-state.ts";
 import type { Decision } from "./decision.ts";
 import { hostAddresses } from "./host-addresses.ts";
-import { homeOf, type PolicyInput, wantedIn } from "./input.ts";
+import { type OwnEndpoint, type PolicyInput, wantedIn } from "./input.ts";
 
 /** An endpoint of ours that no usable address asks for any more. */
-export interface SurplusEndpoint {
-  readonly endpoint: Endpoint;
-  readonly ifIndex: number;
+export interface SurplusEndpoint extends OwnEndpoint {
   readonly interfaceName: string;
   readonly reason: Reason;
   /** How long it may stay: not at all; the removal delay; that, and on until another endpoint is usable. */
   readonly grace: "none" | "delay" | "while-alone";
 }
 
-export function surplusEndpoints(input: PolicyInput, usable: readonly InterfaceAddress[]): SurplusEndpoint[] {
-  const wanted = new Set(usable.map(placeOf));
+/** @param usable the places of the addresses that can be endpoints of ours */
+export function surplusEndpoints(
+  input: PolicyInput,
+  own: readonly OwnEndpoint[],
+  usable: ReadonlySet<string>,
+): SurplusEndpoint[] {
   const surplus: SurplusEndpoint[] = [];
-  for (const { endpoint, ours } of input.current) {
-    if (!ours) continue;
-    const ifIndex = homeOf(input.network, endpoint);
-    if (wanted.has(placeOf({ address: endpoint.address, ifIndex }))) continue;
-    const verdict = whySurplus(input, endpoint.address, ifIndex);
-    surplus.push({ endpoint, ifIndex, interfaceName: interfaceName(input.network, ifIndex), ...verdict });
+  for (const one of own) {
+    if (usable.has(one.place)) continue;
+    const verdict = whySurplus(input, one.endpoint.address, one.ifIndex);
+    surplus.push({ ...one, interfaceName: interfaceName(input.network, one.ifIndex), ...verdict });
   }
   return surplus;
 }
@@ -46,8 +45,8 @@ export function holdSurplus(
 ): Decision[] {
   const held: Decision[] = [];
   if (input.removalDelay === 0) return held;
-  for (const { endpoint, ifIndex, interfaceName: name, reason, grace } of surplus) {
-    const expired = input.expired.has(placeOf({ address: endpoint.address, ifIndex }));
+  for (const { endpoint, ifIndex, place, interfaceName: name, reason, grace } of surplus) {
+    const expired = input.expired.has(place);
     if (grace === "none" || (expired && (grace === "delay" || othersUsable))) continue;
     const why = expired ? "kept, no other endpoint is usable" : "kept for the removal delay";
     const { address, port, flags } = endpoint;

@@ -19,7 +19,7 @@ import {
   placeOf,
 } from "../network/network.ts";
 import { classOf, isTemporary, type Reason, whyUnusable } from "./address-state.ts";
-import { ignoredBy, whyGuests } from "./guest-interfaces.ts";
+import { type Behind, ignoredBy, lookBehind, whyGuests } from "./guest-interfaces.ts";
 import { compareContenders, type Ranked } from "./slots.ts";
 
 /** What of the configuration decides over addresses. */
@@ -29,6 +29,8 @@ export type PolicyConfig = Pick<Config, "addressFlags" | "notifyFlags" | "paths"
 export interface HostAddress extends Ranked {
   readonly family: Family;
   readonly interfaceName: string;
+  /** As a key: `placeOf`. */
+  readonly place: string;
   /** The [path] section of the file that decides over it. */
   readonly rule: PathRule | undefined;
   /** Of its rule, or else `addr-flags`. */
@@ -54,25 +56,44 @@ export interface Obstacles {
 
 /**
  * Every address of every link, in the network's order. All who look at addresses take the rules' results from here:
- * nobody else applies [path] sections.
+ * nobody else applies [path] sections. An address that is the only change costs one description.
  */
-export const hostAddresses = remember((network: Network, config: PolicyConfig): readonly HostAddress[] =>
-  network.addresses.flatMap((address) => {
+export const hostAddresses = remember((network: Network, config: PolicyConfig): readonly HostAddress[] => {
+  const surroundings = surroundingsOf(network);
+  const hosts: HostAddress[] = [];
+  for (const address of network.addresses) {
     const link = network.links.get(address.ifIndex);
-    return link === undefined ? [] : remembered(network, config, link, address);
-  }),
-);
+    if (link === undefined) continue;
+    const last = results.get(address);
+    if (last?.surroundings === surroundings && last.config === config) hosts.push(last.host);
+    else {
+      const host = describe(network, surroundings, config, link, address);
+      // A temporary address is judged by its siblings, too.
+      if (!isTemporary(address)) results.set(address, { surroundings, config, host });
+      hosts.push(host);
+    }
+  }
+  return hosts;
+});
 
 /** Those that subflows may go from, best first. */
 export const usableAddresses = remember((network: Network, config: PolicyConfig): readonly HostAddress[] => {
   const usable = hostAddresses(network, config).filter(({ reason }) => reason === undefined);
   // The kernel may hold an address several times on a link, with other prefix lengths.
-  const distinct = new Map(usable.map((address) => [placeOf(address), address]));
+  const distinct = new Map(usable.map((address) => [address.place, address]));
   return [...distinct.values()].sort(compareContenders);
 });
 
+/** The last description of each address. Each full reading of the network brings new addresses. */
+const results = new WeakMap<
+  Address,
+  { readonly surroundings: Surroundings; readonly config: PolicyConfig; readonly host: HostAddress }
+>();
+
 /** What a result depends on, beside the address, its link and the configuration. */
-interface Surroundings extends Pick<Network, "links" | "defaultRoutes" | "egress"> {
+interface Surroundings {
+  /** The first network with these. Those that came after it differ in addresses that make no difference to others. */
+  readonly network: Network;
   /** Gateways that are addresses of this host. */
   readonly ownGateways: string;
   /** The tunnels that carry IPv4 over IPv6. */
@@ -82,84 +103,92 @@ interface Surroundings extends Pick<Network, "links" | "defaultRoutes" | "egress
 const latest = new WeakMap<Network["links"], Surroundings>();
 
 /** The same object for networks that differ in addresses alone, unless one of these makes a difference to others. */
-const surroundingsOf = remember((network: Network): Surroundings => {
+function surroundingsOf(network: Network): Surroundings {
   const { links, defaultRoutes, egress, addresses } = network;
-  const gateways = defaultRoutes.flatMap(({ hops }) => hops.flatMap(({ gateway }) => gateway ?? []));
-  const own = gateways.filter((gateway) => addresses.some(({ address }) => address === gateway));
-  const ways = egress.flatMap(({ ifIndex, sharedWith = [] }) => [ifIndex, ...sharedWith]);
-  const carrying = ways.filter((index) => {
-    const link = links.get(index);
-    return link !== undefined && isTunnel(link) && isIpv4Continuity(network, link);
-  });
-  const [ownGateways, continuity] = [own.join(), carrying.join()];
+  const gateways = gatewaysOf(defaultRoutes, undefined);
+  let ownGateways = "";
+  for (const { address } of addresses) if (gateways.has(address)) ownGateways += `${address} `;
+  let continuity = "";
+  for (const tunnel of tunnelsOf(egress, links))
+    if (isIpv4Continuity(network, tunnel)) continuity += `${tunnel.index} `;
   const last = latest.get(links);
   const isSame =
-    last?.defaultRoutes === defaultRoutes &&
-    last.egress === egress &&
+    last?.network.defaultRoutes === defaultRoutes &&
+    last.network.egress === egress &&
     last.ownGateways === ownGateways &&
     last.continuity === continuity;
   if (isSame) return last;
-  const surroundings = { links, defaultRoutes, egress, ownGateways, continuity };
+  const surroundings = { network, ownGateways, continuity };
   latest.set(links, surroundings);
   return surroundings;
-});
-
-interface Remembered {
-  readonly surroundings: Surroundings;
-  readonly config: PolicyConfig;
-  readonly host: HostAddress;
 }
 
-const results = new WeakMap<Address, Remembered>();
+const gatewaysOf = remember(
+  (routes: Network["defaultRoutes"]): ReadonlySet<string> =>
+    new Set(routes.flatMap(({ hops }) => hops.flatMap(({ gateway }) => gateway ?? []))),
+);
 
-/** An address that is the only change costs one description. Each full reading of the network describes all anew. */
-function remembered(network: Network, config: PolicyConfig, link: Link, address: Address): HostAddress {
-  const surroundings = surroundingsOf(network, undefined);
-  const last = results.get(address);
-  if (last?.surroundings === surroundings && last.config === config) return last.host;
-  const host = describe(network, config, link, address);
-  // A temporary address is judged by its siblings, too.
-  if (!isTemporary(address)) results.set(address, { surroundings, config, host });
-  return host;
-}
+/** The ways out that are tunnels. */
+const tunnelsOf = remember((egress: Network["egress"], links: Network["links"]): readonly Link[] =>
+  egress
+    .flatMap(({ ifIndex, sharedWith = [] }) => [ifIndex, ...sharedWith])
+    .flatMap((index) => links.get(index) ?? [])
+    .filter(isTunnel),
+);
 
-function describe(network: Network, config: PolicyConfig, link: Link, address: Address): HostAddress {
+function describe(
+  network: Network,
+  surroundings: Surroundings,
+  config: PolicyConfig,
+  link: Link,
+  address: Address,
+): HostAddress {
   const deciding = ruleFor(config, link, address);
   const rule = deciding && isBuiltIn(deciding) ? undefined : deciding;
-  const obstacles = obstaclesOf(network, config, link, address, deciding);
+  const { hasDefaultRoute, bypassing } = waysOut(link, surroundings)[address.family];
+  const unusable = whyUnusable(network, link, address);
+  const refused = whyIgnored(rule) ?? (rule?.bypassTunnel ? undefined : bypassing);
+  const guests = unusable || refused ? undefined : whyGuests(behind(link, surroundings), deciding);
+  const noRoute = hasDefaultRoute ? undefined : whyNoRoute(config, link, address);
   return {
     address: address.address,
     family: address.family,
     ifIndex: link.index,
     interfaceName: link.name,
+    place: placeOf(address),
     rule,
     flags: rule?.flags ?? config.addressFlags,
     port: rule?.port ?? 0,
     priority: rule?.priority ?? 0,
-    hasDefaultRoute: hasDefaultRoute(network, link.index, address.family),
+    hasDefaultRoute,
     uniqueLocal: classOf(address) === "unique-local",
     created: address.created,
-    obstacles,
-    reason: obstacles.unusable ?? obstacles.refused ?? obstacles.guests ?? obstacles.noRoute,
+    obstacles: { unusable, refused, guests, noRoute },
+    reason: unusable ?? refused ?? guests ?? noRoute,
   };
 }
 
-function obstaclesOf(
-  network: Network,
-  config: PolicyConfig,
-  link: Link,
-  address: Address,
-  rule: PathRule | undefined,
-): Obstacles {
-  const unusable = whyUnusable(network, link, address);
-  const refused = whyRefused(network, link, address, rule);
-  const guests = unusable || refused ? undefined : whyGuests(network, link, rule);
-  return { unusable, refused, guests, noRoute: whyNoRoute(network, config, link, address) };
+/** How a family's traffic leaves by a link. */
+interface WayOut {
+  readonly hasDefaultRoute: boolean;
+  /** Which tunnel its traffic would bypass. */
+  readonly bypassing: Reason | undefined;
 }
+
+const waysOut = remember((link: Link, { network }: Surroundings): Readonly<Record<Family, WayOut>> => {
+  const ofFamily = (family: Family): WayOut => ({
+    hasDefaultRoute: hasDefaultRoute(network, link.index, family),
+    bypassing: whyBypassing(network, link, family),
+  });
+  return { 4: ofFamily(4), 6: ofFamily(6) };
+});
+
+const behind = remember((link: Link, { network }: Surroundings): Behind => lookBehind(network, link));
 
 /** The first [path] section of the file that matches decides over an address, or the built-in one. */
 function ruleFor({ paths }: PolicyConfig, link: Link, address: Address): PathRule | undefined {
-  return rulesOf(link, paths).find((rule) => matchesAddress(rule, address.address));
+  for (const rule of rulesOf(link, paths)) if (matchesAddress(rule, address.address)) return rule;
+  return undefined;
 }
 
 /** The [path] sections whose conditions on interfaces a link meets, in their order. */
@@ -168,42 +197,25 @@ const rulesOf = remember((link: Link, paths: readonly PathRule[]): readonly Path
   return paths.filter((rule) => matchesInterface(rule, { interfaceNames, kind: link.kind }));
 });
 
-/** Why the administrator wants no endpoint here: a rule says so, or it would lead past a tunnel. */
-function whyRefused(
-  network: Network,
-  link: Link,
-  address: Address,
-  rule: PathRule | undefined,
-): Reason | undefined {
-  if (rule?.ignore && !isBuiltIn(rule)) return { code: "ignored", text: ignoredBy(rule) };
-  if (rule?.bypassTunnel) return undefined;
-  return whyBypassing(network, link, address);
+function whyIgnored(rule: PathRule | undefined): Reason | undefined {
+  return rule?.ignore ? { code: "ignored", text: ignoredBy(rule) } : undefined;
 }
 
-/** Why `check_route` keeps an address back. */
-function whyNoRoute(
-  network: Network,
-  { notifyFlags }: PolicyConfig,
-  link: Link,
-  address: Address,
-): Reason | undefined {
+/** Why `check_route` keeps an address back whose link has no default route. */
+function whyNoRoute({ notifyFlags }: PolicyConfig, link: Link, { family }: Address): Reason | undefined {
   if (!notifyFlags.has("check_route")) return undefined;
-  if (hasDefaultRoute(network, link.index, address.family)) return undefined;
-  return {
-    code: "no-default-route",
-    text: `${link.name} has no IPv${address.family} default route (check_route)`,
-  };
+  return { code: "no-default-route", text: `${link.name} has no IPv${family} default route (check_route)` };
 }
 
 /**
  * Where the host's traffic to the Internet leaves by a layer-3 tunnel, a connection through it must not get a
  * subflow outside it, of either family: a peer announces both.
  */
-function whyBypassing(network: Network, link: Link, address: Address): Reason | undefined {
+function whyBypassing(network: Network, link: Link, family: Family): Reason | undefined {
   let bypassed: Link | undefined;
   for (const egress of network.egress) {
     const tunnel = network.links.get(egress.ifIndex);
-    if (!tunnel || !hides(network, egress, address.family)) continue;
+    if (!tunnel || !hides(network, egress, family)) continue;
     if (tunnel === link) return undefined;
     bypassed ??= tunnel;
   }

@@ -1,7 +1,8 @@
+import { remember } from "../../base/remember.ts";
 import type { Endpoint, EndpointFlag } from "../../kernel/mptcp-pm.ts";
 import type { Bits } from "../../kernel/netlink/bits.ts";
 import { type Network, placeOf } from "../network/network.ts";
-import type { CurrentEndpoint, DesiredEndpoint } from "./decision.ts";
+import type { CurrentEndpoint } from "./decision.ts";
 import type { HostAddress, PolicyConfig } from "./host-addresses.ts";
 
 /** All that the policy looks at. */
@@ -20,28 +21,28 @@ export interface PolicyInput {
   readonly expired: ReadonlySet<string>;
 }
 
-/** Where an endpoint lives. One that is bound to no device (it was adopted) lives where its address is. */
-export function homeOf(network: Network, endpoint: Endpoint): number {
-  if (endpoint.ifIndex !== 0) return endpoint.ifIndex;
-  return network.addresses.find(({ address }) => address === endpoint.address)?.ifIndex ?? 0;
+/** An endpoint of ours, and where it lives. */
+export interface OwnEndpoint {
+  readonly endpoint: Endpoint;
+  readonly ifIndex: number;
+  /** As a key: `placeOf`. */
+  readonly place: string;
 }
 
-/**
- * The endpoint of somebody else's that has an address. The kernel tells endpoints apart by address, and by
- * port where one is set; an implicit one it replaces by itself (net/mptcp/pm_kernel.c,
- * mptcp_pm_nl_append_new_local_addr).
- */
-export function foreignServing(
-  current: readonly CurrentEndpoint[],
-  desired: Pick<DesiredEndpoint, "address" | "port">,
-): Endpoint | undefined {
-  return current.find(
-    ({ endpoint, ours }) =>
-      !ours &&
-      !endpoint.flags.has("implicit") &&
-      endpoint.address === desired.address &&
-      endpoint.port === desired.port,
-  )?.endpoint;
+export function ownEndpoints({ current, network }: PolicyInput): OwnEndpoint[] {
+  const own: OwnEndpoint[] = [];
+  for (const { endpoint, ours } of current) {
+    if (!ours) continue;
+    const ifIndex = homeOf(network, endpoint);
+    own.push({ endpoint, ifIndex, place: placeOf({ address: endpoint.address, ifIndex }) });
+  }
+  return own;
+}
+
+/** One that is bound to no device (it was adopted) lives where its address is. */
+function homeOf(network: Network, endpoint: Endpoint): number {
+  if (endpoint.ifIndex !== 0) return endpoint.ifIndex;
+  return network.addresses.find(({ address }) => address === endpoint.address)?.ifIndex ?? 0;
 }
 
 /** An address of an interface that a path manager wants to be an endpoint, and how. */
@@ -65,16 +66,23 @@ export interface WantedEndpoints {
   readonly endpoints: readonly WantedEndpoint[];
 }
 
-/** Says of each address how it is wanted, and why it is to be no endpoint. */
-export function wantedIn(
-  wanted: Wanted,
-): (host: HostAddress) => Pick<HostAddress, "flags" | "port" | "priority" | "reason"> {
-  if (wanted === everyAddress) return (host) => host;
-  const { by, endpoints } = wanted;
-  const places = new Map(endpoints.map((one) => [placeOf(one), one]));
-  const reason = { code: "not-wanted", text: `${by} does not want it` } as const;
-  return (host) => {
-    const { flags, port, priority } = places.get(placeOf(host)) ?? host;
-    return { flags, port, priority, reason: host.reason ?? (places.has(placeOf(host)) ? undefined : reason) };
-  };
+/** How an address is wanted, and why it is to be no endpoint. */
+export type Wish = Pick<HostAddress, "flags" | "port" | "priority" | "reason">;
+
+/** Says of each address how it is wanted. */
+export function wantedIn(wanted: Wanted): (host: HostAddress) => Wish {
+  return wanted === everyAddress ? itself : wishesOf(wanted, undefined);
 }
+
+function itself(host: HostAddress): Wish {
+  return host;
+}
+
+const wishesOf = remember(({ by, endpoints }: WantedEndpoints) => {
+  const places = new Map(endpoints.map((one) => [placeOf(one), one]));
+  const notWanted = { code: "not-wanted", text: `${by} does not want it` } as const;
+  return (host: HostAddress): Wish => {
+    const { flags, port, priority } = places.get(host.place) ?? host;
+    return { flags, port, priority, reason: host.reason ?? (places.has(host.place) ? undefined : notWanted) };
+  };
+});

@@ -1,195 +1,244 @@
-import type { Endpoint, Limits } from "../../kernel/mptcp-pm.ts";
+import { remember } from "../../base/remember.ts";
+import type { Endpoint } from "../../kernel/mptcp-pm.ts";
 import { placeOf } from "../network/network.ts";
 import type { Reason } from "./address-state.ts";
-import type { Decision, DesiredEndpoint, Outcome } from "./decision.ts";
+import type { CurrentEndpoint, Decision, DesiredEndpoint, Outcome } from "./decision.ts";
 import { holdSurplus, type SurplusEndpoint, surplusEndpoints } from "./held-endpoints.ts";
 import { type HostAddress, hostAddresses } from "./host-addresses.ts";
-import { foreignServing, homeOf, type PolicyInput, wantedIn } from "./input.ts";
+import { type OwnEndpoint, ownEndpoints, type PolicyInput, type Wish, wantedIn } from "./input.ts";
 import { type Contender, compareContenders, seat } from "./slots.ts";
 
 /**
  * Decides which addresses become endpoints, and says why or why not. A pure function: the daemon acts on it
- * and `mptcpctl explain` prints it, from the same inputs.
+ * and `mptcpctl explain` prints it, from the same inputs. What it says of an address that cannot be used is remembered
+ * with the address, so that its work grows with the usable ones alone.
  *
  * @returns one decision for each address of each interface, and one for each endpoint of ours that has none
  */
 export function decide(input: PolicyInput): Decision[] {
-  const verdicts = new Map<Candidate, Decision>();
-  const decideOn: DecideOn = (candidate, outcome, reason, rank) =>
-    verdicts.set(candidate, { ...verdict(candidate, outcome, reason), rank });
-  const candidates = candidatesOf(input);
-  const undecided = (): Candidate[] => candidates.filter((candidate) => !verdicts.has(candidate));
+  const hosts = hostAddresses(input.network, input.config);
+  const own = ownEndpoints(input);
+  const wishOf = wantedIn(input.wanted);
+  const verdicts: Verdicts = new Map();
+  const candidates = candidatesOf(hosts, own, wishOf);
+  const foreign = input.current.filter(({ ours }) => !ours);
+  const unserved = withoutServed(candidates, foreign, verdicts);
+  const surplus = surplusEndpoints(input, own, new Set(unserved.map(({ place }) => place)));
+  const held = holdSurplus(input, surplus, candidates.length > 0);
+  const contenders = withoutWaiting(unserved, held, verdicts);
+  decideSlots(contenders, input.capacity - foreign.length - held.length, verdicts);
 
-  for (const candidate of candidates) if (candidate.reason) decideOn(candidate, "unusable", candidate.reason);
-  const usable = undecided();
-  decideServed(input, usable, decideOn);
-  const surplus = surplusEndpoints(input, undecided());
-  const held = holdSurplus(input, surplus, usable.length > 0);
-  decideSameAddress(undecided(), held, decideOn);
-  decideMaximum(undecided(), decideOn);
-  decideSlots(input, undecided(), held.length, decideOn);
-
-  // An address whose endpoint is held has one decision, not two.
   const heldPlaces = new Set(held.map(placeOf));
-  const decided = candidates.flatMap((candidate) => verdicts.get(candidate) ?? []);
-  const others = decided.filter((decision) => !heldPlaces.has(placeOf(decision)));
-  return [...others, ...held, ...decideUnassigned(surplus, [...others, ...held])];
+  const decisions: Decision[] = [];
+  for (const host of hosts) {
+    // An address whose endpoint is held has one decision, not two.
+    if (heldPlaces.size > 0 && heldPlaces.has(host.place)) continue;
+    const { reason } = wishOf(host);
+    const decision = reason ? unusable(host, reason) : verdicts.get(host);
+    if (decision !== undefined) decisions.push(decision);
+  }
+  decisions.push(...held);
+  if (surplus.length > held.length) decisions.push(...decideUnassigned(surplus, decisions));
+  return decisions;
 }
 
 /** The endpoints that decisions ask for. */
 export function desiredEndpoints(decisions: readonly Decision[]): DesiredEndpoint[] {
-  return decisions.flatMap((decision) => decision.endpoint ?? []);
+  const endpoints: DesiredEndpoint[] = [];
+  for (const { endpoint } of decisions) if (endpoint !== undefined) endpoints.push(endpoint);
+  return endpoints;
 }
 
-type DecideOn = (candidate: Candidate, outcome: Outcome, reason: Reason, rank?: number) => void;
+/** What was decided about the addresses that can be used. */
+type Verdicts = Map<HostAddress, Decision>;
 
-function verdict(candidate: Candidate, outcome: Outcome, { code, text }: Reason): Decision {
-  const { address, ifIndex, interfaceName } = candidate;
-  const endpoint = outcome === "endpoint" ? candidate.desired : undefined;
-  return { address, ifIndex, interfaceName, outcome, code, reason: text, endpoint };
+/** An address that may become an endpoint, with all that decides over it. */
+interface Candidate extends Contender {
+  readonly host: HostAddress;
+  readonly place: string;
+  readonly desired: DesiredEndpoint;
+  /** Set by `rank`. */
+  alias: boolean;
 }
 
-function decideServed(input: PolicyInput, candidates: readonly Candidate[], decideOn: DecideOn): void {
-  for (const candidate of candidates) {
-    const foreign = foreignServing(input.current, candidate.desired);
-    if (!foreign) continue;
-    const text = `endpoint ${foreign.id} has it, which somebody else made`;
-    decideOn(candidate, "served", { code: "foreign-endpoint", text });
+/** Every address that can be used, judged by itself; best first. */
+function candidatesOf(
+  hosts: readonly HostAddress[],
+  own: readonly OwnEndpoint[],
+  wishOf: (host: HostAddress) => Wish,
+): Candidate[] {
+  const live = new Map<string, Endpoint>();
+  for (const { place, endpoint } of own) live.set(place, endpoint);
+  const candidates: Candidate[] = [];
+  for (const host of hosts) {
+    const { flags, port, priority, reason } = wishOf(host);
+    if (reason) continue;
+    const { address, place, hasDefaultRoute, uniqueLocal, created } = host;
+    const endpoint = live.get(place);
+    candidates.push({
+      host,
+      address,
+      ifIndex: host.ifIndex,
+      place,
+      priority,
+      alias: false,
+      live: endpoint !== undefined,
+      hasDefaultRoute,
+      uniqueLocal,
+      created,
+      // An adopted endpoint without a device stays so: binding it would break its subflows.
+      desired: { address, port, flags, ifIndex: endpoint?.ifIndex ?? host.ifIndex },
+    });
   }
+  return rank(candidates);
+}
+
+/** Sorts, best first. Every usable address but the best of its interface and family is an alias. */
+function rank(candidates: Candidate[]): Candidate[] {
+  candidates.sort(compareContenders);
+  const first = new Set<string>();
+  let hasAliases = false;
+  for (const candidate of candidates) {
+    const group = `${candidate.ifIndex}/${candidate.host.family}`;
+    candidate.alias = first.has(group);
+    hasAliases ||= candidate.alias;
+    first.add(group);
+  }
+  return hasAliases ? candidates.sort(compareContenders) : candidates;
+}
+
+function verdict(
+  { host, desired }: Candidate,
+  outcome: Outcome,
+  { code, text }: Reason,
+  rank?: number,
+): Decision {
+  const { address, ifIndex, interfaceName } = host;
+  const endpoint = outcome === "endpoint" ? desired : undefined;
+  return { address, ifIndex, interfaceName, outcome, code, reason: text, endpoint, rank };
+}
+
+const unusable = remember(
+  ({ address, ifIndex, interfaceName }: HostAddress, { code, text }: Reason): Decision => ({
+    ...{ address, ifIndex, interfaceName, outcome: "unusable", code, reason: text },
+    ...{ endpoint: undefined, rank: undefined },
+  }),
+);
+
+/** Those that no endpoint of somebody else's serves; decides about the others. */
+function withoutServed(
+  candidates: readonly Candidate[],
+  foreign: readonly CurrentEndpoint[],
+  verdicts: Verdicts,
+): readonly Candidate[] {
+  if (foreign.length === 0) return candidates;
+  return candidates.filter((candidate) => {
+    const server = servingEndpoint(foreign, candidate.desired);
+    if (server === undefined) return true;
+    const text = `endpoint ${server.id} has it, which somebody else made`;
+    verdicts.set(candidate.host, verdict(candidate, "served", { code: "foreign-endpoint", text }));
+    return false;
+  });
 }
 
 /**
- * The kernel takes an address once, whatever the interface. Of candidates with the same one the best gets it,
- * who is live before all; every one of them waits while the endpoint of an interface that is gone is held.
+ * The endpoint of somebody else's that has an address. The kernel tells endpoints apart by address, and by
+ * port where one is set; an implicit one it replaces by itself (net/mptcp/pm_kernel.c,
+ * mptcp_pm_nl_append_new_local_addr).
  */
-function decideSameAddress(
+function servingEndpoint(
+  foreign: readonly CurrentEndpoint[],
+  { address, port }: DesiredEndpoint,
+): Endpoint | undefined {
+  for (const { endpoint } of foreign)
+    if (endpoint.address === address && endpoint.port === port && !endpoint.flags.has("implicit"))
+      return endpoint;
+  return undefined;
+}
+
+/**
+ * Those that contend for slots; decides about the others, which have to wait whatever the number of slots. Who is live
+ * comes first: the kernel takes an address once, and `max` counts endpoints.
+ */
+function withoutWaiting(
   candidates: readonly Candidate[],
   held: readonly Decision[],
-  decideOn: DecideOn,
-): void {
-  const winners = new Map(held.map(({ address, interfaceName }) => [address, interfaceName]));
-  for (const candidate of liveFirst(candidates)) {
-    const winner = winners.get(candidate.address);
-    if (winner === undefined) winners.set(candidate.address, candidate.interfaceName);
-    else decideOn(candidate, "waiting", { code: "same-address", text: `already an endpoint on ${winner}` });
-  }
+  verdicts: Verdicts,
+): readonly Candidate[] {
+  const admission = new Admission(held);
+  const waiting = new Set<Candidate>();
+  for (const isLive of [true, false])
+    for (const candidate of candidates) {
+      const reason = candidate.live === isLive ? admission.whyNot(candidate) : undefined;
+      if (reason === undefined) continue;
+      waiting.add(candidate);
+      verdicts.set(candidate.host, verdict(candidate, "waiting", reason));
+    }
+  return waiting.size === 0 ? candidates : candidates.filter((candidate) => !waiting.has(candidate));
 }
 
-/** `max` counts the endpoints that a rule gives one interface. */
-function decideMaximum(candidates: readonly Candidate[], decideOn: DecideOn): void {
-  const counts = new Map<string, number>();
-  for (const candidate of liveFirst(candidates)) {
-    const { rule, ifIndex, interfaceName } = candidate;
-    if (rule?.max === undefined) continue;
+/**
+ * Admits one candidate after another. Of candidates with the same address the first gets
+ * it; every one of them waits while the endpoint of an interface that is gone is held.
+ */
+class Admission {
+  /** By address: the interface that has it. */
+  readonly #winners = new Map<string, string>();
+  /** By interface and rule. */
+  readonly #counts = new Map<string, number>();
+
+  constructor(held: readonly Decision[]) {
+    for (const { address, interfaceName } of held) this.#winners.set(address, interfaceName);
+  }
+
+  whyNot({ address, host }: Candidate): Reason | undefined {
+    const winner = this.#winners.get(address);
+    if (winner !== undefined) return { code: "same-address", text: `already an endpoint on ${winner}` };
+    this.#winners.set(address, host.interfaceName);
+    return this.#whyOverMaximum(host);
+  }
+
+  /** `max` counts the endpoints that a rule gives one interface. */
+  #whyOverMaximum({ rule, ifIndex, interfaceName }: HostAddress): Reason | undefined {
+    if (rule?.max === undefined) return undefined;
     const key = `${ifIndex}/${rule.name}`;
-    const count = (counts.get(key) ?? 0) + 1;
-    counts.set(key, count);
-    if (count <= rule.max) continue;
-    const text = `[path ${rule.name}] allows ${rule.max} on ${interfaceName}`;
-    decideOn(candidate, "waiting", { code: "over-maximum", text });
+    const count = (this.#counts.get(key) ?? 0) + 1;
+    this.#counts.set(key, count);
+    if (count <= rule.max) return undefined;
+    return { code: "over-maximum", text: `[path ${rule.name}] allows ${rule.max} on ${interfaceName}` };
   }
 }
 
-function decideSlots(
-  input: PolicyInput,
-  candidates: readonly Candidate[],
-  held: number,
-  decideOn: DecideOn,
-): void {
-  const foreign = input.current.filter(({ ours }) => !ours).length;
-  const slots = input.capacity - foreign - held;
-  const seated = seat(candidates, slots);
-  for (const [index, candidate] of [...candidates].sort(compareContenders).entries()) {
+/** @param contenders best first */
+function decideSlots(contenders: readonly Candidate[], slots: number, verdicts: Verdicts): void {
+  const seated = seat(contenders, slots);
+  for (const [index, candidate] of contenders.entries()) {
+    const { host } = candidate;
     if (seated.has(candidate)) {
-      const by = candidate.rule ? `, [path ${candidate.rule.name}]` : "";
-      decideOn(candidate, "endpoint", { code: "usable", text: `usable${by}` }, index + 1);
+      const text = host.rule ? `usable, [path ${host.rule.name}]` : "usable";
+      verdicts.set(host, verdict(candidate, "endpoint", { code: "usable", text }, index + 1));
     } else {
-      const text = `ranked ${index + 1} of ${candidates.length} for ${Math.max(slots, 0)} slots`;
-      decideOn(candidate, "waiting", { code: "no-slot", text }, index + 1);
+      const text = `ranked ${index + 1} of ${contenders.length} for ${Math.max(slots, 0)} slots`;
+      verdicts.set(host, verdict(candidate, "waiting", { code: "no-slot", text }, index + 1));
     }
   }
-}
-
-function liveFirst(candidates: readonly Candidate[]): Candidate[] {
-  return [...candidates].sort((a, b) => Number(b.live) - Number(a.live) || compareContenders(a, b));
 }
 
 /** Names the endpoints of ours that go and whose address no interface has. */
 function decideUnassigned(surplus: readonly SurplusEndpoint[], decisions: readonly Decision[]): Decision[] {
   const named = new Set(decisions.map(placeOf));
-  return surplus.flatMap(({ endpoint: { address }, ifIndex, interfaceName, reason: { code, text } }) => {
-    if (named.has(placeOf({ address, ifIndex }))) return [];
-    return { address, ifIndex, interfaceName, outcome: "unusable", code, reason: text, endpoint: undefined };
-  });
-}
-
-/** An address that may become an endpoint, with all that decides over it. */
-interface Candidate extends Omit<HostAddress, "alias">, Contender {
-  readonly desired: DesiredEndpoint;
-}
-
-/** Every address of every link, judged by itself. */
-function candidatesOf(input: PolicyInput): Candidate[] {
-  const live = new Map<string, Endpoint>();
-  for (const { endpoint, ours } of input.current) {
-    if (ours)
-      live.set(placeOf({ address: endpoint.address, ifIndex: homeOf(input.network, endpoint) }), endpoint);
-  }
-  const wantedOf = wantedIn(input.wanted);
-  const candidates = hostAddresses(input.network, input.config).map((host) => {
-    const endpoint = live.get(placeOf(host));
-    const { address, ifIndex } = host;
-    const { flags, port, priority, reason } = wantedOf(host);
-    return {
-      ...host,
-      priority,
-      reason,
-      alias: false,
-      live: endpoint !== undefined,
-      // An adopted endpoint without a device stays so: binding it would break its subflows.
-      desired: { address, port, flags, ifIndex: endpoint?.ifIndex ?? ifIndex },
-    };
-  });
-  return markAliases(candidates);
-}
-
-/** Every usable address but the best of its interface and family is an alias. */
-function markAliases(candidates: readonly Candidate[]): Candidate[] {
-  const group = ({ ifIndex, family }: Candidate): string => `${ifIndex}/${family}`;
-  const firsts = new Map<string, Candidate>();
-  for (const candidate of candidates) {
-    if (candidate.reason) continue;
-    const first = firsts.get(group(candidate));
-    if (!first || compareContenders(candidate, first) < 0) firsts.set(group(candidate), candidate);
-  }
-  return candidates.map((candidate) =>
-    candidate.reason || firsts.get(group(candidate)) === candidate
-      ? candidate
-      : { ...candidate, alias: true },
+  return surplus.flatMap(
+    ({ endpoint: { address }, place, ifIndex, interfaceName, reason: { code, text } }) => {
+      if (named.has(place)) return [];
+      return {
+        address,
+        ifIndex,
+        interfaceName,
+        outcome: "unusable",
+        code,
+        reason: text,
+        endpoint: undefined,
+      };
+    },
   );
-}
-
-/** Subflows beside the endpoints that limits have to leave room for, as the C mptcpd has it. */
-const SPARE_SUBFLOWS = 2;
-
-/**
- * The limits that a set of endpoints needs. Values that are enough stay; a value that is not becomes the kernel's
- * maximum, since nobody knows how many addresses a peer will announce. Never below the present values.
- *
- * - Enough are two subflows more than there are endpoints. With `fullmesh` only the maximum is: endpoints times the
- *   peer's addresses.
- * - Announced addresses are accepted where an endpoint may open subflows to them: `subflow`, `fullmesh`, `laminar`
- *   (net/mptcp/pm_kernel.c, fill_local_addresses_vec). A server with `signal` endpoints accepts none.
- */
-export function limitsFor(endpoints: readonly DesiredEndpoint[], present: Limits, maximum: number): Limits {
-  if (endpoints.length === 0) return present;
-  const flags = endpoints.map((endpoint) => endpoint.flags);
-  const accepts = flags.some((own) => own.has("subflow") || own.has("fullmesh") || own.has("laminar"));
-  const isMesh = flags.some((own) => own.has("fullmesh"));
-  const enough = isMesh ? maximum : Math.min(endpoints.length + SPARE_SUBFLOWS, maximum);
-  const raised = (limit: number): number => (limit < enough ? maximum : limit);
-  return {
-    subflows: raised(present.subflows),
-    addAddrAccepted: accepts ? raised(present.addAddrAccepted) : present.addAddrAccepted,
-  };
 }

@@ -43,6 +43,7 @@ export function compareContenders(a: Ranked, b: Ranked): number {
  * @returns those with a seat
  */
 export function seat<C extends Contender>(contenders: readonly C[], slots: number): Set<C> {
+  if (contenders.length <= slots) return new Set(contenders);
   const ranked = [...contenders].sort(compareContenders);
   const seated = ranked.filter((contender) => contender.live).slice(0, Math.max(slots, 0));
   const waiting = ranked.filter((contender) => !seated.includes(contender));

@@ -10,7 +10,7 @@ import { NetworkMonitor } from "../../control/network/monitor.ts";
 import { emptyNetwork, type Network } from "../../control/network/network.ts";
 import { usableAddresses } from "../../control/policy/host-addresses.ts";
 import { everyAddress } from "../../control/policy/input.ts";
-import { removalsSent } from "../../kernel/counters.ts";
+import { removalCounter } from "../../kernel/counters.ts";
 import { MptcpPm } from "../../kernel/mptcp-pm.ts";
 import { persist, unlessAborted } from "../../kernel/netlink/persist.ts";
 import { Sysctls } from "../../kernel/sysctl.ts";
@@ -132,7 +132,7 @@ export class Daemon {
       log,
       clock: systemClock,
       wallClock: Date.now,
-      removalsSent,
+      removalsSent: removalCounter(),
       addressLoads: readAddressLoads,
       resolving: readResolving,
       network: () => this.#network,

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "node:test";
-import { findCounter, parseCounters } from "../../../src/kernel/counters.ts";
+import { findCounter, parseCounters, removalCounter } from "../../../src/kernel/counters.ts";
 
 const text = [
   "TcpExt: SyncookiesSent RmAddrTx",
@@ -23,5 +26,23 @@ describe("one counter", () => {
     assert.equal(findCounter(text, "Ext", "RmAddrTx"), undefined);
     assert.equal(findCounter(text, "MPTcp", "RmAddrTx"), undefined);
     assert.equal(findCounter("", "MPTcpExt", "RmAddrTx"), undefined);
+  });
+});
+
+describe("the counter of removals", () => {
+  it("is read anew each time, from the file that was opened first", (t) => {
+    const directory = mkdtempSync(join(tmpdir(), "mptcpd-test-"));
+    t.after(() => rmSync(directory, { recursive: true }));
+    const file = join(directory, "netstat");
+    const write = (count: number) =>
+      writeFileSync(file, `MPTcpExt: MPJoinSynTx RmAddrTx\nMPTcpExt: 5 ${count}\n`);
+    const removals = removalCounter(directory);
+    assert.equal(removals(), undefined, "there is none");
+    for (const count of [7, 8]) {
+      write(count);
+      assert.equal(removals(), BigInt(count));
+    }
+    rmSync(file);
+    assert.equal(removals(), 8n);
   });
 });

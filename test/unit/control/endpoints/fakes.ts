@@ -153,6 +153,9 @@ export class World {
   readAddressLoads: () => Promise<ReadonlyMap<string, AddressLoad>> = async () => this.addressLoads;
   /** Interfaces on which the kernel looks for a neighbour. */
   resolving: ReadonlySet<number> = new Set();
+  /** How often these were read. */
+  resolvingReadings = 0;
+  removalReadings = 0;
   /** As they were told last. */
   refusals: readonly Refusal[] = [];
   reconciler: Reconciler;
@@ -187,9 +190,15 @@ export class World {
       log: this.logger,
       clock: this.clock,
       wallClock: () => WALL_CLOCK_AT_START + this.clock.now(),
-      removalsSent: () => this.kernel.removalsSent,
+      removalsSent: () => {
+        this.removalReadings++;
+        return this.kernel.removalsSent;
+      },
       addressLoads: () => this.readAddressLoads(),
-      resolving: async () => this.resolving,
+      resolving: async () => {
+        this.resolvingReadings++;
+        return this.resolving;
+      },
       onRefusals: (refusals) => {
         this.refusals = refusals;
       },

@@ -92,6 +92,28 @@ describe("the reconciler", () => {
     }
   });
 
+  it("asks once for each deletion whether peers were told, and once before the first", async (t) => {
+    const world = new World(t);
+    await world.become({ eth0, eth1: { addresses: ["10.0.1.1", "10.0.1.2"] } });
+    await world.become({ eth0 });
+    assert.equal(world.removalReadings, 3);
+    await world.become({ eth0, eth1 });
+    await world.become({ eth0 });
+    assert.equal(world.removalReadings, 4);
+  });
+
+  it("waits after a deletion, too, if peers were told by others since the last one", async (t) => {
+    const world = new World(t);
+    await world.become({ eth0, eth1, eth2: { addresses: ["10.0.2.1", "10.0.2.2"] } });
+    await world.become({ eth0, eth2: { addresses: ["10.0.2.1", "10.0.2.2"] } });
+    world.commands();
+    world.kernel.removalsSent = 5n;
+    await world.become({ eth0 });
+    assert.deepEqual(world.commands(), ["delete 3"]);
+    await world.advance(200);
+    assert.deepEqual(world.commands(), ["delete 4"]);
+  });
+
   it("makes room for an addition with the first deletion, not the last", async (t) => {
     const world = new World(t);
     world.kernel.hasPeers = true;
@@ -179,6 +201,23 @@ describe("an endpoint whose link has come back", () => {
       await world.advance(100);
       assert.deepEqual(world.kernel.addresses, ["10.0.0.1", "10.0.1.1"], time);
     }
+  });
+});
+
+describe("an address that comes back to a link that was up all the time", () => {
+  it("is an endpoint at once: nobody looks for neighbours because of it", async (t) => {
+    const world = new World(t);
+    world.resolving = new Set([2]);
+    const without = { eth0: { addresses: [] }, eth1 };
+    await world.become({ eth0, eth1 });
+    await world.advance(3500);
+    await world.become(without);
+    await world.become({ eth0, eth1 });
+    assert.deepEqual(world.kernel.addresses, ["10.0.0.1", "10.0.1.1"]);
+    assert.equal(world.resolvingReadings, 0);
+    await world.become(without);
+    await world.become({ eth0: { ...eth0, carrierUpCount: 2 }, eth1 });
+    assert.deepEqual(world.kernel.addresses, ["10.0.1.1"], "but a flap that nobody saw counts");
   });
 });
 

@@ -7,7 +7,7 @@ import { Adoptions, requestAdoption } from "../../../../src/control/endpoints/ad
 import { DaemonLock } from "../../../../src/control/endpoints/daemon-lock.ts";
 import { Ledger } from "../../../../src/control/endpoints/ledger.ts";
 import { NamespaceLock } from "../../../../src/control/endpoints/namespace.ts";
-import { StateFile } from "../../../../src/control/endpoints/state-file.ts";
+import { StateFile, StateJournal } from "../../../../src/control/endpoints/state-file.ts";
 import { lockHolder } from "../../../../src/kernel/file-lock.ts";
 import { temporaryDirectory } from "../../temporary.ts";
 import { endpointOf } from "../policy/world.ts";
@@ -224,6 +224,27 @@ describe("a runtime directory that somebody has emptied", () => {
     isOurs = true;
     stateFile.write("third");
     assert.equal(readFileSync(file, "utf8"), "third");
+  });
+
+  it("gets lines of a journal in the file that is open, but no new file where the name is another's", (t) => {
+    const { file, clock, log } = setUp(t);
+    let isOurs = true;
+    const journal = new StateJournal({
+      ...{ file, clock, log, consequence: "", wholeText: () => "all\n", isAllowed: () => isOurs },
+    });
+    journal.append("first\n");
+    isOurs = false;
+    journal.append("second\n");
+    assert.equal(readFileSync(file, "utf8"), "all\nsecond\n");
+    rmSync(file);
+    writeFileSync(file, "another's");
+    journal.append("third\n");
+    journal.rewrite();
+    assert.equal(readFileSync(file, "utf8"), "another's");
+    isOurs = true;
+    journal.append("fourth\n");
+    assert.equal(readFileSync(file, "utf8"), "all\n");
+    journal.close();
   });
 
   it("has the ledger again, with what was read at the start, and what another process has added", (t) => {

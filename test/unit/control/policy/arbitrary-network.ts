@@ -1,6 +1,7 @@
 /** Random networks and configurations: few names and addresses, so that they meet. */
 import fc from "fast-check";
 import { defaultConfig, notifyFlags } from "../../../../src/control/config/config.ts";
+import type { Network, NetworkModel } from "../../../../src/control/network/network.ts";
 import { linkFlags } from "../../../../src/kernel/links.ts";
 import { endpointFlags } from "../../../../src/kernel/mptcp-pm.ts";
 import { type AddressSketch, type LinkSketch, networkOf, ruleOf } from "./world.ts";
@@ -72,3 +73,54 @@ export const current = fc.uniqueArray(
   fc.record({ address: fc.constantFrom(...texts), ifIndex, ours: fc.boolean() }),
   { selector: ({ address }) => address, maxLength: 4 },
 );
+
+const wish = fc.array(
+  fc.record({
+    address: fc.constantFrom(...texts),
+    ifIndex,
+    flags: fc.constant(endpointFlags.of("signal")),
+    port: fc.constantFrom(0, 8080),
+    priority: fc.integer({ min: -1, max: 1 }),
+  }),
+  { maxLength: 4 },
+);
+
+/** What two path managers want. */
+export const wishes = fc.tuple(...["one", "two"].map((by) => wish.map((endpoints) => ({ by, endpoints }))));
+
+/** The same network of objects that nobody has seen. */
+export function unseen({ links, addresses, ...rest }: Network): Network {
+  return {
+    ...rest,
+    links: new Map([...links].map(([index, link]) => [index, { ...link }])),
+    addresses: addresses.map((one) => ({ ...one })),
+  };
+}
+
+/** What happens to a network. */
+export const change = fc.oneof(
+  fc.record({ kind: fc.constant("none" as const) }),
+  fc.record({ kind: fc.constant("link" as const), index: ifIndex, flags: upOrDown }),
+  fc.record({ kind: fc.constant("unlink" as const), index: ifIndex }),
+  fc.record({ kind: fc.constant("address" as const), index: ifIndex, sketch: address }),
+  fc.record({ kind: fc.constant("removal" as const), place: fc.nat(9) }),
+  fc.record({ kind: fc.constant("routing" as const), from: network }),
+);
+
+export type NetworkChange = typeof change extends fc.Arbitrary<infer One> ? One : never;
+
+export function apply(model: NetworkModel, what: NetworkChange): void {
+  const { links, addresses } = model.network;
+  if (what.kind === "link" || what.kind === "unlink") {
+    const link = links.get(what.index);
+    if (link === undefined) return;
+    if (what.kind === "unlink") model.apply({ change: "deleted", link });
+    else model.apply({ change: "new", link: { ...link, flags: what.flags } });
+  } else if (what.kind === "address") {
+    const [made] = networkOf({ made: { addresses: [what.sketch] } }).addresses;
+    if (made !== undefined) model.apply({ change: "new", address: { ...made, ifIndex: what.index } });
+  } else if (what.kind === "removal") {
+    const gone = addresses[what.place];
+    if (gone !== undefined) model.apply({ change: "deleted", address: gone });
+  } else if (what.kind === "routing") model.replaceRouting(what.from);
+}

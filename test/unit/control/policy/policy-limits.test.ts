@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { limitsFor } from "../../../../src/control/policy/policy.ts";
+import { limitsFor } from "../../../../src/control/policy/limits.ts";
 import type { EndpointFlag } from "../../../../src/kernel/mptcp-pm.ts";
 import { endpointOf } from "./world.ts";
 

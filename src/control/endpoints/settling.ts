@@ -1,0 +1,97 @@
+import type { Clock } from "../../base/clock.ts";
+import type { Link } from "../../kernel/links.ts";
+import type { Network } from "../network/network.ts";
+import { whyLinkDown } from "../policy/address-state.ts";
+import type { Step } from "./plan.ts";
+
+export interface SettlingOptions {
+  readonly clock: Clock;
+  /** The interfaces on which the kernel looks for a neighbour's link address at the moment. */
+  readonly resolving: () => Promise<ReadonlySet<number>>;
+  /** Whether an address was an endpoint of ours before. */
+  readonly wasEndpoint: (address: string) => boolean;
+}
+
+/**
+ * Milliseconds: longer than the kernel looks for a neighbour, which is three times a second (arp(7), mcast_solicit and
+ * retrans_time_ms).
+ */
+const LONGEST_SETTLING = 3500;
+const none: ReadonlySet<Step> = new Set();
+
+/**
+ * Holds back endpoints that open subflows, and whose link has just come back. While the link was down, the kernel began
+ * to look for neighbours, if only for the resets of subflows that were closed. When such a look-up fails, all that
+ * waits for it fails (EHOSTUNREACH), the first packets of new subflows included; and the kernel opens the subflows of
+ * an endpoint once only. So the endpoint waits until the look-up is over, which takes a second at most once the link is
+ * up.
+ */
+export class Settling {
+  readonly #options: SettlingOptions;
+  /** By address: since when it has waited. */
+  readonly #since = new Map<string, number>();
+  #links: Network["links"] = new Map();
+  /** By interface: when it was last seen to come up, or to be down. */
+  readonly #unsettledAt = new Map<number, number>();
+
+  constructor(options: SettlingOptions) {
+    this.#options = options;
+  }
+
+  /** The steps of a plan that have to wait. To be told of every change of links. */
+  async waiting(steps: readonly Step[], links: Network["links"]): Promise<ReadonlySet<Step>> {
+    const { clock, resolving, wasEndpoint } = this.#options;
+    this.#look(links);
+    const returning = steps.filter(
+      ({ kind, endpoint }) =>
+        kind === "add" &&
+        (endpoint.flags.has("subflow") || endpoint.flags.has("fullmesh")) &&
+        wasEndpoint(endpoint.address) &&
+        this.#hasJustComeUp(endpoint.ifIndex),
+    );
+    if (returning.length === 0) {
+      this.#since.clear();
+      return none;
+    }
+    const addresses = new Set(returning.map(({ endpoint }) => endpoint.address));
+    for (const address of this.#since.keys()) if (!addresses.has(address)) this.#since.delete(address);
+    // Where nobody can tell, nothing waits.
+    const busy = await resolving().catch(() => new Set<number>());
+    const now = clock.now();
+    return new Set(
+      returning.filter(({ endpoint: { address, ifIndex } }) => {
+        if (!busy.has(ifIndex)) return false;
+        const since = this.#since.get(address) ?? now;
+        this.#since.set(address, since);
+        return now - since < LONGEST_SETTLING;
+      }),
+    );
+  }
+
+  /** Later than that, a look-up has nothing to do with the time when the link was down. */
+  #hasJustComeUp(ifIndex: number): boolean {
+    const at = this.#unsettledAt.get(ifIndex);
+    return at !== undefined && this.#options.clock.now() - at < LONGEST_SETTLING;
+  }
+
+  #look(links: Network["links"]): void {
+    if (links === this.#links) return;
+    const now = this.#options.clock.now();
+    for (const link of links.values()) {
+      const before = this.#links.get(link.index);
+      if (before === undefined || !isSteady(before, link)) this.#unsettledAt.set(link.index, now);
+    }
+    for (const index of this.#unsettledAt.keys()) if (!links.has(index)) this.#unsettledAt.delete(index);
+    this.#links = links;
+  }
+}
+
+/** Whether packets could leave by a link all the time between two readings. */
+function isSteady(before: Link, after: Link): boolean {
+  return (
+    before === after ||
+    (whyLinkDown(before) === undefined &&
+      whyLinkDown(after) === undefined &&
+      before.carrierUpCount === after.carrierUpCount)
+  );
+}
