@@ -126,4 +126,5 @@ const nothing: ConnectionMemory = {
   begin: () => undefined,
   record: () => undefined,
   flush: () => undefined,
+  close: () => undefined,
 };

@@ -14,6 +14,8 @@ export class CheckpointWorld {
   readonly directory = mkdtempSync(join(tmpdir(), "mptcpd-test-"));
   readonly file = join(this.directory, "runtime", "connections");
   readonly warnings: string[] = [];
+  /** Whether another mptcpd has the directory by now. */
+  isTaken = false;
   readonly table = new ConnectionTable((change) => this.checkpoint.record(change));
   readonly checkpoint = this.another();
 
@@ -21,6 +23,7 @@ export class CheckpointWorld {
     test.after(async () => {
       // What is pending is written when the event loop turns.
       await turn();
+      this.checkpoint.close();
       rmSync(this.directory, { recursive: true, force: true });
     });
   }
@@ -38,7 +41,8 @@ export class CheckpointWorld {
     const warn = (message: string): void => {
       this.warnings.push(message);
     };
-    return new Checkpoint({ file: this.file, bootId, connections: this.table, warn });
+    const isAllowed = () => !this.isTaken;
+    return new Checkpoint({ file: this.file, bootId, connections: this.table, warn, isAllowed });
   }
 
   /** Applies events and writes what is to be remembered of them. */
