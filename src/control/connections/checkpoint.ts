@@ -29,15 +29,21 @@ const LINES_BEFORE_REWRITE = 10_000;
 /** 100,000 connections whose peers have announced two IPv6 addresses each take 21 MB, when it has just been written. */
 const LARGEST_FILE = 64 * 1024 * 1024;
 
+/** Milliseconds between two writes: under load many connections have begun and ended by then, and need no line. */
+const SPACING = 2;
+
 /**
  * Remembers what the kernel tells of a connection only once, for the time after a restart. A line for each fact,
- * appended before the event loop turns again, so that a daemon that is killed loses nothing that it has acted on.
+ * appended before the event loop turns again, or else 2 ms after the last one, so that a daemon that is killed loses
+ * next to nothing that it has acted on.
  */
 export class Checkpoint {
   readonly #options: CheckpointOptions;
+  readonly #clock: Clock;
   #facts: Map<number, StoredConnection> | undefined;
   /** Changes whose lines are still to be made: of many connections none is needed by then. */
   #pending: ConnectionChange[] = [];
+  #flushedAt = Number.NEGATIVE_INFINITY;
   #lines = 0;
   /** How many lines are too many: then most are about what is gone. */
   #rewriteAt = LINES_BEFORE_REWRITE;
@@ -48,6 +54,7 @@ export class Checkpoint {
   constructor(options: CheckpointOptions) {
     const { file, warn, notice = ignore, clock = systemClock } = options;
     this.#options = options;
+    this.#clock = clock;
     this.#journal = new Journal(file, () => this.#wholeText());
     this.#writes = new RetriedWrite({
       ...{ clock, what: file, log: { warning: warn, notice, debug: ignore } },
@@ -86,7 +93,7 @@ export class Checkpoint {
 
   record(change: ConnectionChange): void {
     if (this.#facts !== undefined || !isFact(change)) return;
-    if (this.#pending.length === 0) setImmediate(() => this.flush());
+    if (this.#pending.length === 0) this.#flushSoon();
     this.#pending.push(change);
   }
 
@@ -99,6 +106,7 @@ export class Checkpoint {
     }
     const lines = linesOfChanges(this.#pending);
     this.#pending = [];
+    this.#flushedAt = this.#clock.now();
     if (lines.length === 0) return;
     this.#lines += lines.length;
     const isLong = this.#lines > this.#rewriteAt;
@@ -111,6 +119,12 @@ export class Checkpoint {
     this.flush();
     this.#facts = new Map();
     this.#journal.close();
+  }
+
+  #flushSoon(): void {
+    const flush = (): void => this.flush();
+    if (this.#clock.now() - this.#flushedAt < SPACING) this.#clock.schedule(SPACING, flush);
+    else setImmediate(flush);
   }
 
   #rewrite(): void {

@@ -7,12 +7,14 @@ import { Checkpoint } from "../../../../src/control/connections/checkpoint.ts";
 import type { Connection } from "../../../../src/control/connections/connection.ts";
 import { ConnectionTable, type Facts } from "../../../../src/control/connections/connection-table.ts";
 import type { EventOfConnection } from "../../../../src/control/connections/from-events.ts";
+import { FakeClock } from "../endpoints/fakes.ts";
 import { found } from "./builders.ts";
 
 /** A table whose changes a checkpoint remembers, in a real file. */
 export class CheckpointWorld {
   readonly directory = mkdtempSync(join(tmpdir(), "mptcpd-test-"));
   readonly file = join(this.directory, "runtime", "connections");
+  readonly clock = new FakeClock();
   readonly warnings: string[] = [];
   /** Whether another mptcpd has the directory by now. */
   isTaken = false;
@@ -42,7 +44,8 @@ export class CheckpointWorld {
       this.warnings.push(message);
     };
     const isAllowed = () => !this.isTaken;
-    return new Checkpoint({ file: this.file, bootId, connections: this.table, warn, isAllowed });
+    const { file, table: connections, clock } = this;
+    return new Checkpoint({ file, bootId, connections, warn, isAllowed, clock });
   }
 
   /** Applies events and writes what is to be remembered of them. */
