@@ -34,17 +34,28 @@ export class Journal {
    * removed or replaced it. Throws StateWriteError.
    */
   append(line: string): void {
-    if (this.#fd !== undefined && this.#appended < LONGEST && this.#write(this.#fd, line)) this.#appended++;
+    if (this.#appended < LONGEST && this.add(line)) this.#appended++;
     else this.rewrite();
   }
 
-  /** Writes the file anew. Throws StateWriteError. */
-  rewrite(): void {
-    if (!this.#isAllowed()) return;
+  /**
+   * Adds lines, each with its line feed.
+   *
+   * @returns false if the file has to be written anew: it was not yet, or somebody has removed or replaced it
+   */
+  add(lines: string): boolean {
+    return this.#fd !== undefined && this.#write(this.#fd, lines);
+  }
+
+  /** Writes the file anew. Throws StateWriteError. @returns its length in bytes, 0 where the name is not ours */
+  rewrite(): number {
+    if (!this.#isAllowed()) return 0;
     this.close();
-    replaceStateFile(this.#file, this.#wholeText());
+    const text = this.#wholeText();
+    replaceStateFile(this.#file, text);
     this.#fd = this.#open();
     this.#appended = 0;
+    return Buffer.byteLength(text);
   }
 
   close(): void {

@@ -3,7 +3,15 @@
  * anybody may have written.
  */
 
-import { type BigIntStats, closeSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
+import {
+  type BigIntStats,
+  closeSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+} from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { hasCode } from "../base/errors.ts";
@@ -21,6 +29,13 @@ export function lockFile(fd: number): boolean {
 export function lockHolder(file: string): number | undefined {
   const status = lstatSync(file, { bigint: true, throwIfNoEntry: false });
   return status && candidates(status).find((pid) => holds(pid, status) !== false);
+}
+
+/** Whether a process has locked the file that is not this one. */
+export function isLockedByOther(file: string): boolean {
+  const holder = lockHolder(file);
+  // Not process.pid: /proc may be that of another pid namespace.
+  return holder !== undefined && String(holder) !== readlinkSync("/proc/self");
 }
 
 /**

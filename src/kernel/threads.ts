@@ -48,19 +48,31 @@ export interface ThreadUsage {
   readonly runnable: boolean;
   /** Milliseconds that it has had a processor so far. */
   readonly ran: number;
+  /** Milliseconds that it has waited for one, but for the wait that lasts. */
+  readonly waited: number;
+}
+
+/** What each thread of this process is doing, by the number of gettid(2). */
+export function threadUsages(): ReadonlyMap<number, ThreadUsage> {
+  const usages = new Map<number, ThreadUsage>();
+  for (const name of namesIn("/proc/self/task")) {
+    const usage = usageIn(`/proc/self/task/${name}`);
+    if (usage !== undefined) usages.set(Number(name), usage);
+  }
+  return usages;
 }
 
 /**
- * Reads proc_pid_stat(5) and schedstat (Documentation/scheduler/sched-stats.rst) of a thread, by the number of
- * gettid(2). Undefined where the thread has ended or the kernel does not tell (CONFIG_SCHED_INFO).
+ * Reads proc_pid_stat(5) and schedstat (Documentation/scheduler/sched-stats.rst). Undefined where the thread has ended
+ * or the kernel does not tell (CONFIG_SCHED_INFO).
  */
-export function threadUsage(thread: number): ThreadUsage | undefined {
+function usageIn(task: string): ThreadUsage | undefined {
   try {
-    const stat = readFileSync(`/proc/self/task/${thread}/stat`, "latin1");
-    const [ran = ""] = readFileSync(`/proc/self/task/${thread}/schedstat`, "latin1").split(" ");
+    const stat = readFileSync(`${task}/stat`, "latin1");
+    const [ran = "", waited = ""] = readFileSync(`${task}/schedstat`, "latin1").split(" ");
     // The name before it is in parentheses, and may hold any byte.
     const state = stat.at(stat.lastIndexOf(")") + 2) ?? "";
-    return { runnable: /[RTt]/.test(state), ran: Number(ran) / 1e6 };
+    return { runnable: /[RTt]/.test(state), ran: Number(ran) / 1e6, waited: Number(waited) / 1e6 };
   } catch {
     return undefined;
   }

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { requires } from "../../src/lab/kit/requires.ts";
 import { within } from "../../src/lab/kit/wait.ts";
 import { atOnce, Machine } from "../lab/machine.ts";
+import { families, ManagedHost } from "../lab/managed-host.ts";
 import { ctl } from "../lab/mptcpctl.ts";
 import { askToReload, inForce } from "../lab/reload-command.ts";
 
@@ -90,6 +91,27 @@ describe("a runtime directory that somebody has emptied", options, () => {
     assert.deepEqual(await first.stop(), { code: 0, signal: null });
     assert.deepEqual([filesOf(machine), await machine.show()], [files, before]);
     assert.deepEqual(await askToReload(machine), inForce);
+  });
+
+  it("and that another mptcpd uses by now has that one's record of connections", async (t) => {
+    const managed = await ManagedHost.create(t, "client");
+    const { machine, puppet } = managed;
+    const first = await machine.start({ config: puppet.config });
+    const [family] = families;
+    await managed.connect(family);
+    emptyDirectory(machine);
+    await machine.start({ config: puppet.config });
+    const record = join(
+      machine.runtimeDirectory,
+      filesOf(machine).find((name) => name.endsWith(".connections")) ?? "",
+    );
+    const { ino } = statSync(record);
+    for (let round = 0; round < 3; round++) {
+      const { token } = await managed.connect(family);
+      // The first one has heard of it, too.
+      await first.waitForLine(new RegExp(`connectionEstablished.*\\b${token}\\b`));
+    }
+    assert.equal(statSync(record).ino, ino);
   });
 
   it("keeps what mptcpctl adopt has recorded there meanwhile", async (t) => {

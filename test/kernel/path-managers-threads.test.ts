@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it } from "node:test";
+import { checkout } from "../../src/lab/kit/checkout.ts";
 import type { Closer } from "../../src/lab/kit/lab.ts";
 import { requires } from "../../src/lab/kit/requires.ts";
 import { waitFor } from "../../src/lab/kit/wait.ts";
@@ -67,6 +69,36 @@ describe("a thread of path managers that is blocked", options, () => {
     await machine.stop();
   });
 });
+
+describe("a thread of path managers that gets no processor", options, () => {
+  it("is not blocked, though that takes longer than a blocked one has to load", async (t) => {
+    const { machine, plugins } = await withPlugins(t, { "one.js": plugin("one", "") });
+    const others = [1, 2].map(() =>
+      machine.host.spawn("taskset", ["-c", "0", "sh", "-c", "while :; do :; done"]),
+    );
+    const daemon = machine.launch({
+      config: plugins.config("path-manager=one"),
+      command: ["taskset", "-c", "0", "nice", "-n", "12", join(checkout, "bin/mptcpd")],
+    });
+    await waitFor("its threads to have waited for a processor", () => waitedBy(daemon.pid), {
+      until: (milliseconds) => milliseconds > 30_000,
+      deadlineMs: 60_000,
+    });
+    for (const other of others) await other.kill();
+    await daemon.waitForLine(/^notice: ready$/, patience);
+    assert.doesNotMatch(daemon.output, /blocked/);
+    await machine.stop();
+  });
+});
+
+/** Milliseconds that the threads of a process have waited for a processor, all together. */
+function waitedBy(pid: number): number {
+  const tasks = `/proc/${pid}/task`;
+  const waits = readdirSync(tasks).map(
+    (task) => readFileSync(`${tasks}/${task}/schedstat`, "utf8").split(" ")[1],
+  );
+  return waits.reduce((sum, wait) => sum + Number(wait) / 1e6, 0);
+}
 
 describe("a thread of path managers that ends is replaced:", options, () => {
   const ends: readonly (readonly [string, string, RegExp])[] = [

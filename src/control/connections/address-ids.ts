@@ -21,13 +21,13 @@ export class IdBook {
    * ids by itself meanwhile (to an address that the peer joined) and then refuses ours: its list is read, and the
    * command is tried again, unless the id was asked for.
    *
-   * @param what completes "cannot …"
+   * @param what completes "cannot …", for an error
    * @throws KernelError, or a ConnectionError (ENOSPC) where all ids are taken
    */
   async use<T>(
     connection: ConnectionRecord,
     place: { readonly address: string; readonly port: number; readonly id?: number | undefined },
-    what: string,
+    what: () => string,
     command: (id: number) => Promise<T>,
   ): Promise<T> {
     const ids = this.of(connection);
@@ -74,7 +74,7 @@ export class IdBook {
     connection: Connection,
     ids: AddressIds,
     { address, port }: { readonly address: string; readonly port: number },
-    what: string,
+    what: () => string,
   ): Promise<number> {
     for (const unused of ids.unused(connection)) {
       // One that the kernel does not have is free as well.
@@ -84,7 +84,7 @@ export class IdBook {
     const id = ids.take(address, port);
     if (id !== undefined) return id;
     const reason = `all address ids of connection ${tokenText(connection.token)} are in use; withdraw an address first`;
-    throw new ConnectionError(what, "ENOSPC", reason);
+    throw new ConnectionError(what(), "ENOSPC", reason);
   }
 }
 
@@ -107,8 +107,9 @@ export interface IdentifiedAddress extends SocketAddress {
  * is released.
  */
 export class AddressIds {
-  readonly #entries = new Map<string, IdentifiedAddress>();
-  readonly #announced = new Set<string>();
+  /** A handful: to look through them takes less than keys would. */
+  #entries: IdentifiedAddress[] = [];
+  #announced: readonly SocketAddress[] = [];
 
   /** Begins with what the connection's subflows tell. */
   constructor({ local, subflows }: Pick<Connection, "local" | "subflows">) {
@@ -121,66 +122,72 @@ export class AddressIds {
   take(address: string, port = 0): number | undefined {
     const known = this.find(address, port);
     if (known !== undefined) return known;
-    const taken = new Set(Array.from(this.#entries.values(), ({ id }) => id));
     let id = 1;
-    while (taken.has(id)) id++;
+    while (this.#entries.some((entry) => entry.id === id)) id++;
     if (id > MOST_IDS) return undefined;
     this.#set({ address, port, id });
     return id;
   }
 
   find(address: string, port = 0): number | undefined {
-    return this.#entries.get(keyOf(address, port))?.id;
+    return this.#entries.find((entry) => isAt(entry, address, port))?.id;
   }
 
   /** Every id that an address has, with whatever port. */
   allOf(address: string): number[] {
-    return [...this.#entries.values()].flatMap((entry) => (entry.address === address ? entry.id : []));
+    return this.#entries.flatMap((entry) => (entry.address === address ? entry.id : []));
   }
 
   /** The address that has an id, if that is known. */
   addressOf(id: number): IdentifiedAddress | undefined {
-    return [...this.#entries.values()].find((entry) => entry.id === id && !entry.address.startsWith(UNKNOWN));
+    return this.#entries.find((entry) => entry.id === id && !entry.address.startsWith(UNKNOWN));
   }
 
   /** The id is free again; but 0 stays the initial subflow's, also when that is gone. */
   release(address: string, port = 0): void {
     if (this.find(address, port) === 0) return;
-    this.#entries.delete(keyOf(address, port));
-    this.#announced.delete(keyOf(address, port));
+    this.#entries = this.#entries.filter((entry) => !isAt(entry, address, port));
+    this.#announced = this.#announced.filter((entry) => !isAt(entry, address, port));
   }
 
   /** The peer was told of it: it is not among the unused ones, with or without subflows. */
   announce(address: string, port: number): void {
-    this.#announced.add(keyOf(address, port));
+    if (!this.#isAnnounced(address, port)) this.#announced = [...this.#announced, { address, port }];
   }
 
   /** Takes over what the kernel has; what it does not have keeps its id where that is free. */
   learn(list: readonly IdentifiedAddress[]): void {
     const taken = new Set(list.map(({ id }) => id));
-    for (const [key, { id }] of this.#entries) if (id !== 0 && taken.has(id)) this.#entries.delete(key);
+    this.#entries = this.#entries.filter(({ id }) => id === 0 || !taken.has(id));
     for (const entry of list) this.#set(entry);
   }
 
   /** An id turned out to be another address': whose, an old kernel does not say. */
   block(id: number): void {
-    for (const [key, entry] of this.#entries) if (entry.id === id) this.#entries.delete(key);
+    this.#entries = this.#entries.filter((entry) => entry.id !== id);
     this.#set({ address: `${UNKNOWN}${id}`, port: 0, id });
   }
 
   /** Those that no subflow goes from, and that the peer was not told of, as far as is known. */
   unused({ subflows }: Pick<Connection, "subflows">): IdentifiedAddress[] {
     const used = new Set(subflows.map(({ localId }) => localId));
-    return [...this.#entries]
-      .filter(([key, { id }]) => id !== 0 && !used.has(id) && !this.#announced.has(key))
-      .map(([, entry]) => entry);
+    return this.#entries.filter(
+      ({ address, port, id }) => id !== 0 && !used.has(id) && !this.#isAnnounced(address, port),
+    );
   }
 
+  #isAnnounced(address: string, port: number): boolean {
+    return this.#announced.some((entry) => isAt(entry, address, port));
+  }
+
+  /** Takes the place of what the address and port had. */
   #set(entry: IdentifiedAddress): void {
-    this.#entries.set(keyOf(entry.address, entry.port), entry);
+    const index = this.#entries.findIndex((other) => isAt(other, entry.address, entry.port));
+    if (index < 0) this.#entries.push(entry);
+    else this.#entries[index] = entry;
   }
 }
 
-function keyOf(address: string, port: number): string {
-  return `${address} ${port}`;
+function isAt(entry: SocketAddress, address: string, port: number): boolean {
+  return entry.address === address && entry.port === port;
 }

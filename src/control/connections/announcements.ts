@@ -59,7 +59,7 @@ export class Announcements {
   async announce(connection: ConnectionRecord, options: AnnounceOptions): Promise<Announcement> {
     const { listen = false, signal, ifIndex } = options;
     const address = unmapped(options.address);
-    const what = `announce ${address} to connection ${tokenText(connection.token)}`;
+    const what = () => `announce ${address} to connection ${tokenText(connection.token)}`;
     signal?.throwIfAborted();
     const listener = listen
       ? this.#listeners.open(address, options.port ?? connection.local.port)

@@ -1,10 +1,10 @@
-import { closeSync, constants, writeFileSync } from "node:fs";
 import * as v from "valibot";
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import { isThere } from "../../base/files.ts";
+import { Journal } from "../../base/journal.ts";
 import { RetriedWrite } from "../../base/retries.ts";
-import { openGuarded, readStateFile, replaceStateFile } from "../../base/runtime-directory.ts";
+import { readStateFile } from "../../base/runtime-directory.ts";
 import { parseJson } from "../../base/text.ts";
 import type { AnnouncedAddress, Connection, ConnectionChange } from "./connection.ts";
 import type { Facts } from "./connection-table.ts";
@@ -20,6 +20,8 @@ export interface CheckpointOptions {
   /** Told when it can be written again. */
   readonly notice?: (message: string) => void;
   readonly clock?: Clock;
+  /** Whether the file may be written anew; by default always. */
+  readonly isAllowed?: () => boolean;
 }
 
 const VERSION = 1;
@@ -27,23 +29,33 @@ const LINES_BEFORE_REWRITE = 10_000;
 /** 100,000 connections whose peers have announced two IPv6 addresses each take 21 MB, when it has just been written. */
 const LARGEST_FILE = 64 * 1024 * 1024;
 
+/** Milliseconds between two writes: under load many connections have begun and ended by then, and need no line. */
+const SPACING = 2;
+
 /**
  * Remembers what the kernel tells of a connection only once, for the time after a restart. A line for each fact,
- * appended before the event loop turns again, so that a daemon that is killed loses nothing that it has acted on.
+ * appended before the event loop turns again, or else 2 ms after the last one, so that a daemon that is killed loses
+ * next to nothing that it has acted on.
  */
 export class Checkpoint {
   readonly #options: CheckpointOptions;
+  readonly #clock: Clock;
   #facts: Map<number, StoredConnection> | undefined;
-  #pending: string[] = [];
+  /** Changes whose lines are still to be made: of many connections none is needed by then. */
+  #pending: ConnectionChange[] = [];
+  #flushedAt = Number.NEGATIVE_INFINITY;
   #lines = 0;
   /** How many lines are too many: then most are about what is gone. */
   #rewriteAt = LINES_BEFORE_REWRITE;
   /** While it fails, nothing can be added to the file: it lacks something, and is written anew. */
   readonly #writes: RetriedWrite;
+  readonly #journal: Journal;
 
   constructor(options: CheckpointOptions) {
     const { file, warn, notice = ignore, clock = systemClock } = options;
     this.#options = options;
+    this.#clock = clock;
+    this.#journal = new Journal(file, () => this.#wholeText());
     this.#writes = new RetriedWrite({
       ...{ clock, what: file, log: { warning: warn, notice, debug: ignore } },
       consequence: "a restart will not know all of its connections",
@@ -80,10 +92,9 @@ export class Checkpoint {
   }
 
   record(change: ConnectionChange): void {
-    const line = lineOf(change);
-    if (line === undefined || this.#facts !== undefined) return;
-    if (this.#pending.length === 0) setImmediate(() => this.flush());
-    this.#pending.push(line);
+    if (this.#facts !== undefined || !isFact(change)) return;
+    if (this.#pending.length === 0) this.#flushSoon();
+    this.#pending.push(change);
   }
 
   /** Writes what is pending. Without anything pending, writes the file anew if somebody has removed it. */
@@ -93,43 +104,48 @@ export class Checkpoint {
       if (isBegun && !this.#writes.isFailing && !isThere(this.#options.file)) this.#rewrite();
       return;
     }
-    this.#lines += this.#pending.length;
-    // The table has the pending facts, too, and the file is written anew from it.
-    if (this.#lines > this.#rewriteAt || (!this.#writes.isFailing && !this.#append())) this.#rewrite();
+    const lines = linesOfChanges(this.#pending);
     this.#pending = [];
+    this.#flushedAt = this.#clock.now();
+    if (lines.length === 0) return;
+    this.#lines += lines.length;
+    const isLong = this.#lines > this.#rewriteAt;
+    // The table has the pending facts, too, and the file is written anew from it.
+    if (isLong || (!this.#writes.isFailing && !this.#journal.add(textOf(lines)))) this.#rewrite();
   }
 
-  /** @returns false if it could not: perhaps somebody has cleaned up, and lines without a beginning are of no use */
-  #append(): boolean {
-    try {
-      const fd = openGuarded(this.#options.file, constants.O_WRONLY | constants.O_APPEND);
-      if (fd === undefined) return false;
-      try {
-        writeFileSync(fd, `${this.#pending.join("\n")}\n`);
-      } finally {
-        closeSync(fd);
-      }
-      return true;
-    } catch {
-      return false;
-    }
+  /** Writes what is pending, and no more. */
+  close(): void {
+    this.flush();
+    this.#facts = new Map();
+    this.#journal.close();
+  }
+
+  #flushSoon(): void {
+    const flush = (): void => this.flush();
+    if (this.#clock.now() - this.#flushedAt < SPACING) this.#clock.schedule(SPACING, flush);
+    else setImmediate(flush);
   }
 
   #rewrite(): void {
     this.#writes.attempt(() => {
-      const { file, bootId, connections } = this.#options;
-      const lines = [JSON.stringify(["mptcpd connections", VERSION, bootId])];
-      for (const connection of connections) lines.push(...linesOf(connection));
-      const text = `${lines.join("\n")}\n`;
-      this.#lines = lines.length;
-      this.#pending = [];
-      // If it fails: the next attempt is due when as much is new, or after a while.
-      this.#rewriteAt = lines.length + connections.size;
-      replaceStateFile(file, text);
+      if (!(this.#options.isAllowed?.() ?? true)) return;
+      const length = this.#journal.rewrite();
       // Anew before nobody reads it any more, but not for every line.
-      const room = Math.max((0.8 * LARGEST_FILE) / Buffer.byteLength(text), 1.25);
-      this.#rewriteAt = Math.max(LINES_BEFORE_REWRITE, Math.floor(Math.min(4, room) * lines.length));
+      const room = Math.max((0.8 * LARGEST_FILE) / length, 1.25);
+      this.#rewriteAt = Math.max(LINES_BEFORE_REWRITE, Math.floor(Math.min(4, room) * this.#lines));
     });
+  }
+
+  #wholeText(): string {
+    const { bootId, connections } = this.#options;
+    const lines = [JSON.stringify(["mptcpd connections", VERSION, bootId])];
+    for (const connection of connections) lines.push(...linesOf(connection));
+    this.#lines = lines.length;
+    this.#pending = [];
+    // If it cannot be written: the next attempt is due when as much is new, or after a while.
+    this.#rewriteAt = lines.length + connections.size;
+    return textOf(lines);
   }
 }
 
@@ -161,22 +177,44 @@ function linesOf(connection: Connection): string[] {
   return [open(connection), ...connection.announced.map((address) => announce(connection, address))];
 }
 
-function lineOf(change: ConnectionChange): string | undefined {
+function isFact({ type }: ConnectionChange): boolean {
+  return type !== "newSubflow" && type !== "subflowClosed" && type !== "subflowPriority";
+}
+
+/** A line for each fact of connections that have not both begun and ended in these changes. */
+function linesOfChanges(changes: readonly ConnectionChange[]): string[] {
+  const begun = new Set<Connection>();
+  const lines: string[] = [];
+  for (const change of changes) {
+    const { type, connection } = change;
+    const isKnown = !begun.has(connection);
+    if (type === "newConnection") begun.add(connection);
+    if (connection.state !== "closed") {
+      // The confirmation may tell more than the beginning, of which the line is made only now.
+      if (type !== "connectionEstablished" || isKnown) lines.push(...lineOf(change));
+    } else if (type === "connectionClosed" && isKnown)
+      lines.push(JSON.stringify(["closed", connection.token] satisfies Line));
+  }
+  return lines;
+}
+
+function lineOf(change: ConnectionChange): string[] {
   const { connection } = change;
   switch (change.type) {
     case "newConnection":
-    // The confirmation may tell more than the beginning.
     case "connectionEstablished":
-      return open(connection);
-    case "connectionClosed":
-      return JSON.stringify(["closed", connection.token] satisfies Line);
+      return [open(connection)];
     case "newAddress":
-      return announce(connection, change.address);
+      return [announce(connection, change.address)];
     case "addressRemoved":
-      return JSON.stringify(["withdrawn", connection.token, change.address.id] satisfies Line);
+      return [JSON.stringify(["withdrawn", connection.token, change.address.id] satisfies Line)];
     default:
-      return undefined;
+      return [];
   }
+}
+
+function textOf(lines: readonly string[]): string {
+  return `${lines.join("\n")}\n`;
 }
 
 function open({ token, local, remote, serverSide, denyJoinId0, announcedIsComplete }: Connection): string {

@@ -5,29 +5,23 @@ import type { AnnouncedAddress, Connection, Known, Place, SocketAddress, Subflow
 export class SubflowRecord implements Subflow {
   readonly remote: SocketAddress;
   readonly localId: number;
-  readonly initial: boolean;
+  initial = false;
   /** It belongs to an IPv6 socket though its addresses are IPv4: the kernel wants them as ::ffff:a.b.c.d. */
-  mapped: boolean;
+  mapped = false;
   local: SocketAddress;
-  remoteId: number;
-  state: Subflow["state"];
-  ifIndex: number;
-  localBackup: boolean;
-  remoteBackup: boolean;
+  remoteId = 0;
+  state: Subflow["state"] = "connecting";
+  ifIndex = 0;
+  localBackup = false;
+  remoteBackup = false;
   /** The last listing of sockets did not have it. */
   missed = false;
 
-  constructor(given: Omit<Subflow, "backup"> & { readonly mapped: boolean }) {
-    this.local = given.local;
-    this.remote = given.remote;
-    this.localId = given.localId;
-    this.remoteId = given.remoteId;
-    this.state = given.state;
-    this.initial = given.initial;
-    this.ifIndex = given.ifIndex;
-    this.localBackup = given.localBackup;
-    this.remoteBackup = given.remoteBackup;
-    this.mapped = given.mapped;
+  /** A subflow that joins a connection, before anything more is known of it. */
+  constructor(local: SocketAddress, remote: SocketAddress, localId: number) {
+    this.local = local;
+    this.remote = remote;
+    this.localId = localId;
   }
 
   get backup(): boolean {

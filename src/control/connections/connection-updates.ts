@@ -1,7 +1,7 @@
 import type { SocketAddress } from "../../kernel/sockets.ts";
 import type { ConnectionChange } from "./connection.ts";
 import { type ConnectionRecord, noAddresses, noSubflows, SubflowRecord } from "./connection-record.ts";
-import { closeReasonFrom, type EventOfSubflow, joining, subflowFromEvent } from "./from-events.ts";
+import { closeReasonFrom, type EventOfSubflow, subflowFromEvent } from "./from-events.ts";
 import type { ListedConnection } from "./from-sock-diag.ts";
 
 /** What a subflow is asked for with. */
@@ -65,7 +65,9 @@ export class ConnectionUpdates {
 
   /** Enters a subflow that the kernel is about to be asked for; its events will find it. */
   connect(connection: ConnectionRecord, request: SubflowRequest): SubflowRecord {
-    const subflow = new SubflowRecord({ ...joining, ...request });
+    const subflow = new SubflowRecord(request.local, request.remote, request.localId);
+    subflow.ifIndex = request.ifIndex;
+    subflow.localBackup = request.localBackup;
     connection.add(subflow);
     return subflow;
   }

@@ -20,24 +20,29 @@ export type EventOfSubflow = Extract<EventOfConnection, { readonly localId: numb
 
 /** A connection that has just begun, and its initial subflow. */
 export function connectionFromEvent(event: OpeningEvent): ConnectionRecord {
-  const { local, remote } = endsOf(event);
+  const local = endFromEvent(event.localAddress, event.localPort);
+  const remote = endFromEvent(event.remoteAddress, event.remotePort);
   const connection = new ConnectionRecord(event.token, local, remote, event.family === AF_INET6 ? 6 : 4);
-  const mapped = isMapped(event.family, local);
-  const initial = { local, remote, localId: 0, ifIndex: 0, initial: true, mapped } as const;
+  const initial = new SubflowRecord(local, remote, 0);
+  initial.initial = true;
+  initial.state = "established";
+  initial.mapped = isMapped(event.family, local);
   connection.announcedIsComplete = true;
-  connection.subflows = [new SubflowRecord({ ...joining, ...initial, state: "established" })];
+  connection.subflows = [initial];
   return connection;
 }
 
 export function subflowFromEvent(event: EventOfSubflow, state: "connecting" | "established"): SubflowRecord {
-  const { localId, remoteId, ifIndex, backup } = event;
-  const ends = endsOf(event);
-  const mapped = isMapped(event.family, ends.local);
-  return new SubflowRecord({
-    ...{ ...joining, ...ends, localId, remoteId, ifIndex, state, mapped },
-    // Events tell what the peer asked for (net/mptcp/pm_netlink.c, mptcp_event_put_token_and_ssk).
-    remoteBackup: backup,
-  });
+  const local = endFromEvent(event.localAddress, event.localPort);
+  const remote = endFromEvent(event.remoteAddress, event.remotePort);
+  const subflow = new SubflowRecord(local, remote, event.localId);
+  subflow.remoteId = event.remoteId;
+  subflow.state = state;
+  subflow.ifIndex = event.ifIndex;
+  // Events tell what the peer asked for (net/mptcp/pm_netlink.c, mptcp_event_put_token_and_ssk).
+  subflow.remoteBackup = event.backup;
+  subflow.mapped = isMapped(event.family, local);
+  return subflow;
 }
 
 export function endFromEvent(address: string, port: number): SocketAddress {
@@ -49,23 +54,6 @@ export function closeReasonFrom({ error, resetReason, resetFlags }: EventOfSubfl
     ...(error !== undefined && { error, code: errnoName(error) }),
     ...(resetReason !== undefined && { resetReason }),
     ...(resetFlags !== undefined && { resetFlags }),
-  };
-}
-
-/** A subflow that joins a connection, before anything is known of it. */
-export const joining = {
-  remoteId: 0,
-  state: "connecting",
-  initial: false,
-  localBackup: false,
-  remoteBackup: false,
-  mapped: false,
-} as const;
-
-function endsOf(event: Pick<EventOfSubflow, "localAddress" | "localPort" | "remoteAddress" | "remotePort">) {
-  return {
-    local: endFromEvent(event.localAddress, event.localPort),
-    remote: endFromEvent(event.remoteAddress, event.remotePort),
   };
 }
 

@@ -73,19 +73,16 @@ function isThere({ state }: SubflowOutline): boolean {
 }
 
 function toRecord(outline: SubflowOutline): SubflowRecord {
-  const { local, remote, localId, remoteId, ifIndex, flags, state, socketFamily } = outline;
-  return new SubflowRecord({
-    local,
-    remote,
-    localId,
-    remoteId,
-    state: state === "syn-sent" || state === "syn-recv" ? "connecting" : "established",
-    initial: isInitial(outline),
-    ifIndex,
-    localBackup: flags.has("backupLocal"),
-    remoteBackup: flags.has("backupRemote"),
-    mapped: socketFamily === 6 && ipFamily(local.address) === 4,
-  });
+  const { local, flags, state, socketFamily } = outline;
+  const subflow = new SubflowRecord(local, outline.remote, outline.localId);
+  subflow.remoteId = outline.remoteId;
+  subflow.state = state === "syn-sent" || state === "syn-recv" ? "connecting" : "established";
+  subflow.initial = isInitial(outline);
+  subflow.ifIndex = outline.ifIndex;
+  subflow.localBackup = flags.has("backupLocal");
+  subflow.remoteBackup = flags.has("backupRemote");
+  subflow.mapped = socketFamily === 6 && ipFamily(local.address) === 4;
+  return subflow;
 }
 
 /** Not one that its program has closed and the peer has acknowledged as a whole: it waits for the peer's end alone. */

@@ -30,7 +30,8 @@ export class SubflowRequests {
    * @param deadline in milliseconds
    */
   wait(request: {
-    readonly what: string;
+    /** Completes "cannot …", for an error. */
+    readonly what: () => string;
     readonly connection: Connection;
     readonly subflow: Subflow;
     readonly deadline: number;
@@ -66,12 +67,12 @@ export class SubflowRequests {
         this.forget(
           connection,
           subflow,
-          new ConnectionClosedError(what, "ECONNABORTED", "the connection was closed"),
+          new ConnectionClosedError(what(), "ECONNABORTED", "the connection was closed"),
         );
     if (change.type !== "subflowClosed") return false;
     const pending = own.get(change.subflow);
     if (pending === undefined) return false;
-    this.forget(connection, change.subflow, refusal(pending.what, change.reason));
+    this.forget(connection, change.subflow, refusal(pending.what(), change.reason));
     return true;
   }
 
@@ -105,7 +106,10 @@ export class SubflowRequests {
       const { due, what, deadline } = pending;
       if (due > now) next = Math.min(next, due);
       else
-        giveUp(pending, new ConnectionError(what, "ETIMEDOUT", `the peer did not answer in ${deadline} ms`));
+        giveUp(
+          pending,
+          new ConnectionError(what(), "ETIMEDOUT", `the peer did not answer in ${deadline} ms`),
+        );
     }
     if (next < Number.POSITIVE_INFINITY) this.#wake(next);
   }
@@ -117,7 +121,7 @@ function giveUp(pending: Pending, reason: unknown): void {
 }
 
 interface Pending {
-  readonly what: string;
+  readonly what: () => string;
   readonly deadline: number;
   readonly signal: AbortSignal | undefined;
   /** The time of the deadline; Infinity: nobody waits any more. */

@@ -14,6 +14,7 @@ import {
 } from "./connection.ts";
 import type { ConnectionRecord, SubflowRecord } from "./connection-record.ts";
 import type { ConnectionTable } from "./connection-table.ts";
+import type { SubflowRequest } from "./connection-updates.ts";
 import { SubflowRequests } from "./subflow-requests.ts";
 
 export type SubflowKernel = Pick<MptcpPm, "createSubflow" | "destroySubflow" | "setSubflowFlags">;
@@ -35,6 +36,12 @@ export interface SubflowOptions {
 }
 
 const DEADLINE = 10_000;
+
+/** What the kernel has taken; `answer` settles as SubflowRequests.wait says. */
+interface Begun {
+  readonly subflow: SubflowRecord;
+  readonly answer: Promise<void>;
+}
 
 /** Makes and ends subflows. */
 export class Subflows {
@@ -99,38 +106,38 @@ export class Subflows {
     return this.#requests.noticed(change);
   }
 
-  async #begin(
-    connection: ConnectionRecord,
-    options: SubflowOptions,
-  ): Promise<{ readonly subflow: SubflowRecord; readonly answer: Promise<void> }> {
+  #begin(connection: ConnectionRecord, options: SubflowOptions): Promise<Begun> {
     const { id, backup = false, deadline = DEADLINE, signal } = options;
     signal?.throwIfAborted();
-    const from = { ...options.from, address: unmapped(options.from.address) };
+    const local = { address: unmapped(options.from.address), port: 0 };
     const remote = targetOf(connection, options);
-    const what = creating(connection, from, remote);
-    const place = { address: from.address, port: 0, id };
-    return await this.#ids.use(connection, place, what, async (localId) => {
-      const local = { address: from.address, port: 0 };
-      const ifIndex = from.ifIndex ?? 0;
+    const what = () => creating(connection, local, remote);
+    const ifIndex = options.from.ifIndex ?? 0;
+    return this.#ids.use(connection, { ...local, id }, what, (localId) => {
       const request = { local, localId, remote, ifIndex, localBackup: backup };
+      // First of all: somebody waits for it, and its events come only when the event loop turns.
+      const sent = this.#send(connection, request);
       const subflow = this.#table.connect(connection, request);
       const answer = this.#requests.wait({ what, connection, subflow, deadline, signal });
       // It is awaited only when the kernel has taken the request.
       answer.catch(() => undefined);
-      await this.#ask(connection, subflow);
-      return { subflow, answer };
+      return this.#taken(connection, subflow, sent).then(() => ({ subflow, answer }));
     });
   }
 
-  async #ask(connection: ConnectionRecord, subflow: SubflowRecord): Promise<void> {
-    const { local, remote, localId: id, ifIndex, localBackup } = subflow;
+  #send(
+    { token }: ConnectionRecord,
+    { local: { address }, localId: id, remote, ifIndex, localBackup }: SubflowRequest,
+  ): Promise<void> {
+    const key = { token, local: ifIndex === 0 ? { address, id } : { address, id, ifIndex }, remote };
+    return this.#kernel.createSubflow(localBackup ? { ...key, flags: endpointFlags.of("backup") } : key);
+  }
+
+  /** Resolves when the kernel has taken the request. */
+  async #taken(connection: ConnectionRecord, subflow: SubflowRecord, sent: Promise<void>): Promise<void> {
+    const { local, remote } = subflow;
     try {
-      await this.#kernel.createSubflow({
-        token: connection.token,
-        local: { address: local.address, id, ...(ifIndex && { ifIndex }) },
-        remote,
-        ...(localBackup && { flags: endpointFlags.of("backup") }),
-      });
+      await sent;
     } catch (error) {
       const family = ipFamily(local.address);
       // If the two ends agree, it is the socket that takes no such subflows.
@@ -166,11 +173,8 @@ export class Subflows {
       subflow.local = attempt.local;
     } catch {
       const what = creating(connection, local, remote);
-      this.#requests.forget(
-        connection,
-        subflow,
-        new ConnectionError(what, "ECONNABORTED", "it was given up"),
-      );
+      const error = new ConnectionError(what, "ECONNABORTED", "it was given up");
+      this.#requests.forget(connection, subflow, error);
       this.#table.abandon(connection, subflow);
     }
   }

@@ -25,7 +25,7 @@ export interface ConnectionTrackerOptions {
 }
 
 /** What is told of connections only once; see Checkpoint. */
-export type ConnectionMemory = Pick<Checkpoint, "load" | "factsOf" | "begin" | "record" | "flush">;
+export type ConnectionMemory = Pick<Checkpoint, "load" | "factsOf" | "begin" | "record" | "flush" | "close">;
 
 /** Milliseconds for which changes are told before the event loop gets its turn. */
 const SLICE = 5;
@@ -124,7 +124,7 @@ export class ConnectionTracker {
     this.#closed = true;
     this.#readings.close();
     this.#subscription.close();
-    this.#memory.flush();
+    this.#memory.close();
     this.#takenOver?.();
   }
 

@@ -50,19 +50,19 @@ export function endpointCommandsOf({ kernel, signal, locate }: EndpointCommandsO
   const limits: PathManager["limits"] = {
     get: async () => (await running()).getLimits(),
     set: async ({ subflows, addAddrAccepted }) => {
-      for (const limit of [subflows, addAddrAccepted]) requireLimit("set limits", limit);
+      for (const limit of [subflows, addAddrAccepted]) requireLimit(() => "set limits", limit);
       await (await running()).setLimits({ subflows, addAddrAccepted });
     },
   };
   const endpoints: Endpoints = {
     list: async () => (await running()).dumpEndpoints(),
     get: async (id) => {
-      requireId("show endpoint", id);
+      requireId(() => "show endpoint", id);
       return (await running()).getEndpoint(id);
     },
     add: async ({ address: given, flags: names = [], ...rest }) => {
       const { address, ...bound } = locate(given);
-      const what = `add endpoint ${address}`;
+      const what = () => `add endpoint ${address}`;
       requireId(what, rest.id);
       requirePort(what, rest.port);
       requireInterface(what, bound.ifIndex);
@@ -76,18 +76,18 @@ export function endpointCommandsOf({ kernel, signal, locate }: EndpointCommandsO
       await (await running()).addEndpoint(endpoint);
     },
     change: async (id, names) => {
-      const what = `change endpoint id ${id}`;
+      const what = () => `change endpoint id ${id}`;
       requireEndpointId(what, id);
       const flags = flagsOf(what, names);
       await (await running()).changeEndpoint({ id, flags });
     },
     remove: async (id) => {
-      requireEndpointId("delete endpoint", id);
+      requireEndpointId(() => "delete endpoint", id);
       await (await running()).removeEndpoint(id);
     },
     renew: async (given) => {
       const text = typeof given === "string" ? given : given.address;
-      const address = addressOf(`renew endpoint ${text}`, text);
+      const address = addressOf(() => `renew endpoint ${text}`, text);
       await (await running()).renewEndpoint(address);
     },
     flush: async () => (await running()).flushEndpoints(),

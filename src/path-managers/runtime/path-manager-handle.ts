@@ -24,7 +24,7 @@ import type {
 } from "./api.ts";
 import { type EndpointCommands, endpointCommandsOf } from "./endpoint-commands.ts";
 import type { LocalAddress, NetworkInterface, NetworkView } from "./network-view.ts";
-import { addressOf, requireBoolean, requireId, requirePort } from "./refusals.ts";
+import { addressOf, requireBoolean, requireId, requirePort, type What } from "./refusals.ts";
 import { requireWait, Timers } from "./timers.ts";
 
 /** What path managers are served with: the real kernel's, or the simulation's. */
@@ -84,9 +84,9 @@ export class PathManagerHandle implements PathManager {
     return this.#services.network();
   }
 
-  async createSubflow(connection: Connection, options: CreateSubflowOptions): Promise<Subflow> {
-    const what = `create subflow of connection ${tokenText(connection.token)}`;
-    return await this.#forLive(connection, what, (record) => {
+  createSubflow(connection: Connection, options: CreateSubflowOptions): Promise<Subflow> {
+    const what = () => `create subflow of connection ${tokenText(connection.token)}`;
+    return this.#forLive(connection, what, (record) => {
       const { backup, to: given } = options;
       const deadline = options.deadline === undefined ? undefined : requireWait(options.deadline);
       const to = typeof given === "string" ? { address: given } : given;
@@ -100,17 +100,19 @@ export class PathManagerHandle implements PathManager {
   }
 
   async destroySubflow(connection: Connection, subflow: Subflow): Promise<void> {
-    const what = `destroy subflow ${subflow.local.address} of connection ${tokenText(connection.token)}`;
+    const what = () =>
+      `destroy subflow ${subflow.local.address} of connection ${tokenText(connection.token)}`;
     await this.#forLive(connection, what, (record) =>
       this.#services.subflows.destroy(record, this.#own(record, subflow, what)),
     );
   }
 
   async setBackup(connection: Connection, subflow: Subflow, backup: boolean): Promise<void> {
-    const what = `change subflow ${subflow.local.address} of connection ${tokenText(connection.token)}`;
+    const what = () => `change subflow ${subflow.local.address} of connection ${tokenText(connection.token)}`;
     await this.#forLive(connection, what, (record) => {
       const own = this.#own(record, subflow, what);
-      if (backup === undefined) throw new ConnectionError(what, "EINVAL", "whether it is backup is not said");
+      if (backup === undefined)
+        throw new ConnectionError(what(), "EINVAL", "whether it is backup is not said");
       requireBoolean(what, "backup", backup);
       return this.#services.subflows.setBackup(record, own, backup);
     });
@@ -119,7 +121,7 @@ export class PathManagerHandle implements PathManager {
   async announce(connection: Connection, options: AnnounceAddressOptions): Promise<Announcement> {
     const { address: given, ...rest } = options;
     const { address, ifIndex } = this.#bound(given);
-    const what = `announce ${address} to connection ${tokenText(connection.token)}`;
+    const what = () => `announce ${address} to connection ${tokenText(connection.token)}`;
     return await this.#forLive(connection, what, (record) => {
       requirePort(what, rest.port);
       requireBoolean(what, "listen", rest.listen);
@@ -129,7 +131,7 @@ export class PathManagerHandle implements PathManager {
   }
 
   async withdraw(connection: Connection, given: WithdrawnAddress): Promise<void> {
-    const what = `withdraw an address from connection ${tokenText(connection.token)}`;
+    const what = () => `withdraw an address from connection ${tokenText(connection.token)}`;
     await this.#forLive(connection, what, (record) => {
       const target =
         typeof given === "object" && "id" in given
@@ -159,7 +161,7 @@ export class PathManagerHandle implements PathManager {
   /** Gives a command for a connection. */
   async #forLive<T>(
     connection: Connection,
-    what: string,
+    what: What,
     command: (record: ConnectionRecord) => Promise<T>,
   ): Promise<T> {
     const record = this.#live(connection, what);
@@ -167,39 +169,43 @@ export class PathManagerHandle implements PathManager {
     try {
       return await command(record);
     } catch (error) {
-      throw isOfClosed(error, record, state) ? closed(what) : error;
+      throw isOfClosed(error, record, state) ? closed(what()) : error;
     }
   }
 
   /** The table's own record of a connection. */
-  #live(connection: Connection, what: string): ConnectionRecord {
+  #live(connection: Connection, what: What): ConnectionRecord {
     this.signal.throwIfAborted();
     const record = this.#services.table.get(connection.token);
     if (record !== undefined && record === connection) return record;
-    throw closed(what);
+    throw closed(what());
   }
 
-  #own(connection: ConnectionRecord, subflow: Subflow, what: string): SubflowRecord {
+  #own(connection: ConnectionRecord, subflow: Subflow, what: What): SubflowRecord {
     const record = connection.subflows.find((other) => other === subflow);
     if (record !== undefined) return record;
-    throw new ConnectionError(what, "ESRCH", "the connection has no such subflow");
+    throw new ConnectionError(what(), "ESRCH", "the connection has no such subflow");
   }
 
   /** An address with its interface, if it is one of the network's. */
-  #bound(given: string | LocalAddress): { address: string; ifIndex?: number } {
+  #bound(given: string | LocalAddress): Bound {
     if (typeof given !== "string") return { address: given.address, ifIndex: given.ifIndex };
-    const known = this.network.addresses.find(({ address }) => address === canonicalIp(given));
-    return known === undefined ? { address: given } : { address: known.address, ifIndex: known.ifIndex };
+    return this.#find(canonicalIp(given) ?? given);
+  }
+
+  #find(given: string): Bound {
+    const known = this.network.addresses.find(({ address }) => address === given);
+    return known === undefined ? { address: given } : { address: given, ifIndex: known.ifIndex };
   }
 
   #source(
     connection: Connection,
     given: string | LocalAddress | NetworkInterface,
     to: string | undefined,
-    what: string,
-  ): { address: string; ifIndex?: number } {
-    if (typeof given !== "object") return this.#bound(addressOf(what, given));
-    if ("address" in given) return this.#bound(given);
+    what: What,
+  ): Bound {
+    if (typeof given !== "object") return this.#find(addressOf(what, given));
+    if ("address" in given) return given;
     const first = ipFamily(to ?? connection.remote.address);
     const inOrder = given.addresses.toSorted(
       (a, b) => Number(b.family === first) - Number(a.family === first),
@@ -207,11 +213,14 @@ export class PathManagerHandle implements PathManager {
     const reaches = ({ family }: LocalAddress): boolean =>
       to === undefined ? usualTarget(connection, family) !== undefined : family === first;
     const address = inOrder.find(reaches) ?? (to === undefined ? inOrder[0] : undefined);
-    if (address !== undefined) return this.#bound(address);
+    if (address !== undefined) return address;
     const kind = to === undefined ? "address that can be used" : `IPv${first} address`;
-    throw new ConnectionError(what, "EADDRNOTAVAIL", `${given.name} has no ${kind}`);
+    throw new ConnectionError(what(), "EADDRNOTAVAIL", `${given.name} has no ${kind}`);
   }
 }
+
+/** An address, and the interface to bind to, if the routes are not to decide. */
+type Bound = Pick<LocalAddress, "address"> & Partial<Pick<LocalAddress, "ifIndex">>;
 
 function closed(what: string): ConnectionClosedError {
   return new ConnectionClosedError(what, "ENOTCONN", "the connection is closed");

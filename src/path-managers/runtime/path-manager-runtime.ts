@@ -88,22 +88,18 @@ export type ConnectionKernel = Pick<
  * tells nobody.
  */
 function watchForVanished(kernel: ConnectionKernel, onVanished: () => void): ConnectionKernel {
-  const watched =
-    <Given, Result>(command: (given: Given) => Promise<Result>) =>
-    async (given: Given): Promise<Result> => {
-      try {
-        return await command(given);
-      } catch (error) {
-        if (refusalOf(error) === "no-such-connection") onVanished();
-        throw error;
-      }
-    };
+  const watched = <Result>(command: Promise<Result>): Promise<Result> => {
+    command.catch((error) => {
+      if (refusalOf(error) === "no-such-connection") onVanished();
+    });
+    return command;
+  };
   return {
-    announce: watched((given) => kernel.announce(given)),
-    remove: watched((given) => kernel.remove(given)),
-    createSubflow: watched((given) => kernel.createSubflow(given)),
-    destroySubflow: watched((given) => kernel.destroySubflow(given)),
-    setSubflowFlags: watched((given) => kernel.setSubflowFlags(given)),
-    dumpEndpoints: watched((given) => kernel.dumpEndpoints(given)),
+    announce: (given) => watched(kernel.announce(given)),
+    remove: (given) => watched(kernel.remove(given)),
+    createSubflow: (given) => watched(kernel.createSubflow(given)),
+    destroySubflow: (given) => watched(kernel.destroySubflow(given)),
+    setSubflowFlags: (given) => watched(kernel.setSubflowFlags(given)),
+    dumpEndpoints: (given) => watched(kernel.dumpEndpoints(given)),
   };
 }

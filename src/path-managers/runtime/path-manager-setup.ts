@@ -72,7 +72,7 @@ export function warningsOf({ plan, needsThread, settings }: PathManagerSetup): r
  */
 export async function rehearsePathManagers({ plan, settings, policy }: PathManagerSetup): Promise<Prepared> {
   const { sources, known } = plan;
-  const checkpoint = { file: "/dev/null", bootId: "" };
+  const checkpoint = { file: "/dev/null", lock: "/dev/null", bootId: "" };
   const nothingYet = { stopped: [], faults: new Map(), debug: false };
   const input = { sources, known, settings, policy, checkpoint, ...nothingYet, rehearsal: true };
   const ignored = { message: () => undefined, failed: () => undefined };

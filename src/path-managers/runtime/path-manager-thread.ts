@@ -1,6 +1,12 @@
 import { type Clock, systemClock, type Timer } from "../../base/clock.ts";
 import { RunningClock, within } from "../../base/deadlines.ts";
-import { childrenOfMainThread, killChildrenOf, killGroupsLeft, threadUsage } from "../../kernel/threads.ts";
+import {
+  childrenOfMainThread,
+  killChildrenOf,
+  killGroupsLeft,
+  type ThreadUsage,
+  threadUsages,
+} from "../../kernel/threads.ts";
 import {
   type FromThread,
   isOfKind,
@@ -108,7 +114,7 @@ export class PathManagerThread {
       },
     });
     this.#watch = new PulseWatch({
-      ...{ pulse: this.#pulse, clock, usageOf: threadUsage },
+      ...{ pulse: this.#pulse, clock, usages: otherThreads },
       limit: () => (this.#isPrepared ? BLOCKED : BLOCKED_LOADING),
       onLook: (isAlive) => this.#measure(isAlive),
       onBlocked: (limit) => this.#fail(failureAt(this.#place, `was blocked for ${limit / 1000} s`, "by")),
@@ -137,6 +143,8 @@ export class PathManagerThread {
     if (answer?.kind === "prepared") {
       this.#pathManagers = answer.pathManagers;
       this.#isPrepared = true;
+      // What it has taken to load is not held against it in the shorter time that it has from now on.
+      this.#watch.restart();
       return answer;
     }
     const failure = this.#failure ?? failureAt(this.#place, `was not ready in ${deadline / 1000} s,`, "in");
@@ -238,4 +246,9 @@ export class PathManagerThread {
     // Before, it is for `prepare` to say.
     if (this.#isPrepared) this.#events.failed(failure);
   }
+}
+
+/** The main thread, which looks, is always runnable when it does. */
+function otherThreads(): ReadonlyMap<number, ThreadUsage> {
+  return new Map([...threadUsages()].filter(([thread]) => thread !== process.pid));
 }

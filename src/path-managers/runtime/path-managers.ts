@@ -192,7 +192,9 @@ export class PathManagers {
   #input({ plan, settings, policy }: PathManagerSetup): SupervisedInput {
     const { runtimeDirectory, namespace, debug } = this.#options;
     const file = namespaceFile(runtimeDirectory, namespace, "connections");
+    const lock = namespaceFile(runtimeDirectory, namespace, "lock");
     const { sources, known } = plan;
-    return { sources, known, settings, policy, debug, checkpoint: { file, bootId: namespace.bootId } };
+    const checkpoint = { file, lock, bootId: namespace.bootId };
+    return { sources, known, settings, policy, debug, checkpoint };
   }
 }

@@ -79,7 +79,8 @@ export interface PulseWatchOptions {
   /** Int32Array of `Pulse`. */
   readonly pulse: Int32Array;
   readonly clock: Clock;
-  readonly usageOf: (thread: number) => ThreadUsage | undefined;
+  /** What each other thread of the process is doing. */
+  readonly usages: () => ReadonlyMap<number, ThreadUsage>;
   /** Milliseconds without a beat until the thread is taken for blocked. */
   readonly limit: () => number;
   /** Called at each look, with whether the thread has shown since the last one that it is alive. */
@@ -105,7 +106,8 @@ export class PulseWatch {
   /** Milliseconds without a beat, as far as that is the thread's own doing, and the kernel's. */
   #blocked = 0;
   #held = 0;
-  #ran: number | undefined;
+  /** As the last look without a beat has found the threads. */
+  #usages: ReadonlyMap<number, ThreadUsage> | undefined;
 
   constructor(options: PulseWatchOptions) {
     this.#options = options;
@@ -115,6 +117,13 @@ export class PulseWatch {
 
   stop(): void {
     this.#timer.cancel();
+  }
+
+  /** The thread has shown in another way that it is alive. */
+  restart(): void {
+    this.#blocked = 0;
+    this.#held = 0;
+    this.#usages = undefined;
   }
 
   #look(): void {
@@ -127,9 +136,7 @@ export class PulseWatch {
     this.#beats = beats;
     if (isAlive || passed > 2 * LOOK) {
       // This thread slept as well if it looks so late: that says nothing of the other.
-      this.#blocked = 0;
-      this.#held = 0;
-      this.#ran = undefined;
+      this.restart();
     } else if (Atomics.load(pulse, Pulse.request) !== 0) {
       const before = this.#held;
       this.#held += passed;
@@ -140,16 +147,28 @@ export class PulseWatch {
   }
 
   /**
-   * How much of the time since the last look was the thread's own: while it waits for a processor, only what it got.
+   * How much of the time since the last look was the thread's own. While it waits for a processor, that is what it got.
+   * While it sleeps, it may wait for another thread of ours, such as that of the module hooks: then it is what that one
+   * got.
    */
   #ownPart(passed: number): number {
-    const { pulse, usageOf } = this.#options;
-    const usage = usageOf(Atomics.load(pulse, Pulse.thread));
-    const before = this.#ran;
-    this.#ran = usage?.ran;
-    if (usage === undefined || !usage.runnable) return passed;
-    return before === undefined ? 0 : Math.min(usage.ran - before, passed);
+    const usages = this.#options.usages();
+    const before = this.#usages;
+    this.#usages = usages;
+    const thread = Atomics.load(this.#options.pulse, Pulse.thread);
+    const [usage, earlier] = [usages.get(thread), before?.get(thread)];
+    if (usage?.runnable) return earlier === undefined ? 0 : Math.min(usage.ran - earlier.ran, passed);
+    const waits = Array.from(usages, ([number, other]) => waitBetween(before?.get(number), other, passed));
+    return Math.max(passed - Math.max(0, ...waits), 0);
   }
+}
+
+/** Milliseconds that a thread has waited for a processor between two looks. */
+function waitBetween(before: ThreadUsage | undefined, now: ThreadUsage, passed: number): number {
+  if (before === undefined) return 0;
+  // The kernel counts a wait when it is over.
+  if (before.runnable && now.runnable) return passed - (now.ran - before.ran);
+  return now.waited - before.waited;
 }
 
 /** MiB of what is no object, buffers for the most part, which Node sets no limit to. */

@@ -14,41 +14,44 @@ import { canonicalIp } from "../../kernel/netlink/ip.ts";
 import type { PathManager } from "./api.ts";
 import { guarded } from "./describe-error.ts";
 
-/** The one text of an IP address. The first argument completes "cannot …" here and below; each throws EINVAL. */
-export function addressOf(what: string, given: string): string {
+/** Completes "cannot …", for an error. */
+export type What = () => string;
+
+/** The one text of an IP address. Throws EINVAL, as each of the next. */
+export function addressOf(what: What, given: string): string {
   const address = typeof given === "string" ? canonicalIp(given) : undefined;
   return address ?? refuse(what, `${shown(given)} is no IP address`);
 }
 
-export function requirePort(what: string, port: number | undefined): void {
+export function requirePort(what: What, port: number | undefined): void {
   requireInteger(what, "port", port, 0, 0xffff);
 }
 
-export function requireId(what: string, id: number | undefined, least = 0): void {
+export function requireId(what: What, id: number | undefined, least = 0): void {
   requireInteger(what, "address id", id, least, 0xff);
 }
 
 /** Of a command for one endpoint, which has to name it. */
-export function requireEndpointId(what: string, id: number): void {
+export function requireEndpointId(what: What, id: number): void {
   if (id === undefined) refuse(what, "the address id has to be given");
   requireId(what, id);
 }
 
-export function requireInterface(what: string, ifIndex: number | undefined): void {
+export function requireInterface(what: What, ifIndex: number | undefined): void {
   requireInteger(what, "interface index", ifIndex, 0, 2 ** 31 - 1);
 }
 
-export function requireLimit(what: string, limit: number): void {
+export function requireLimit(what: What, limit: number): void {
   if (limit === undefined) refuse(what, "both subflows and addAddrAccepted have to be given");
   requireInteger(what, "limit", limit, 0, 2 ** 32 - 1);
 }
 
-export function requireBoolean(what: string, name: string, given: boolean | undefined): void {
+export function requireBoolean(what: What, name: string, given: boolean | undefined): void {
   if (given !== undefined && typeof given !== "boolean")
     refuse(what, `${name} ${shown(given)} is neither true nor false`);
 }
 
-export function flagsOf(what: string, names: readonly EndpointFlag[]) {
+export function flagsOf(what: What, names: readonly EndpointFlag[]) {
   if (!Array.isArray(names)) refuse(what, `${shown(names)} is no list of flags`);
   const allowed = endpointFlags.names;
   for (const name of names)
@@ -57,7 +60,7 @@ export function flagsOf(what: string, names: readonly EndpointFlag[]) {
 }
 
 function requireInteger(
-  what: string,
+  what: What,
   name: string,
   given: number | undefined,
   least: number,
@@ -72,8 +75,8 @@ function shown(given: unknown): string {
   return typeof given === "string" ? `"${given}"` : String(given);
 }
 
-function refuse(what: string, reason: string): never {
-  throw new ConnectionError(what, "EINVAL", reason);
+function refuse(what: What, reason: string): never {
+  throw new ConnectionError(what(), "EINVAL", reason);
 }
 
 /** Whether an error is what a command rejects with for what happens in the world, which is no fault of who asks. */

@@ -5,6 +5,7 @@ import { type Logger, prefixed } from "../../base/log/log.ts";
 import { Checkpoint } from "../../control/connections/checkpoint.ts";
 import { NetworkMonitor } from "../../control/network/monitor.ts";
 import type { PolicyConfig } from "../../control/policy/host-addresses.ts";
+import { isLockedByOther } from "../../kernel/file-lock.ts";
 import { EVENT_BUFFER, MptcpPm } from "../../kernel/mptcp-pm.ts";
 import { type Persistence, persist } from "../../kernel/netlink/persist.ts";
 import { Sockets } from "../../kernel/sockets.ts";
@@ -173,6 +174,7 @@ class PathManagersOnKernel {
       remember: (connections) =>
         new Checkpoint({
           ...{ ...checkpoint, connections, clock },
+          isAllowed: () => !isLockedByOther(checkpoint.lock),
           warn: (message) => log.warning(message),
           notice: (message) => log.notice(message),
         }),

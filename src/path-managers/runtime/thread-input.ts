@@ -21,7 +21,8 @@ export interface ThreadInput {
   /** Names of path managers that are not among the sources any more, as they had too many faults. */
   readonly stopped: readonly string[];
   readonly policy: PackedPolicy;
-  readonly checkpoint: { readonly file: string; readonly bootId: string };
+  /** `lock`: the file that the mptcpd which may write the checkpoint has locked. */
+  readonly checkpoint: { readonly file: string; readonly lock: string; readonly bootId: string };
   /** Faults so far, by path manager. */
   readonly faults: ReadonlyMap<string, number>;
   readonly debug: boolean;

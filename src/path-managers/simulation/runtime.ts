@@ -74,6 +74,7 @@ export class SimulatedMemory {
       begin: () => undefined,
       record: () => undefined,
       flush: keep,
+      close: keep,
     };
   }
 }

@@ -78,4 +78,5 @@ const nothing: ConnectionMemory = {
   begin: () => undefined,
   record: () => undefined,
   flush: () => undefined,
+  close: () => undefined,
 };

@@ -7,13 +7,17 @@ import { Checkpoint } from "../../../../src/control/connections/checkpoint.ts";
 import type { Connection } from "../../../../src/control/connections/connection.ts";
 import { ConnectionTable, type Facts } from "../../../../src/control/connections/connection-table.ts";
 import type { EventOfConnection } from "../../../../src/control/connections/from-events.ts";
+import { FakeClock } from "../endpoints/fakes.ts";
 import { found } from "./builders.ts";
 
 /** A table whose changes a checkpoint remembers, in a real file. */
 export class CheckpointWorld {
   readonly directory = mkdtempSync(join(tmpdir(), "mptcpd-test-"));
   readonly file = join(this.directory, "runtime", "connections");
+  readonly clock = new FakeClock();
   readonly warnings: string[] = [];
+  /** Whether another mptcpd has the directory by now. */
+  isTaken = false;
   readonly table = new ConnectionTable((change) => this.checkpoint.record(change));
   readonly checkpoint = this.another();
 
@@ -21,6 +25,7 @@ export class CheckpointWorld {
     test.after(async () => {
       // What is pending is written when the event loop turns.
       await turn();
+      this.checkpoint.close();
       rmSync(this.directory, { recursive: true, force: true });
     });
   }
@@ -38,7 +43,9 @@ export class CheckpointWorld {
     const warn = (message: string): void => {
       this.warnings.push(message);
     };
-    return new Checkpoint({ file: this.file, bootId, connections: this.table, warn });
+    const isAllowed = () => !this.isTaken;
+    const { file, table: connections, clock } = this;
+    return new Checkpoint({ file, bootId, connections, warn, isAllowed, clock });
   }
 
   /** Applies events and writes what is to be remembered of them. */

@@ -102,6 +102,8 @@ export class CommandJournal implements SubflowKernel, AnnouncingKernel, IdKernel
 
   async #give<T>(command: string, carryOut: () => Promise<T>): Promise<T> {
     this.#commands.push(command);
+    // As the real kernel's, its events come after the call.
+    await undefined;
     await this.beforeCommand(command);
     const answer = await carryOut();
     this.afterCommand();

@@ -19,17 +19,27 @@ class World {
 
   /** Uses an id for a subflow, and gives it. */
   use(address: string, port = 0): Promise<number> {
-    return this.book.use(this.connection, { address, port }, `use ${address}`, async (id) => {
-      const local = { address, port, id };
-      await this.kernel.createSubflow({ token: 1, local, remote: { address: "10.1.0.1", port: 80 } });
-      return id;
-    });
+    return this.book.use(
+      this.connection,
+      { address, port },
+      () => `use ${address}`,
+      async (id) => {
+        const local = { address, port, id };
+        await this.kernel.createSubflow({ token: 1, local, remote: { address: "10.1.0.1", port: 80 } });
+        return id;
+      },
+    );
   }
 
   /** A command that the kernel refuses. */
   refused(error: unknown, address = "10.0.0.2"): Promise<number> {
     const place = { address, port: 0 };
-    return this.book.use(this.connection, place, "be refused", () => Promise.reject(error));
+    return this.book.use(
+      this.connection,
+      place,
+      () => "be refused",
+      () => Promise.reject(error),
+    );
   }
 
   find(address: string, port = 0): number | undefined {
@@ -51,7 +61,15 @@ describe("a command that needs an address id", () => {
     await world.use("10.0.0.2");
     const other = established().get();
     const place = { address: "10.0.0.3", port: 0 };
-    assert.equal(await world.book.use(other, place, "use", async (id) => id), 1);
+    assert.equal(
+      await world.book.use(
+        other,
+        place,
+        () => "use",
+        async (id) => id,
+      ),
+      1,
+    );
   });
 
   it("shows who manages the connection, once it worked", async () => {

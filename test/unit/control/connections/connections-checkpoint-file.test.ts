@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { describe, it } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import type { Facts } from "../../../../src/control/connections/connection-table.ts";
 import { announced, closed, found, opening } from "./builders.ts";
 import { CheckpointWorld } from "./checkpoint-world.ts";
@@ -30,6 +31,33 @@ describe("the file of the checkpoint", () => {
     assert.ok(world.text.startsWith(before));
     assert.equal(lineCount(world), 103, "a header, 101 lines and the end of the last one");
     assert.equal(readdirSync("/proc/self/fd").length, open);
+  });
+
+  it("has nothing of a connection that begins and ends before it is written", (t) => {
+    const world = CheckpointWorld.begun(t);
+    const before = world.text;
+    world.apply(opening("created"), opening("established"), announced(3, "10.1.0.2"), closed());
+    assert.equal(world.text, before);
+    world.apply(opening("created"));
+    world.apply(announced(3, "10.1.0.2"), closed(), opening("created"), opening("established"));
+    assert.deepEqual(world.text.slice(before.length).split("\n"), [
+      '["opened",1,40000,80,false,false,true]',
+      '["closed",1]',
+      '["opened",1,40000,80,false,false,true]',
+      "",
+    ]);
+  });
+
+  it("is closed with the checkpoint, and not written any more", async (t) => {
+    const open = readdirSync("/proc/self/fd").length;
+    const world = CheckpointWorld.begun(t);
+    world.table.apply(opening("created"));
+    world.checkpoint.close();
+    assert.equal(readdirSync("/proc/self/fd").length, open);
+    assert.notEqual(world.facts(), undefined);
+    rmSync(world.file);
+    await turn();
+    assert.deepEqual(readdirSync(dirname(world.file)), []);
   });
 
   it("is written again when somebody has removed it, though there is nothing new", (t) => {
@@ -108,6 +136,22 @@ describe("when the file of the checkpoint is not as it was left", () => {
     rmSync(world.file);
     world.apply(announced(3, "10.1.0.2"));
     assert.equal(world.facts()?.announced.length, 1);
+    assert.deepEqual(world.warnings, []);
+  });
+
+  it("a file that another mptcpd has put there is left to that one", (t) => {
+    const world = CheckpointWorld.begun(t);
+    world.apply(opening("created"));
+    world.isTaken = true;
+    for (const leave of [() => rmSync(world.file), () => writeFileSync(world.file, "theirs")]) {
+      leave();
+      world.apply(announced(3, "10.1.0.2"));
+      world.checkpoint.flush();
+    }
+    assert.equal(world.text, "theirs");
+    world.isTaken = false;
+    world.apply(announced(4, "10.1.0.2"));
+    assert.equal(world.facts()?.announced.length, 2);
     assert.deepEqual(world.warnings, []);
   });
 

@@ -71,9 +71,17 @@ describe("the checkpoint", () => {
     assert.equal(world.text, before, "not one by one");
     await turn();
     assert.equal(world.facts()?.announced.length, 1);
-    world.table.apply(removed(3));
+  });
+
+  it("is written 2 ms after the last time at the earliest", async (t) => {
+    const world = CheckpointWorld.begun(t);
+    world.table.apply(opening("created"));
+    await turn();
+    world.table.apply(announced(3, "10.1.0.2"));
     await turn();
     assert.equal(world.facts()?.announced.length, 0);
+    world.clock.advance(2);
+    assert.equal(world.facts()?.announced.length, 1);
   });
 
   it("is written no further when nothing happens that it keeps", (t) => {

@@ -25,7 +25,7 @@ class World {
     const [subflow] = established().get().subflows;
     assert.ok(subflow);
     const { connection } = this;
-    const wait = { what: "create it", connection, subflow, deadline: 100, signal: this.abort.signal };
+    const wait = { what: () => "create it", connection, subflow, deadline: 100, signal: this.abort.signal };
     const outcome = this.requests.wait(wait).then(
       () => "established",
       (error) => error,

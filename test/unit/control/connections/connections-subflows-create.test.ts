@@ -38,7 +38,7 @@ describe("creating a subflow", () => {
       ...{ from: { ...from, ifIndex: 3 }, to, backup: true },
     });
     const asked = "10.0.0.2:0 id 1 > 10.1.0.2:443 id 0 connecting dev 3 backup here";
-    assert.deepEqual(world.others(), [asked], "it is there before the kernel knows of it");
+    assert.deepEqual(world.others(), [asked], "it is there before an event tells of it");
     world.emit(ofSubflow("subflowEstablished", { remoteAddress: "10.1.0.2", remotePort: 443, ifIndex: 3 }));
     assert.equal((await creating).backup, true);
     assert.deepEqual(world.kernel.commands(), ["create 10.0.0.2 > 10.1.0.2:443 id 1 dev 3 backup"]);

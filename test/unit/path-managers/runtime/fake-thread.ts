@@ -18,7 +18,7 @@ export const input = {
   known: ["fullmesh"],
   stopped: [],
   policy: { addressFlags: 0, notifyFlags: 0, paths: [] },
-  checkpoint: { file: "/dev/null", bootId: "" },
+  checkpoint: { file: "/dev/null", lock: "/dev/null", bootId: "" },
   faults: new Map(),
   debug: false,
 };

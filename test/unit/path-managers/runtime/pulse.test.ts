@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { currentThread, type ThreadUsage, threadUsage } from "../../../../src/kernel/threads.ts";
+import { currentThread, type ThreadUsage, threadUsages } from "../../../../src/kernel/threads.ts";
 import { Pulse, PulseWatch } from "../../../../src/path-managers/runtime/pulse.ts";
 import { VirtualClock } from "../../../../src/path-managers/simulation/clock.ts";
 
@@ -53,13 +53,53 @@ describe("a thread of path managers", () => {
 
   it("is not blocked because others have the processor: it has as much time as it gets", async () => {
     const world = new World();
-    world.usage = { runnable: true, ran: 0 };
+    world.usages.set(THREAD, { runnable: true, ran: 0, waited: 0 });
     await world.clock.advance(30_000);
     assert.deepEqual(world.said, []);
-    for (let look = 0; look < 5; look++) {
-      world.usage = { runnable: true, ran: world.usage.ran + 500 };
-      await world.clock.advance(500);
-    }
+    await world.use(THREAD, { runnable: true, ran: 500, waited: 0 }, 5);
+    assert.deepEqual(world.said, ["blocked for 2000 ms"]);
+  });
+
+  it("is not blocked though it sleeps at each look, if it has waited for a processor in between", async () => {
+    const world = new World();
+    await world.use(THREAD, { runnable: false, ran: 10, waited: 490 }, 60);
+    assert.deepEqual(world.said, []);
+  });
+
+  it("is not blocked by another thread that has waited for a processor", async () => {
+    const world = new World();
+    await world.use(OTHER, { runnable: false, ran: 10, waited: 490 }, 60);
+    assert.deepEqual(world.said, []);
+  });
+
+  it("is not blocked by another thread that still waits for a processor", async () => {
+    const world = new World();
+    world.usages.set(OTHER, { runnable: true, ran: 0, waited: 0 });
+    await world.clock.advance(30_000);
+    assert.deepEqual(world.said, []);
+  });
+
+  it("is blocked though others have most of the processor, when it has had its time", async () => {
+    const world = new World();
+    await world.use(OTHER, { runnable: false, ran: 0, waited: 100 }, 6);
+    assert.deepEqual(world.said, ["blocked for 2000 ms"]);
+  });
+
+  it("is blocked though another thread computes", async () => {
+    const world = new World();
+    await world.use(OTHER, { runnable: true, ran: 500, waited: 0 }, 5);
+    assert.deepEqual(world.said, ["blocked for 2000 ms"]);
+  });
+
+  it("has all of its time again when it shows in another way that it is alive", async () => {
+    const world = new World();
+    world.limit = 10_000;
+    await world.clock.advance(9000);
+    world.watch.restart();
+    world.limit = 2000;
+    await world.clock.advance(1400);
+    assert.deepEqual(world.said, []);
+    await world.clock.advance(700);
     assert.deepEqual(world.said, ["blocked for 2000 ms"]);
   });
 
@@ -76,7 +116,7 @@ describe("a thread of path managers", () => {
 
   it("is blocked in a system call of its own, which no processor has to do with", async () => {
     const world = new World();
-    world.usage = { runnable: false, ran: 10 };
+    world.usages.set(THREAD, { runnable: false, ran: 10, waited: 0 });
     await world.clock.advance(2500);
     assert.deepEqual(world.said, ["blocked for 2000 ms"]);
   });
@@ -84,35 +124,52 @@ describe("a thread of path managers", () => {
 
 describe("what a thread does", () => {
   it("is runnable while it runs, and its time grows with its work", () => {
-    const before = threadUsage(currentThread());
+    const before = threadUsages().get(currentThread());
     for (const end = performance.now() + 50; performance.now() < end; );
-    const after = threadUsage(currentThread());
+    const after = threadUsages().get(currentThread());
     assert.ok(before && after);
     assert.equal(after.runnable, true);
     assert.ok(after.ran > before.ran, `${before.ran} ms, ${after.ran} ms`);
   });
 
   it("is not known of one that there is not", () => {
-    assert.equal(threadUsage(0), undefined);
+    assert.equal(threadUsages().get(0), undefined);
   });
 });
+
+const idle: ThreadUsage = { runnable: false, ran: 0, waited: 0 };
+
+/** Numbers of threads: the path managers' one, and another one of the process. */
+const [THREAD, OTHER] = [7, 8];
 
 class World {
   readonly clock = new VirtualClock();
   readonly pulse = new Int32Array(Pulse.length);
   readonly said: string[] = [];
-  usage: ThreadUsage = { runnable: false, ran: 0 };
+  /** Asleep, both. */
+  readonly usages = new Map([THREAD, OTHER].map((thread) => [thread, idle]));
+  limit = 2000;
+  readonly watch = new PulseWatch({
+    ...{ pulse: this.pulse, clock: this.clock, limit: () => this.limit, onLook: () => undefined },
+    usages: () => new Map(this.usages),
+    onBlocked: (limit) => {
+      this.said.push(`blocked for ${limit} ms`);
+      this.watch.stop();
+    },
+    onHeld: (held) => this.said.push(`held for ${held} ms`),
+  });
 
   constructor() {
-    const watch = new PulseWatch({
-      ...{ pulse: this.pulse, clock: this.clock, limit: () => 2000, onLook: () => undefined },
-      usageOf: () => this.usage,
-      onBlocked: (limit) => {
-        this.said.push(`blocked for ${limit} ms`);
-        watch.stop();
-      },
-      onHeld: (held) => this.said.push(`held for ${held} ms`),
-    });
+    Atomics.store(this.pulse, Pulse.thread, THREAD);
+  }
+
+  /** Lets a thread use so much time between two looks, as often as that. */
+  async use(thread: number, { runnable, ran, waited }: ThreadUsage, looks: number): Promise<void> {
+    for (let look = 0; look < looks; look++) {
+      const before = this.usages.get(thread) ?? idle;
+      this.usages.set(thread, { runnable, ran: before.ran + ran, waited: before.waited + waited });
+      await this.clock.advance(500);
+    }
   }
 
   /** The thread's own timer, four times a second. */
