@@ -20,6 +20,7 @@ import {
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildSync } from "esbuild";
+import { markBuilt } from "./built.mjs";
 import { compileNative, natives, sourcesOf } from "./natives.mjs";
 
 const root = dirname(import.meta.dirname);
@@ -50,7 +51,10 @@ for (const native of natives) {
 bundlePrograms();
 bundleLibrary();
 declareTypes();
-if (!options["programs-only"]) compile();
+if (!options["programs-only"]) {
+  compile();
+  markBuilt(options.asan ? ["--asan"] : []);
+}
 
 function buildNative(native, output, flags) {
   const isOlder = (path) => statSync(join(root, path)).mtimeMs < statSync(output).mtimeMs;
