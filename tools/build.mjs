@@ -24,6 +24,7 @@ import { markBuilt } from "./built.mjs";
 import { compileNative, natives, sourcesOf } from "./natives.mjs";
 
 const root = dirname(import.meta.dirname);
+const begun = new Date();
 const { values: options } = parseArgs({
   options: {
     asan: { type: "boolean", default: false },
@@ -53,7 +54,7 @@ bundleLibrary();
 declareTypes();
 if (!options["programs-only"]) {
   compile();
-  markBuilt(options.asan ? ["--asan"] : []);
+  markBuilt(options.asan ? ["--asan"] : [], begun);
 }
 
 function buildNative(native, output, flags) {
