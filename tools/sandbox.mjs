@@ -43,16 +43,17 @@ export function sandboxed(command) {
 }
 
 /**
- * A shell script that starts a program with the script's arguments, in a sandbox of its own. SIGTERM, with which
- * node:test ends a file that takes too long, ends all that is in there: unshare(1) itself ignores it.
+ * A shell script that starts a program with the script's arguments, in a sandbox of its own, which ends with whoever
+ * runs the script. SIGTERM, with which node:test ends a file that takes too long, ends all that is in there, too:
+ * unshare(1) itself ignores it.
  */
 export function sandboxScript(command) {
-  const words = sandboxed(command).map((word) => `'${word.replaceAll("'", "'\\''")}'`);
-  return `#!/bin/sh
-${words.join(" ")} "$@" <&0 &
-trap 'kill -KILL $!' TERM
-wait $!
-`;
+  const start = `${sandboxed(command).map(quoted).join(" ")} "$@" <&0 & trap 'kill -KILL $!' TERM; wait $!`;
+  return `#!/bin/sh\nexec setpriv --pdeathsig KILL sh -c ${quoted(start)} start-file "$@"\n`;
+}
+
+function quoted(word) {
+  return `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** Runs a command line with this process' terminal; gives its exit code, 128 + N for signal N. */

@@ -151,7 +151,14 @@ async function runFiles(some, { node, scratch, concurrency, eachApart = false, s
     ...environmentOfTests(dirname(node)),
     MPTCPD_TEST_PROGRAMS: join(scratch, programs),
   };
-  const runner = ["env", "--ignore-environment", ...assignments(environment)];
+  const runner = [
+    "setpriv",
+    "--pdeathsig",
+    "KILL",
+    "env",
+    "--ignore-environment",
+    ...assignments(environment),
+  ];
   // The tests see the sanitizer, and what makes the sandbox does not.
   const own = ["env", ...assignments(sanitizer(scratch, sanitizesNode)), node];
   const code = await runToEnd(
