@@ -19,11 +19,13 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
+import { markBuilt } from "./built.mjs";
 import { bundleAll } from "./bundles.mjs";
 import { writeCodecs } from "./codecs.mjs";
 import { compileNative, natives, sourcesOf } from "./natives.mjs";
 
 const root = dirname(import.meta.dirname);
+const begun = new Date();
 const { values: options } = parseArgs({
   options: {
     asan: { type: "boolean", default: false },
@@ -40,7 +42,10 @@ for (const native of natives) {
 await makeCodecs();
 await bundle();
 declareTypes();
-if (!options["programs-only"]) compile();
+if (!options["programs-only"]) {
+  compile();
+  markBuilt(options.asan ? ["--asan"] : [], begun);
+}
 
 function buildNative(native, output, flags) {
   const isOlder = (path) => statSync(join(root, path)).mtimeMs < statSync(output).mtimeMs;

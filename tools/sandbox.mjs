@@ -42,6 +42,20 @@ export function sandboxed(command) {
   return ["setpriv", "--pdeathsig", "KILL", ...unshare, "sh", "-c", prepare, "sandbox", ...command];
 }
 
+/**
+ * A shell script that starts a program with the script's arguments, in a sandbox of its own, which ends with whoever
+ * runs the script. SIGTERM, with which node:test ends a file that takes too long, ends all that is in there, too:
+ * unshare(1) itself ignores it.
+ */
+export function sandboxScript(command) {
+  const start = `${sandboxed(command).map(quoted).join(" ")} "$@" <&0 & trap 'kill -KILL $!' TERM; wait $!`;
+  return `#!/bin/sh\nexec setpriv --pdeathsig KILL sh -c ${quoted(start)} start-file "$@"\n`;
+}
+
+function quoted(word) {
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}
+
 /** Runs a command line with this process' terminal; gives its exit code, 128 + N for signal N. */
 export function runToEnd([command, ...args], { env = process.env } = {}) {
   return new Promise((resolve, reject) => {

@@ -4,6 +4,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { isBuilt } from "./built.mjs";
 import { nodeHeaders } from "./node-headers.mjs";
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -13,7 +14,7 @@ export function setUp({ buildOptions = [] } = {}) {
   requireNode();
   requireTools();
   installPackages();
-  run(process.execPath, [join(root, "tools/build.mjs"), ...buildOptions]);
+  if (!isBuilt(buildOptions)) run(process.execPath, [join(root, "tools/build.mjs"), ...buildOptions]);
 }
 
 /** Why tests and the tour cannot use MPTCP here, or undefined. */

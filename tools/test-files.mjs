@@ -40,6 +40,11 @@ function testFiles(root, group) {
     .map((name) => join(directory, name));
 }
 
+/** Whether a file tests the addon, which Node loads, rather than programs in C. */
+export function isOfAddon(file) {
+  return !["launcher", "preload"].some((part) => hasPart(file, part));
+}
+
 function isPath(word) {
   return word.includes("/") || /\.test\.[jt]s\b/.test(word);
 }

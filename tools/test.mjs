@@ -6,10 +6,11 @@
 //   npm test -- asan                  the tests of the parts in C, built for AddressSanitizer
 //   npm test -- --node packaged       on the Node that the packages bring, or on the one at a path
 //   npm test -- --on-node             only the tests that touch interfaces of Node (tools/test-node.mjs)
-//   npm test -- --jobs 1              so many files side by side; by default, as many as there are processors
-// They run in a sandbox (tools/sandbox.mjs): first the unit tests, then the kernel tests, then those that must run
-// alone, then the system tests. With CI=true a skipped test is a failure, unless the kernel or the machine cannot be
-// given what it needs.
+//   npm test -- --jobs 1              so many files side by side; by default, as many as there are processors (of those
+//                                     that boot a system, half as many more)
+// They run in sandboxes (tools/sandbox.mjs): first the unit tests, then the kernel tests, each file in a sandbox of its
+// own, then those that must run alone, then the system tests. With CI=true a skipped test is a failure, unless the
+// kernel or the machine cannot be given what it needs.
 import { execFileSync } from "node:child_process";
 import {
   appendFileSync,
@@ -19,20 +20,22 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  writeFileSync,
 } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildPackagesForTests } from "./packages-for-tests.mjs";
-import { isRoot, runToEnd, sandboxed, sandboxProblem } from "./sandbox.mjs";
+import { isRoot, runToEnd, sandboxed, sandboxProblem, sandboxScript } from "./sandbox.mjs";
 import { fail, mptcpProblem, root, setUp } from "./setup.mjs";
 import { fetchForSystemTests } from "./system-downloads.mjs";
-import { chooseTests, groups } from "./test-files.mjs";
+import { chooseTests, groups, isOfAddon } from "./test-files.mjs";
 import { dependsOnNode, runsAlone } from "./test-node.mjs";
 import { environmentOfTests, putNode, versionOf } from "./test-runtime.mjs";
 
-/** A directory in the scratch directory, for every user. */
+/** Directories in the scratch directory: what every user may write, and what tests compile for each other. */
 const sanitizerReports = "sanitizer";
+const programs = "programs";
 
 const { words, asan, node: wantedNode, onNode, jobs } = readArguments();
 setUp({ buildOptions: asan ? ["--asan"] : [] });
@@ -46,7 +49,7 @@ if (files.some((file) => /^(package-|docs-getting-started|docs-migrating)/.test(
 const problem = sandboxProblem();
 for (const reason of [problem, mptcpProblem()])
   if (reason) console.log(`${reason}; tests that need it are skipped`);
-process.exitCode = await runTests(problem ? (command) => command : sandboxed);
+process.exitCode = await runTests();
 
 function readArguments() {
   try {
@@ -81,25 +84,32 @@ function chosenFiles() {
   }
 }
 
-async function runTests(wrap) {
+async function runTests() {
   // TMPDIR may be below /run, which the sandbox covers, or have a name that is too long for sockets.
   const scratch = mkdtempSync("/tmp/mptcpd-test-");
   // Some tests are other users.
   chmodSync(scratch, 0o755);
   mkdirSync(join(scratch, sanitizerReports));
+  mkdirSync(join(scratch, programs));
   chmodSync(join(scratch, sanitizerReports), 0o1777);
   process.umask(0o022);
   try {
     const node = nodeIn(join(scratch, "bin"));
     const runs = { unit: [], kernel: [], alone: [], system: [] };
     for (const file of files) runs[runOf(file)].push(file);
-    const codes = [
-      await runFiles(runs.unit, { node, scratch, wrap, concurrency: jobs }),
-      await runFiles(runs.kernel, { node, scratch, wrap, concurrency: jobs }),
-      await runFiles(runs.alone, { node, scratch, wrap, concurrency: 1 }),
-      await runFiles(runs.system, { node, scratch, wrap, concurrency: jobs }),
-      judgeSanitizer(scratch),
-    ];
+    const codes = [];
+    for (const { some, ...how } of [
+      { some: runs.unit, concurrency: jobs },
+      { some: runs.kernel, concurrency: jobs, eachApart: true },
+      { some: runs.alone, concurrency: 1, eachApart: true },
+      // A system that boots waits more than it computes.
+      { some: runs.system, concurrency: Math.ceil(1.5 * jobs) },
+    ]) {
+      const [withAddon, others] = [some.filter(isOfAddon), some.filter((file) => !isOfAddon(file))];
+      if (asan) codes.push(await runFiles(withAddon, { node, scratch, ...how, sanitizesNode: true }));
+      codes.push(await runFiles(asan ? others : some, { node, scratch, ...how }));
+    }
+    codes.push(judgeSanitizer(scratch));
     reportSlowest(join(scratch, "durations"));
     return Math.max(...codes);
   } finally {
@@ -109,7 +119,7 @@ async function runTests(wrap) {
 
 /** Files of a run are side by side, but for those that have to run alone. */
 function runOf(file) {
-  if (runsAlone(file, { root })) return "alone";
+  if (runsAlone(file)) return "alone";
   if (file.includes("/unit/")) return "unit";
   return file.includes("/system/") ? "system" : "kernel";
 }
@@ -124,8 +134,11 @@ function nodeIn(directory) {
   }
 }
 
-/** Gives 0, or the exit status of what has failed. */
-async function runFiles(some, { node, scratch, wrap, concurrency }) {
+/**
+ * Gives 0, or the exit status of what has failed. The files share a sandbox, or with `eachApart` have one each: what
+ * one does to its network, its mounts and its processes no other sees.
+ */
+async function runFiles(some, { node, scratch, concurrency, eachApart = false, sanitizesNode = false }) {
   if (some.length === 0) return 0;
   const [skips, took] = [join(scratch, "skips"), join(scratch, "took")];
   const options = [
@@ -134,13 +147,45 @@ async function runFiles(some, { node, scratch, wrap, concurrency }) {
     ...["--test-reporter=./tools/skips.mjs", `--test-reporter-destination=${skips}`],
     ...["--test-reporter=./tools/durations.mjs", `--test-reporter-destination=${took}`],
   ];
-  const env = { ...environmentOfTests(dirname(node)), ...sanitizer(scratch) };
-  // The command sees the sanitizer, and what makes the sandbox does not.
-  const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-  const command = ["env", "--ignore-environment", ...variables, node, ...options, ...some];
-  const code = await runToEnd(wrap(command));
+  const environment = {
+    ...environmentOfTests(dirname(node)),
+    MPTCPD_TEST_PROGRAMS: join(scratch, programs),
+  };
+  const runner = [
+    "setpriv",
+    "--pdeathsig",
+    "KILL",
+    "env",
+    "--ignore-environment",
+    ...assignments(environment),
+  ];
+  // The tests see the sanitizer, and what makes the sandbox does not.
+  const own = ["env", ...assignments(sanitizer(scratch, sanitizesNode)), node];
+  const code = await runToEnd(
+    eachApart && !problem
+      ? [...runner, node, startsFilesBy(sandboxScript(own), scratch), ...options, ...some]
+      : inSandbox([...runner, ...own, ...options, ...some]),
+  );
   appendFileSync(join(scratch, "durations"), readFileSync(took));
   return code || judgeSkips(readFileSync(skips, "utf8"));
+}
+
+function inSandbox(command) {
+  return problem ? command : sandboxed(command);
+}
+
+function assignments(variables) {
+  return Object.entries(variables).map(([name, value]) => `${name}=${value}`);
+}
+
+/** An option for a Node that runs test files: it starts each of them by a script instead of by itself. */
+function startsFilesBy(script, scratch) {
+  const [program, module] = [join(scratch, "start-file"), join(scratch, "start-file.cjs")];
+  writeFileSync(program, script, { mode: 0o755 });
+  // node:test starts a file by this path. The files load the module, too, and are to know Node.
+  const text = `if (!process.env.NODE_TEST_CONTEXT) process.execPath = ${JSON.stringify(program)};\n`;
+  writeFileSync(module, text);
+  return `--require=${module}`;
 }
 
 /** Where the time has gone, if there was much. */
@@ -176,19 +221,21 @@ function judgeSanitizer(scratch) {
   return reports.length > 0 ? 1 : 0;
 }
 
-/** It must be the first library of the process that loads the addon. */
-function sanitizer(scratch) {
+/**
+ * It must be the first library of the process that loads the addon. Only such a Node has it: with it, each start of a
+ * process by Node takes far longer.
+ */
+function sanitizer(scratch, sanitizesNode) {
   if (!asan) return {};
   const library = execFileSync(process.env.CC ?? "cc", ["-print-file-name=libasan.so"], {
     encoding: "utf8",
   }).trim();
   return {
-    LD_PRELOAD: library,
     // Node leaves much to the end of the process, which the leak detector would blame on it.
     ASAN_OPTIONS: `detect_leaks=0:log_path=${join(scratch, sanitizerReports, "report")}`,
-    MPTCPD_ADDON: join(root, "dist/asan/addon.node"),
-    // The launcher's tests start it without what is in here, and the library's with the sanitizer before it.
+    // The launcher's tests start it without LD_PRELOAD, and the library's with the sanitizer before it.
     MPTCPIZE: join(root, "dist/asan/mptcpize"),
     MPTCPIZE_ASAN: library,
+    ...(sanitizesNode && { LD_PRELOAD: library, MPTCPD_ADDON: join(root, "dist/asan/addon.node") }),
   };
 }

@@ -6,6 +6,7 @@ import { requires } from "../../src/lab/kit/requires.ts";
 import { startTraffic } from "../../src/lab/kit/traffic.ts";
 import { eventually, waitFor } from "../../src/lab/kit/wait.ts";
 import { Machine } from "../lab/machine.ts";
+import { isInMachine } from "../lab/vm.ts";
 
 describe("the lab", { skip: requires() }, () => {
   it("gives each host a network of its own", async (t) => {
@@ -189,6 +190,13 @@ describe("the lab", { skip: requires() }, () => {
       interfaces.map((line) => line.split(":")[0]?.trim()),
       ["lo"],
     );
+  });
+});
+
+describe("a sandbox", { skip: requires() || isInMachine("plain") }, () => {
+  it("has one test file in it, so that none sees what another does to its network and its processes", () => {
+    // The first process there is the shell that has prepared it, and not the runner of all files.
+    assert.equal(process.ppid, 1);
   });
 });
 

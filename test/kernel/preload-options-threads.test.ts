@@ -5,6 +5,7 @@ import { checkout } from "../../src/lab/kit/checkout.ts";
 import type { Host } from "../../src/lab/kit/host.ts";
 import { Lab } from "../../src/lab/kit/lab.ts";
 import { requires } from "../../src/lab/kit/requires.ts";
+import { rounds } from "../lab/campaign.ts";
 import { type Build, compiled, toolsFor } from "../lab/programs.ts";
 
 /** The sanitizer's library, if its tests run; see tools/test.mjs. It is made for glibc. */
@@ -40,6 +41,14 @@ for (const libc of libcs) {
 
     it("stays out of the way of others that open and close files", async () => {
       assert.equal(await threads("storm", 4, 300), "1200 sockets are TCP, 0 files are gone");
+    });
+
+    it("leaves no descriptor and no error where others close it at any moment and reuse its number", async (t) => {
+      const each = rounds(500, 20_000);
+      const said = await threads("race", 4, each);
+      t.diagnostic(said);
+      const [, replaced] = /^(\d+) sockets, (\d+) became pipes, 0 errors, 0 left$/.exec(said)?.slice(1) ?? [];
+      assert.ok(Number(replaced) > 0, said);
     });
   });
 }

@@ -13,6 +13,7 @@ import { listeners } from "../lab/mptcpized.ts";
 import { nginx } from "../lab/nginx.ts";
 import { address, oneLink } from "../lab/one-link.ts";
 import { compiledGo, compiledRust, source } from "../lab/programs.ts";
+import { ssh, sshd, sshTools } from "../lab/ssh.ts";
 
 const port = 8000;
 const peer = `${address}:${port}`;
@@ -92,6 +93,18 @@ const exchanges: readonly Exchange[] = [
     says: /^hello$/,
   },
   {
+    name: "OpenSSH, with a service class at both ends, keepalives and its own signs of life",
+    tools: sshTools,
+    server: ({ directory }) =>
+      sshd(directory, port, ["IPQoS af21 cs1", "TCPKeepAlive yes", "ClientAliveInterval 5"]),
+    client: ({ directory }) => {
+      const options = ["IPQoS=af21 cs1", "TCPKeepAlive=yes", "ServerAliveInterval=5", "ConnectTimeout=5"];
+      // It complains of an option that it cannot set, and goes on.
+      return ["sh", "-c", `exec "$@" 2>&1`, "sh", ...ssh(directory, port, ["echo", "hello"], options)];
+    },
+    says: /^hello\n$/,
+  },
+  {
     name: "haproxy, with bounds of waiting, and curl",
     tools: ["haproxy", "curl"],
     server: haproxy,
@@ -156,6 +169,7 @@ describe("mptcpize run, with programs that set socket options", {
         assert.match(await place.from.run(program, ...words), says, serving.output);
         const spoken = (await capableConnections(place.from)) > 0 ? "MPTCP" : "TCP";
         assert.equal(spoken, way === "TCP" ? "TCP" : protocol, serving.output);
+        assert.doesNotMatch(serving.output, /setsockopt/);
         await serving.stop();
       });
 });

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { checkout } from "../../src/lab/kit/checkout.ts";
 import { Lab, twoPaths } from "../../src/lab/kit/lab.ts";
-import { run } from "../../src/lab/kit/lab-process.ts";
 import { requires } from "../../src/lab/kit/requires.ts";
 import { waitFor } from "../../src/lab/kit/wait.ts";
 import { launcher } from "../lab/launcher.ts";
 import { assertAllMptcp, listeners, runMptcpized, withServer } from "../lab/mptcpized.ts";
 import { nginx } from "../lab/nginx.ts";
 import { address, oneLink } from "../lab/one-link.ts";
+import { ssh, sshd, sshTools } from "../lab/ssh.ts";
 
 const port = 8000;
 const url = `http://${address}:${port}/greeting`;
@@ -50,12 +50,9 @@ const pairs: readonly Pair[] = [
   },
   {
     name: "ssh and sshd",
-    tools: ["ssh", "sshd", "ssh-keygen"],
-    server: sshd,
-    client: (directory) => {
-      const options = `-i ${directory}/key -p ${port} -oBatchMode=yes -oStrictHostKeyChecking=no`;
-      return words(`ssh -F none ${options} -oUserKnownHostsFile=/dev/null -q root@${address} echo hello`);
-    },
+    tools: sshTools,
+    server: (directory) => sshd(directory, port),
+    client: (directory) => ssh(directory, port, ["echo", "hello"]),
   },
   {
     name: "busybox' wget and httpd, statically linked",
@@ -122,20 +119,6 @@ function directoryToServe(lab: Lab): string {
   mkdirSync(directory);
   writeFileSync(join(directory, "greeting"), "hello\n");
   return directory;
-}
-
-async function sshd(directory: string): Promise<Command> {
-  // Its privilege separation wants this directory; the sandbox has a /run of its own.
-  mkdirSync("/run/sshd", { recursive: true });
-  chmodSync("/run/sshd", 0o755);
-  for (const key of ["key", "host-key"])
-    await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(directory, key)]);
-  const configuration = `HostKey ${directory}/host-key\nAuthorizedKeysFile ${directory}/key.pub\nStrictModes no
-    PermitRootLogin yes\nUsePAM no\nPidFile none\nListenAddress ${address}:${port}\n`;
-  writeFileSync(join(directory, "sshd_config"), configuration);
-  // It starts itself again for each connection, and insists on an absolute path for that.
-  const path = (await run("sh", ["-c", "command -v sshd"])).trim();
-  return [path, "-D", "-e", "-f", join(directory, "sshd_config")];
 }
 
 /** Bits per second, of iperf3's report. */

@@ -1,10 +1,15 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
-import type { SubflowFlag } from "../../src/kernel/sockets.ts";
-import { checkout } from "../../src/lab/kit/checkout.ts";
+import { once } from "node:events";
+import { Server, Socket } from "node:net";
+import { endpointFlags, MptcpPm } from "../../src/kernel/mptcp-pm.ts";
+import { mptcpConnect, mptcpListen } from "../../src/kernel/native-sockets.ts";
+import { unmapped } from "../../src/kernel/netlink/ip.ts";
+import { openInNetworkNamespace } from "../../src/kernel/network-namespace.ts";
+import { type ConnectionOutline, Sockets, type SubflowFlag } from "../../src/kernel/sockets.ts";
 import type { Host } from "../../src/lab/kit/host.ts";
-import type { LabProcess } from "../../src/lab/kit/lab-process.ts";
-import { defaultDeadlineMs, waitFor, within } from "../../src/lab/kit/wait.ts";
+import { waitFor, within } from "../../src/lab/kit/wait.ts";
+
+/** Connections that are opened at a time. */
+const AT_A_TIME = 50;
 
 export type ListenRequest = {
   readonly address: string;
@@ -24,7 +29,7 @@ export type ConnectRequest = {
 };
 
 export type OpenSocket = {
-  readonly handle: number;
+  readonly socket: Socket;
   /** Its own. */
   readonly port: number;
   /** Of its connection, in the host of the peer. */
@@ -69,20 +74,35 @@ export type KernelConnection = {
   }[];
 };
 
-/** A process in a host that opens and takes MPTCP connections, and says what the kernel there knows of them. */
+/**
+ * Opens and takes MPTCP connections in a host, and says what the kernel there knows of them. It is no process of its
+ * own: sockets that this one opens in the host's network namespace stay there.
+ */
 export class Peer {
-  readonly #process: LabProcess;
-  #requests = 0;
+  readonly #host: Host;
+  readonly #open = new Set<Socket>();
+  readonly #accepted = new Set<Socket>();
+  readonly #servers = new Map<number, Server>();
+  readonly #usedPorts = new Set<number>();
+  #sockets: Sockets | undefined;
+  #pm: Promise<MptcpPm> | undefined;
 
   constructor(host: Host) {
-    const { MPTCPD_ADDON: addon = join(checkout, "dist/addon.node") } = process.env;
-    const env = existsSync(addon) ? { MPTCPD_ADDON: addon } : {};
-    this.#process = host.spawn(process.execPath, [join(import.meta.dirname, "peer-main.js")], { env });
+    this.#host = host;
+    host.onClose(() => this.#close());
   }
 
   /** Takes connections and sends back what comes by them. Gives the port. */
-  listen(request: ListenRequest): Promise<number> {
-    return this.#ask("listen", request);
+  async listen({ address, port, halfOpen = false }: ListenRequest): Promise<number> {
+    const { fd, port: chosen } = this.#inside(() => mptcpListen({ address, port, backlog: 1024 }));
+    const server = new Server({ allowHalfOpen: halfOpen }, (socket) => {
+      this.#accepted.add(socket);
+      socket.on("error", () => undefined).on("close", () => this.#accepted.delete(socket));
+      socket.on("data", (data) => socket.write(data));
+    });
+    this.#servers.set(chosen, server.listen({ fd }));
+    await once(server, "listening");
+    return chosen;
   }
 
   /** Opens a connection; something went both ways by it when this resolves. */
@@ -92,41 +112,47 @@ export class Peer {
     return socket;
   }
 
-  connectMany(request: ConnectRequest): Promise<OpenSocket[]> {
-    return this.#ask("connect", request, 60_000);
+  /** The same with many, some at a time. */
+  async connectMany({ count = 1, ...request }: ConnectRequest): Promise<OpenSocket[]> {
+    const made: Socket[] = [];
+    for (let left = count; left > 0; left -= AT_A_TIME) {
+      const some = Array.from({ length: Math.min(left, AT_A_TIME) }, () => this.#connectOne(request));
+      made.push(...(await within("peers to connect", Promise.all(some))));
+    }
+    const outlines = await this.#diagnostics.dumpOutlines();
+    const tokens = new Map(outlines.map(({ token, local }) => [local.port, token]));
+    return made.map((socket) => {
+      const port = portOf(socket);
+      return { socket, port, token: tokens.get(port) ?? 0 };
+    });
   }
 
   /** Sends something and waits until it is back: the connection is alive. */
-  echo({ handle }: OpenSocket): Promise<void> {
-    return this.#ask("echo", handle);
+  echo({ socket }: OpenSocket): Promise<void> {
+    return within("a peer to echo", echo(socket));
   }
 
   /** Ends its side of a connection in good order. */
-  end({ handle }: OpenSocket): Promise<void> {
-    return this.#ask("end", handle);
+  end({ socket }: OpenSocket): void {
+    socket.end();
   }
 
-  close({ handle }: OpenSocket): Promise<void> {
-    return this.#ask("close", handle);
+  close({ socket }: OpenSocket): void {
+    socket.destroy();
   }
 
   /** Closes all connections that it has opened or taken. */
-  closeAll(): Promise<void> {
-    return this.#ask("closeAll", null);
+  closeAll(): void {
+    for (const socket of [...this.#open, ...this.#accepted]) socket.destroy();
   }
 
-  stopListening(port: number): Promise<void> {
-    return this.#ask("stopListening", port);
-  }
-
-  /** How many connections it has taken and not closed. */
-  accepted(): Promise<number> {
-    return this.#ask("accepted", null);
+  stopListening(port: number): void {
+    this.#servers.get(port)?.close();
   }
 
   /** All MPTCP connections of the host. */
-  connections(): Promise<KernelConnection[]> {
-    return this.#ask("connections", null);
+  async connections(): Promise<KernelConnection[]> {
+    return (await this.#diagnostics.dumpOutlines()).map(plain);
   }
 
   /** The connection whose own port, or whose peer's port, that is. */
@@ -148,41 +174,83 @@ export class Peer {
   }
 
   /** Adds a subflow to a connection of the userspace path manager; it is on its way when this resolves. */
-  join(request: JoinRequest): Promise<void> {
-    return this.#ask("join", request);
+  async join({ token, from, to, port, id, backup = false }: JoinRequest): Promise<void> {
+    await (await this.#pathManager).createSubflow({
+      ...{ token, local: { address: from, id }, remote: { address: to, port } },
+      ...(backup && { flags: endpointFlags.of("backup") }),
+    });
   }
 
   /** Ends such a subflow. */
-  leave(request: LeaveRequest): Promise<void> {
-    return this.#ask("leave", request);
+  async leave(request: LeaveRequest): Promise<void> {
+    await (await this.#pathManager).destroySubflow(request);
   }
 
   /** The kernel's list of addresses and ids of a connection of the userspace path manager, as "1 10.0.2.2", by id. */
   async ids(token: number): Promise<string[]> {
-    const list: { id: number; address: string; port: number }[] = await this.#ask("ids", token);
-    return list
+    return (await (await this.#pathManager).dumpEndpoints(token))
       .toSorted((a, b) => a.id - b.id)
-      .map(({ id, address, port }) => `${id} ${address}${port === 0 ? "" : ` port ${port}`}`);
+      .map(({ id, address, port }) => `${id} ${unmapped(address)}${port === 0 ? "" : ` port ${port}`}`);
   }
 
-  kill(): Promise<unknown> {
-    return this.#process.kill();
+  /**
+   * From a port that no connection has had: tests tell connections by it. The kernel minds only those to the same
+   * server.
+   */
+  async #connectOne(request: Omit<ConnectRequest, "count">): Promise<Socket> {
+    const fd = await this.#inside(() => mptcpConnect(request));
+    const socket = new Socket({ fd, allowHalfOpen: true });
+    this.#open.add(socket);
+    socket.on("error", () => undefined).on("close", () => this.#open.delete(socket));
+    await echo(socket.resume());
+    const port = portOf(socket);
+    if (this.#usedPorts.has(port)) {
+      socket.destroy();
+      return await this.#connectOne(request);
+    }
+    this.#usedPorts.add(port);
+    return socket;
   }
 
-  async #ask<T>(method: string, argument: unknown, deadlineMs = defaultDeadlineMs): Promise<T> {
-    const number = ++this.#requests;
-    const from = this.#process.lines.length;
-    this.#process.stdin.write(`${JSON.stringify([number, method, argument])}\n`);
-    const answer = await within(`a peer to ${method}`, this.#answerTo<T>(number, from), deadlineMs);
-    if (answer.error !== undefined) throw new Error(`${method}: ${answer.error}`);
-    return answer.result;
+  #inside<Opened>(open: () => Opened): Opened {
+    return openInNetworkNamespace(this.#host.path, open);
   }
 
-  async #answerTo<T>(number: number, from: number): Promise<Answer<T>> {
-    const line = await this.#process.waitForLine(new RegExp(`^\\[${number},`), { from, deadlineMs: 120_000 });
-    const [, answer]: [number, Answer<T>] = JSON.parse(line.input ?? "");
-    return answer;
+  get #diagnostics(): Sockets {
+    this.#sockets ??= this.#inside(() => Sockets.open());
+    return this.#sockets;
+  }
+
+  get #pathManager(): Promise<MptcpPm> {
+    // It opens its socket before it waits for anything.
+    this.#pm ??= this.#inside(() => MptcpPm.open());
+    return this.#pm;
+  }
+
+  async #close(): Promise<void> {
+    this.closeAll();
+    for (const server of this.#servers.values()) server.close();
+    this.#sockets?.close();
+    (await this.#pm)?.close();
   }
 }
 
-type Answer<T = unknown> = { readonly result: T; readonly error?: string };
+async function echo(socket: Socket): Promise<void> {
+  const back = once(socket, "data");
+  socket.write("x");
+  await back;
+}
+
+function portOf({ localPort }: Socket): number {
+  if (localPort === undefined) throw new Error("a socket without a port");
+  return localPort;
+}
+
+function plain({ token, local, remote, state, fallback, subflows }: ConnectionOutline): KernelConnection {
+  const seen = subflows.map((subflow) => ({
+    ...{ local: subflow.local, remote: subflow.remote, state: subflow.state },
+    ...{ localId: subflow.localId, remoteId: subflow.remoteId },
+    ...{ ifIndex: subflow.ifIndex, flags: subflow.flags.names },
+  }));
+  return { token, local, remote, state, fallback, subflows: seen };
+}

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { checkout } from "../../src/lab/kit/checkout.ts";
@@ -5,6 +6,9 @@ import { run } from "../../src/lab/kit/lab-process.ts";
 import { labDirectory } from "../../src/lab/kit/requires.ts";
 
 const sources = join(checkout, "test/lab/programs");
+
+/** Files of tests share what they compile, even if each has a sandbox of its own (tools/test.mjs). */
+const { MPTCPD_TEST_PROGRAMS: directory = join(labDirectory, "programs") } = process.env;
 
 /** A source file there, for programs that need no compiler of ours. */
 export function source(file: string): string {
@@ -34,7 +38,7 @@ export function compiledGo(
 ): Promise<string> {
   const kind = [...(go === toolsFor.go ? [] : ["newer"]), "go", ...(cgo ? ["cgo"] : [])];
   return made([name, ...kind].join("-"), async (output) => {
-    const caches = join(labDirectory, "go");
+    const caches = join(directory, "go");
     await clean([
       "env",
       `HOME=${caches}`,
@@ -55,12 +59,12 @@ export function compiledRust(name: string): Promise<string> {
   });
 }
 
-/** Kept until the sandbox ends, for the other test files; one that is being made is never seen. */
+/** Kept until the tests end, for the other test files; one that is being made is never seen. */
 async function made(name: string, make: (output: string) => Promise<void>): Promise<string> {
-  const path = join(labDirectory, "programs", name);
+  const path = join(directory, name);
   if (existsSync(path)) return path;
-  mkdirSync(join(labDirectory, "programs"), { recursive: true });
-  const unfinished = `${path}.${process.pid}`;
+  mkdirSync(directory, { recursive: true });
+  const unfinished = `${path}.${randomUUID()}`;
   await make(unfinished);
   renameSync(unfinished, path);
   return path;

@@ -55,7 +55,7 @@ export class Checkpoint {
     const { file, warn, notice = ignore, clock = systemClock } = options;
     this.#options = options;
     this.#clock = clock;
-    this.#journal = new Journal(file, () => this.#wholeText());
+    this.#journal = new Journal(file, () => this.#wholeText(), options.isAllowed);
     this.#writes = new RetriedWrite({
       ...{ clock, what: file, log: { warning: warn, notice, debug: ignore } },
       consequence: "a restart will not know all of its connections",
@@ -129,8 +129,8 @@ export class Checkpoint {
 
   #rewrite(): void {
     this.#writes.attempt(() => {
-      if (!(this.#options.isAllowed?.() ?? true)) return;
       const length = this.#journal.rewrite();
+      if (length === 0) return;
       // Anew before nobody reads it any more, but not for every line.
       const room = Math.max((0.8 * LARGEST_FILE) / length, 1.25);
       this.#rewriteAt = Math.max(LINES_BEFORE_REWRITE, Math.floor(Math.min(4, room) * this.#lines));

@@ -6,17 +6,23 @@ import { runShortly } from "./shell.ts";
 export type LabEndpoint = { id: number; address: string; port?: number; dev?: string; flags: string[] };
 export type LabLimits = { subflows: number; addAddrAccepted: number };
 
+/** What a lab ends at its own end. */
+export type Belongings = {
+  readonly processes: Set<LabProcess>;
+  readonly closers: Set<() => Promise<void>>;
+};
+
 /** A host of the lab: a network namespace in which commands run. */
 export class Host {
   readonly name: string;
   /** Its name for `ip -n`: unique among all test files that run at the same time. */
   readonly namespace: string;
-  readonly #processes: Set<LabProcess>;
+  readonly #belongings: Belongings;
 
-  constructor(name: string, namespace: string, processes: Set<LabProcess>) {
+  constructor(name: string, namespace: string, belongings: Belongings) {
     this.name = name;
     this.namespace = namespace;
-    this.#processes = processes;
+    this.#belongings = belongings;
   }
 
   /** The namespace's file, for setns(2). */
@@ -53,9 +59,15 @@ export class Host {
   /** Starts a command in this host. The lab kills it at its end, if nobody did before. */
   spawn(command: string, args: readonly string[] = [], options?: SpawnOptions): LabProcess {
     const child = new LabProcess("nsenter", [`--net=${this.path}`, "--", command, ...args], options);
-    this.#processes.add(child);
-    child.exited.finally(() => this.#processes.delete(child)).catch(() => {});
+    const { processes } = this.#belongings;
+    processes.add(child);
+    child.exited.finally(() => processes.delete(child)).catch(() => {});
     return child;
+  }
+
+  /** For what this process has opened in this host: the lab calls it at its end. */
+  onClose(close: () => Promise<void>): void {
+    this.#belongings.closers.add(close);
   }
 
   /** Reads a sysctl, or sets it: `await host.sysctl("net.mptcp.enabled", 0)`. Dots in interface names: use slashes. */

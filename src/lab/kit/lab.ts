@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { checkout } from "./checkout.ts";
-import { Host } from "./host.ts";
+import { type Belongings, Host } from "./host.ts";
 import type { LabProcess } from "./lab-process.ts";
 import { type Cable, type CableEnds, CableRoom } from "./link.ts";
 import { labDirectory } from "./requires.ts";
@@ -21,7 +21,7 @@ export type Closer = { after(callback: () => Promise<void>): void };
 export class Lab {
   readonly #prefix = `${process.pid}-${randomBytes(2).toString("hex")}`;
   readonly #hosts = new Map<string, Host>();
-  readonly #processes = new Set<LabProcess>();
+  readonly #belongings: Belongings = { processes: new Set(), closers: new Set() };
   #here: Host | undefined;
   #cables: Promise<CableRoom> | undefined;
   #files = 0;
@@ -52,7 +52,7 @@ export class Lab {
   async host(name: string): Promise<Host> {
     const known = this.#hosts.get(name);
     if (known) return known;
-    const host = new Host(name, `${this.#prefix}-${name}`, this.#processes);
+    const host = new Host(name, `${this.#prefix}-${name}`, this.#belongings);
     this.#hosts.set(name, host);
     await runShortly("ip", ["netns", "add", host.namespace]);
     await host.prepare();
@@ -67,7 +67,7 @@ export class Lab {
     if (this.#here) return this.#here;
     const namespace = `${this.#prefix}-here`;
     await runShortly("ip", ["netns", "attach", namespace, String(process.pid)]);
-    this.#here = new Host("here", namespace, this.#processes);
+    this.#here = new Host("here", namespace, this.#belongings);
     return this.#here;
   }
 
@@ -79,7 +79,10 @@ export class Lab {
 
   /** Kills what runs and deletes what is there. Idempotent. */
   async close(): Promise<void> {
-    const killed = Promise.allSettled([...this.#processes].map((child) => child.kill()));
+    const { processes, closers } = this.#belongings;
+    const killed = Promise.allSettled([...processes].map((child) => child.kill()));
+    await Promise.all([...closers].map((close) => close()));
+    closers.clear();
     const hosts = [...this.#hosts.values()];
     this.#hosts.clear();
     // Their children may hold their output open.

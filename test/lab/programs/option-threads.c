@@ -4,6 +4,8 @@
  *                        the library that makes a TCP socket or looks at the descriptor: "errno 92, the pipe is there"
  *   storm THREADS EACH   so many threads do so with so many sockets each, and as many others open and close files of their
  *                        own: "THREADS*EACH sockets are TCP, 0 files are gone"
+ *   race THREADS EACH    so many threads set and read options of so many sockets each, whose descriptors as many others
+ *                        close meanwhile and reuse for pipes: "THREADS*EACH sockets, N became pipes, 0 errors, 0 left"
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -162,11 +164,82 @@ static void storm(int threads) {
 	printf("%d sockets are TCP, %d files are gone\n", made, gone);
 }
 
+/* A descriptor that a thread sets options on and another replaces: each takes it from here before it closes it. */
+struct shared {
+	_Alignas(64) atomic_int fd;
+	atomic_bool is_busy;
+};
+static struct shared shared[MAX_THREADS];
+static atomic_int raced, replaced, errors;
+
+/* Of a socket, of a pipe, and of a TCP option that MPTCP refuses where the library has not replaced the socket. */
+static bool is_known(int error) {
+	return error == 0 || error == ENOTSOCK || error == ENOPROTOOPT || error == EOPNOTSUPP;
+}
+
+static void *set_options(void *argument) {
+	struct shared *one = argument;
+	for (int i = 0; i < each; i++) {
+		unsigned value = 0;
+		socklen_t length = sizeof value;
+		int fd = make_socket();
+		one->fd = fd;
+		if (!is_known(become_tcp(fd))) errors++;
+		int error = getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, &length) == 0 ? 0 : errno;
+		if (!is_known(error) || (error == 0 && value != 0 && value != 5000)) errors++;
+		one->fd = -1;
+		while (one->is_busy) sched_yield();
+		close(fd);
+		raced++;
+	}
+	return NULL;
+}
+
+static void *replace_descriptors(void *argument) {
+	struct shared *one = argument;
+	int ends[2];
+	check(pipe(ends) == 0, "pipe");
+	while (!is_over) {
+		one->is_busy = true;
+		int fd = atomic_exchange(&one->fd, -1);
+		/* In one step: a number that is free for a moment would be another thread's socket. */
+		if (fd >= 0 && dup2(ends[0], fd) == fd) replaced++;
+		one->is_busy = false;
+		sched_yield();
+	}
+	close(ends[0]);
+	close(ends[1]);
+	return NULL;
+}
+
+static int open_descriptors(void) {
+	int count = 0;
+	for (int fd = 0; fd < 1024; fd++) count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+static void race(int threads) {
+	pthread_t setters[MAX_THREADS], replacers[MAX_THREADS];
+	int before = open_descriptors();
+	check(threads <= MAX_THREADS, "too many threads");
+	for (int i = 0; i < threads; i++) {
+		shared[i].fd = -1;
+		check(pthread_create(&setters[i], NULL, set_options, &shared[i]) == 0, "pthread_create");
+		check(pthread_create(&replacers[i], NULL, replace_descriptors, &shared[i]) == 0, "pthread_create");
+	}
+	for (int i = 0; i < threads; i++) pthread_join(setters[i], NULL);
+	is_over = true;
+	for (int i = 0; i < threads; i++) pthread_join(replacers[i], NULL);
+	const char *form = "%d sockets, %d became pipes, %d errors, %d left\n";
+	printf(form, raced, replaced, errors, open_descriptors() - before);
+}
+
 int main(int count, char **words) {
 	const char *action = count > 1 ? words[1] : "";
 	each = count > 2 ? atoi(words[count - 1]) : 0;
 	if (strcmp(action, "closed") == 0 && count == 3) close_at(each);
 	else if (strcmp(action, "storm") == 0 && count == 4) storm(atoi(words[2]));
+	else if (strcmp(action, "race") == 0 && count == 4) race(atoi(words[2]));
 	else return 2;
 	return 0;
 }

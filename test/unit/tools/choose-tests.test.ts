@@ -77,7 +77,9 @@ describe("npm test --", () => {
   });
 });
 
-const { beginnings, dependsOnNode }: TestNode = await import(join(checkout, "tools/test-node.mjs"));
+const { beginnings, beginningsAlone, dependsOnNode, runsAlone }: TestNode = await import(
+  join(checkout, "tools/test-node.mjs")
+);
 
 describe("npm test -- --on-node", () => {
   const files = choose();
@@ -91,7 +93,7 @@ describe("npm test -- --on-node", () => {
   });
 
   it("leaves out no test whose name speaks of threads, loaders, programs, the addon or signals", () => {
-    const words = /thread|-loading|programs-?(life)?\.|faults-plugins|addon|netlink\.|mptcp-pm|lifecycle/;
+    const words = /thread|-loading|programs-life|addon|netlink\.|mptcp-pm\.|lifecycle/;
     const leftOut = files.filter((file) => !chosen.includes(file) && words.test(file));
     assert.deepEqual(
       leftOut.filter((file) => !/real-programs|preload-/.test(file)),
@@ -105,7 +107,18 @@ describe("npm test -- --on-node", () => {
   });
 });
 
+describe("the tests that run alone", () => {
+  it("are a few of the kernel's, at least one for each beginning of their table", () => {
+    const files = choose().filter(runsAlone);
+    assert.ok(files.length < 8 && files.every((file) => file.startsWith("build/test/kernel/")), `${files}`);
+    const used = (beginning: string) => files.some((file) => file.includes(`test/${beginning}`));
+    assert.deepEqual(beginningsAlone.filter(used), beginningsAlone);
+  });
+});
+
 interface TestNode {
   readonly beginnings: readonly string[];
+  readonly beginningsAlone: readonly string[];
+  readonly runsAlone: (file: string) => boolean;
   readonly dependsOnNode: (file: string) => boolean;
 }

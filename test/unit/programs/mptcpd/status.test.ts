@@ -23,10 +23,10 @@ describe("the status", () => {
 
   it("gives local times, with how far they are from UTC", (t) => {
     t.after(() => {
-      process.env["TZ"] = "UTC";
+      Object.assign(process.env, { TZ: "UTC" });
     });
     const inZone = (zone: string): string => {
-      process.env["TZ"] = zone;
+      Object.assign(process.env, { TZ: zone });
       return statusText(inForce, idle).split("; ")[0] ?? "";
     };
     assert.match(inZone("Asia/Kolkata"), / 2026-11-30 15:50:03 \+0530$/);
