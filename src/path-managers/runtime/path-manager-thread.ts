@@ -56,9 +56,11 @@ export function isThreadCaught(): boolean {
 export interface ThreadSurroundings {
   readonly clock: Clock;
   readonly open: OpenThread;
+  /** What the process's threads but the main one are doing. */
+  readonly usages: () => ReadonlyMap<number, ThreadUsage>;
 }
 
-const realSurroundings: ThreadSurroundings = { clock: systemClock, open: openThread };
+const realSurroundings: ThreadSurroundings = { clock: systemClock, open: openThread, usages: otherThreads };
 
 /** One thread of path managers, seen from the daemon's. */
 export class PathManagerThread {
@@ -85,7 +87,7 @@ export class PathManagerThread {
   constructor(
     input: Omit<ThreadInput, "pulse">,
     events: PathManagerThreadEvents,
-    { clock, open }: ThreadSurroundings = realSurroundings,
+    { clock, open, usages }: ThreadSurroundings = realSurroundings,
   ) {
     const memory = new SharedArrayBuffer(4 * Pulse.length);
     const workerData: ThreadInput = { ...input, pulse: memory };
@@ -114,7 +116,7 @@ export class PathManagerThread {
       },
     });
     this.#watch = new PulseWatch({
-      ...{ pulse: this.#pulse, clock, usages: otherThreads },
+      ...{ pulse: this.#pulse, clock, usages },
       limit: () => (this.#isPrepared ? BLOCKED : BLOCKED_LOADING),
       onLook: (isAlive) => this.#measure(isAlive),
       onBlocked: (limit) => this.#fail(failureAt(this.#place, `was blocked for ${limit / 1000} s`, "by")),

@@ -1,3 +1,4 @@
+import type { ThreadUsage } from "../../../../src/kernel/threads.ts";
 import type { PostedByThread, ToThread } from "../../../../src/path-managers/runtime/messages.ts";
 import type { OpenThread, ThreadEvents } from "../../../../src/path-managers/runtime/open-thread.ts";
 import type { PluginSource } from "../../../../src/path-managers/runtime/plugin-config.ts";
@@ -41,6 +42,9 @@ export class FakeThread {
   isBlocked = false;
   #events: ThreadEvents | undefined;
   #pulse: Int32Array = new Int32Array(Pulse.length);
+
+  /** The kernel tells nothing of it: the real threads of this process live in another time. */
+  readonly usages = (): ReadonlyMap<number, ThreadUsage> => new Map();
 
   readonly open: OpenThread = (given: ThreadInput, events) => {
     this.#events = events;
