@@ -78,6 +78,8 @@ async function bundle() {
 function declareTypes() {
   rmSync(join(root, "dist/types"), { recursive: true, force: true });
   run(join(root, "node_modules/.bin/tsc"), ["-p", join(root, "tsconfig.types.json")]);
+  // As the modules are that they describe.
+  writeFileSync(join(root, "dist/types/package.json"), '{ "type": "module" }\n');
   bundleTypes("valibot", "dist/index.d.mts");
 }
 

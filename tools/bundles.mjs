@@ -1,8 +1,8 @@
-// Bundles the programs and the library of path managers into dist/, as CommonJS: Node's loader of ES modules takes
-// longer to start than most commands of mptcpctl take to run.
+// Bundles the programs and the library of path managers into dist/. Programs are CommonJS: Node's loader of ES modules
+// takes longer to start than most commands of mptcpctl take to run.
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { basename, dirname, join, relative } from "node:path";
+import { basename, join } from "node:path";
 import { build, transform } from "esbuild";
 
 // Programs that are one file each, and what is.
@@ -11,6 +11,10 @@ const whole = {
   tour: "src/lab/tour/main.ts",
   lab: "src/lab/playground/main.ts",
   "plugin-hooks": "src/path-managers/runtime/module-hooks.ts",
+};
+
+// What path managers and their tests import, and what has to be no copy of the programs' own.
+const modules = {
   "lib/typescript": "src/path-managers/api/typescript.ts",
   "lib/typescript-hooks": "src/path-managers/api/typescript-hooks.ts",
   "lib/valibot": "src/path-managers/api/valibot.ts",
@@ -57,6 +61,7 @@ export async function bundleAll(root) {
   mkdirSync(join(dist, "lib"), { recursive: true });
   // Next to a package.json of its own, Node looks no further for what kind of modules these are.
   writeFileSync(join(dist, "package.json"), '{ "type": "commonjs" }\n');
+  writeFileSync(join(dist, "lib/package.json"), '{ "type": "module" }\n');
   await Promise.all([
     bundle(root, { entryPoints: whole, external: [seldom] }),
     ...Object.entries(parted).map(([name, main]) =>
@@ -64,6 +69,7 @@ export async function bundleAll(root) {
     ),
     bundle(root, { entryPoints: pathManagers, splitting: true, external: [seldom] }),
     bundle(root, { entryPoints: [seldom], format: "cjs" }),
+    bundleModules(root),
   ]);
   for (const [name, face] of Object.entries(faces)) writeFace(dist, name, face);
 }
@@ -73,17 +79,19 @@ function removeBundles(dist) {
   for (const name of readdirSync(dist)) if (/\.js(\.map)?$/.test(name)) rmSync(join(dist, name));
 }
 
+const common = { outdir: "dist", bundle: true, platform: "node", format: "esm", target, logLevel: "warning" };
+
+function bundleModules(root) {
+  const options = { entryPoints: modules, splitting: true, chunkNames: "lib/shared-[hash]", sourcemap: true };
+  return build({ ...common, absWorkingDir: root, ...options });
+}
+
 /** esbuild shares parts between bundles of ES modules only: these are made CommonJS afterwards. */
 async function bundle(root, options) {
   const { outputFiles } = await build({
+    ...common,
     absWorkingDir: root,
-    outdir: "dist",
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    target,
     sourcemap: "inline",
-    logLevel: "warning",
     write: false,
     chunkNames: "[name]-[hash]",
     define: {
@@ -94,10 +102,10 @@ async function bundle(root, options) {
     },
     ...options,
   });
-  await Promise.all(outputFiles.map(({ path, text }) => writeCommonJs(join(root, "dist"), path, text)));
+  await Promise.all(outputFiles.map(({ path, text }) => writeCommonJs(path, text)));
 }
 
-async function writeCommonJs(dist, path, text) {
+async function writeCommonJs(path, text) {
   const options = {
     format: "cjs",
     platform: "node",
@@ -108,14 +116,12 @@ async function writeCommonJs(dist, path, text) {
     lineLimit: 160,
   };
   const { code, map } = await transform(text, options);
-  const late = loadingLate(code, relative(dirname(path), dist) || ".");
-  writeFileSync(path, `${late}\n//# sourceMappingURL=${basename(path)}.map\n`);
+  writeFileSync(path, `${loadingLate(code)}\n//# sourceMappingURL=${basename(path)}.map\n`);
   writeFileSync(`${path}.map`, map);
 }
 
-/** @param dist the way there from where the code lies */
-function loadingLate(code, dist) {
-  const late = (name) => `__late("${name === seldom ? `${dist}/${seldom}.js` : name}")`;
+function loadingLate(code) {
+  const late = (name) => `__late("${name === seldom ? `./${seldom}.js` : name}")`;
   const changed = code
     .replace(
       /=(?:\(0,\s*\w+\.__require\)|(?:__)?require)\("(node:[\w/]+|sucrase)"\)(?=[,;])/g,
@@ -132,14 +138,13 @@ function loadingLate(code, dist) {
 const lateModule =
   "const __late = (id) => { let it; return new Proxy({}, { get: (_, name) => (it ??= require(id))[name] }); }; ";
 
-/** ES modules see the names that the last line lists, which never runs. */
+/** Modules of its own, though what they give is not: of a name that is missing, Node says more than of CommonJS. */
 function writeFace(dist, name, { bundle, part }) {
   const module = createRequire(import.meta.url)(join(dist, `${bundle}.js`));
   const names = Object.keys(part === undefined ? module : module[part]);
   const lines = [
-    `const bundle = require("../${bundle}.js");`,
-    `module.exports = bundle${part === undefined ? "" : `.${part}`};`,
-    `0 && (module.exports = { ${names.join(", ")} });`,
+    `import bundle from "../${bundle}.js";`,
+    `export const { ${names.join(", ")} } = bundle${part === undefined ? "" : `.${part}`};`,
   ];
   writeFileSync(join(dist, "lib", `${name}.js`), `${lines.join("\n")}\n`);
 }
