@@ -43,7 +43,7 @@ export function buildNpmNative({ machine, output, work }) {
     version,
     description,
     license: manifest.license,
-    type: "module",
+    type: "commonjs",
     os: ["linux"],
     cpu: [machine.node],
     libc: ["glibc"],
