@@ -14,7 +14,9 @@ export function isBuilt(options, root = checkout) {
   if (!existsSync(stamp) || !existsSync(join(root, "dist/mptcpd.js"))) return false;
   const has = readFileSync(stamp, "utf8").split(" ");
   const { mtimeMs } = statSync(stamp);
-  return options.every((option) => has.includes(option)) && newest(pathsOf(root)) < mtimeMs;
+  // A whole build has the programs.
+  const isThere = (option) => option === "--programs-only" || has.includes(option);
+  return options.every(isThere) && newest(pathsOf(root)) < mtimeMs;
 }
 
 /** `begun` is when the build began: what was changed since may not be in it. */

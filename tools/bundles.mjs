@@ -57,12 +57,11 @@ const atHand = ["events", "fs", "module", "path", "url", "util"].map((name) => `
  */
 export async function bundleAll(root) {
   const dist = join(root, "dist");
-  removeBundles(dist);
   mkdirSync(join(dist, "lib"), { recursive: true });
   // Next to a package.json of its own, Node looks no further for what kind of modules these are.
   writeFileSync(join(dist, "package.json"), '{ "type": "commonjs" }\n');
   writeFileSync(join(dist, "lib/package.json"), '{ "type": "module" }\n');
-  await Promise.all([
+  const bundles = await Promise.all([
     bundle(root, { entryPoints: whole, external: [seldom] }),
     ...Object.entries(parted).map(([name, main]) =>
       bundle(root, { entryPoints: { [name]: main }, splitting: true, external: [seldom, replay] }),
@@ -71,19 +70,26 @@ export async function bundleAll(root) {
     bundle(root, { entryPoints: [seldom], format: "cjs" }),
     bundleModules(root),
   ]);
-  for (const [name, face] of Object.entries(faces)) writeFace(dist, name, face);
+  const names = Object.entries(faces).map(([name, face]) => writeFace(dist, name, face));
+  removeOthers(dist, new Set([...bundles.flat(), ...names]));
 }
 
-function removeBundles(dist) {
-  rmSync(join(dist, "lib"), { recursive: true, force: true });
-  for (const name of readdirSync(dist)) if (/\.js(\.map)?$/.test(name)) rmSync(join(dist, name));
+/** What runs meanwhile never misses a file: those of earlier builds go when the others are there. */
+function removeOthers(dist, written) {
+  for (const directory of [dist, join(dist, "lib")])
+    for (const name of readdirSync(directory)) {
+      const path = join(directory, name);
+      if (/\.js(\.map)?$/.test(name) && !written.has(path)) rmSync(path);
+    }
 }
 
 const common = { outdir: "dist", bundle: true, platform: "node", format: "esm", target, logLevel: "warning" };
 
-function bundleModules(root) {
+/** Gives the files that it has written, as `bundle` does. */
+async function bundleModules(root) {
   const options = { entryPoints: modules, splitting: true, chunkNames: "lib/shared-[hash]", sourcemap: true };
-  return build({ ...common, absWorkingDir: root, ...options });
+  const { metafile } = await build({ ...common, absWorkingDir: root, metafile: true, ...options });
+  return Object.keys(metafile.outputs).map((name) => join(root, name));
 }
 
 /** esbuild shares parts between bundles of ES modules only: these are made CommonJS afterwards. */
@@ -102,7 +108,8 @@ async function bundle(root, options) {
     },
     ...options,
   });
-  await Promise.all(outputFiles.map(({ path, text }) => writeCommonJs(path, text)));
+  const written = await Promise.all(outputFiles.map(({ path, text }) => writeCommonJs(path, text)));
+  return written.flat();
 }
 
 async function writeCommonJs(path, text) {
@@ -118,14 +125,15 @@ async function writeCommonJs(path, text) {
   const { code, map } = await transform(text, options);
   writeFileSync(path, `${loadingLate(code)}\n//# sourceMappingURL=${basename(path)}.map\n`);
   writeFileSync(`${path}.map`, map);
+  return [path, `${path}.map`];
 }
 
 function loadingLate(code) {
   const late = (name) => `__late("${name === seldom ? `./${seldom}.js` : name}")`;
   const changed = code
-    .replace(
-      /=(?:\(0,\s*\w+\.__require\)|(?:__)?require)\("(node:[\w/]+|sucrase)"\)(?=[,;])/g,
-      (all, name) => (atHand.includes(name) ? all : `=${late(name)}`),
+    // Everything that has no path is Node's, or that package.
+    .replace(/=(?:\(0,\s*\w+\.__require\)|(?:__)?require)\("([\w:/]+)"\)(?=[,;])/g, (all, name) =>
+      atHand.includes(name) ? all : `=${late(name)}`,
     )
     .replaceAll(`import("${replay}")`, 'import("./replay.js")')
     // Through Node's loader of ES modules it would take ten times as long.
@@ -146,5 +154,7 @@ function writeFace(dist, name, { bundle, part }) {
     `import bundle from "../${bundle}.js";`,
     `export const { ${names.join(", ")} } = bundle${part === undefined ? "" : `.${part}`};`,
   ];
-  writeFileSync(join(dist, "lib", `${name}.js`), `${lines.join("\n")}\n`);
+  const path = join(dist, "lib", `${name}.js`);
+  writeFileSync(path, `${lines.join("\n")}\n`);
+  return path;
 }

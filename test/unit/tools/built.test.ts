@@ -44,6 +44,7 @@ describe("a checkout that has been built", () => {
     const root = built(t, ["--asan"]);
     assert.deepEqual([isBuilt([], root), isBuilt(["--asan"], root)], [true, true]);
     assert.equal(isBuilt(["--asan"], built(t)), false);
+    assert.equal(isBuilt(["--programs-only"], root), true, "a whole build has the programs");
     rmSync(join(root, "dist/mptcpd.js"));
     assert.equal(isBuilt([], root), false);
   });
