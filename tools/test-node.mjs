@@ -1,33 +1,36 @@
 // What test files depend on.
 
 /**
- * The interfaces of Node that differ from one version to the next, and the tests that are about them, by how their
- * paths begin. A test that only uses what another one here is about does not run on every Node.
+ * The interfaces of Node that differ from one version to the next, and the tests that touch them, by how their paths
+ * begin.
  */
 const interfacesOfNode = {
   "threads, and the streams between them": [
-    ...["unit/path-managers/runtime/", "kernel/path-managers-threads", "kernel/path-managers-reload"],
+    "unit/path-managers/runtime/",
+    ...["kernel/path-managers-threads", "kernel/path-managers-reload", "kernel/faults-plugins"],
   ],
   "the loader of modules": [
-    ...["kernel/path-managers-loading", "kernel/mptcpctl-replay", "system/package-npm"],
+    ...["unit/path-managers/api/", "kernel/path-managers-loading", "system/package-npm"],
+    "kernel/mptcpctl-replay",
   ],
   "child processes and their pipes": [
     ...["unit/base/command-line/", "unit/programs/mptcpd/mptcpd-output"],
-    ...["kernel/path-managers-programs-life", "kernel/check."],
+    ...["kernel/path-managers-programs", "kernel/check.", "kernel/lab-command"],
   ],
-  "signals, and how a process ends": ["kernel/lifecycle", "kernel/reload."],
+  "signals, and how a process ends": ["kernel/lifecycle", "kernel/reload.", "kernel/survival"],
   "standard streams: closed, full, terminals": [
-    ...["unit/base/log", "unit/programs/mptcpd/notify", "kernel/command-line", "kernel/mptcpctl."],
-    "kernel/mptcpctl-record",
+    ...["unit/base/log", "unit/programs/mptcpd/notify"],
+    ...["kernel/command-line", "kernel/mptcpctl.", "kernel/hostile-text"],
   ],
   "sockets of the addon, and timers beside them": [
     ...["unit/kernel/", "unit/base/", "unit/control/network/"],
-    ...["kernel/addon", "kernel/rtnetlink.", "kernel/mptcp-pm.", "kernel/sockets", "kernel/standstill"],
+    ...["kernel/addon", "kernel/rtnetlink.", "kernel/mptcp-pm", "kernel/sockets", "kernel/standstill"],
   ],
   "the file system, and what its errors say": [
     ...["unit/control/endpoints/", "unit/control/connections/connections-checkpoint"],
     ...["unit/control/config/config-file", "unit/programs/mptcpd/file-access"],
     ...["unit/services/", "unit/programs/mptcpctl/mptcpctl-output-files", "kernel/state-directory"],
+    ...["kernel/mptcpctl-record", "kernel/mptcpize-status", "system/mptcpize-units"],
   ],
 };
 

@@ -21,20 +21,18 @@ describe("the seccomp supervisor, killed", {
 
   it("leaves a caller in another namespace its own socket, whichever step it is killed at", async (t) => {
     const steps: string[] = [];
-    for (let step = 1; step <= 200 && steps.at(-1) !== "complete"; step++)
-      steps.push(await stepThrough(t, stepped, ["kill", `${step}`]));
+    // While both run, the processors decide which call comes first, so a round may pass over one of these.
+    const wanted = ["worker clone", "worker close", "visitor setns", "visitor socket"];
+    const unseen = () => wanted.filter((step) => !steps.some((line) => line.includes(step)));
+    for (let round = 0; round < 5 && unseen().length > 0; round++)
+      for (let step = 1; step <= 200 && (step === 1 || steps.at(-1) !== "complete"); step++)
+        steps.push(await stepThrough(t, stepped, ["kill", `${step}`]));
     const right = /^(before|after) (worker|visitor) \w+: protocol (6|262) of this namespace, 0 left$/;
     assert.deepEqual(
       steps.filter((line) => line !== "complete" && !right.test(line)),
       [],
     );
-    // Which of the two comes first while both run is for the processors to say: not each of their calls has a turn. The
-    // calls of the visitor have theirs below, by name.
-    for (const step of ["worker clone", "worker close", "visitor"])
-      assert.ok(
-        steps.some((line) => line.includes(step)),
-        `${step} is not among\n${steps.join("\n")}`,
-      );
+    assert.deepEqual(unseen(), [], steps.join("\n"));
     assert.match(steps.at(-2) ?? "", /protocol 262/);
   });
 
