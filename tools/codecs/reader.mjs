@@ -1,4 +1,5 @@
 // Straight-line code that reads a message: one function with a loop for each nest, in the order of the bytes.
+import { Names, nameInside } from "./names.mjs";
 
 /** The method `decode` of a record. */
 export function readerOf(record, { type, flagsName }) {
@@ -20,7 +21,7 @@ export function readerOf(record, { type, flagsName }) {
 class Reader {
   #flagsName;
   #depth = 0;
-  #names = new Set(["input", "start", "end", "view", "decoded", "left"]);
+  #names = new Names("input", "start", "end", "view", "decoded", "left");
 
   constructor(flagsName) {
     this.#flagsName = flagsName;
@@ -47,7 +48,7 @@ class Reader {
     const literal = `{ ${members.join(", ")} }`;
     const optional = variables.filter((variable) => variable.optional);
     if (optional.length === 0 && later.length === 0) return { lines, value: literal };
-    const value = place.prefix === "" ? "decoded" : this.#name(`${place.prefix}Decoded`);
+    const value = place.prefix === "" ? "decoded" : this.#names.unused(`${place.prefix}Decoded`);
     lines.push(`const ${value}: Writable<${place.type}> = ${literal};`);
     for (const { name, variable } of optional)
       lines.push(`if (${variable} !== undefined) ${value}.${name} = ${variable};`);
@@ -68,7 +69,7 @@ class Reader {
     for (const [name, attribute] of entries) {
       const { presence, fallback, alternatives } = attribute;
       const own = `${type}["${name}"]`;
-      const variable = this.#name(join(prefix, name));
+      const variable = this.#names.unused(nameInside(prefix, name));
       const attributePath = path === "" ? name : `${path}.${name}`;
       if (presence === "repeated") {
         lines.push(`const ${variable}: ${own}[number][] = [];`);
@@ -87,7 +88,7 @@ class Reader {
           start: `${at} + 4`,
           end: next,
           path: attributePath,
-          prefix: join(prefix, name),
+          prefix: nameInside(prefix, name),
           type: presence === "repeated" ? `${own}[number]` : `NonNullable<${own}>`,
         };
         const read = this.#value(codec, inside);
@@ -111,15 +112,11 @@ class Reader {
     const begin = from === place.minimum ? first : `Math.min(${first}, ${end})`;
     if (checks.length > 0) lines.push(`const ${base} = ${begin};`);
     lines.push(
-      `for (let ${at} = ${checks.length > 0 ? base : begin}; ${at} < ${end}; ) {`,
-      `const ${length} = ${end} - ${at} < 4 ? 0 : view.getUint16(${at}, littleEndian);`,
-      `const ${next} = ${at} + ${length};`,
-      `if (${length} < 4 || ${next} > ${end}) throw badLength(input, ${at}, ${end}${pathArgument(path)});`,
+      ...eachAttribute({ from: checks.length > 0 ? base : begin, end, path }, depth),
       `switch (view.getUint16(${at} + 2, littleEndian) & NLA_TYPE_MASK) {`,
       ...cases,
       "}",
-      `${at} += (${length} + 3) & ~3;`,
-      "}",
+      ...endOfLoop(depth),
       ...checks,
     );
     this.#depth--;
@@ -174,15 +171,12 @@ class Reader {
   #list(of, { start, end, path, prefix, type }) {
     const depth = this.#depth++;
     const [at, length, next] = variablesOf(depth);
-    const items = this.#name(join(prefix, "items"));
+    const items = this.#names.unused(nameInside(prefix, "items"));
     const item = { start: `${at} + 4`, end: next, path, prefix, type: `${type}[number]` };
     const read = this.#value(of, item);
     const lines = [
       `const ${items}: ${type}[number][] = [];`,
-      `for (let ${at} = ${start}; ${at} < ${end}; ) {`,
-      `const ${length} = ${end} - ${at} < 4 ? 0 : view.getUint16(${at}, littleEndian);`,
-      `const ${next} = ${at} + ${length};`,
-      `if (${length} < 4 || ${next} > ${end}) throw badLength(input, ${at}, ${end}${pathArgument(path)});`,
+      ...eachAttribute({ from: start, end, path }, depth),
       ...(of.minimum === 0
         ? []
         : [
@@ -191,8 +185,7 @@ class Reader {
           ]),
       ...read.lines,
       `${items}.push(${read.value});`,
-      `${at} += (${length} + 3) & ~3;`,
-      "}",
+      ...endOfLoop(depth),
     ];
     this.#depth--;
     return { lines, value: items };
@@ -202,7 +195,7 @@ class Reader {
   #chain({ of, message, lengthField }, { start, end, path, prefix, type }) {
     const depth = this.#depth++;
     const [at, length, next] = variablesOf(depth);
-    const items = this.#name(join(prefix, "items"));
+    const items = this.#names.unused(nameInside(prefix, "items"));
     const link = { start: at, end: next, path, prefix, type: `${type}[number]` };
     const read = this.record(message, { ...link, without: lengthField });
     const lines = [
@@ -215,8 +208,7 @@ class Reader {
       `const ${next} = ${at} + ${length};`,
       ...read.lines,
       `${items}.push(${read.value});`,
-      `${at} += (${length} + 3) & ~3;`,
-      "}",
+      ...endOfLoop(depth),
     ];
     this.#depth--;
     return { lines, value: items };
@@ -228,14 +220,6 @@ class Reader {
     return shape.kind === "bits"
       ? `${this.#flagsName(shape.names)}.from(${fallback.value})`
       : JSON.stringify(fallback);
-  }
-
-  /** A name that no other variable has. */
-  #name(wanted) {
-    let name = wanted;
-    for (let count = 2; this.#names.has(name); count++) name = `${wanted}${count}`;
-    this.#names.add(name);
-    return name;
   }
 }
 
@@ -254,10 +238,6 @@ function integer(type, at) {
   return `view.${methods[type]}(${at}${order})`;
 }
 
-function join(prefix, name) {
-  return prefix === "" ? name : prefix + name[0].toUpperCase() + name.slice(1);
-}
-
 function member(name, variable) {
   return name === variable ? name : `${name}: ${variable}`;
 }
@@ -271,6 +251,23 @@ function plus(expression, number) {
   const [, rest, added] = /^(.*) \+ (\d+)$/.exec(expression) ?? [undefined, expression, "0"];
   const sum = Number(added) + number;
   return sum === 0 ? rest : `${rest} + ${sum}`;
+}
+
+/** Begins a loop over attributes. */
+function eachAttribute({ from, end, path }, depth) {
+  const [at, length, next] = variablesOf(depth);
+  return [
+    `for (let ${at} = ${from}; ${at} < ${end}; ) {`,
+    `const ${length} = ${end} - ${at} < 4 ? 0 : view.getUint16(${at}, littleEndian);`,
+    `const ${next} = ${at} + ${length};`,
+    `if (${length} < 4 || ${next} > ${end}) throw badLength(input, ${at}, ${end}${pathArgument(path)});`,
+  ];
+}
+
+/** Ends a loop over what has a length and is aligned. */
+function endOfLoop(depth) {
+  const [at, length] = variablesOf(depth);
+  return [`${at} += (${length} + 3) & ~3;`, "}"];
 }
 
 /** Of a loop inside others. */

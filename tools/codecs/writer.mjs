@@ -1,4 +1,5 @@
 // Straight-line code that writes a message: one function, in the order of the schema.
+import { Names, nameInside } from "./names.mjs";
 
 /** NLA_F_NESTED */
 const NESTED = 0x8000;
@@ -28,7 +29,7 @@ class Writer {
   room = 0;
   /** There are texts, so the output may grow. */
   grows = false;
-  #names = new Set(["output", "value", "view", "bytes", "start", "at"]);
+  #names = new Names("output", "value", "view", "bytes", "start", "at");
 
   record({ layout }, place) {
     const { fields, later, attributes, attributesFrom } = layout;
@@ -43,7 +44,7 @@ class Writer {
 
   #fields(fields, { value, path, prefix, start, offset }) {
     return fields.flatMap(({ name, codec, offset: own }) => {
-      const variable = this.#name(join(prefix, name));
+      const variable = this.#names.unused(nameInside(prefix, name));
       const fieldPath = path === "" ? name : `${path}.${name}`;
       const at = offset + own === 0 ? start : `${start} + ${offset + own}`;
       const lines =
@@ -69,7 +70,7 @@ class Writer {
   }
 
   #attribute(name, { presence, alternatives }, { value, path, prefix }) {
-    const variable = this.#name(join(prefix, name));
+    const variable = this.#names.unused(nameInside(prefix, name));
     const attributePath = path === "" ? name : `${path}.${name}`;
     const otherwise =
       presence === "required"
@@ -113,7 +114,7 @@ class Writer {
   #address(alternatives, variable, path) {
     this.room += 20;
     const labels = alternatives.map(({ codec }) => codec.label).join(" or ");
-    const size = this.#name(`${variable}Size`);
+    const size = this.#names.unused(`${variable}Size`);
     const [first, second] = alternatives;
     if (second === undefined && first.codec.shape.kind !== "ip")
       throw new Error(`${path}: no code can be made for an address of one family`);
@@ -136,7 +137,7 @@ class Writer {
 
   #nest(number, codec, variable, path) {
     this.room += 4;
-    const start = this.#name(`${variable}At`);
+    const start = this.#names.unused(`${variable}At`);
     return [
       misfitUnless(`typeof ${variable} === "object" && ${variable} !== null`, variable, path, codec),
       `const ${start} = at;`,
@@ -145,13 +146,6 @@ class Writer {
       `view.setUint16(${start}, at - ${start}, littleEndian);`,
       `view.setUint16(${start} + 2, ${number | NESTED}, littleEndian);`,
     ];
-  }
-
-  #name(wanted) {
-    let name = wanted;
-    for (let count = 2; this.#names.has(name); count++) name = `${wanted}${count}`;
-    this.#names.add(name);
-    return name;
   }
 }
 
@@ -206,8 +200,4 @@ function isAddress({ shape }) {
 
 function align4(length) {
   return (length + 3) & ~3;
-}
-
-function join(prefix, name) {
-  return prefix === "" ? name : prefix + name[0].toUpperCase() + name.slice(1);
 }

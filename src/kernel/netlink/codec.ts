@@ -46,10 +46,7 @@ export interface Attribute<Out, P extends Presence, In = Out> {
 
 export type Alternative = { readonly number: number; readonly codec: Codec<unknown, unknown> };
 
-/**
- * What a codec holds, for those who want to walk a schema: property tests make values from it, and the build makes
- * code.
- */
+/** Describes what a codec holds. Property tests make values from it, and the build makes code. */
 export type Shape =
   | {
       readonly kind: "integer";
@@ -68,7 +65,7 @@ export type Shape =
       readonly maximum: number;
     }
   | { readonly kind: "list"; readonly of: Codec<unknown, unknown> }
-  /** Messages after one another, each with its length as the first field, which is no part of the value. */
+  /** Messages in a row. Each begins with a field for its length, which the value leaves out. */
   | {
       readonly kind: "chain";
       readonly of: Codec<unknown, unknown>;

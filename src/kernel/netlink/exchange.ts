@@ -160,7 +160,7 @@ function readAck(
     return { errno: 0, extended: {} };
   }
   let attributesStart = start + 4;
-  // NLMSG_DONE may carry a length, which is no error.
+  // The number in NLMSG_DONE may be a length: only negative ones are errors.
   const errno = Math.max(-input.view.getInt32(start, littleEndian), 0);
   let request: Uint8Array | undefined;
   if (type === NLMSG_ERROR) {

@@ -145,7 +145,7 @@ export class PathManagerThread {
     if (answer?.kind === "prepared") {
       this.#pathManagers = answer.pathManagers;
       this.#isPrepared = true;
-      // What it has taken to load is not held against it in the shorter time that it has from now on.
+      // The limit is shorter from now on, so the time that it took to load no longer counts.
       this.#watch.restart();
       return answer;
     }

@@ -1,5 +1,4 @@
 /** `mptcpctl announce`, `withdraw` and `listen`: addresses that the peers of connections may connect to. */
-
 import { tokenText } from "../../../control/connections/connection.ts";
 import { Listeners } from "../../../control/connections/listeners.ts";
 import { endpointFlags } from "../../../kernel/mptcp-pm.ts";

@@ -1,5 +1,4 @@
 /** `mptcpctl endpoint …` and `mptcpctl limits …`, with the grammar of ip-mptcp(8), plus `endpoint show token TOKEN`. */
-
 import { type Endpoint, type EndpointFlag, endpointFlags, type MptcpPm } from "../../../kernel/mptcp-pm.ts";
 import { indexOf, namesOf } from "../io/interfaces.ts";
 import { endpointLine, endpointObject, jsonList, limitsLine, limitsObject } from "../io/ip-format.ts";

@@ -1,5 +1,4 @@
 /** `mptcpctl subflow …`: subflows of connections under a userspace path manager. */
-
 import { tokenText } from "../../../control/connections/connection.ts";
 import { findSubflow } from "../../../control/connections/connection-record.ts";
 import { endpointFlags } from "../../../kernel/mptcp-pm.ts";

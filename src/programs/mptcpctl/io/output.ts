@@ -48,8 +48,8 @@ export class OutputError extends CommandError {
 export type Ending = { readonly exitCode: number; readonly lines: readonly string[] };
 
 /**
- * What to say and how to exit after an error. Faults of our own keep their stack: they are for a bug report. Goes by
- * codes: `replay` is a bundle of its own, with classes of its own.
+ * Says how the program ends after an error. Faults of our own keep their stack, for a bug report. The code of an error
+ * decides, not its class: `replay` is a separate bundle and has its own copies of the classes.
  */
 export function endingOf(error: unknown): Ending {
   const code = codeOf(error);
