@@ -72,7 +72,9 @@ describe("a thread of path managers that is blocked", options, () => {
 
 describe("a thread of path managers that gets no processor", options, () => {
   it("is not blocked, though that takes longer than a blocked one has to load", async (t) => {
-    const { machine, plugins } = await withPlugins(t, { "one.js": plugin("one", "") });
+    // Two seconds of a processor, so that it is not loaded before it has waited for long.
+    const work = "while (process.cpuUsage().user + process.cpuUsage().system < 2e6);";
+    const { machine, plugins } = await withPlugins(t, { "one.js": `${plugin("one", "")}\n${work}` });
     const others = [1, 2].map(() =>
       machine.host.spawn("taskset", ["-c", "0", "sh", "-c", "while :; do :; done"]),
     );
