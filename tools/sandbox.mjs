@@ -8,11 +8,12 @@ import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
 
 // Without a user namespace root keeps what only the initial one grants, such as SO_RCVBUFFORCE.
-const unshare = [
+const unshareMounts = [
   "unshare",
   ...(isRoot() ? [] : ["--user", "--map-root-user"]),
-  ...["--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"],
+  ...["--mount", "--propagation", "private"],
 ];
+const unshare = [...unshareMounts, "--net", "--pid", "--fork", "--kill-child", "--mount-proc"];
 
 // iproute2 keeps the names of network namespaces in /run/netns; /run/mptcpd-lab tells the lab where it is. The host's
 // own configuration and path managers are covered. The shell stays, as the first process there: while it waits for the
@@ -40,6 +41,11 @@ export function sandboxProblem() {
 export function sandboxed(command) {
   // The death signal ends the sandbox even when this process is killed without a chance to tidy up.
   return ["setpriv", "--pdeathsig", "KILL", ...unshare, "sh", "-c", prepare, "sandbox", ...command];
+}
+
+/** The command line that runs `command` where it may mount what no other process sees. */
+export function inMountNamespace(command) {
+  return [...unshareMounts, ...command];
 }
 
 /**

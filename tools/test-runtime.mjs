@@ -1,9 +1,10 @@
 // What tests run on and see: a Node, and an environment that is the same on every machine.
-import { copyFileSync, existsSync, mkdirSync, symlinkSync } from "node:fs";
-import { join } from "node:path";
+import { copyFileSync, existsSync, mkdirSync, statSync, symlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { thisMachine } from "./package/machines.mjs";
 import { nodeRuntime } from "./package/node-runtime.mjs";
 import { runTool } from "./package/tool.mjs";
+import { inMountNamespace } from "./sandbox.mjs";
 
 /**
  * Puts a Node into an empty directory, from where every user may run it.
@@ -18,6 +19,21 @@ export function putNode(wanted, directory) {
   if (wanted === undefined) symlinkSync(process.execPath, node);
   else copyFileSync(wanted === "packaged" ? packagedNode() : existing(wanted), node);
   return node;
+}
+
+/**
+ * The command line that runs a command with the Node of `putNode` in huge pages. Most of the time of the tests goes into
+ * starting Node, whose program is a hundred megabytes; huge pages save a fifth of it. Without them the command runs, too.
+ */
+export function withNodeInHugePages(command, node) {
+  // A small program is only the beginning of Node: the rest may have to lie beside it.
+  if (statSync(node).size < 32 << 20) return command;
+  const script = `
+    exec 3<"$0/node"
+    if mount -t tmpfs -o huge=always,mode=755 node "$0" 2>/dev/null; then cat <&3 >"$0/node" && chmod 755 "$0/node"; fi || exit
+    exec 3<&-
+    exec "$@"`;
+  return inMountNamespace(["sh", "-c", script, dirname(node), ...command]);
 }
 
 function packagedNode() {

@@ -31,7 +31,7 @@ import { fail, mptcpProblem, root, setUp } from "./setup.mjs";
 import { fetchForSystemTests } from "./system-downloads.mjs";
 import { chooseTests, groups, isOfAddon } from "./test-files.mjs";
 import { dependsOnNode, runsAlone } from "./test-node.mjs";
-import { environmentOfTests, putNode, versionOf } from "./test-runtime.mjs";
+import { environmentOfTests, putNode, versionOf, withNodeInHugePages } from "./test-runtime.mjs";
 
 /** Directories in the scratch directory: what every user may write, and what tests compile for each other. */
 const sanitizerReports = "sanitizer";
@@ -161,11 +161,11 @@ async function runFiles(some, { node, scratch, concurrency, eachApart = false, s
   ];
   // The tests see the sanitizer, and what makes the sandbox does not.
   const own = ["env", ...assignments(sanitizer(scratch, sanitizesNode)), node];
-  const code = await runToEnd(
+  const command =
     eachApart && !problem
       ? [...runner, node, startsFilesBy(sandboxScript(own), scratch), ...options, ...some]
-      : inSandbox([...runner, ...own, ...options, ...some]),
-  );
+      : inSandbox([...runner, ...own, ...options, ...some]);
+  const code = await runToEnd(problem ? command : withNodeInHugePages(command, node));
   appendFileSync(join(scratch, "durations"), readFileSync(took));
   return code || judgeSkips(readFileSync(skips, "utf8"));
 }

@@ -16,11 +16,11 @@ export const slowness = Number(MPTCPD_TEST_SLOWNESS);
 export const defaultDeadlineMs = 30_000 * slowness;
 
 /**
- * Milliseconds between two reads of a state: a tenth of what the wait has taken so far. Most reads start a process, and
- * many waits at once would leave no processor to what is waited for.
+ * Milliseconds between two reads of a state: a tenth of the wait so far, and at least as long as the last read took. Most
+ * reads start a process. Without pauses, waits would take the processor from the program that they wait for.
  */
-function pauseAfter(elapsed: number): number {
-  return Math.min(Math.max(10, elapsed / 10), 250);
+function pauseAfter(elapsed: number, readTook: number): number {
+  return Math.max(10, Math.min(elapsed / 10, 250), readTook);
 }
 
 /** What a wait without `until` ends with. */
@@ -47,14 +47,16 @@ export async function waitFor<Value>(
 ): Promise<Value> {
   const start = performance.now();
   for (;;) {
+    const readFrom = performance.now();
     const outcome = await attempt(read);
     if ("value" in outcome && until(outcome.value)) return outcome.value;
-    const elapsed = performance.now() - start;
+    const now = performance.now();
+    const elapsed = now - start;
     if (elapsed >= deadlineMs) {
       const last = "value" in outcome ? inspect(outcome.value, { depth: 5 }) : inspect(outcome.error);
       throw new Error(`waited ${deadlineMs} ms for ${description}; last seen: ${last}`);
     }
-    await delay(pauseAfter(elapsed));
+    await delay(pauseAfter(elapsed, now - readFrom));
   }
 }
 

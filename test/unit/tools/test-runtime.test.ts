@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, realpathSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { checkout } from "../../../src/lab/kit/checkout.ts";
@@ -8,10 +8,13 @@ import { checkout } from "../../../src/lab/kit/checkout.ts";
 type Environment = Readonly<Record<string, string>>;
 type Runtime = {
   putNode: (wanted: string | undefined, directory: string) => string;
+  withNodeInHugePages: (command: readonly string[], node: string) => string[];
   environmentOfTests: (nodeDirectory: string, environment: Environment) => Environment;
 };
 
-const { putNode, environmentOfTests }: Runtime = await import(join(checkout, "tools/test-runtime.mjs"));
+const { putNode, withNodeInHugePages, environmentOfTests }: Runtime = await import(
+  join(checkout, "tools/test-runtime.mjs")
+);
 
 function directory(t: TestContext): string {
   const path = mkdtempSync("/tmp/mptcpd-runtime-");
@@ -28,6 +31,18 @@ describe("the Node that tests run on", () => {
     const node = putNode(process.execPath, directory(t));
     assert.equal(execFileSync(node, ["--version"], { encoding: "utf8" }).trim(), process.version);
     assert.equal(realpathSync(node), node);
+  });
+
+  it("is copied to a file system of the tests' own, where a copy can run", (t) => {
+    const node = putNode(process.execPath, directory(t));
+    const [program = "", ...args] = withNodeInHugePages(
+      ["sh", "-c", 'stat --file-system --format %T "$0" && exec "$0" --version', node],
+      node,
+    );
+    const [where, version] = execFileSync(program, args, { encoding: "utf8" }).split("\n");
+    assert.equal(version, process.version);
+    const canCopy = statSync(node).size > 32 << 20 && existsSync("/sys/kernel/mm/transparent_hugepage");
+    if (canCopy) assert.equal(where, "tmpfs");
   });
 
   it("is refused where there is none", (t) => {
