@@ -1,5 +1,6 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Link } from "../../kernel/links.ts";
+import type { Endpoint } from "../../kernel/mptcp-pm.ts";
 import type { Network } from "../network/network.ts";
 import { whyLinkDown } from "../policy/address-state.ts";
 import type { Step } from "./plan.ts";
@@ -17,7 +18,6 @@ export interface SettlingOptions {
  * retrans_time_ms).
  */
 const LONGEST_SETTLING = 3500;
-const none: ReadonlySet<Step> = new Set();
 
 /**
  * Holds back endpoints that open subflows, and whose link has just come back. While the link was down, the kernel began
@@ -38,21 +38,19 @@ export class Settling {
     this.#options = options;
   }
 
-  /** The steps of a plan that have to wait. To be told of every change of links. */
-  async waiting(steps: readonly Step[], links: Network["links"]): Promise<ReadonlySet<Step>> {
-    const { clock, resolving, wasEndpoint } = this.#options;
+  /** The steps of a plan that may have to wait. To be told of every change of links. */
+  returning(steps: readonly Step[], links: Network["links"]): readonly Step[] {
     this.#look(links);
-    const returning = steps.filter(
-      ({ kind, endpoint }) =>
-        kind === "add" &&
-        (endpoint.flags.has("subflow") || endpoint.flags.has("fullmesh")) &&
-        wasEndpoint(endpoint.address) &&
-        this.#hasJustComeUp(endpoint.ifIndex),
-    );
-    if (returning.length === 0) {
-      this.#since.clear();
-      return none;
-    }
+    const returning: Step[] = [];
+    for (const step of steps)
+      if (step.kind === "add" && this.#isReturning(step.endpoint)) returning.push(step);
+    if (returning.length === 0) this.#since.clear();
+    return returning;
+  }
+
+  /** Those of the returning steps that have to wait. */
+  async waiting(returning: readonly Step[]): Promise<ReadonlySet<Step>> {
+    const { clock, resolving } = this.#options;
     const addresses = new Set(returning.map(({ endpoint }) => endpoint.address));
     for (const address of this.#since.keys()) if (!addresses.has(address)) this.#since.delete(address);
     // Where nobody can tell, nothing waits.
@@ -65,6 +63,14 @@ export class Settling {
         this.#since.set(address, since);
         return now - since < LONGEST_SETTLING;
       }),
+    );
+  }
+
+  #isReturning({ address, ifIndex, flags }: Endpoint): boolean {
+    return (
+      this.#options.wasEndpoint(address) &&
+      (flags.has("subflow") || flags.has("fullmesh")) &&
+      this.#hasJustComeUp(ifIndex)
     );
   }
 
