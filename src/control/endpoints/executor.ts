@@ -9,7 +9,7 @@ import { describeEndpoint } from "./endpoint-record.ts";
 import type { EndpointTable } from "./endpoint-table.ts";
 import type { EndpointTask, Outcomes } from "./outcomes.ts";
 import type { Step } from "./plan.ts";
-import { Settling, type SettlingOptions } from "./settling.ts";
+import { SETTLING_PERIOD, Settling, type SettlingOptions } from "./settling.ts";
 
 export interface ExecutorOptions extends Pick<SettlingOptions, "resolving"> {
   readonly table: EndpointTable;
@@ -31,9 +31,6 @@ export interface Execution {
 }
 
 const none: ReadonlySet<Step> = new Set();
-
-/** Milliseconds between two looks whether a link has settled. */
-const SETTLING_PERIOD = 100;
 
 /** Carries out plans. Each step has an outcome of its own: one that fails delays no other that does not need it. */
 export class Executor {
