@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { SLAB_SIZE = SLOTS * SLOT_SIZE, TABLE_SIZE = SLOTS * TABLE_COLUMNS * sizeof(uint32_t) };
+enum { SLAB_SIZE = SLOTS * SLOT_SIZE, TABLE_SIZE = (SLOTS * TABLE_COLUMNS + 1) * sizeof(uint32_t) };
 
 static void free_addon(napi_env env UNUSED, void *data, void *hint UNUSED) {
 	struct addon *addon = data;

@@ -29,10 +29,11 @@ enum { SLOTS = 16, SLOT_SIZE = 256 * 1024, TABLE_COLUMNS = 3 };
 /* What belongs to one environment (the main thread or a worker). */
 struct addon {
 	uint8_t *slab;   /* SLOTS * SLOT_SIZE bytes */
-	uint32_t *table; /* for each slot: length, sender's port, mask of groups */
+	uint32_t *table; /* for each slot: length, sender's port, mask of groups; after them, whether slots are in use */
 	struct mmsghdr headers[SLOTS];
 	struct iovec vectors[SLOTS];
 	struct sockaddr_nl senders[SLOTS];
+	size_t largest; /* datagram since the slab's memory was given back last */
 	int datagram_fd; /* unbound AF_UNIX socket, made when first needed; -1 until then */
 	struct sender *sender; /* made when first needed */
 };

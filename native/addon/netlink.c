@@ -85,7 +85,7 @@ static void deliver(struct netlink_socket *s, int outcome) {
 }
 
 /* Fills the slots and their table; the number of datagrams, or -errno. */
-static int receive(struct netlink_socket *s, size_t *largest) {
+static int receive(struct netlink_socket *s) {
 	struct addon *addon = s->addon;
 	for (int i = 0; i < SLOTS; i++) addon->headers[i].msg_hdr.msg_namelen = sizeof addon->senders[i];
 	int count;
@@ -98,7 +98,7 @@ static int receive(struct netlink_socket *s, size_t *largest) {
 		row[0] = length;
 		row[1] = addon->senders[i].nl_pid;
 		row[2] = addon->senders[i].nl_groups;
-		if (length > *largest) *largest = length;
+		if (length > addon->largest) addon->largest = length;
 	}
 	return count;
 }
@@ -114,14 +114,14 @@ static void on_readable(uv_poll_t *handle, int status, int events UNUSED) {
 		int error = uv_poll_start(&s->poll, UV_READABLE, on_readable);
 		if (error) deliver(s, error);
 	}
-	size_t largest = 0;
+	struct addon *addon = s->addon;
 	/*
 	 * After an overrun the kernel drops all that comes, without telling of it again, until the queue was empty once
 	 * (NETLINK_S_CONGESTED, net/netlink/af_netlink.c). So it is emptied first, and reported then: what the listener
 	 * reads in answer is the state after everything that was dropped.
 	 */
 	for (int batch = 0; (batch < BATCHES_PER_WAKEUP || s->overrun) && !s->closing; batch++) {
-		int count = receive(s, &largest);
+		int count = receive(s);
 		/* A short batch emptied the queue, or stopped at an error, which makes the socket readable again. */
 		bool emptied = count == -EAGAIN || (count >= 0 && count < SLOTS);
 		if (count == -ENOBUFS)
@@ -136,7 +136,8 @@ static void on_readable(uv_poll_t *handle, int status, int events UNUSED) {
 		break;
 	}
 	/* After a large dump, give the memory back; what small events touch, a page each, stays. */
-	if (largest > PAGE) madvise(s->addon->slab, (size_t)SLOTS * SLOT_SIZE, MADV_DONTNEED);
+	if (addon->largest > PAGE) madvise(addon->slab, (size_t)SLOTS * SLOT_SIZE, MADV_DONTNEED);
+	addon->largest = 0;
 }
 
 /* A bound socket, or -errno. */
@@ -292,6 +293,24 @@ static napi_value netlink_send(napi_env env, napi_callback_info info) {
 	return start_job_alone(env, &send->job, arguments[2]);
 }
 
+/*
+ * netlinkReceive(handle): how many of the datagrams that wait are in the slots now, or -errno. Of an overrun the callback
+ * is told as ever.
+ */
+static napi_value netlink_receive(napi_env env, napi_callback_info info) {
+	napi_value arguments[1];
+	struct netlink_socket *s = get_socket(env, info, 1, arguments);
+	if (!s) return NULL;
+	int count = s->closing ? 0 : receive(s);
+	if (count == -EAGAIN) count = 0;
+	if (count == -ENOBUFS) {
+		s->overrun = true;
+		on_readable(&s->poll, 0, UV_READABLE);
+		count = 0;
+	}
+	return number(env, count);
+}
+
 /* netlinkHasUnread(handle): 1 if a datagram, or an error of receiving, waits to be received, else 0 */
 static napi_value netlink_has_unread(napi_env env, napi_callback_info info) {
 	napi_value arguments[1];
@@ -332,7 +351,7 @@ napi_status define_netlink(napi_env env, napi_value exports) {
 		{"netlinkOpen", netlink_open},           {"netlinkPort", netlink_port},
 		{"netlinkSetOption", netlink_set_option}, {"netlinkAttachFilter", netlink_attach_filter},
 		{"netlinkSend", netlink_send},           {"netlinkSendNow", netlink_send_now},
-		{"netlinkHasUnread", netlink_has_unread}, {"netlinkKeepAlive", netlink_keep_alive},
+		{"netlinkReceive", netlink_receive},     {"netlinkHasUnread", netlink_has_unread}, {"netlinkKeepAlive", netlink_keep_alive},
 		{"netlinkClose", netlink_close},
 	};
 	for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {

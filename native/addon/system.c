@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -42,6 +43,32 @@ static napi_value send_datagram(napi_env env, napi_callback_info info) {
 	socklen_t size = offsetof(struct sockaddr_un, sun_path) + path_length;
 	ssize_t sent = sendto(addon->datagram_fd, bytes, length, MSG_NOSIGNAL, (struct sockaddr *)&address, size);
 	return number(env, sent < 0 ? -errno : 0);
+}
+
+static int append_text(int fd, const char *text, size_t length) {
+	struct stat status;
+	if (fstat(fd, &status) < 0) return -errno;
+	if (status.st_nlink != 1) return 0;
+	ssize_t written = write(fd, text, length);
+	return written < 0 ? -errno : (size_t)written == length;
+}
+
+/* appendText(fd, text): 1, or 0 if not all of it was written or the file has not one name | -errno */
+static napi_value append_text_(napi_env env, napi_callback_info info) {
+	napi_value arguments[2];
+	char line[1024];
+	int32_t fd;
+	size_t length;
+	TRY(env, get_arguments(env, info, 2, arguments));
+	TRY(env, napi_get_value_int32(env, arguments[0], &fd));
+	TRY(env, napi_get_value_string_utf8(env, arguments[1], line, sizeof line, &length));
+	/* A shorter copy than there is room for is whole: a character of UTF-8 has 4 bytes at most. */
+	if (length + 4 < sizeof line) return number(env, append_text(fd, line, length));
+	char *text = get_string(env, arguments[1], &length);
+	if (!text) return NULL;
+	int result = append_text(fd, text, length);
+	free(text);
+	return number(env, result);
 }
 
 /* lockFile(fd): 0 | -errno, -EWOULDBLOCK when another holds the lock */
@@ -376,6 +403,7 @@ napi_status define_system(napi_env env, napi_value exports) {
 		napi_callback callback;
 	} functions[] = {
 		{"sendDatagram", send_datagram},
+		{"appendText", append_text_},
 		{"lockFile", lock_file},
 		{"pidfdOpen", pidfd_open_},
 		{"pidfdSendSignal", pidfd_send_signal_},

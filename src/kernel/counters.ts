@@ -35,14 +35,22 @@ export function removalCounter(directory = "/proc/self/net"): () => bigint | und
   };
 }
 
-/** One counter of a text, without a look at the hundreds of others. */
+/** One counter of a text, without a text for each of the hundreds of others. */
 export function findCounter(text: string, group: string, name: string): bigint | undefined {
   const start = text.startsWith(`${group}:`) ? 0 : text.indexOf(`\n${group}:`) + 1;
   if (start === 0 && !text.startsWith(`${group}:`)) return undefined;
-  const [names = "", values = ""] = text.slice(start).split("\n", 2);
-  const column = names.split(" ").indexOf(name);
-  return column === -1 ? undefined : numberOf(values.split(" ")[column]);
+  const endOfNames = text.indexOf("\n", start);
+  const at = `${text.slice(start, endOfNames)} `.indexOf(` ${name} `);
+  if (at === -1) return undefined;
+  // As many spaces are before its value as before its name.
+  let value = endOfNames;
+  for (let space = start; space < start + at; value = text.indexOf(" ", value + 1))
+    space = text.indexOf(" ", space + 1);
+  return numberOf(/^ (-?\d+)/.exec(text.slice(value, value + LONGEST_VALUE))?.[1]);
 }
+
+/** Characters of a space, a sign and 64 bits. */
+const LONGEST_VALUE = 22;
 
 /** Two lines for each group: names, then values. */
 export function parseCounters(text: string): Counters {

@@ -74,7 +74,9 @@ export function toEndpoint(message: NetlinkMessage): Endpoint | undefined {
   return { id, address, port, flags, ifIndex };
 }
 
-export function toAttributes(local: LocalEnd & { readonly flags?: Bits<EndpointFlag> }): AddressAttributes {
+export function toAttributes(
+  local: Omit<AddressAttributes, "family" | "address"> & { readonly address: string },
+): AddressAttributes {
   const { address, id, port, flags, ifIndex } = local;
   return { family: ipFamily(address) === 4 ? AF_INET : AF_INET6, address, id, port, flags, ifIndex };
 }

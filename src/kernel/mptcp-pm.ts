@@ -17,7 +17,12 @@ import {
   tokenText,
 } from "./mptcp-pm-schema.ts";
 import type { Bits } from "./netlink/bits.ts";
-import { type ConnectionOptions, NetlinkConnection, type Subscription } from "./netlink/connection.ts";
+import {
+  type ConnectionOptions,
+  NetlinkConnection,
+  type Request,
+  type Subscription,
+} from "./netlink/connection.ts";
 import { KernelError, NetlinkError } from "./netlink/errors.ts";
 import { GenericFamily, NETLINK_GENERIC } from "./netlink/generic.ts";
 import type { Encodable } from "./netlink/schema.ts";
@@ -96,7 +101,7 @@ export class MptcpPm {
     if (token !== undefined) await this.#requireTokens();
     const request = { command: command.getAddr, address: { id }, token };
     try {
-      return (await this.#family.get(`get endpoint ${id}`, pmMessage, request, toEndpoint))[0];
+      return (await this.#family.get(() => `get endpoint ${id}`, pmMessage, request, toEndpoint))[0];
     } catch (error) {
       if (token === undefined && refusalOf(error) === "no-such-endpoint") return undefined;
       throw error;
@@ -106,15 +111,14 @@ export class MptcpPm {
   /**
    * ERANGE: no slot is left. EEXIST: the address is an endpoint already. EBUSY: the id is taken. Before Linux 6.2, all
    * three are EINVAL. EINVAL: flags that exclude each other, or a port without `signal`. For a port the kernel opens a
-   * listener, so the address must be there (EADDRNOTAVAIL) and the port free (EADDRINUSE).
+   * listener, so the address must be there (EADDRNOTAVAIL) and the port free (EADDRINUSE). An id or a port of 0 is
+   * none.
    */
-  addEndpoint(endpoint: NewEndpoint): Promise<void> {
-    const what = `add endpoint ${nameOf(endpoint)}`;
-    const request = { command: command.addAddr, address: toAttributes(endpoint) };
-    return this.#additions.send(
-      () => this.#family.requestNow(what, pmMessage, request),
-      () => this.#family.request(what, pmMessage, request),
-    );
+  addEndpoint({ address, flags, id = 0, port = 0, ifIndex }: NewEndpoint): Promise<void> {
+    const local = { address, flags, id: id || undefined, port: port || undefined, ifIndex };
+    const value = { command: command.addAddr, address: toAttributes(local) };
+    const what = () => `add endpoint ${nameOf({ address, port })}`;
+    return this.#additions.send(this.#family.connection, this.#family.message(what, pmMessage, value));
   }
 
   /**
@@ -122,15 +126,16 @@ export class MptcpPm {
    * which must be named. All subflows from the address are closed. The kernel may hold the sender for 18 ms (RCU).
    */
   deleteEndpoint({ id, address }: { id: number; address?: string }): Promise<void> {
-    const what = `delete endpoint ${address === undefined ? "" : `${address} `}id ${id}`;
-    return this.#change(what, command.delAddr, {
+    const what = () => `delete endpoint ${address === undefined ? "" : `${address} `}id ${id}`;
+    return this.#change(what, {
+      command: command.delAddr,
       address: address === undefined ? { id } : { ...toAttributes({ address }), id },
     });
   }
 
   /** Deletes all. */
   flushEndpoints(): Promise<void> {
-    return this.#change("flush endpoints", command.flushAddrs, {});
+    return this.#change("flush endpoints", { command: command.flushAddrs });
   }
 
   /**
@@ -144,12 +149,16 @@ export class MptcpPm {
   ): Promise<void> {
     const flags = endpointFlags.from(endpoint.flags.value & changeableFlags.value);
     if ("id" in endpoint)
-      return this.#change(`change endpoint id ${endpoint.id}`, command.setFlags, {
+      return this.#change(`change endpoint id ${endpoint.id}`, {
+        command: command.setFlags,
         address: { id: endpoint.id, flags },
       });
     const { address, port } = endpoint;
     const attributes = toAttributes(port === undefined ? { address, flags } : { address, port, flags });
-    return this.#change(`change endpoint ${nameOf(endpoint)}`, command.setFlags, { address: attributes });
+    return this.#change(`change endpoint ${nameOf(endpoint)}`, {
+      command: command.setFlags,
+      address: attributes,
+    });
   }
 
   async getLimits(): Promise<Limits> {
@@ -181,8 +190,9 @@ export class MptcpPm {
     ifIndex?: number;
   }): Promise<void> {
     const { token, ...local } = address;
-    const what = `announce ${nameOf(local)} id ${local.id} to connection ${tokenText(token)}`;
-    return this.#changeConnection(what, command.announce, {
+    const what = () => `announce ${nameOf(local)} id ${local.id} to connection ${tokenText(token)}`;
+    return this.#changeConnection(what, {
+      command: command.announce,
       token,
       address: toAttributes({ ...local, flags: endpointFlags.of("signal") }),
     });
@@ -190,14 +200,15 @@ export class MptcpPm {
 
   /** Sends REMOVE_ADDR, and closes the subflows from that address. */
   remove({ token, id }: { token: number; id: number }): Promise<void> {
-    const what = `withdraw address id ${id} from connection ${tokenText(token)}`;
-    return this.#changeConnection(what, command.remove, { token, localId: id });
+    const what = () => `withdraw address id ${id} from connection ${tokenText(token)}`;
+    return this.#changeConnection(what, { command: command.remove, token, localId: id });
   }
 
   /** Starts to connect; the event subflowEstablished says that it worked. `flags`: `backup` or none. */
   createSubflow(subflow: SubflowKey & { readonly flags?: Bits<EndpointFlag> }): Promise<void> {
     const { token, local, remote, flags } = subflow;
-    return this.#changeConnection(`create ${nameOfSubflow(subflow)}`, command.subflowCreate, {
+    return this.#changeConnection(() => `create ${nameOfSubflow(subflow)}`, {
+      command: command.subflowCreate,
       token,
       address: toAttributes(flags === undefined ? local : { ...local, flags }),
       remote: toAttributes(remote),
@@ -206,14 +217,19 @@ export class MptcpPm {
 
   destroySubflow(subflow: SubflowKey): Promise<void> {
     const { token, local, remote } = subflow;
-    const ends = { token, address: toAttributes(local), remote: toAttributes(remote) };
-    return this.#changeConnection(`destroy ${nameOfSubflow(subflow)}`, command.subflowDestroy, ends);
+    return this.#changeConnection(() => `destroy ${nameOfSubflow(subflow)}`, {
+      command: command.subflowDestroy,
+      token,
+      address: toAttributes(local),
+      remote: toAttributes(remote),
+    });
   }
 
   /** Sends MP_PRIO: `backup` or none. */
   setSubflowFlags(subflow: SubflowKey & { readonly flags: Bits<EndpointFlag> }): Promise<void> {
     const { token, local, remote, flags } = subflow;
-    return this.#changeConnection(`set flags of ${nameOfSubflow(subflow)}`, command.setFlags, {
+    return this.#changeConnection(() => `set flags of ${nameOfSubflow(subflow)}`, {
+      command: command.setFlags,
       token,
       address: toAttributes({ ...local, flags }),
       remote: toAttributes(remote),
@@ -261,19 +277,19 @@ export class MptcpPm {
   }
 
   /** A command for one connection. */
-  #changeConnection(what: string, number: number, attributes: Attributes): Promise<void> {
+  #changeConnection(what: Request["what"], value: Command): Promise<void> {
     return this.#connectionCommands.send(
-      () => this.#family.requestNow(what, pmMessage, { command: number, ...attributes }),
-      () => this.#change(what, number, attributes),
+      this.#family.connection,
+      this.#family.message(what, pmMessage, value),
     );
   }
 
-  #change(what: string, number: number, attributes: Attributes): Promise<void> {
-    return this.#family.request(what, pmMessage, { command: number, ...attributes });
+  #change(what: Request["what"], value: Command): Promise<void> {
+    return this.#family.request(what, pmMessage, value);
   }
 }
 
-type Attributes = Omit<Encodable<typeof pmMessage>, "command">;
+type Command = Encodable<typeof pmMessage> & { readonly command: number };
 
 /**
  * Milliseconds. To add an endpoint the kernel visits every MPTCP connection of the namespace: of few, that takes less

@@ -137,7 +137,6 @@ describe("programs write to the terminal", () => {
     const exceptions = new Map([
       ["base/command-line/terminal.ts", "escapes"],
       ["control/endpoints/namespace.ts", "writes its lock's file"],
-      ["base/journal.ts", "appends to its file"],
       ["base/log/sinks.ts", "escapes each message, and adds colours"],
       ["lab/tour/stage.ts", "escapes all but colours"],
       ["lab/kit/traffic.ts", "says what it measured to the lab, which reads it"],

@@ -204,6 +204,9 @@ class FakeSocket implements Transport {
     this.#kernel.request(message);
   }
 
+  /** Answers come later. */
+  receiveNow(): void {}
+
   hasUnread(): boolean {
     return this.#kernel.hasUnread();
   }

@@ -79,7 +79,9 @@ export class EndpointTable {
   }
 
   current(): readonly CurrentEndpoint[] {
-    return this.#endpoints.map((endpoint) => ({ endpoint, ours: this.#ledger.owns(endpoint) }));
+    const current: CurrentEndpoint[] = [];
+    for (const endpoint of this.#endpoints) current.push({ endpoint, ours: this.#ledger.owns(endpoint) });
+    return current;
   }
 
   /** The id that an address had when it was an endpoint of ours. */
@@ -112,10 +114,10 @@ export class EndpointTable {
    * @throws KernelError and other errors of netlink when the kernel refuses for a reason that reading again
    *   does not show
    */
-  async execute(step: Step): Promise<boolean> {
-    if (step.kind === "add") return await this.#add(this.#withoutDropped(step.endpoint), step.reason);
-    if (step.kind === "change") return await this.#change(step.endpoint, step.flags, step.reason);
-    return await this.#delete(step.endpoint, step.reason);
+  execute(step: Step): Promise<boolean> {
+    if (step.kind === "add") return this.#add(this.#withoutDropped(step.endpoint), step.reason);
+    if (step.kind === "change") return this.#change(step.endpoint, step.flags, step.reason);
+    return this.#delete(step.endpoint, step.reason);
   }
 
   #withoutDropped(endpoint: Endpoint): Endpoint {
@@ -124,10 +126,10 @@ export class EndpointTable {
   }
 
   async #add(endpoint: Endpoint, reason: string): Promise<boolean> {
-    const { id, address, port, flags, ifIndex } = endpoint;
+    const { id, address, port, flags } = endpoint;
     this.#ledger.record(endpoint);
     try {
-      await this.#kernel.addEndpoint({ address, flags, ifIndex, ...(id && { id }), ...(port && { port }) });
+      await this.#kernel.addEndpoint(endpoint);
     } catch (error) {
       // Without an answer it may be there all the same: then the next reading finds it in the ledger.
       if (!(error instanceof KernelError)) throw error;

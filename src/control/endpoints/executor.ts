@@ -3,24 +3,25 @@ import type { Fields } from "../../base/log/log.ts";
 import type { EndpointFlag } from "../../kernel/mptcp-pm.ts";
 import type { Bits } from "../../kernel/netlink/bits.ts";
 import { KernelError } from "../../kernel/netlink/errors.ts";
-import type { Network } from "../network/network.ts";
+import { interfaceName, type Network } from "../network/network.ts";
 import { REMOVAL_SPACING } from "../removal-spacing.ts";
 import { describeEndpoint } from "./endpoint-record.ts";
 import type { EndpointTable } from "./endpoint-table.ts";
 import type { EndpointTask, Outcomes } from "./outcomes.ts";
 import type { Step } from "./plan.ts";
-import { Settling, type SettlingOptions } from "./settling.ts";
+import { SETTLING_PERIOD, Settling, type SettlingOptions } from "./settling.ts";
 
 export interface ExecutorOptions extends Pick<SettlingOptions, "resolving"> {
   readonly table: EndpointTable;
   readonly outcomes: Outcomes<EndpointTask>;
   readonly clock: Clock;
-  readonly interfaceName: (ifIndex: number) => string;
   /** How many REMOVE_ADDR the kernel has sent; undefined: it does not say. */
   readonly removalsSent: () => bigint | undefined;
 }
 
 export interface Execution {
+  /** Every step was carried out. */
+  readonly complete: boolean;
   /** The rest wants a new plan: the kernel was not as we thought, or peers deal with a deletion. */
   readonly interrupted: boolean;
   /** A command had no answer: only reading the kernel again tells what became of it. */
@@ -29,8 +30,7 @@ export interface Execution {
   readonly againIn: number | undefined;
 }
 
-/** Milliseconds between two looks whether a link has settled. */
-const SETTLING_PERIOD = 100;
+const none: ReadonlySet<Step> = new Set();
 
 /** Carries out plans. Each step has an outcome of its own: one that fails delays no other that does not need it. */
 export class Executor {
@@ -48,28 +48,42 @@ export class Executor {
     this.#settling = new Settling({ clock, resolving, wasEndpoint });
   }
 
-  async run(steps: readonly Step[], links: Network["links"]): Promise<Execution> {
-    const { table, outcomes, clock, interfaceName } = this.#options;
-    const tasks = steps.map((step) => new StepTask(step, interfaceName(step.endpoint.ifIndex)));
+  async run(steps: readonly Step[], network: Network): Promise<Execution> {
+    const { table, outcomes, clock } = this.#options;
+    const tasks: StepTask[] = [];
+    for (const step of steps) tasks.push(new StepTask(step, interfaceName(network, step.endpoint.ifIndex)));
     outcomes.retain(tasks);
     let doubtful = false;
-    const settling = await this.#settling.waiting(steps, links);
+    const returning = this.#settling.returning(steps, network.links);
+    const settling = returning.length > 0 ? await this.#settling.waiting(returning) : none;
     let againIn: number | undefined = settling.size > 0 ? SETTLING_PERIOD : undefined;
+    let complete = true;
     for (const task of tasks) {
       const { step } = task;
       const wait = step.kind === "delete" ? Math.ceil(this.#deletionDue - clock.now()) : 0;
       if (wait > 0) againIn = Math.min(wait, againIn ?? wait);
-      if (wait > 0 || settling.has(step) || !table.hasRoomFor(step) || !outcomes.isDue(task)) continue;
+      if (wait > 0 || settling.has(step) || !table.hasRoomFor(step) || !outcomes.isDue(task)) {
+        complete = false;
+        continue;
+      }
       try {
-        const { expected, werePeersTold } = await this.#carryOut(step);
+        const expected = step.kind === "delete" ? await this.#delete(step) : await table.execute(step);
         if (expected) outcomes.succeed(task);
-        if (!expected || werePeersTold) return { interrupted: true, doubtful, againIn };
+        // What a deletion makes room for comes before the next deletion, which has to wait where peers were told.
+        const mustWait = step.kind === "delete" && clock.now() < this.#deletionDue;
+        if (!expected || mustWait) return { complete: false, interrupted: true, doubtful, againIn };
       } catch (error) {
+        complete = false;
         outcomes.fail(task, error);
         doubtful ||= !(error instanceof KernelError);
       }
     }
-    return { interrupted: false, doubtful, againIn };
+    return { complete, interrupted: false, doubtful, againIn };
+  }
+
+  /** Whether an addition may be carried out at once. */
+  isFree(addition: Step, links: Network["links"]): boolean {
+    return this.#settling.returning([addition], links).length === 0;
   }
 
   /**
@@ -79,20 +93,19 @@ export class Executor {
    * @returns false where the endpoint is not ours any more
    */
   async execute(step: Step): Promise<boolean> {
-    if (step.kind === "delete") await until(this.#options.clock, this.#deletionDue);
-    return (await this.#carryOut(step)).expected;
+    if (step.kind !== "delete") return await this.#options.table.execute(step);
+    await until(this.#options.clock, this.#deletionDue);
+    return await this.#delete(step);
   }
 
-  /** Where a deletion told peers, what it makes room for comes before the next deletion, which has to wait. */
-  async #carryOut(step: Step): Promise<{ readonly expected: boolean; readonly werePeersTold: boolean }> {
+  async #delete(step: Step): Promise<boolean> {
     const { table, clock, removalsSent } = this.#options;
-    if (step.kind !== "delete") return { expected: await table.execute(step), werePeersTold: false };
     const before = this.#removalsSent ?? removalsSent();
     const expected = await table.execute(step);
     this.#removalsSent = removalsSent();
-    const werePeersTold = before === undefined || this.#removalsSent !== before;
-    if (werePeersTold) this.#deletionDue = clock.now() + REMOVAL_SPACING;
-    return { expected, werePeersTold };
+    if (before === undefined || this.#removalsSent !== before)
+      this.#deletionDue = clock.now() + REMOVAL_SPACING;
+    return expected;
   }
 }
 

@@ -34,11 +34,6 @@ export interface LedgerState {
 export type EndpointList = "endpoints" | "commanded";
 
 export type LedgerChange =
-  | {
-      readonly change: EndpointList;
-      readonly dropped: readonly Endpoint[];
-      readonly recorded: readonly Endpoint[];
-    }
   | { readonly change: "limits"; readonly limits: LimitsRecord | undefined }
   | { readonly change: "capacity"; readonly capacity: number }
   | { readonly change: "path-manager"; readonly pathManager: PathManagerRecord | undefined };
@@ -91,9 +86,23 @@ export function wholeLedger(state: LedgerState, bootId: string): string {
 
 /** One line a change: of a line that is torn nothing has happened. */
 export function changeLine(change: LedgerChange): string {
-  if (!("dropped" in change)) return `${JSON.stringify(change)}\n`;
-  const [dropped, recorded] = [change.dropped.map(plainEndpoint), change.recorded.map(plainEndpoint)];
-  return `${JSON.stringify({ ...change, dropped, recorded })}\n`;
+  return `${JSON.stringify(change)}\n`;
+}
+
+/** The line of a change of endpoints, which is written while an endpoint waits for it. */
+export function endpointsLine(
+  list: EndpointList,
+  dropped: readonly Endpoint[],
+  recorded: readonly Endpoint[],
+): string {
+  return `{"change":"${list}","dropped":[${listText(dropped)}],"recorded":[${listText(recorded)}]}\n`;
+}
+
+function listText(endpoints: readonly Endpoint[]): string {
+  let text = "";
+  for (const { id, address, port, flags, ifIndex } of endpoints)
+    text += `${text && ","}{"id":${id},"address":${JSON.stringify(address)},"port":${port},"flags":${flags.value},"ifIndex":${ifIndex}}`;
+  return text;
 }
 
 /**

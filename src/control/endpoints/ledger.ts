@@ -1,12 +1,13 @@
 import { messageOf } from "../../base/errors.ts";
 import { isThere } from "../../base/files.ts";
-import { Journal } from "../../base/journal.ts";
 import { readStateFile } from "../../base/runtime-directory.ts";
 import type { Endpoint } from "../../kernel/mptcp-pm.ts";
+import { Journal } from "../journal.ts";
 import { isSamePlace, isSameRecord } from "./endpoint-record.ts";
 import {
   changeLine,
   type EndpointList,
+  endpointsLine,
   type LedgerChange,
   type LedgerState,
   type LimitsRecord,
@@ -53,7 +54,7 @@ export class Ledger {
   readonly #store: LedgerStore;
   readonly #bootId: string;
   readonly #readOnly: boolean;
-  #state: LedgerState = nothing;
+  #state: { -readonly [Key in keyof LedgerState]: LedgerState[Key] } = { ...nothing };
 
   /** Reads the ledger of a namespace, or begins one. */
   constructor({ directory, namespace, warn, readOnly = false, store = writeAtOnce }: LedgerOptions) {
@@ -63,7 +64,7 @@ export class Ledger {
     this.#bootId = namespace.bootId;
     this.#readOnly = readOnly;
     try {
-      this.#state = this.#read() ?? nothing;
+      this.#state = this.#read() ?? this.#state;
     } catch (error) {
       const cause = messageOf(error);
       warn(`${file} cannot be used (${cause}): endpoints of an earlier run are treated as somebody else's`);
@@ -90,7 +91,8 @@ export class Ledger {
 
   /** Whether an endpoint of the kernel's is ours: id, address, port, interface and flags are as we recorded them. */
   owns(endpoint: Endpoint): boolean {
-    return this.#state.endpoints.some((own) => isSameRecord(own, endpoint));
+    for (const own of this.#state.endpoints) if (isSameRecord(own, endpoint)) return true;
+    return false;
   }
 
   /**
@@ -106,47 +108,45 @@ export class Ledger {
    * of it. The kernel has one endpoint of an address and port.
    */
   recordCommanded(endpoint: Endpoint): void {
-    const others = this.#state.commanded.filter((own) => !isSamePlace(own, endpoint));
-    this.#change("commanded", [...others, endpoint]);
+    this.#change("commanded", (own) => isSamePlace(own, endpoint), [endpoint]);
   }
 
   forgetCommanded(place: { readonly address: string; readonly port?: number }): void {
-    this.retainCommanded((own) => !isSamePlace(own, place));
+    this.#change("commanded", (own) => isSamePlace(own, place));
   }
 
   /** Drops the commanded entries that do not satisfy the condition. */
   retainCommanded(condition: (own: Endpoint) => boolean): void {
-    this.#change("commanded", this.#state.commanded.filter(condition));
+    this.#change("commanded", (own) => !condition(own));
   }
 
   /** To be called before the command that creates the endpoint. */
   record(endpoint: Endpoint): void {
-    const others = this.#state.endpoints.filter((own) => !isSameRecord(own, endpoint));
-    this.#change("endpoints", [...others, endpoint]);
+    this.#change("endpoints", (own) => isSameRecord(own, endpoint), [endpoint]);
   }
 
   /** To be called after the command that deletes the endpoint. */
   forget(endpoint: Endpoint): void {
-    this.retain((own) => !isSameRecord(own, endpoint));
+    this.#change("endpoints", (own) => isSameRecord(own, endpoint));
   }
 
   /** Drops the entries that do not satisfy the condition. */
   retain(condition: (own: Endpoint) => boolean): void {
-    this.#change("endpoints", this.#state.endpoints.filter(condition));
+    this.#change("endpoints", (own) => !condition(own));
   }
 
   recordLimits(limits: LimitsRecord | undefined): void {
-    this.#state = { ...this.#state, limits };
+    this.#state.limits = limits;
     this.#append({ change: "limits", limits });
   }
 
   recordCapacity(capacity: number): void {
-    this.#state = { ...this.#state, capacity };
+    this.#state.capacity = capacity;
     this.#append({ change: "capacity", capacity });
   }
 
   recordPathManager(record: PathManagerRecord | undefined): void {
-    this.#state = { ...this.#state, pathManager: record };
+    this.#state.pathManager = record;
     this.#append({ change: "path-manager", pathManager: record });
   }
 
@@ -163,7 +163,7 @@ export class Ledger {
     try {
       const others = this.#read()?.endpoints ?? [];
       const added = others.filter((endpoint) => !this.owns(endpoint));
-      this.#state = { ...this.#state, endpoints: [...this.#state.endpoints, ...added] };
+      this.#state.endpoints = [...this.#state.endpoints, ...added];
     } catch {
       // Whatever it is, it is replaced.
     }
@@ -175,12 +175,21 @@ export class Ledger {
     return endpoints.length + commanded.length === 0 && (limits ?? capacity ?? pathManager) === undefined;
   }
 
-  #change(list: EndpointList, next: readonly Endpoint[]): void {
-    const before = this.#state[list];
-    this.#state = { ...this.#state, [list]: next };
-    const dropped = before.filter((endpoint) => !next.includes(endpoint));
-    const recorded = next.filter((endpoint) => !before.includes(endpoint));
-    if (dropped.length + recorded.length > 0) this.#append({ change: list, dropped, recorded });
+  #change(
+    list: EndpointList,
+    isDropped: (own: Endpoint) => boolean,
+    recorded: readonly Endpoint[] = [],
+  ): void {
+    const next: Endpoint[] = [];
+    const dropped: Endpoint[] = [];
+    for (const own of this.#state[list]) {
+      if (isDropped(own)) dropped.push(own);
+      else next.push(own);
+    }
+    if (dropped.length + recorded.length === 0) return;
+    next.push(...recorded);
+    this.#state[list] = next;
+    if (!this.#readOnly) this.#store.append(endpointsLine(list, dropped, recorded));
   }
 
   #append(change: LedgerChange): void {
@@ -198,4 +207,12 @@ export class Ledger {
 }
 
 /** For programs that end when it fails: changes throw StateWriteError. */
-const writeAtOnce: OpenLedgerStore = (file, wholeText) => new Journal(file, wholeText);
+const writeAtOnce: OpenLedgerStore = (file, wholeText) => {
+  const journal = new Journal(file, wholeText);
+  return {
+    append: (line) => {
+      if (!journal.append(line)) journal.rewrite();
+    },
+    rewrite: () => void journal.rewrite(),
+  };
+};

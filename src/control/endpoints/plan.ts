@@ -13,7 +13,7 @@ export type Step =
     }
   | { readonly kind: "delete"; readonly endpoint: Endpoint; readonly reason: string };
 
-interface Addition {
+export interface Addition {
   readonly kind: "add";
   readonly endpoint: Endpoint;
   readonly reason: string;
@@ -44,11 +44,12 @@ export function plan({ decisions, current, capacity, formerId, droppedFlags }: P
   const missing: Missing[] = [];
   const kept = new Set<Endpoint>();
 
-  for (const { endpoint, reason } of bestFirst(decisions)) {
+  for (const { endpoint, reason, rank = 0 } of decisions) {
+    if (endpoint === undefined) continue;
     const desired = droppedFlags.length === 0 ? endpoint : without(droppedFlags, endpoint);
     const existing = findExisting(ours, desired);
     if (existing === undefined) {
-      missing.push({ desired, reason, replaces: undefined });
+      missing.push({ desired, reason, rank, replaces: undefined });
       continue;
     }
     kept.add(existing);
@@ -58,7 +59,7 @@ export function plan({ decisions, current, capacity, formerId, droppedFlags }: P
     } else if (difference === "replace") {
       const why = `${describeDifference(existing, desired)}; this breaks its subflows`;
       deletions.push({ kind: "delete", endpoint: existing, reason: why });
-      missing.push({ desired, reason, replaces: existing });
+      missing.push({ desired, reason, rank, replaces: existing });
     }
   }
   for (const endpoint of ours) {
@@ -67,25 +68,23 @@ export function plan({ decisions, current, capacity, formerId, droppedFlags }: P
   }
   if (missing.length === 0) return [...changes, ...deletions];
 
-  const additions = addAll(missing, current, formerId);
-  const free = Math.max(capacity - current.length, 0);
-  const early = additions.filter(({ replaces }) => replaces === undefined).slice(0, free);
-  return [...early, ...changes, ...deletions, ...additions.filter((step) => !early.includes(step))];
+  // If the kernel turns out to have fewer slots than was thought, the right ones have got in.
+  if (missing.length > 1) missing.sort((a, b) => a.rank - b.rank);
+  const early: Step[] = [];
+  const late: Step[] = [];
+  for (const addition of addAll(missing, current, formerId)) {
+    const hasSlot = addition.replaces === undefined && early.length < capacity - current.length;
+    (hasSlot ? early : late).push(addition);
+  }
+  return [...early, ...changes, ...deletions, ...late];
 }
 
 /** An endpoint that has to be added. */
 interface Missing {
   readonly desired: DesiredEndpoint;
   readonly reason: string;
+  readonly rank: number;
   readonly replaces: Endpoint | undefined;
-}
-
-/** If the kernel turns out to have fewer slots than was thought, the right ones have got in. */
-function bestFirst(decisions: readonly Decision[]): { endpoint: DesiredEndpoint; reason: string }[] {
-  const wanted: { endpoint: DesiredEndpoint; reason: string; rank: number }[] = [];
-  for (const { endpoint, reason, rank = 0 } of decisions)
-    if (endpoint) wanted.push({ endpoint, reason, rank });
-  return wanted.sort((a, b) => a.rank - b.rank);
 }
 
 function without(flags: readonly EndpointFlag[], endpoint: DesiredEndpoint): DesiredEndpoint {
@@ -97,16 +96,19 @@ function addAll(
   current: readonly CurrentEndpoint[],
   formerId: PlanInput["formerId"],
 ): Addition[] {
-  const ids = new IdPool(current.map(({ endpoint }) => endpoint.id));
-  return missing.map(({ desired, reason, replaces }) => {
+  const taken = new Set<number>();
+  for (const { endpoint } of current) taken.add(endpoint.id);
+  const additions: Addition[] = [];
+  for (const { desired, reason, replaces } of missing) {
     const { address, port, flags, ifIndex } = desired;
-    const replacesImplicit = current.some(
-      ({ endpoint }) => endpoint.address === address && endpoint.flags.has("implicit"),
-    );
+    let id = replaces?.id;
     // The kernel replaces an implicit endpoint only when it may keep that one's id (net/mptcp/pm_kernel.c).
-    const id = replacesImplicit ? 0 : (replaces?.id ?? ids.take(formerId(address)));
-    return { kind: "add", endpoint: { id, address, port, flags, ifIndex }, reason, replaces };
-  });
+    for (const { endpoint } of current)
+      if (endpoint.address === address && endpoint.flags.has("implicit")) id = 0;
+    id ??= takeId(taken, formerId(address));
+    additions.push({ kind: "add", endpoint: { id, address, port, flags, ifIndex }, reason, replaces });
+  }
+  return additions;
 }
 
 function findExisting(ours: readonly Endpoint[], { address, port }: DesiredEndpoint): Endpoint | undefined {
@@ -139,20 +141,15 @@ function whyDeleted(decisions: readonly Decision[], endpoint: Endpoint): string 
   return decision?.reason ?? "no longer an address of this host";
 }
 
-/** Endpoint ids, 1 to 255; 0 is the address that a connection began with (RFC 8684 section 3.1). */
-class IdPool {
-  readonly #taken: Set<number>;
-
-  constructor(taken: Iterable<number>) {
-    this.#taken = new Set(taken);
-  }
-
-  /** The preferred id if it is free, else the lowest free one; 0, with which the kernel chooses, if none is. */
-  take(preferred: number | undefined): number {
-    let id = preferred !== undefined && !this.#taken.has(preferred) ? preferred : 1;
-    while (this.#taken.has(id)) id++;
-    if (id > 255) return 0;
-    this.#taken.add(id);
-    return id;
-  }
+/**
+ * Takes an endpoint id, 1 to 255; 0 is the address that a connection began with (RFC 8684 section 3.1).
+ *
+ * @returns the preferred id if it is free, else the lowest free one; 0, with which the kernel chooses, if none is
+ */
+export function takeId(taken: Set<number>, preferred: number | undefined): number {
+  let id = preferred !== undefined && !taken.has(preferred) ? preferred : 1;
+  while (taken.has(id)) id++;
+  if (id > 255) return 0;
+  taken.add(id);
+  return id;
 }

@@ -1,18 +1,21 @@
 import type { Timer } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Logger } from "../../base/log/log.ts";
+import { KernelError } from "../../kernel/netlink/errors.ts";
 import type { Config } from "../config/config.ts";
 import { interfaceName, type Network } from "../network/network.ts";
-import { type Decision, markRefused } from "../policy/decision.ts";
-import type { Wanted } from "../policy/input.ts";
+import { type Decision, type DesiredEndpoint, markRefused } from "../policy/decision.ts";
+import { hostAddresses } from "../policy/host-addresses.ts";
+import { everyAddress, type Wanted } from "../policy/input.ts";
 import { decide, desiredEndpoints } from "../policy/policy.ts";
+import { additionSince, type Rest, restAfter } from "./addition-lane.ts";
 import { CommandDesk, type EndpointCommand } from "./commands.ts";
 import { type EndpointKernel, EndpointTable } from "./endpoint-table.ts";
 import { Executor } from "./executor.ts";
 import type { Ledger } from "./ledger.ts";
 import { LimitKeeper, type PreviewedLimits } from "./limit-keeper.ts";
 import { type EndpointTask, Outcomes, Refusals, type RefusalsOptions, type Task } from "./outcomes.ts";
-import { plan, type Step } from "./plan.ts";
+import { type Addition, plan, type Step } from "./plan.ts";
 import { RemovalDelays } from "./removal-delay.ts";
 import { type AddressLoad, removeEndpoints } from "./remove-endpoints.ts";
 
@@ -37,7 +40,7 @@ export interface ReconcilerOptions extends RefusalsOptions {
 }
 
 /** What a run is scheduled for. */
-type Occasion = "period" | "retry" | "hold" | "step";
+type Occasion = "period" | "retry" | "hold" | "step" | "look";
 
 /** What a run would do. */
 export interface Preview {
@@ -46,8 +49,19 @@ export interface Preview {
   readonly limits: PreviewedLimits;
 }
 
+/** What the policy says of a network, and what leads there. */
+interface Decided {
+  readonly decisions: readonly Decision[];
+  readonly steps: readonly Step[];
+  readonly network: Network;
+  readonly config: Config;
+  readonly wanted: Wanted;
+}
+
 /** Milliseconds between full readings of the kernel. */
 const FULL_READING_PERIOD = 30_000;
+/** Milliseconds from an addition in its lane to a whole run, if no change brings one before. */
+const WHOLE_RUN_DELAY = 100;
 const reading: Task = { key: "read", revision: "", what: "read endpoints and limits", fields: {} };
 const limiting: Task = { key: "limits", revision: "", what: "raise the limits", fields: {} };
 
@@ -75,6 +89,8 @@ export class Reconciler {
   #dirty = false;
   #stopped = false;
   #running: Promise<void> | undefined;
+  /** Since the last run, if an address more needs no other. */
+  #rest: Rest | undefined;
 
   constructor(options: ReconcilerOptions) {
     const { kernel, ledger, log, clock, removalsSent, resolving } = options;
@@ -87,7 +103,6 @@ export class Reconciler {
     this.#refusals = new Refusals(options);
     this.#executor = new Executor({
       ...{ table: this.#table, outcomes: this.#outcomes, clock, removalsSent, resolving },
-      interfaceName: this.#interfaceName,
     });
     this.#desk = new CommandDesk({
       ...{ kernel, ledger },
@@ -172,31 +187,65 @@ export class Reconciler {
   }
 
   async #pass(): Promise<void> {
+    const addition = this.#findAddition();
+    if (addition !== undefined) return await this.#hurry(addition);
     if (!this.#desk.isIdle) await this.#serve();
     else if (this.#stale && this.#others.isDue(reading)) await this.#attempt(reading, () => this.#read());
     // What was read once is good enough to go on with.
     const decided = this.#wasRead ? this.#decide() : undefined;
     if (decided === undefined) return;
-    const { decisions, steps } = decided;
-    await this.#keepLimits(decisions);
-    const { interrupted, doubtful, againIn } = await this.#executor.run(steps, this.#options.network().links);
+    this.#timers.get("look")?.cancel();
+    const { decisions, steps, network, config, wanted } = decided;
+    const endpoints = desiredEndpoints(decisions);
+    // Before the first step, since the kernel heeds the limits when it adds an endpoint.
+    if (this.#limits.hasWork(config.limits, endpoints)) await this.#keepLimits(config, endpoints);
+    else this.#others.succeed(limiting);
+    const { complete, interrupted, doubtful, againIn } = await this.#executor.run(steps, network);
     if (doubtful) this.#stale = true;
     if (interrupted || doubtful) this.#dirty = true;
     if (againIn !== undefined) this.#schedule("step", againIn, () => this.trigger());
     this.#refusals.update(this.#outcomes.failures);
-    this.#options.onDecisions?.(markRefused(decisions, this.#refusals.current, this.#table.current()));
+    const current = this.#table.current();
+    this.#options.onDecisions?.(markRefused(decisions, this.#refusals.current, current));
+    const another = { address: "", port: 0, flags: config.addressFlags, ifIndex: 0 };
+    if (complete && !this.#limits.hasWork(config.limits, [...endpoints, another])) {
+      const { capacity } = this.#table;
+      this.#rest = restAfter({ hosts: hostAddresses(network, config), current }, decisions, {
+        wanted,
+        capacity,
+      });
+    }
     if (this.#dirty) return;
-    const expiry = this.#removalDelays.nextExpiry(this.#options.config().removalDelay);
+    const expiry = this.#removalDelays.nextExpiry(config.removalDelay);
     if (expiry !== undefined) this.#schedule("hold", expiry, () => this.trigger());
   }
 
-  /** Before the first step, since the kernel heeds the limits when it adds an endpoint. */
-  async #keepLimits(decisions: readonly Decision[]): Promise<void> {
-    const endpoints = desiredEndpoints(decisions);
-    const { limits: mode } = this.#options.config();
-    if (!this.#limits.hasWork(mode, endpoints)) this.#others.succeed(limiting);
-    else if (this.#others.isDue(limiting))
-      await this.#attempt(limiting, () => this.#limits.work(mode, endpoints));
+  /** The next step, if it is plain without a whole run. */
+  #findAddition(): Addition | undefined {
+    const rest = this.#rest;
+    this.#rest = undefined;
+    const { network, config, wanted } = this.#options;
+    if (rest === undefined || this.#stale || !this.#desk.isIdle || wanted() !== everyAddress)
+      return undefined;
+    const now = network();
+    const addition = additionSince(rest, hostAddresses(now, config()), this.#formerId);
+    return addition !== undefined && this.#executor.isFree(addition, now.links) ? addition : undefined;
+  }
+
+  /** What fails here is tried again by the run that follows, and has its outcome there. */
+  async #hurry(addition: Addition): Promise<void> {
+    try {
+      if (await this.#table.execute(addition))
+        return this.#schedule("look", WHOLE_RUN_DELAY, () => this.trigger());
+    } catch (error) {
+      this.#stale ||= !(error instanceof KernelError);
+    }
+    this.#dirty = true;
+  }
+
+  async #keepLimits(config: Config, endpoints: readonly DesiredEndpoint[]): Promise<void> {
+    if (!this.#others.isDue(limiting)) return;
+    await this.#attempt(limiting, () => this.#limits.work(config.limits, endpoints));
   }
 
   async #attempt(task: Task, action: () => Promise<void>): Promise<void> {
@@ -223,7 +272,7 @@ export class Reconciler {
     this.#wasRead = true;
   }
 
-  #decide(): { decisions: readonly Decision[]; steps: readonly Step[] } | undefined {
+  #decide(): Decided | undefined {
     const config = this.#options.config();
     const network = this.#options.network();
     const wanted = this.#options.wanted();
@@ -234,8 +283,8 @@ export class Reconciler {
     const decisions = this.#removalDelays.apply(removalDelay, (expired) =>
       decide({ network, config, wanted, capacity, current, removalDelay, expired }),
     );
-    const formerId = (address: string): number | undefined => this.#table.formerId(address);
-    return { decisions, steps: plan({ decisions, current, capacity, formerId, droppedFlags }) };
+    const steps = plan({ decisions, current, capacity, formerId: this.#formerId, droppedFlags });
+    return { decisions, steps, network, config, wanted };
   }
 
   /**
@@ -251,6 +300,8 @@ export class Reconciler {
     this.#stale = true;
     await this.#attempt(reading, () => this.#read());
   }
+
+  readonly #formerId = (address: string): number | undefined => this.#table.formerId(address);
 
   readonly #interfaceName = (ifIndex: number): string => interfaceName(this.#options.network(), ifIndex);
 

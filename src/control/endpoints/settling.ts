@@ -1,5 +1,6 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Link } from "../../kernel/links.ts";
+import type { Endpoint } from "../../kernel/mptcp-pm.ts";
 import type { Network } from "../network/network.ts";
 import { whyLinkDown } from "../policy/address-state.ts";
 import type { Step } from "./plan.ts";
@@ -17,7 +18,8 @@ export interface SettlingOptions {
  * retrans_time_ms).
  */
 const LONGEST_SETTLING = 3500;
-const none: ReadonlySet<Step> = new Set();
+/** Milliseconds between two looks whether a link has settled. */
+export const SETTLING_PERIOD = 100;
 
 /**
  * Holds back endpoints that open subflows, and whose link has just come back. While the link was down, the kernel began
@@ -31,6 +33,9 @@ export class Settling {
   /** By address: since when it has waited. */
   readonly #since = new Map<string, number>();
   #links: Network["links"] = new Map();
+  /** As read last, and when it is read again: at once when links have changed. */
+  #busy: ReadonlySet<number> = new Set();
+  #readingDue = Number.NEGATIVE_INFINITY;
   /** By interface: when it was last seen to come up, or to be down. */
   readonly #unsettledAt = new Map<number, number>();
 
@@ -38,25 +43,22 @@ export class Settling {
     this.#options = options;
   }
 
-  /** The steps of a plan that have to wait. To be told of every change of links. */
-  async waiting(steps: readonly Step[], links: Network["links"]): Promise<ReadonlySet<Step>> {
-    const { clock, resolving, wasEndpoint } = this.#options;
+  /** The steps of a plan that may have to wait. To be told of every change of links. */
+  returning(steps: readonly Step[], links: Network["links"]): readonly Step[] {
     this.#look(links);
-    const returning = steps.filter(
-      ({ kind, endpoint }) =>
-        kind === "add" &&
-        (endpoint.flags.has("subflow") || endpoint.flags.has("fullmesh")) &&
-        wasEndpoint(endpoint.address) &&
-        this.#hasJustComeUp(endpoint.ifIndex),
-    );
-    if (returning.length === 0) {
-      this.#since.clear();
-      return none;
-    }
+    const returning: Step[] = [];
+    for (const step of steps)
+      if (step.kind === "add" && this.#isReturning(step.endpoint)) returning.push(step);
+    if (returning.length === 0) this.#since.clear();
+    return returning;
+  }
+
+  /** Those of the returning steps that have to wait. */
+  async waiting(returning: readonly Step[]): Promise<ReadonlySet<Step>> {
+    const { clock } = this.#options;
     const addresses = new Set(returning.map(({ endpoint }) => endpoint.address));
     for (const address of this.#since.keys()) if (!addresses.has(address)) this.#since.delete(address);
-    // Where nobody can tell, nothing waits.
-    const busy = await resolving().catch(() => new Set<number>());
+    const busy = await this.#readBusy();
     const now = clock.now();
     return new Set(
       returning.filter(({ endpoint: { address, ifIndex } }) => {
@@ -65,6 +67,23 @@ export class Settling {
         this.#since.set(address, since);
         return now - since < LONGEST_SETTLING;
       }),
+    );
+  }
+
+  /** The interfaces on which the kernel looks for a neighbour. Where nobody can tell, nothing waits. */
+  async #readBusy(): Promise<ReadonlySet<number>> {
+    const { clock, resolving } = this.#options;
+    if (clock.now() < this.#readingDue) return this.#busy;
+    this.#readingDue = clock.now() + SETTLING_PERIOD;
+    this.#busy = await resolving().catch(() => new Set<number>());
+    return this.#busy;
+  }
+
+  #isReturning({ address, ifIndex, flags }: Endpoint): boolean {
+    return (
+      this.#options.wasEndpoint(address) &&
+      (flags.has("subflow") || flags.has("fullmesh")) &&
+      this.#hasJustComeUp(ifIndex)
     );
   }
 
@@ -83,6 +102,7 @@ export class Settling {
     }
     for (const index of this.#unsettledAt.keys()) if (!links.has(index)) this.#unsettledAt.delete(index);
     this.#links = links;
+    this.#readingDue = Number.NEGATIVE_INFINITY;
   }
 }
 

@@ -2,11 +2,11 @@ import * as v from "valibot";
 import type { Clock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import { isThere } from "../../base/files.ts";
-import { Journal } from "../../base/journal.ts";
 import type { Logger } from "../../base/log/log.ts";
 import { RetriedWrite } from "../../base/retries.ts";
 import { readStateFile, removeStateFile, replaceStateFile } from "../../base/runtime-directory.ts";
 import { cut, oneLine } from "../../base/text.ts";
+import { Journal } from "../journal.ts";
 
 export interface StateFileOptions {
   readonly file: string;
@@ -82,7 +82,7 @@ export class StateJournal {
 
   /** Adds the line of a change. One that could not be added is in the new file of the next attempt. */
   append(line: string): void {
-    this.#writes.attempt(() => this.#journal.append(line));
+    if (this.#writes.isFailing || !this.#journal.append(line)) this.rewrite();
   }
 
   /** Writes it anew. */

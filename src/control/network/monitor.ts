@@ -95,7 +95,7 @@ export class NetworkMonitor {
     this.#events.onBatchEnd(() => {
       if (this.#changed) this.#announce();
     });
-    this.#events.subscribe(Object.values(groups), (message) => this.#receive(message));
+    this.#events.subscribe(Object.values(groups), this.#receive);
     this.#period = every(this.#clock, RESYNC_PERIOD, () => this.resync());
   }
 
@@ -125,8 +125,8 @@ export class NetworkMonitor {
     this.#requests.close();
   }
 
-  #receive(message: NetlinkMessage): void {
-    const event = decodeLinkEvent(message) ?? decodeAddressEvent(message);
+  readonly #receive = (message: NetlinkMessage): void => {
+    const event = decodeAddressEvent(message) ?? decodeLinkEvent(message);
     if (!event) {
       // A short route or a policy rule: what it does to the ways out, the kernel says best.
       this.#want("routing");
@@ -138,7 +138,7 @@ export class NetworkMonitor {
     if (missed && !this.#missed) this.#want("everything");
     else if (routing) this.#want("routing");
     this.#changed = true;
-  }
+  };
 
   #announce(): void {
     this.#changed = false;

@@ -130,16 +130,18 @@ export class NetworkModel {
   #snapshot: Network | undefined = emptyNetwork;
   /** The links of snapshots; the same object until a link changes. */
   #linksSnapshot: Network["links"] | undefined;
+  #formerNamesSnapshot: Network["formerNames"] | undefined;
 
   /** The network as it is known now; the same object until something changes. */
   get network(): Network {
     this.#linksSnapshot ??= new Map(this.#links);
+    this.#formerNamesSnapshot ??= new Map(this.#formerNames);
     this.#snapshot ??= {
       links: this.#linksSnapshot,
       addresses: [...this.#addresses.values()],
       defaultRoutes: this.#routing.defaultRoutes,
       egress: this.#routing.egress,
-      formerNames: new Map(this.#formerNames),
+      formerNames: this.#formerNamesSnapshot,
     };
     return this.#snapshot;
   }
@@ -183,6 +185,7 @@ export class NetworkModel {
   }
 
   #rememberName(index: number, name: string): void {
+    this.#formerNamesSnapshot = undefined;
     setLatest(this.#formerNames, index, name, MOST_FORMER_NAMES);
   }
 

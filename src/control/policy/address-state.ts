@@ -2,7 +2,7 @@
  * Whether an address can be used at all: its class, its scope, its own state and that of its link. The configuration
  * has no say here; host-addresses.ts adds what it decides.
  */
-import type { Address } from "../../kernel/addresses.ts";
+import { type Address, addressFlags } from "../../kernel/addresses.ts";
 import type { Link } from "../../kernel/links.ts";
 import { interfaceName, type Network } from "../network/network.ts";
 import type { ReasonCode } from "./decision.ts";
@@ -20,9 +20,25 @@ export type AddressClass =
   | "multicast"
   | "unspecified";
 
-/** Why an address can be no endpoint, whatever the configuration says; undefined: it can. */
-export function whyUnusable(network: Network, link: Link, address: Address): Reason | undefined {
-  return whyNotUnicast(link, address) ?? whyNotReady(network, address) ?? whyLinkUnusable(network, link);
+/** Why an address can be no endpoint, whatever its link and the configuration say; undefined: it can. */
+export function whyUnusable(network: Network, address: Address): Reason | undefined {
+  const kind = classOf(address);
+  if (kind !== "global" && kind !== "unique-local") return { code: kind, text: `${kind} address` };
+  const scope = narrowScopes.get(address.scope);
+  if (scope !== undefined) return { code: "scope", text: `address of scope ${scope}` };
+  return (address.flags.value & doubtful) === 0 ? undefined : whyNotReady(network, address);
+}
+
+/** An address without any of these is ready. */
+const doubtful = addressFlags.of("dadFailed", "tentative", "deprecated", "temporary").value;
+
+/** Why no address of a link can be an endpoint, whatever the configuration says. */
+export function whyLinkUnusable(network: Network, link: Link): Reason | undefined {
+  if (link.flags.has("loopback")) return { code: "loopback", text: "on the loopback interface" };
+  // The addresses of a bridge's, bond's or team's port are not used by the stack; those of a VRF's member are.
+  if (link.master !== 0 && masterKind(network, link) !== "vrf")
+    return { code: "enslaved", text: `${link.name} is a port of ${interfaceName(network, link.master)}` };
+  return whyLinkDown(link);
 }
 
 /** Why no packet can leave by a link right now; undefined: one can. */
@@ -65,14 +81,6 @@ function classifyIpv4(address: string): AddressClass {
   return multicast ? "multicast" : "global";
 }
 
-function whyNotUnicast(link: Link, address: Address): Reason | undefined {
-  if (link.flags.has("loopback")) return { code: "loopback", text: "on the loopback interface" };
-  const kind = classOf(address);
-  if (kind !== "global" && kind !== "unique-local") return { code: kind, text: `${kind} address` };
-  const scope = narrowScopes.get(address.scope);
-  return scope === undefined ? undefined : { code: "scope", text: `address of scope ${scope}` };
-}
-
 /**
  * RT_SCOPE_LINK, RT_SCOPE_HOST and RT_SCOPE_NOWHERE. Of an IPv4 address its maker says how far it is valid, whatever it
  * looks like (ip-address(8)); the kernel gives IPv6 addresses the scope of their class (net/ipv6/addrconf.c).
@@ -109,13 +117,6 @@ function hasStableSibling(network: Network, address: Address): boolean {
       !other.flags.has("deprecated") &&
       classOf(other) === classOf(address),
   );
-}
-
-function whyLinkUnusable(network: Network, link: Link): Reason | undefined {
-  // The addresses of a bridge's, bond's or team's port are not used by the stack; those of a VRF's member are.
-  if (link.master !== 0 && masterKind(network, link) !== "vrf")
-    return { code: "enslaved", text: `${link.name} is a port of ${interfaceName(network, link.master)}` };
-  return whyLinkDown(link);
 }
 
 function masterKind(network: Network, link: Link): string | undefined {

@@ -17,12 +17,14 @@ export interface SurplusEndpoint extends OwnEndpoint {
   readonly grace: "none" | "delay" | "while-alone";
 }
 
-/** @param usable the places of the addresses that can be endpoints of ours */
+/** @param addresses those that can be endpoints of ours */
 export function surplusEndpoints(
   input: PolicyInput,
   own: readonly OwnEndpoint[],
-  usable: ReadonlySet<string>,
+  addresses: readonly { readonly place: string }[],
 ): SurplusEndpoint[] {
+  const usable = new Set<string>();
+  for (const { place } of addresses) usable.add(place);
   const surplus: SurplusEndpoint[] = [];
   for (const one of own) {
     if (usable.has(one.place)) continue;

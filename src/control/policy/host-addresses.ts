@@ -18,7 +18,7 @@ import {
   type Network,
   placeOf,
 } from "../network/network.ts";
-import { classOf, isTemporary, type Reason, whyUnusable } from "./address-state.ts";
+import { classOf, isTemporary, type Reason, whyLinkUnusable, whyUnusable } from "./address-state.ts";
 import { type Behind, ignoredBy, lookBehind, whyGuests } from "./guest-interfaces.ts";
 import { compareContenders, type Ranked } from "./slots.ts";
 
@@ -59,17 +59,17 @@ export interface Obstacles {
  * nobody else applies [path] sections. An address that is the only change costs one description.
  */
 export const hostAddresses = remember((network: Network, config: PolicyConfig): readonly HostAddress[] => {
-  const surroundings = surroundingsOf(network);
+  const surroundings = surroundingsOf(network, config);
   const hosts: HostAddress[] = [];
   for (const address of network.addresses) {
     const link = network.links.get(address.ifIndex);
     if (link === undefined) continue;
     const last = results.get(address);
-    if (last?.surroundings === surroundings && last.config === config) hosts.push(last.host);
+    if (last?.surroundings === surroundings) hosts.push(last.host);
     else {
-      const host = describe(network, surroundings, config, link, address);
+      const host = describe(network, surroundings, link, address);
       // A temporary address is judged by its siblings, too.
-      if (!isTemporary(address)) results.set(address, { surroundings, config, host });
+      if (!isTemporary(address)) results.set(address, { surroundings, host });
       hosts.push(host);
     }
   }
@@ -85,15 +85,15 @@ export const usableAddresses = remember((network: Network, config: PolicyConfig)
 });
 
 /** The last description of each address. Each full reading of the network brings new addresses. */
-const results = new WeakMap<
-  Address,
-  { readonly surroundings: Surroundings; readonly config: PolicyConfig; readonly host: HostAddress }
->();
+const results = new WeakMap<Address, { readonly surroundings: Surroundings; readonly host: HostAddress }>();
 
-/** What a result depends on, beside the address, its link and the configuration. */
+/** What a result depends on, beside the address and its link. */
 interface Surroundings {
+  readonly config: PolicyConfig;
   /** The first network with these. Those that came after it differ in addresses that make no difference to others. */
   readonly network: Network;
+  /** No address can make a difference to others. */
+  readonly isIndifferent: boolean;
   /** Gateways that are addresses of this host. */
   readonly ownGateways: string;
   /** The tunnels that carry IPv4 over IPv6. */
@@ -103,22 +103,21 @@ interface Surroundings {
 const latest = new WeakMap<Network["links"], Surroundings>();
 
 /** The same object for networks that differ in addresses alone, unless one of these makes a difference to others. */
-function surroundingsOf(network: Network): Surroundings {
+function surroundingsOf(network: Network, config: PolicyConfig): Surroundings {
   const { links, defaultRoutes, egress, addresses } = network;
+  const last = latest.get(links);
+  const isNear =
+    last?.config === config && last.network.defaultRoutes === defaultRoutes && last.network.egress === egress;
+  if (isNear && last.isIndifferent) return last;
   const gateways = gatewaysOf(defaultRoutes, undefined);
+  const tunnels = tunnelsOf(egress, links);
   let ownGateways = "";
   for (const { address } of addresses) if (gateways.has(address)) ownGateways += `${address} `;
   let continuity = "";
-  for (const tunnel of tunnelsOf(egress, links))
-    if (isIpv4Continuity(network, tunnel)) continuity += `${tunnel.index} `;
-  const last = latest.get(links);
-  const isSame =
-    last?.network.defaultRoutes === defaultRoutes &&
-    last.network.egress === egress &&
-    last.ownGateways === ownGateways &&
-    last.continuity === continuity;
-  if (isSame) return last;
-  const surroundings = { network, ownGateways, continuity };
+  for (const tunnel of tunnels) if (isIpv4Continuity(network, tunnel)) continuity += `${tunnel.index} `;
+  if (isNear && last.ownGateways === ownGateways && last.continuity === continuity) return last;
+  const isIndifferent = gateways.size === 0 && tunnels.length === 0;
+  const surroundings = { config, network, isIndifferent, ownGateways, continuity };
   latest.set(links, surroundings);
   return surroundings;
 }
@@ -136,19 +135,15 @@ const tunnelsOf = remember((egress: Network["egress"], links: Network["links"]):
     .filter(isTunnel),
 );
 
-function describe(
-  network: Network,
-  surroundings: Surroundings,
-  config: PolicyConfig,
-  link: Link,
-  address: Address,
-): HostAddress {
-  const deciding = ruleFor(config, link, address);
+function describe(network: Network, surroundings: Surroundings, link: Link, address: Address): HostAddress {
+  const { config } = surroundings;
+  const ground = groundOf(link, surroundings);
+  const deciding = ruleFor(ground, address);
   const rule = deciding && isBuiltIn(deciding) ? undefined : deciding;
-  const { hasDefaultRoute, bypassing } = waysOut(link, surroundings)[address.family];
-  const unusable = whyUnusable(network, link, address);
+  const { hasDefaultRoute, bypassing } = ground[address.family];
+  const unusable = ground.isLoopback ? ground.unusable : (whyUnusable(network, address) ?? ground.unusable);
   const refused = whyIgnored(rule) ?? (rule?.bypassTunnel ? undefined : bypassing);
-  const guests = unusable || refused ? undefined : whyGuests(behind(link, surroundings), deciding);
+  const guests = unusable || refused ? undefined : whyGuests(ground.behind, deciding);
   const noRoute = hasDefaultRoute ? undefined : whyNoRoute(config, link, address);
   return {
     address: address.address,
@@ -168,6 +163,16 @@ function describe(
   };
 }
 
+/** What all addresses of a link have in common. */
+interface Ground extends Readonly<Record<Family, WayOut>> {
+  /** The [path] sections whose conditions on interfaces the link meets, in their order. */
+  readonly rules: readonly PathRule[];
+  readonly isLoopback: boolean;
+  /** Why none of them can be an endpoint. */
+  readonly unusable: Reason | undefined;
+  readonly behind: Behind;
+}
+
 /** How a family's traffic leaves by a link. */
 interface WayOut {
   readonly hasDefaultRoute: boolean;
@@ -175,27 +180,26 @@ interface WayOut {
   readonly bypassing: Reason | undefined;
 }
 
-const waysOut = remember((link: Link, { network }: Surroundings): Readonly<Record<Family, WayOut>> => {
-  const ofFamily = (family: Family): WayOut => ({
+const groundOf = remember((link: Link, { network, config }: Surroundings): Ground => {
+  const interfaceNames = [link.name, ...link.altNames];
+  const wayOut = (family: Family): WayOut => ({
     hasDefaultRoute: hasDefaultRoute(network, link.index, family),
     bypassing: whyBypassing(network, link, family),
   });
-  return { 4: ofFamily(4), 6: ofFamily(6) };
+  return {
+    rules: config.paths.filter((rule) => matchesInterface(rule, { interfaceNames, kind: link.kind })),
+    isLoopback: link.flags.has("loopback"),
+    unusable: whyLinkUnusable(network, link),
+    behind: lookBehind(network, link),
+    ...{ 4: wayOut(4), 6: wayOut(6) },
+  };
 });
-
-const behind = remember((link: Link, { network }: Surroundings): Behind => lookBehind(network, link));
 
 /** The first [path] section of the file that matches decides over an address, or the built-in one. */
-function ruleFor({ paths }: PolicyConfig, link: Link, address: Address): PathRule | undefined {
-  for (const rule of rulesOf(link, paths)) if (matchesAddress(rule, address.address)) return rule;
+function ruleFor({ rules }: Ground, { address }: Address): PathRule | undefined {
+  for (const rule of rules) if (rule.matchAddress === undefined || matchesAddress(rule, address)) return rule;
   return undefined;
 }
-
-/** The [path] sections whose conditions on interfaces a link meets, in their order. */
-const rulesOf = remember((link: Link, paths: readonly PathRule[]): readonly PathRule[] => {
-  const interfaceNames = [link.name, ...link.altNames];
-  return paths.filter((rule) => matchesInterface(rule, { interfaceNames, kind: link.kind }));
-});
 
 function whyIgnored(rule: PathRule | undefined): Reason | undefined {
   return rule?.ignore ? { code: "ignored", text: ignoredBy(rule) } : undefined;

@@ -16,31 +16,32 @@ import { type Contender, compareContenders, seat } from "./slots.ts";
  * @returns one decision for each address of each interface, and one for each endpoint of ours that has none
  */
 export function decide(input: PolicyInput): Decision[] {
-  const hosts = hostAddresses(input.network, input.config);
+  const { network, config, capacity, current } = input;
+  const hosts = hostAddresses(network, config);
   const own = ownEndpoints(input);
-  const wishOf = wantedIn(input.wanted);
   const verdicts: Verdicts = new Map();
-  const candidates = candidatesOf(hosts, own, wishOf);
-  const foreign = input.current.filter(({ ours }) => !ours);
-  const unserved = withoutServed(candidates, foreign, verdicts);
-  const surplus = surplusEndpoints(input, own, new Set(unserved.map(({ place }) => place)));
-  const held = holdSurplus(input, surplus, candidates.length > 0);
+  const candidates = candidatesOf(hosts, own, wantedIn(input.wanted), verdicts);
+  const foreign = own.length === current.length ? none : current.filter(({ ours }) => !ours);
+  const unserved = foreign.length === 0 ? candidates : withoutServed(candidates, foreign, verdicts);
+  const surplus = own.length === 0 ? none : surplusEndpoints(input, own, unserved);
+  const held = surplus.length === 0 ? none : holdSurplus(input, surplus, candidates.length > 0);
   const contenders = withoutWaiting(unserved, held, verdicts);
-  decideSlots(contenders, input.capacity - foreign.length - held.length, verdicts);
+  decideSlots(contenders, capacity - foreign.length - held.length, verdicts);
 
-  const heldPlaces = new Set(held.map(placeOf));
+  const heldPlaces = held.length === 0 ? undefined : new Set(held.map(placeOf));
   const decisions: Decision[] = [];
   for (const host of hosts) {
     // An address whose endpoint is held has one decision, not two.
-    if (heldPlaces.size > 0 && heldPlaces.has(host.place)) continue;
-    const { reason } = wishOf(host);
-    const decision = reason ? unusable(host, reason) : verdicts.get(host);
+    if (heldPlaces?.has(host.place)) continue;
+    const decision = verdicts.get(host);
     if (decision !== undefined) decisions.push(decision);
   }
   decisions.push(...held);
   if (surplus.length > held.length) decisions.push(...decideUnassigned(surplus, decisions));
   return decisions;
 }
+
+const none: readonly never[] = [];
 
 /** The endpoints that decisions ask for. */
 export function desiredEndpoints(decisions: readonly Decision[]): DesiredEndpoint[] {
@@ -49,7 +50,7 @@ export function desiredEndpoints(decisions: readonly Decision[]): DesiredEndpoin
   return endpoints;
 }
 
-/** What was decided about the addresses that can be used. */
+/** What was decided about addresses. */
 type Verdicts = Map<HostAddress, Decision>;
 
 /** An address that may become an endpoint, with all that decides over it. */
@@ -61,18 +62,22 @@ interface Candidate extends Contender {
   alias: boolean;
 }
 
-/** Every address that can be used, judged by itself; best first. */
+/** Every address that can be used, best first; decides about the others. */
 function candidatesOf(
   hosts: readonly HostAddress[],
   own: readonly OwnEndpoint[],
   wishOf: (host: HostAddress) => Wish,
+  verdicts: Verdicts,
 ): Candidate[] {
   const live = new Map<string, Endpoint>();
   for (const { place, endpoint } of own) live.set(place, endpoint);
   const candidates: Candidate[] = [];
   for (const host of hosts) {
     const { flags, port, priority, reason } = wishOf(host);
-    if (reason) continue;
+    if (reason) {
+      verdicts.set(host, unusable(host, reason));
+      continue;
+    }
     const { address, place, hasDefaultRoute, uniqueLocal, created } = host;
     const endpoint = live.get(place);
     candidates.push({
@@ -96,10 +101,10 @@ function candidatesOf(
 /** Sorts, best first. Every usable address but the best of its interface and family is an alias. */
 function rank(candidates: Candidate[]): Candidate[] {
   candidates.sort(compareContenders);
-  const first = new Set<string>();
+  const first = new Set<number>();
   let hasAliases = false;
   for (const candidate of candidates) {
-    const group = `${candidate.ifIndex}/${candidate.host.family}`;
+    const group = 8 * candidate.ifIndex + candidate.host.family;
     candidate.alias = first.has(group);
     hasAliases ||= candidate.alias;
     first.add(group);
@@ -195,31 +200,35 @@ class Admission {
     const winner = this.#winners.get(address);
     if (winner !== undefined) return { code: "same-address", text: `already an endpoint on ${winner}` };
     this.#winners.set(address, host.interfaceName);
-    return this.#whyOverMaximum(host);
+    return host.rule?.max === undefined
+      ? undefined
+      : this.#whyOverMaximum(host, host.rule.name, host.rule.max);
   }
 
   /** `max` counts the endpoints that a rule gives one interface. */
-  #whyOverMaximum({ rule, ifIndex, interfaceName }: HostAddress): Reason | undefined {
-    if (rule?.max === undefined) return undefined;
-    const key = `${ifIndex}/${rule.name}`;
+  #whyOverMaximum(host: HostAddress, rule: string, maximum: number): Reason | undefined {
+    const { ifIndex, interfaceName } = host;
+    const key = `${ifIndex}/${rule}`;
     const count = (this.#counts.get(key) ?? 0) + 1;
     this.#counts.set(key, count);
-    if (count <= rule.max) return undefined;
-    return { code: "over-maximum", text: `[path ${rule.name}] allows ${rule.max} on ${interfaceName}` };
+    if (count <= maximum) return undefined;
+    return { code: "over-maximum", text: `[path ${rule}] allows ${maximum} on ${interfaceName}` };
   }
 }
 
 /** @param contenders best first */
 function decideSlots(contenders: readonly Candidate[], slots: number, verdicts: Verdicts): void {
-  const seated = seat(contenders, slots);
-  for (const [index, candidate] of contenders.entries()) {
+  const seated = contenders.length <= slots ? undefined : seat(contenders, slots);
+  let rank = 0;
+  for (const candidate of contenders) {
     const { host } = candidate;
-    if (seated.has(candidate)) {
+    rank++;
+    if (seated === undefined || seated.has(candidate)) {
       const text = host.rule ? `usable, [path ${host.rule.name}]` : "usable";
-      verdicts.set(host, verdict(candidate, "endpoint", { code: "usable", text }, index + 1));
+      verdicts.set(host, verdict(candidate, "endpoint", { code: "usable", text }, rank));
     } else {
-      const text = `ranked ${index + 1} of ${contenders.length} for ${Math.max(slots, 0)} slots`;
-      verdicts.set(host, verdict(candidate, "waiting", { code: "no-slot", text }, index + 1));
+      const text = `ranked ${rank} of ${contenders.length} for ${Math.max(slots, 0)} slots`;
+      verdicts.set(host, verdict(candidate, "waiting", { code: "no-slot", text }, rank));
     }
   }
 }

@@ -41,11 +41,15 @@ type AddonExports = {
   netlinkAttachFilter(handle: Handle, instructions: Uint8Array): number;
   netlinkSend(handle: Handle, message: Uint8Array, onResult: (result: number) => void): number;
   netlinkSendNow(handle: Handle, message: Uint8Array): number;
+  /** How many datagrams that waited are in `memory` now. */
+  netlinkReceive(handle: Handle): number;
   /** 1 or 0. */
   netlinkHasUnread(handle: Handle): number;
   netlinkKeepAlive(handle: Handle, keep: boolean): void;
   netlinkClose(handle: Handle): void;
   sendDatagram(path: string, data: Uint8Array): number;
+  /** 1: all was written; 0: a part of it, or nothing because the file has no name any more, or another. */
+  appendText(fd: number, text: string): number;
   lockFile(fd: number): number;
   pidfdOpen(pid: number): number;
   pidfdSendSignal(pidfd: number, signal: number): number;
@@ -76,7 +80,10 @@ type AddonExports = {
   ): number;
 };
 
-/** `table` describes the datagrams in `memory`: length, sender's port and mask of groups for each slot. */
+/**
+ * `table` describes the datagrams in `memory`: length, sender's port and mask of groups for each slot. After these it
+ * has 1 while datagrams are being read: all who load the addon in this thread share the memory.
+ */
 export type Addon = AddonExports & { readonly table: Uint32Array };
 
 let loaded: Addon | undefined;
@@ -95,7 +102,7 @@ function load(): Addon {
   // A native module comes without types: this line vouches for AddonExports.
   const exports: AddonExports = require(path);
   const { memory, slots, slotSize } = exports;
-  return { ...exports, table: new Uint32Array(memory, slots * slotSize, 3 * slots) };
+  return { ...exports, table: new Uint32Array(memory, slots * slotSize, 3 * slots + 1) };
 }
 
 const require = createRequire(import.meta.url);

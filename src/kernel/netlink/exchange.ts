@@ -26,7 +26,12 @@ export type Request<In = unknown> = {
 };
 
 /** What a request carries after its header. */
-export type Body<In> = { readonly encoder: Encoder<In>; readonly value: In };
+export type Body<In> = {
+  readonly encoder: Encoder<In>;
+  readonly value: In;
+  /** Of a generic family: its version, which the encoder does not know. */
+  readonly version?: number;
+};
 
 export function body<In>(encoder: Encoder<In>, value: In): Body<In> {
   return { encoder, value };

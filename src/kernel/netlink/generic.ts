@@ -1,10 +1,9 @@
 /** Generic netlink (include/uapi/linux/genetlink.h): families that the kernel numbers at run time, found by name. */
-import type { AttributeNames } from "./attribute-names.ts";
 import { controlMessage, controlRequest } from "./codecs.ts";
 import { body, type Dump, type NetlinkConnection, type Request, type Subscription } from "./connection.ts";
 import { FamilyNotFoundError, KernelError } from "./errors.ts";
 import type { Encoder } from "./message-codec.ts";
-import type { NetlinkMessage, Output } from "./wire.ts";
+import type { NetlinkMessage } from "./wire.ts";
 
 export const NETLINK_GENERIC = 16;
 
@@ -57,12 +56,12 @@ export class GenericFamily {
 
   /** A command that changes something. `what` completes "cannot …". */
   request<In>(what: Request["what"], encoder: Encoder<In>, value: GenericValue<In>): Promise<void> {
-    return this.connection.request(this.#message(what, encoder, value));
+    return this.connection.request(this.message(what, encoder, value));
   }
 
   /** As `request`, sent at once from this thread: see NetlinkConnection. */
   requestNow<In>(what: Request["what"], encoder: Encoder<In>, value: GenericValue<In>): Promise<void> {
-    return this.connection.requestNow(this.#message(what, encoder, value));
+    return this.connection.requestNow(this.message(what, encoder, value));
   }
 
   get<In, T>(
@@ -71,7 +70,7 @@ export class GenericFamily {
     value: GenericValue<In>,
     read: (message: NetlinkMessage) => T | undefined,
   ): Promise<T[]> {
-    return this.connection.get(this.#message(what, encoder, value), read);
+    return this.connection.get(this.message(what, encoder, value), read);
   }
 
   dump<In, T>(
@@ -80,7 +79,7 @@ export class GenericFamily {
     value: GenericValue<In>,
     read: (message: NetlinkMessage) => T | undefined,
   ): Promise<Dump<T>> {
-    return this.connection.dump(this.#message(what, encoder, value), read);
+    return this.connection.dump(this.message(what, encoder, value), read);
   }
 
   /** `handler` gets the family's own notifications. Throws FamilyNotFoundError if the family has no such group. */
@@ -92,31 +91,11 @@ export class GenericFamily {
     });
   }
 
-  #message<In>(what: Request["what"], encoder: Encoder<In>, value: GenericValue<In>) {
-    return { what, type: this.id, body: { encoder: new VersionedEncoder(encoder, this.version), value } };
+  /** A request to this family, for its connection. */
+  message<In>(what: Request["what"], encoder: Encoder<In>, value: GenericValue<In>): Request<In> {
+    return { what, type: this.id, body: { encoder, value, version: this.version } };
   }
 }
 
 /** A message to send: its command, and its attributes by name. */
 type GenericValue<In> = In & { readonly command: number };
-
-/** Writes the family's version into the generic header. A copy of the value with the version would take longer. */
-class VersionedEncoder<In> implements Encoder<In> {
-  readonly #encoder: Encoder<In>;
-  readonly #version: number;
-
-  constructor(encoder: Encoder<In>, version: number) {
-    this.#encoder = encoder;
-    this.#version = version;
-  }
-
-  get names(): AttributeNames {
-    return this.#encoder.names;
-  }
-
-  write(output: Output, value: In): void {
-    const start = output.length;
-    this.#encoder.write(output, value);
-    output.bytes[start + 1] = this.#version;
-  }
-}

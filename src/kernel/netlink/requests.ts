@@ -3,7 +3,7 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import { ClosedError, NetlinkError, socketError } from "./errors.ts";
 import { Exchange, type Read, type Request } from "./exchange.ts";
 import type { Transport } from "./socket.ts";
-import { type NetlinkMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, Output } from "./wire.ts";
+import { HEADER_LENGTH, type NetlinkMessage, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, Output } from "./wire.ts";
 
 export class Requests {
   readonly #transport: Transport;
@@ -43,7 +43,8 @@ export class Requests {
     const unsent = (cause: unknown) => this.#failUnsent(exchange, cause);
     try {
       const bytes = this.#write(request, NLM_F_ACK, sequence);
-      this.#track(exchange);
+      this.#exchanges.set(sequence, exchange);
+      this.#await();
       this.#transport.send(bytes, () => exchange.sent()).catch(unsent);
     } catch (error) {
       unsent(error);
@@ -52,8 +53,8 @@ export class Requests {
   }
 
   /**
-   * Asks at once, from this thread: for a change, or with `read` for something that is not a list. Sends, and
-   * then takes note of it: the answer comes by the event loop.
+   * Asks at once, from this thread: for a change, or with `read` for something that is not a list. The kernel answers
+   * within the send, so the answer is received at once, too: the event loop would take longer than all the rest.
    */
   startNow<In>(request: Request<In>, read?: Read, kind = NLM_F_ACK, onOver = this.#onOver): Exchange {
     const sequence = this.#nextSequence();
@@ -65,7 +66,11 @@ export class Requests {
     }
     const exchange = new Exchange(request, { sequence, sent: true, dump: kind === NLM_F_DUMP, read, onOver });
     if (failure) this.#failUnsent(exchange, failure.cause);
-    else this.#track(exchange);
+    else {
+      this.#exchanges.set(sequence, exchange);
+      this.#transport.receiveNow();
+      if (this.#exchanges.has(sequence)) this.#await();
+    }
     return exchange;
   }
 
@@ -109,12 +114,14 @@ export class Requests {
     const output = this.#output;
     output.startMessage();
     body?.encoder.write(output, body.value);
+    // In struct genlmsghdr after the command, a byte.
+    if (body?.version !== undefined) output.bytes[HEADER_LENGTH + 1] = body.version;
     return output.endMessage(type, flags | kind | NLM_F_REQUEST, sequence, this.#transport.portId);
   }
 
-  #track(exchange: Exchange): void {
-    if (!this.#keepRunning && !this.areInFlight) this.#transport.ref();
-    this.#exchanges.set(exchange.sequence, exchange);
+  /** Something is in flight. */
+  #await(): void {
+    if (!this.#keepRunning) this.#transport.ref();
     if (this.#look === undefined) this.#lookIn(this.#deadline / 2);
   }
 

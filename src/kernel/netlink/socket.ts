@@ -16,6 +16,8 @@ export interface Transport {
   send(message: Uint8Array, onStart?: () => void): Promise<void>;
   /** For requests that the kernel answers at once; memory as above. Throws when the kernel does not take it. */
   sendNow(message: Uint8Array): void;
+  /** Receives what has arrived, instead of waiting for the event loop to do it. */
+  receiveNow(): void;
   /** Whether something has arrived that was not received yet. */
   hasUnread(): boolean;
   joinGroup(group: number): void;
@@ -141,6 +143,14 @@ export class NetlinkSocket implements Transport {
     check("send to the kernel", this.#addon.netlinkSendNow(this.#handle, message));
   }
 
+  /** Does nothing while a batch is being read, whose memory it would overwrite. */
+  receiveNow(): void {
+    const { slots, table } = this.#addon;
+    if (table[3 * slots] === 1) return;
+    const outcome = this.#addon.netlinkReceive(this.#handle);
+    if (outcome !== 0) this.#receive(outcome);
+  }
+
   /** Whether something has arrived that was not received yet: a datagram, or the news of an overrun. */
   hasUnread(): boolean {
     return this.#addon.netlinkHasUnread(this.#handle) === 1;
@@ -186,7 +196,8 @@ export class NetlinkSocket implements Transport {
       else options.onError(new SystemError("receive from the kernel", outcome));
       return;
     }
-    const { slotSize, table } = this.#addon;
+    const { slots, slotSize, table } = this.#addon;
+    table[3 * slots] = 1;
     for (let slot = 0; slot < outcome && !this.#closed; slot++) {
       const row = 3 * slot;
       const length = table[row] ?? 0;
@@ -202,6 +213,7 @@ export class NetlinkSocket implements Transport {
         throwLater(error);
       }
     }
+    table[3 * slots] = 0;
     if (!this.#closed) options.onBatchEnd?.();
   }
 

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, constants, fstatSync, linkSync, openSync, readFileSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { describe, it } from "node:test";
+import { describe, it, type TestContext } from "node:test";
+import { appendText } from "../../../src/kernel/append.ts";
 import { lockFile } from "../../../src/kernel/file-lock.ts";
 import { sendDatagram } from "../../../src/kernel/native-sockets.ts";
 import { networkNamespaceCookie } from "../../../src/kernel/network-namespace.ts";
@@ -39,6 +40,47 @@ describe("sendDatagram", () => {
     assert.throws(() => sendDatagram("@mptcpd-test-nobody", Buffer.from("x")), { code: "ECONNREFUSED" });
     assert.throws(() => sendDatagram("@mptcpd-test-nobody", new Uint8Array(64 << 20)), { code: "EMSGSIZE" });
     assert.throws(() => sendDatagram("x".repeat(108), Buffer.from("x")), { code: "ENAMETOOLONG" });
+  });
+});
+
+describe("appendText", () => {
+  const { O_APPEND, O_CREAT, O_WRONLY } = constants;
+  const setUp = (t: TestContext) => {
+    const file = join(temporaryDirectory(t), "file");
+    const fd = openSync(file, O_WRONLY | O_CREAT | O_APPEND);
+    t.after(() => closeSync(fd));
+    return { file, fd };
+  };
+
+  it("appends text of any length, in UTF-8", (t) => {
+    const { file, fd } = setUp(t);
+    // Around the length that the addon copies without asking for memory.
+    const texts = [
+      "a\n",
+      ...[1019, 1020, 1021, 1022, 1023, 1024, 5000].flatMap((n) =>
+        ["é", "𝄞"].map((c) => "x".repeat(n - 1) + c),
+      ),
+    ];
+    for (const text of texts) assert.equal(appendText(fd, text), true);
+    assert.equal(readFileSync(file, "utf8"), texts.join(""));
+  });
+
+  it("writes nothing into a file that somebody has removed, or linked to", (t) => {
+    const { file, fd } = setUp(t);
+    linkSync(file, `${file}.link`);
+    assert.equal(appendText(fd, "a\n"), false);
+    unlinkSync(`${file}.link`);
+    assert.equal(appendText(fd, "a\n"), true);
+    unlinkSync(file);
+    assert.equal(appendText(fd, "b\n"), false);
+    assert.equal(fstatSync(fd).size, 2);
+  });
+
+  it("says that a file cannot be written", () => {
+    const full = openSync("/dev/full", O_WRONLY);
+    assert.equal(appendText(full, "a\n"), false);
+    closeSync(full);
+    assert.equal(appendText(full, "a\n"), false);
   });
 });
 

@@ -64,6 +64,41 @@ describe("NetlinkSocket", () => {
     assert.deepEqual(order, [1, 2, "end"]);
   });
 
+  it("receives at once, where it is asked to, what the kernel has answered", async (t) => {
+    const order: (number | "end")[] = [];
+    const socket = openSocket(t, {
+      onReceive: (input) => order.push(sequence(bytesOf(input))),
+      onBatchEnd: () => order.push("end"),
+    });
+    socket.receiveNow();
+    socket.sendNow(noop(1));
+    socket.sendNow(noop(2));
+    socket.receiveNow();
+    assert.deepEqual(order, [1, 2, "end"]);
+    socket.close();
+    socket.receiveNow();
+  });
+
+  it("receives nothing in the middle of a batch, whose memory it would overwrite", async (t) => {
+    const order: string[] = [];
+    const other = openSocket(t, { onReceive: (input) => order.push(`other ${sequence(bytesOf(input))}`) });
+    const socket = openSocket(t, {
+      onReceive: (input) => {
+        other.sendNow(noop(7));
+        other.receiveNow();
+        order.push(`own ${sequence(bytesOf(input))}`);
+      },
+      onBatchEnd: () => {
+        order.push("end");
+        other.receiveNow();
+      },
+    });
+    socket.sendNow(noop(1));
+    socket.sendNow(noop(2));
+    await waitFor("all answers", () => order.length === 5);
+    assert.deepEqual(order, ["own 1", "own 2", "end", "other 7", "other 7"]);
+  });
+
   it("receives a whole dump, whatever its size", async (t) => {
     let done = false;
     let bytes = 0;

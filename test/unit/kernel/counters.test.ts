@@ -26,6 +26,7 @@ describe("one counter", () => {
     assert.equal(findCounter(text, "Ext", "RmAddrTx"), undefined);
     assert.equal(findCounter(text, "MPTcp", "RmAddrTx"), undefined);
     assert.equal(findCounter("", "MPTcpExt", "RmAddrTx"), undefined);
+    assert.equal(findCounter("MPTcpExt: A RmAddrTx\nMPTcpExt: 1", "MPTcpExt", "RmAddrTx"), 0n, "cut short");
   });
 });
 

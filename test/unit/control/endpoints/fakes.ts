@@ -11,7 +11,7 @@ import { Reconciler } from "../../../../src/control/endpoints/reconciler.ts";
 import type { AddressLoad } from "../../../../src/control/endpoints/remove-endpoints.ts";
 import { StateJournal } from "../../../../src/control/endpoints/state-file.ts";
 import type { Network } from "../../../../src/control/network/network.ts";
-import type { Refusal } from "../../../../src/control/policy/decision.ts";
+import type { Decision, Refusal } from "../../../../src/control/policy/decision.ts";
 import { everyAddress } from "../../../../src/control/policy/input.ts";
 import type { Endpoint, Limits, NewEndpoint } from "../../../../src/kernel/mptcp-pm.ts";
 import { KernelError } from "../../../../src/kernel/netlink/errors.ts";
@@ -158,6 +158,8 @@ export class World {
   removalReadings = 0;
   /** As they were told last. */
   refusals: readonly Refusal[] = [];
+  /** Of the last run. */
+  decisions: readonly Decision[] = [];
   reconciler: Reconciler;
 
   constructor(test: TestContext) {
@@ -201,6 +203,9 @@ export class World {
       },
       onRefusals: (refusals) => {
         this.refusals = refusals;
+      },
+      onDecisions: (decisions) => {
+        this.decisions = decisions;
       },
     });
     return this.reconciler;

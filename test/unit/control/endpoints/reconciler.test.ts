@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { NetworkModel } from "../../../../src/control/network/network.ts";
 import { endpointFlags } from "../../../../src/kernel/mptcp-pm.ts";
 import { linux618 } from "../../../../src/path-managers/simulation/endpoints.ts";
-import { endpointOf } from "../policy/world.ts";
+import { endpointOf, networkOf } from "../policy/world.ts";
 import { World } from "./fakes.ts";
 
 const eth0 = { addresses: ["10.0.0.1"] };
@@ -201,6 +202,37 @@ describe("an endpoint whose link has come back", () => {
       await world.advance(100);
       assert.deepEqual(world.kernel.addresses, ["10.0.0.1", "10.0.1.1"], time);
     }
+  });
+});
+
+describe("a link that has just come up", () => {
+  it("is looked at every 100 ms, however many addresses come back", async (t) => {
+    const world = new World(t);
+    await world.become({ eth0, eth1 });
+    for (let round = 0; round < 5; round++) {
+      await world.become({ eth0: { addresses: [] }, eth1 });
+      await world.become({ eth0, eth1 });
+    }
+    assert.deepEqual(world.kernel.addresses.sort(), ["10.0.0.1", "10.0.1.1"]);
+    // Each of these networks has links of its own, of which any may have changed.
+    assert.equal(world.resolvingReadings, 5);
+    const model = new NetworkModel();
+    model.replace(networkOf({ eth0, eth1 }));
+    const [address] = model.network.addresses;
+    assert.ok(address);
+    const flap = async (): Promise<void> => {
+      for (const change of ["deleted", "new"] as const) {
+        model.apply({ change, address });
+        world.network = model.network;
+        world.reconciler.trigger();
+        await world.reconciler.settled();
+      }
+    };
+    for (let round = 0; round < 5; round++) await flap();
+    assert.equal(world.resolvingReadings, 6);
+    await world.advance(100);
+    await flap();
+    assert.equal(world.resolvingReadings, 7);
   });
 });
 

@@ -1,5 +1,6 @@
-import { closeSync, constants, fstatSync, writeSync } from "node:fs";
-import { openGuarded, replaceStateFile } from "./runtime-directory.ts";
+import { closeSync, constants } from "node:fs";
+import { openGuarded, replaceStateFile } from "../base/runtime-directory.ts";
+import { appendText } from "../kernel/append.ts";
 
 /** Appends after which the file is written anew as a whole. */
 const LONGEST = 1000;
@@ -30,12 +31,12 @@ export class Journal {
   }
 
   /**
-   * Adds the line of a change, with its line feed. Writes the file anew if it was not yet, is long, or if somebody has
-   * removed or replaced it. Throws StateWriteError.
+   * Adds the line of a change, with its line feed.
+   *
+   * @returns false if the file has to be written anew: it was not yet, is long, or somebody has removed or replaced it
    */
-  append(line: string): void {
-    if (this.#appended < LONGEST && this.add(line)) this.#appended++;
-    else this.rewrite();
+  append(line: string): boolean {
+    return this.#fd !== undefined && this.#appended++ < LONGEST && appendText(this.#fd, line);
   }
 
   /**
@@ -44,7 +45,8 @@ export class Journal {
    * @returns false if the file has to be written anew: it was not yet, or somebody has removed or replaced it
    */
   add(lines: string): boolean {
-    return this.#fd !== undefined && this.#write(this.#fd, lines);
+    // ENOSPC and the like: a new file meets it too, and says so.
+    return this.#fd !== undefined && appendText(this.#fd, lines);
   }
 
   /** Writes the file anew. Throws StateWriteError. @returns its length in bytes, 0 where the name is not ours */
@@ -61,16 +63,6 @@ export class Journal {
   close(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
-  }
-
-  /** @returns whether all was written into the file of this name; what was written in part needs a new file */
-  #write(fd: number, line: string): boolean {
-    try {
-      return fstatSync(fd).nlink === 1 && writeSync(fd, line) === Buffer.byteLength(line);
-    } catch {
-      // ENOSPC and the like: a new file meets it too, and says so.
-      return false;
-    }
   }
 
   /** Undefined where somebody was faster: then the next change writes the file anew. */
