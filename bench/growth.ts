@@ -1,0 +1,140 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Host } from "../src/lab/kit/host.ts";
+import type { LabProcess } from "../src/lab/kit/lab-process.ts";
+import { start } from "./connections.ts";
+import { type Bench, latenciesOf, SETTLING_MS, stopAll } from "./daemons.ts";
+import { parseReadings } from "./meter.ts";
+import type { WithAddresses, WithConnections } from "./results.ts";
+import { median } from "./statistics.ts";
+import { OTHER_DEVICE, oursWithPlugin, type Running, run } from "./subject.ts";
+import { cpuTime, memoryOf } from "./usage.ts";
+
+type Plan = {
+  readonly addresses: readonly number[];
+  readonly connections: readonly number[];
+  readonly rounds: number;
+  readonly samples: number;
+  /** Full readings of the kernel that are waited for. */
+  readonly readings: number;
+};
+
+const full: Plan = {
+  addresses: [1, 10, 100, 1000],
+  connections: [10, 100, 1000, 10_000, 100_000],
+  ...{ rounds: 10, samples: 20, readings: 3 },
+};
+const quick: Plan = { addresses: [1, 100], connections: [10, 1000], rounds: 1, samples: 5, readings: 1 };
+
+const GAP_MS = 20;
+/** Milliseconds: mptcpd reads everything again so often. */
+const READING_PERIOD = 30_000;
+/** Endpoints of the other interface: the kernel has 8 slots, of which some stay free. */
+const MOST = 4;
+const CONFIGURATION = ["[path crowd]", `match-interface=${OTHER_DEVICE}`, `max=${MOST}`];
+
+/** A process may not have many files open: each holds so many connections, both ends of each. */
+const PAIRS_A_PROCESS = 2000;
+const FIRST_PORT = 7001;
+/** Short connections a second, beside those that are held, and seconds of them a round. */
+const RATE = 100;
+const SECONDS = 2;
+/** Milliseconds: what waits for many connections. */
+const DEADLINE = 600_000;
+
+export async function measureGrowth(
+  bench: Bench,
+  isQuick: boolean,
+): Promise<{ addresses: WithAddresses[]; connections: WithConnections[] }> {
+  const plan = isQuick ? quick : full;
+  const addresses = await measureAddresses(bench, plan);
+  const connections: WithConnections[] = [];
+  for (const count of plan.connections) connections.push(await measureConnections(bench, plan, count));
+  return { addresses, connections };
+}
+
+/** Daemons beside other addresses, in turn; their readings at once, since no time of these is read but that of CPU. */
+async function measureAddresses(bench: Bench, plan: Plan): Promise<WithAddresses[]> {
+  const measured: { count: number; ours: Running; memory: number; times: [number, number] }[] = [];
+  for (const count of plan.addresses) {
+    process.stderr.write(`measuring ${count} addresses\n`);
+    const { ours, others } = await runBeside(bench, count);
+    await delay(SETTLING_MS);
+    const memory = memoryOf(ours.process.pid).privateDirty;
+    const turns = { rounds: plan.rounds, samples: plan.samples, family: 4, gap: GAP_MS } as const;
+    const latencies = await latenciesOf(bench.meter, [ours, ...others], turns);
+    const time = (name: "ours" | "bareC") => median(latencies.get(name)?.add ?? []);
+    measured.push({ count, ours, memory, times: [time("ours"), time("bareC")] });
+    await stopAll(others);
+  }
+  process.stderr.write("measuring full readings\n");
+  const used = () => measured.map(({ ours }) => cpuTime(ours.process.pid));
+  const before = used();
+  await delay(plan.readings * READING_PERIOD);
+  const after = used();
+  await stopAll(measured.map(({ ours }) => ours));
+  return measured.map(({ count, memory, times: [ours, bareC] }, index) => ({
+    ...{ count, ours: rounded(ours), bareC: rounded(bareC) },
+    memory: rounded(memory),
+    reading: rounded(((after[index] ?? 0) - (before[index] ?? 0)) / plan.readings),
+  }));
+}
+
+async function runBeside({ lab, subjects, floors }: Bench, count: number) {
+  const beside = { others: count, configuration: CONFIGURATION };
+  const running: Running[] = [];
+  for (const subject of [...subjects, ...floors.map(({ endpoints }) => endpoints)]) {
+    const more = subject.name === "ours" ? Math.min(count, MOST) : 0;
+    if (subject.name !== "ours" && subject.name !== "bareC") continue;
+    running.push(await run(lab, subject, `beside${count}-${subject.name}`, { beside, more }));
+  }
+  const ours = running.find(({ subject }) => subject.name === "ours");
+  if (!ours) throw new Error("our daemon is not among the subjects");
+  return { ours, others: running.filter((one) => one !== ours) };
+}
+
+/** Both ends of each connection are in the daemon's namespace, and are two connections to it. */
+async function measureConnections(bench: Bench, plan: Plan, count: number): Promise<WithConnections> {
+  process.stderr.write(`measuring ${count} connections\n`);
+  const options = { expect: count };
+  const { host, daemon, command } = await start(bench.lab, oursWithPlugin, `with${count}`, options);
+  const holders = await hold(bench, host, count / 2);
+  await daemon.waitForLine(/knows \d+/, { deadlineMs: DEADLINE });
+  await delay(SETTLING_MS);
+  const memory = memoryOf(daemon.pid).privateDirty;
+  const cpu: number[] = [];
+  for (let round = 0; round < plan.rounds; round++) cpu.push(await costOfOne(bench, host, daemon));
+  await daemon.stop(DEADLINE);
+
+  const [program, ...args] = command;
+  const begun = performance.now();
+  const successor = host.spawn(program, args);
+  await successor.waitForLine(/^notice: ready/, { deadlineMs: DEADLINE });
+  const started = performance.now() - begun;
+  await successor.stop(DEADLINE);
+  for (const holder of holders) await holder.kill();
+  return { count, memory: rounded(memory), cpu: rounded(median(cpu)), start: rounded(started) };
+}
+
+async function hold({ connections }: Bench, host: Host, pairs: number): Promise<LabProcess[]> {
+  const holders: LabProcess[] = [];
+  for (let left = pairs; left > 0; left -= PAIRS_A_PROCESS) {
+    const words = ["hold", Math.min(left, PAIRS_A_PROCESS), FIRST_PORT + holders.length].map(String);
+    const holder = host.spawn(connections, words);
+    await holder.waitForLine(/^held/, { deadlineMs: DEADLINE });
+    holders.push(holder);
+  }
+  return holders;
+}
+
+/** µs of CPU for a connection that opens and closes. */
+async function costOfOne({ connections }: Bench, host: Host, daemon: LabProcess): Promise<number> {
+  const before = cpuTime(daemon.pid);
+  const { one } = parseReadings(await host.run(connections, "load", String(RATE), String(SECONDS)));
+  const ends = 2 * (one("opened") - one("failed"));
+  return ((cpuTime(daemon.pid) - before) / ends) * 1000;
+}
+
+/** Four digits are more than noise leaves true. */
+function rounded(value: number): number {
+  return Number(value.toPrecision(4));
+}
