@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { messageOf } from "../src/base/errors.ts";
 import type { Host } from "../src/lab/kit/host.ts";
 import type { LabProcess } from "../src/lab/kit/lab-process.ts";
 import { start } from "./connections.ts";
@@ -6,7 +7,7 @@ import { type Bench, latenciesOf, SETTLING_MS, stopAll } from "./daemons.ts";
 import { parseReadings } from "./meter.ts";
 import type { WithAddresses, WithConnections } from "./results.ts";
 import { median } from "./statistics.ts";
-import { OTHER_DEVICE, oursWithPlugin, type Running, run } from "./subject.ts";
+import { OTHER_DEVICE, ours, oursWithPlugin, type Running, run } from "./subject.ts";
 import { cpuTime, memoryOf } from "./usage.ts";
 
 type Plan = {
@@ -48,48 +49,53 @@ export async function measureGrowth(
   const plan = isQuick ? quick : full;
   const addresses = await measureAddresses(bench, plan);
   const connections: WithConnections[] = [];
-  for (const count of plan.connections) connections.push(await measureConnections(bench, plan, count));
+  for (const count of plan.connections)
+    try {
+      connections.push(await measureConnections(bench, plan, count));
+    } catch (error) {
+      // A machine has room for only so many.
+      process.stderr.write(`${count} connections are not possible here: ${messageOf(error)}\n`);
+      break;
+    }
   return { addresses, connections };
 }
 
 /** Daemons beside other addresses, in turn; their readings at once, since no time of these is read but that of CPU. */
 async function measureAddresses(bench: Bench, plan: Plan): Promise<WithAddresses[]> {
-  const measured: { count: number; ours: Running; memory: number; times: [number, number] }[] = [];
+  const measured: { count: number; daemon: Running; memory: number; times: [number, number] }[] = [];
   for (const count of plan.addresses) {
     process.stderr.write(`measuring ${count} addresses\n`);
-    const { ours, others } = await runBeside(bench, count);
+    const { daemon, others } = await runBeside(bench, count);
     await delay(SETTLING_MS);
-    const memory = memoryOf(ours.process.pid).privateDirty;
+    const memory = memoryOf(daemon.process.pid).privateDirty;
     const turns = { rounds: plan.rounds, samples: plan.samples, family: 4, gap: GAP_MS } as const;
-    const latencies = await latenciesOf(bench.meter, [ours, ...others], turns);
+    const latencies = await latenciesOf(bench.meter, [daemon, ...others], turns);
     const time = (name: "ours" | "bareC") => median(latencies.get(name)?.add ?? []);
-    measured.push({ count, ours, memory, times: [time("ours"), time("bareC")] });
+    measured.push({ count, daemon, memory, times: [time("ours"), time("bareC")] });
     await stopAll(others);
   }
   process.stderr.write("measuring full readings\n");
-  const used = () => measured.map(({ ours }) => cpuTime(ours.process.pid));
+  const used = () => measured.map(({ daemon }) => cpuTime(daemon.process.pid));
   const before = used();
   await delay(plan.readings * READING_PERIOD);
   const after = used();
-  await stopAll(measured.map(({ ours }) => ours));
-  return measured.map(({ count, memory, times: [ours, bareC] }, index) => ({
-    ...{ count, ours: rounded(ours), bareC: rounded(bareC) },
+  await stopAll(measured.map(({ daemon }) => daemon));
+  return measured.map(({ count, memory, times: [time, bareC] }, index) => ({
+    ...{ count, ours: rounded(time), bareC: rounded(bareC) },
     memory: rounded(memory),
     reading: rounded(((after[index] ?? 0) - (before[index] ?? 0)) / plan.readings),
   }));
 }
 
-async function runBeside({ lab, subjects, floors }: Bench, count: number) {
+async function runBeside({ lab, floors }: Bench, count: number) {
   const beside = { others: count, configuration: CONFIGURATION };
-  const running: Running[] = [];
-  for (const subject of [...subjects, ...floors.map(({ endpoints }) => endpoints)]) {
-    const more = subject.name === "ours" ? Math.min(count, MOST) : 0;
-    if (subject.name !== "ours" && subject.name !== "bareC") continue;
-    running.push(await run(lab, subject, `beside${count}-${subject.name}`, { beside, more }));
-  }
-  const ours = running.find(({ subject }) => subject.name === "ours");
-  if (!ours) throw new Error("our daemon is not among the subjects");
-  return { ours, others: running.filter((one) => one !== ours) };
+  const more = Math.min(count, MOST);
+  const daemon = await run(lab, ours, `beside${count}-ours`, { beside, more });
+  const others: Running[] = [];
+  for (const { endpoints } of floors)
+    if (endpoints.name === "bareC")
+      others.push(await run(lab, endpoints, `beside${count}-bareC`, { beside }));
+  return { daemon, others };
 }
 
 /** Both ends of each connection are in the daemon's namespace, and are two connections to it. */

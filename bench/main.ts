@@ -1,77 +1,14 @@
-// What tools/bench.mjs runs in a sandbox when everything is there: measures, prints the table, writes the results.
+// What tools/bench.mjs runs in a sandbox when everything is there: measures, prints, and keeps the results.
 import { parseArgs } from "node:util";
 import { Lab } from "../src/lab/kit/lab.ts";
-import { measureLoad, measureReaction } from "./connections.ts";
-import {
-  type Bench,
-  measureCpu,
-  measureLatency,
-  measureMemory,
-  measureStart,
-  measureStorm,
-  type Plan,
-} from "./daemons.ts";
+import type { Bench } from "./daemons.ts";
 import { measureGrowth } from "./growth.ts";
-import { measureLaunch, measureOptions, measureSockets } from "./launching.ts";
-import { matrixAsText, measureMatrix } from "./matrix.ts";
-import { measureDelivery, measureParsing } from "./netlink.ts";
+import { measureMatrix } from "./matrix.ts";
+import { matrixAsText } from "./matrix-report.ts";
 import { about, asText } from "./report.ts";
-import {
-  describeRun,
-  keep,
-  majorVersion,
-  type Results,
-  type Row,
-  readResults,
-  writeResults,
-} from "./results.ts";
-import {
-  cpuRows,
-  deliveryRows,
-  latencyRows,
-  launchRows,
-  loadRows,
-  memoryRows,
-  optionRows,
-  parsingRows,
-  reactionRows,
-  socketRows,
-  startRows,
-  stormRows,
-} from "./rows.ts";
+import { describeRun, keep, majorVersion, type Results, readResults, writeResults } from "./results.ts";
 import { bareC, bareNode, ours, oursWithPlugin, theirs, theirsWithPlugin } from "./subject.ts";
-
-const full: Plan = {
-  latencyRounds: 20,
-  latencySamples: 25,
-  starts: 20,
-  storms: 5,
-  stormChanges: 1000,
-  cpuRounds: 5,
-  cpuCycles: 200,
-  memoryCycles: 10_000,
-  netlinkRounds: 5,
-  netlinkEvents: 200,
-  launchRounds: 25,
-  loadRate: 5000,
-  loadSeconds: 30,
-  reactionRounds: 10,
-  reactionSamples: 30,
-};
-
-const quick: Plan = {
-  ...full,
-  latencyRounds: 3,
-  starts: 4,
-  storms: 1,
-  cpuRounds: 2,
-  cpuCycles: 50,
-  memoryCycles: 300,
-  netlinkRounds: 1,
-  launchRounds: 5,
-  loadSeconds: 3,
-  reactionRounds: 2,
-};
+import { full, measureTable, quick } from "./table.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -94,33 +31,23 @@ const { values: options } = parseArgs({
   },
 });
 
-const { meter, launch, connections, theirs: directory, "their-plugins": plugins, results: file } = options;
-const { "floor-c": floorC, "floor-node": floorNode } = options;
-if (
-  meter === undefined ||
-  launch === undefined ||
-  connections === undefined ||
-  floorC === undefined ||
-  floorNode === undefined ||
-  file === undefined
-)
-  throw new Error("run it by `npm run bench`");
+const { theirs: directory, "their-plugins": plugins } = options;
 const lab = await Lab.create();
 const bench: Bench = {
   lab,
-  meter: { path: meter },
-  launch,
-  connections,
+  meter: { path: given("meter") },
+  launch: given("launch"),
+  connections: given("connections"),
   theirs: directory,
   subjects: directory === undefined ? [ours] : [ours, theirs(directory)],
   pluginSubjects: [
     oursWithPlugin,
     ...(directory === undefined || plugins === undefined ? [] : [theirsWithPlugin(directory, plugins)]),
   ],
-  floors: [bareC(floorC), bareNode(floorNode)],
+  floors: [bareC(given("floor-c")), bareNode(given("floor-node"))],
   plan: options.quick ? quick : full,
 };
-
+const file = given("results");
 const run = describeRun(options["theirs-name"] ?? null);
 const results = readResults(file);
 if (options.quick) process.stdout.write("A quick run: too few samples to rely on.\n");
@@ -130,7 +57,7 @@ await lab.close();
 if (!options.quick) writeResults(file, changed);
 
 async function table(): Promise<Results> {
-  const table = { ...run, rows: await measureTable() };
+  const table = { ...run, rows: await measureTable(bench) };
   process.stdout.write(`${asText(table)}\n`);
   return { ...results, table: keep(results.table, table) };
 }
@@ -149,29 +76,8 @@ async function growth(): Promise<Results> {
   return { ...results, growth: keep(results.growth, growth) };
 }
 
-async function measureTable(): Promise<Row[]> {
-  const rows: Row[] = [];
-  for (const family of [4, 6] as const)
-    await step(`latency, IPv${family}`, async () => latencyRows(await measureLatency(bench, family), family));
-  await step("start", async () => startRows(await measureStart(bench)));
-  await step("storm", async () => stormRows(await measureStorm(bench), bench.plan));
-  await step("CPU", async () => cpuRows(await measureCpu(bench), bench.plan));
-  await step("netlink", async () => [
-    ...deliveryRows(await measureDelivery(bench)),
-    ...parsingRows(await measureParsing(bench)),
-  ]);
-  await step("mptcpize", async () => [
-    ...launchRows(await measureLaunch(bench)),
-    ...socketRows(await measureSockets(bench)),
-    ...optionRows(await measureOptions(bench)),
-  ]);
-  await step("reaction of path managers", async () => reactionRows(await measureReaction(bench)));
-  await step("load of path managers", async () => loadRows(await measureLoad(bench), bench.plan));
-  await step("memory", async () => memoryRows(await measureMemory(bench), bench.plan));
-  return rows;
-
-  async function step(what: string, measure: () => Promise<Row[]>): Promise<void> {
-    process.stderr.write(`measuring ${what}\n`);
-    rows.push(...(await measure()));
-  }
+function given(name: "meter" | "launch" | "connections" | "floor-c" | "floor-node" | "results"): string {
+  const { [name]: value } = options;
+  if (value === undefined) throw new Error("run it by `npm run bench`");
+  return value;
 }
