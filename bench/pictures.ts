@@ -6,7 +6,7 @@ type Panel = { readonly title: string; readonly series: readonly Series[] };
 
 /** Pixels. */
 const PANEL = { width: 290, height: 250 };
-const PLOT = { left: 50, top: 30, right: 280, bottom: 200 };
+const PLOT = { left: 52, top: 30, right: 262, bottom: 200 };
 const LEGEND_HEIGHT = 30;
 const LEGEND_WIDTH = 140;
 
