@@ -66,8 +66,8 @@ export type PluginOptions = {
 };
 
 /**
- * A daemon with the plugin "bench" (bench/plugins, bench/plugin.c) in charge, or a bare loop; it says what it has counted
- * when it ends.
+ * A daemon with the plugin "bench" (bench/plugins, bench/plugin.c) in charge, or a bare loop. When it ends, it says
+ * what it has counted.
  */
 export type PluginSubject = {
   readonly name: SubjectName;

@@ -46,16 +46,16 @@ export const full: Plan = {
 
 export const quick: Plan = {
   ...full,
-  latencyRounds: 3,
-  starts: 4,
+  latencyRounds: 2,
+  starts: 3,
   storms: 1,
   cpuRounds: 2,
   cpuCycles: 50,
   memoryCycles: 300,
   netlinkRounds: 1,
   launchRounds: 5,
-  loadSeconds: 3,
-  reactionRounds: 2,
+  loadSeconds: 2,
+  reactionRounds: 1,
 };
 
 /** All rows of the table, one measurement after the other. */
