@@ -4,7 +4,8 @@
  *
  *   connections load RATE SECONDS          opens RATE connections a second, each for one byte there and its end back:
  *                                          "opened", "failed", and "rate", what was reached
- *   connections hold COUNT                 opens COUNT connections, says "held", and keeps them until its input ends
+ *   connections hold COUNT PORT            opens COUNT connections to the port, says "held", and keeps them until its
+ *                                          input ends
  *   connections react COUNT FIRST SECOND   COUNT times a connection from FIRST; microseconds from the packet by which it
  *                                          is established to the SYN of a subflow from SECOND, "reaction"; -1: none came
  */
@@ -14,6 +15,7 @@
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/mptcp.h>
 #include <net/if.h>
 #include <netinet/ip.h>
 #include <netinet/tcp.h>
@@ -34,9 +36,12 @@
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif
+#ifndef SOL_MPTCP
+#define SOL_MPTCP 284
+#endif
 
 enum {
-	PORT = 7000,
+	PORT = 7000,          /* where no other is named */
 	TARGETS = 16,         /* addresses of the server, 127.1.0.1 and on: each has ports of its own to choose from */
 	BACKLOG = 4096,
 	UNDER_WAY = 4000,     /* a machine that falls behind reaches a lower rate, not the limits of files and of the backlog */
@@ -57,8 +62,8 @@ static int mptcp_socket(int flags) {
 	return fd;
 }
 
-static struct sockaddr_in at(const char *text, uint16_t port) {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+static struct sockaddr_in at(const char *text, uint16_t number) {
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(number)};
 	if (inet_pton(AF_INET, text, &address.sin_addr) != 1) errx(1, "%s is no IPv4 address", text);
 	return address;
 }
@@ -69,6 +74,7 @@ static void watch(int epoll, int fd, uint32_t events) {
 }
 
 static bool hold;
+static uint16_t port = PORT;
 
 /* Takes connections, reads what comes and closes; or, if they are to be held, gives it back, until the other end closes. */
 static void *serve(void *argument) {
@@ -96,7 +102,7 @@ static void *serve(void *argument) {
 
 static void start_server(void) {
 	static int listener;
-	struct sockaddr_in any = at("0.0.0.0", PORT);
+	struct sockaddr_in any = at("0.0.0.0", port);
 	int one = 1;
 	listener = mptcp_socket(SOCK_NONBLOCK);
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
@@ -107,7 +113,7 @@ static void start_server(void) {
 
 /* A connection under way to one of the server's addresses, or -1. */
 static int begin(unsigned number) {
-	struct sockaddr_in target = at("127.1.0.1", PORT);
+	struct sockaddr_in target = at("127.1.0.1", port);
 	target.sin_addr.s_addr = htonl(ntohl(target.sin_addr.s_addr) + number % TARGETS);
 	int fd = mptcp_socket(SOCK_NONBLOCK);
 	if (connect(fd, (struct sockaddr *)&target, sizeof target) < 0 && errno != EINPROGRESS) {
@@ -157,12 +163,31 @@ static int load(unsigned rate, unsigned seconds) {
 	return 0;
 }
 
+/* One that had to become TCP is not one: the kernel's table of tokens has room for four in a place (net/mptcp/token.c). */
+static bool is_mptcp(int fd) {
+	struct mptcp_info info = {0};
+	socklen_t length = sizeof info;
+	return getsockopt(fd, SOL_MPTCP, MPTCP_INFO, &info, &length) == 0 &&
+	       !(info.mptcpi_flags & MPTCP_INFO_FLAG_FALLBACK);
+}
+
+/* A connection whose other end has answered. */
+static int begin_and_wait(unsigned number) {
+	int fd = begin(number);
+	struct pollfd connected = {.fd = fd, .events = POLLOUT}, answered = {.fd = fd, .events = POLLIN};
+	char byte = 'x';
+	if (fd < 0 || poll(&connected, 1, REACTION_MS) != 1 || write(fd, &byte, 1) != 1 ||
+	    poll(&answered, 1, REACTION_MS) != 1 || read(fd, &byte, 1) != 1)
+		errx(1, "connection %u failed", number);
+	return fd;
+}
+
 static int keep(unsigned count) {
-	for (unsigned i = 0; i < count; i++) {
-		int fd = begin(i);
-		struct pollfd ready = {.fd = fd, .events = POLLOUT};
-		char byte = 'x';
-		if (fd < 0 || poll(&ready, 1, REACTION_MS) != 1 || write(fd, &byte, 1) != 1) errx(1, "connection %u failed", i);
+	for (unsigned held = 0, number = 0; held < count; number++) {
+		int fd = begin_and_wait(number);
+		if (is_mptcp(fd)) held++;
+		else if (close(fd) < 0 || number - held > count)
+			errx(1, "the kernel has no room for more MPTCP connections than %u", held);
 	}
 	printf("held %u\n", count);
 	fflush(stdout);
@@ -266,9 +291,10 @@ int main(int argc, char **argv) {
 	const char *what = argc > 2 ? argv[1] : "";
 	unsigned count = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
 	hold = strcmp(what, "load") != 0;
+	if (strcmp(what, "hold") == 0 && argc == 4) port = (uint16_t)strtoul(argv[3], NULL, 10);
 	start_server();
 	if (strcmp(what, "load") == 0 && argc == 4) return load(count, (unsigned)strtoul(argv[3], NULL, 10));
-	if (strcmp(what, "hold") == 0 && argc == 3) return keep(count);
+	if (strcmp(what, "hold") == 0 && argc == 4) return keep(count);
 	if (strcmp(what, "react") == 0 && argc == 5) return react(count, argv[3], argv[4]);
 	errx(64, "usage: see the head of connections.c");
 }

@@ -4,7 +4,7 @@ import type { LabProcess } from "../src/lab/kit/lab-process.ts";
 import { waitFor } from "../src/lab/kit/wait.ts";
 import type { Bench, PerSubject } from "./daemons.ts";
 import { parseReadings, type Readings } from "./meter.ts";
-import type { PluginSubject, Subject } from "./subject.ts";
+import type { PluginOptions, PluginSubject, SubjectName } from "./subject.ts";
 import { cpuTime, type Memory, memoryOf } from "./usage.ts";
 
 /** What a plugin heard of a load of short connections, and what that cost. */
@@ -28,8 +28,8 @@ const SERVER_ADDRESSES = 16;
 
 /** Short connections at a rate, with a plugin that counts them; the subjects one after the other. */
 export async function measureLoad(bench: Bench): Promise<PerSubject<Load>> {
-  const loads = new Map<Subject["name"], Load>();
-  for (const subject of bench.pluginSubjects) {
+  const loads = new Map<SubjectName, Load>();
+  for (const subject of withFloors(bench)) {
     const { host, daemon } = await start(bench.lab, subject, `load-${subject.name}`);
     const before = memoryOf(daemon.pid);
     const cpu = cpuTime(daemon.pid);
@@ -50,11 +50,12 @@ export async function measureLoad(bench: Bench): Promise<PerSubject<Load>> {
 
 /** µs from the packet that establishes a connection to the SYN of the subflow that a plugin adds; in turns. */
 export async function measureReaction(bench: Bench): Promise<PerSubject<number[]>> {
-  const { plan, lab, pluginSubjects } = bench;
-  const times = new Map(pluginSubjects.map(({ name }): [Subject["name"], number[]] => [name, []]));
-  const running = new Map<Subject["name"], { host: Host; daemon: LabProcess }>();
+  const { plan, lab } = bench;
+  const pluginSubjects = withFloors(bench);
+  const times = new Map(pluginSubjects.map(({ name }): [SubjectName, number[]] => [name, []]));
+  const running = new Map<SubjectName, { host: Host; daemon: LabProcess }>();
   for (const subject of pluginSubjects)
-    running.set(subject.name, await start(lab, subject, `react-${subject.name}`, SECOND));
+    running.set(subject.name, await start(lab, subject, `react-${subject.name}`, { from: SECOND }));
   for (let round = 0; round < plan.reactionRounds; round++)
     for (const [name, { host }] of running) {
       const words = ["react", String(plan.reactionSamples), FIRST, SECOND];
@@ -65,21 +66,31 @@ export async function measureReaction(bench: Bench): Promise<PerSubject<number[]
   return times;
 }
 
+function withFloors({ pluginSubjects, floors }: Bench): PluginSubject[] {
+  return [...pluginSubjects, ...floors.map(({ subflows }) => subflows)];
+}
+
 /** A daemon in a host of its own, whose connections are made on the loopback device. */
-async function start(lab: Lab, subject: PluginSubject, name: string, from?: string) {
+export async function start(lab: Lab, subject: PluginSubject, name: string, options: PluginOptions = {}) {
+  const host = await hostOfConnections(lab, name);
+  // Ours sets it by itself; others leave that to others.
+  if (subject.name !== "ours") await host.sysctl("net.mptcp.pm_type", 1);
+  const [command, ...args] = subject.command(lab, options);
+  const daemon = host.spawn(command, args);
+  if (subject.name === "ours") await daemon.waitForLine(/^notice: ready/);
+  else await waitFor(`${subject.name} to listen`, async () => listensForEvents(host));
+  return { host, daemon, command: [command, ...args] as const };
+}
+
+/** A host with addresses enough for all the connections. */
+async function hostOfConnections(lab: Lab, name: string): Promise<Host> {
   const host = await lab.host(name);
   const targets = Array.from({ length: SERVER_ADDRESSES }, (_, index) => `127.1.0.${index + 1}`);
   await host.ipBatch([FIRST, SECOND, ...targets].map((address) => `addr add ${address}/32 dev lo`));
-  // Ours sets it by itself; the C program leaves that to others.
-  if (subject.name === "theirs") await host.sysctl("net.mptcp.pm_type", 1);
-  const [command, ...args] = subject.command(lab, from);
-  const daemon = host.spawn(command, args);
-  if (subject.name === "ours") await daemon.waitForLine(/^notice: ready/);
-  else await waitFor("the C program to listen", async () => listensForEvents(host));
-  return { host, daemon };
+  return host;
 }
 
-/** Netlink sockets of generic netlink in the host: the C program has one, and says nothing when it is ready. */
+/** Whether somebody hears events of generic netlink in the host: only ours says when it is ready. */
 async function listensForEvents(host: Host): Promise<boolean> {
   // Its groups are the fourth column, as a mask.
   const sockets = (await host.run("cat", "/proc/net/netlink"))

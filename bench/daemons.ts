@@ -3,11 +3,13 @@ import { type Meter, runMeter } from "./meter.ts";
 import {
   DEVICE,
   FIRST_ADDRESSES,
+  type Floor,
   freshHost,
   type PluginSubject,
   type Running,
   run,
   type Subject,
+  type SubjectName,
 } from "./subject.ts";
 import { cpuTime, type Memory, memoryOf } from "./usage.ts";
 
@@ -32,7 +34,7 @@ export type Plan = {
 };
 
 /** What was read of each subject; times in µs. */
-export type PerSubject<T> = ReadonlyMap<Subject["name"], T>;
+export type PerSubject<T> = ReadonlyMap<SubjectName, T>;
 
 export type Latency = { readonly add: number[]; readonly remove: number[]; late: number };
 export type Storm = { readonly right: number; readonly awake: number };
@@ -50,6 +52,8 @@ export type Bench = {
   readonly connections: string;
   readonly subjects: readonly Subject[];
   readonly pluginSubjects: readonly PluginSubject[];
+  /** Further ones where a floor can be measured. */
+  readonly floors: readonly Floor[];
   readonly plan: Plan;
 };
 
@@ -57,33 +61,49 @@ export type Bench = {
 export const ADDED = { 4: "10.77.1.1", 6: "fd77::1:1" } as const;
 
 const MILLISECONDS_BETWEEN = 10;
-const SETTLING_MS = 2000;
+export const SETTLING_MS = 2000;
 
 /** From adding an address to its endpoint, and from removing it to the endpoint's end; the subjects in turn. */
 export async function measureLatency(bench: Bench, family: 4 | 6): Promise<PerSubject<Latency>> {
-  const { meter, subjects, plan } = bench;
-  const latencies = new Map(
-    subjects.map(({ name }): [Subject["name"], Latency] => [name, { add: [], remove: [], late: 0 }]),
-  );
-  const daemons = await runAll(bench, `latency${family}`);
-  for (let round = 0; round < plan.latencyRounds; round++) {
-    for (const { subject, host } of daemons) {
-      const words = [plan.latencySamples, ADDED[family], DEVICE, MILLISECONDS_BETWEEN];
-      const readings = await runMeter(meter, host, "latency", ...words);
-      const latency = latencies.get(subject.name);
-      if (!latency) continue;
-      latency.add.push(...readings.all("add"));
-      latency.remove.push(...readings.all("remove"));
-      latency.late += readings.one("late");
-    }
-  }
+  const { plan, meter } = bench;
+  const daemons = await runAll(bench, withFloors(bench), `latency${family}`);
+  const turns = { rounds: plan.latencyRounds, samples: plan.latencySamples };
+  const latencies = await latenciesOf(meter, daemons, { ...turns, family, gap: MILLISECONDS_BETWEEN });
   await stopAll(daemons);
   return latencies;
 }
 
+/** In so many rounds so many samples of each, with a gap of milliseconds. */
+export type Turns = {
+  readonly rounds: number;
+  readonly samples: number;
+  readonly family: 4 | 6;
+  readonly gap: number;
+};
+
+export async function latenciesOf(
+  meter: Meter,
+  daemons: readonly Running[],
+  { rounds, samples, family, gap }: Turns,
+): Promise<PerSubject<Latency>> {
+  const latencies = new Map<SubjectName, Latency>();
+  for (let round = 0; round < rounds; round++)
+    for (const { subject, host } of daemons) {
+      const readings = await runMeter(meter, host, "latency", samples, ADDED[family], DEVICE, gap);
+      const latency = latencies.get(subject.name) ?? { add: [], remove: [], late: 0 };
+      latency.add.push(...readings.all("add"));
+      latency.remove.push(...readings.all("remove"));
+      latency.late += readings.one("late");
+      latencies.set(subject.name, latency);
+    }
+  return latencies;
+}
+
 /** From starting the program to the endpoint of an address that was there before. */
-export async function measureStart({ lab, meter, subjects, plan }: Bench): Promise<PerSubject<number[]>> {
-  const times = new Map(subjects.map(({ name }): [Subject["name"], number[]] => [name, []]));
+export async function measureStart(bench: Bench): Promise<PerSubject<number[]>> {
+  const { lab, meter, plan } = bench;
+  const subjects = withFloors(bench);
+  const times = new Map(subjects.map(({ name }): [SubjectName, number[]] => [name, []]));
   const host = await freshHost(lab, "start");
   for (let round = 0; round < plan.starts; round++) {
     for (const subject of subjects) {
@@ -99,7 +119,7 @@ export async function measureStart({ lab, meter, subjects, plan }: Bench): Promi
  */
 export async function measureStorm(bench: Bench): Promise<PerSubject<Storm[]>> {
   const { lab, meter, subjects, plan } = bench;
-  const storms = new Map(subjects.map(({ name }): [Subject["name"], Storm[]] => [name, []]));
+  const storms = new Map(subjects.map(({ name }): [SubjectName, Storm[]] => [name, []]));
   for (let round = 0; round < plan.storms; round++) {
     for (const subject of subjects) {
       const daemon = await run(lab, subject, `storm-${subject.name}-${round}`);
@@ -113,9 +133,10 @@ export async function measureStorm(bench: Bench): Promise<PerSubject<Storm[]>> {
 
 /** Milliseconds of CPU for one addition and removal that was waited for; one reading a round. */
 export async function measureCpu(bench: Bench): Promise<PerSubject<number[]>> {
-  const { meter, subjects, plan } = bench;
-  const times = new Map(subjects.map(({ name }): [Subject["name"], number[]] => [name, []]));
-  const daemons = await runAll(bench, "cpu");
+  const { meter, plan } = bench;
+  const subjects = withFloors(bench);
+  const times = new Map(subjects.map(({ name }): [SubjectName, number[]] => [name, []]));
+  const daemons = await runAll(bench, subjects, "cpu");
   for (let round = 0; round < plan.cpuRounds; round++) {
     for (const { subject, host, process: daemon } of daemons) {
       const before = cpuTime(daemon.pid);
@@ -132,11 +153,11 @@ export async function measureCpu(bench: Bench): Promise<PerSubject<number[]>> {
  */
 export async function measureMemory(bench: Bench): Promise<PerSubject<MemoryUse>> {
   const { meter, plan } = bench;
-  const daemons = await runAll(bench, "memory");
+  const daemons = await runAll(bench, withFloors(bench), "memory");
   await new Promise((resolve) => setTimeout(resolve, SETTLING_MS));
   const early = Math.round(plan.memoryCycles / 10);
   const uses = await Promise.all(
-    daemons.map(async ({ subject, host, process: daemon }): Promise<[Subject["name"], MemoryUse]> => {
+    daemons.map(async ({ subject, host, process: daemon }): Promise<[SubjectName, MemoryUse]> => {
       const cycle = (count: number) => runMeter(meter, host, "latency", count, ADDED[4], DEVICE, 0);
       const idle = memoryOf(daemon.pid);
       await cycle(early);
@@ -149,12 +170,16 @@ export async function measureMemory(bench: Bench): Promise<PerSubject<MemoryUse>
   return new Map(uses);
 }
 
-async function runAll({ lab, subjects }: Bench, what: string): Promise<Running[]> {
+function withFloors({ subjects, floors }: Bench): Subject[] {
+  return [...subjects, ...floors.map(({ endpoints }) => endpoints)];
+}
+
+async function runAll({ lab }: Bench, subjects: readonly Subject[], what: string): Promise<Running[]> {
   const daemons: Running[] = [];
   for (const subject of subjects) daemons.push(await run(lab, subject, `${what}-${subject.name}`));
   return daemons;
 }
 
-async function stopAll(daemons: readonly Running[]): Promise<void> {
+export async function stopAll(daemons: readonly Running[]): Promise<void> {
   for (const { process: daemon } of daemons) await daemon.stop();
 }

@@ -4,7 +4,7 @@ import { checkout } from "../src/lab/kit/checkout.ts";
 import type { Host } from "../src/lab/kit/host.ts";
 import type { Bench, PerSubject } from "./daemons.ts";
 import { parseReadings, type Readings } from "./meter.ts";
-import { multiarch, type Subject } from "./subject.ts";
+import { multiarch, type SubjectName } from "./subject.ts";
 
 /** µs for one socket, made and closed, by the way in which it becomes MPTCP. */
 export type SocketTimes = Record<(typeof ways)[number], number[]>;
@@ -21,7 +21,7 @@ const BATCHES_A_TURN = 5;
 export async function measureLaunch(bench: Bench): Promise<PerSubject<number[]>> {
   const { lab, plan, subjects } = bench;
   const host = await lab.host("launch");
-  const times = new Map(subjects.map(({ name }): [Subject["name"], number[]] => [name, []]));
+  const times = new Map(subjects.map(({ name }): [SubjectName, number[]] => [name, []]));
   for (let round = 0; round < plan.launchRounds; round++)
     for (const { name } of subjects) {
       const words = ["run", RUNS_A_TURN, ...mptcpize(bench, name), "run", "/bin/true"];
@@ -76,7 +76,7 @@ async function timesOf(
   return [...readings.all(reading)];
 }
 
-function mptcpize({ theirs = "" }: Bench, name: Subject["name"]): string[] {
+function mptcpize({ theirs = "" }: Bench, name: SubjectName): string[] {
   return [name === "ours" ? join(checkout, "bin/mptcpize") : join(theirs, "usr/bin/mptcpize")];
 }
 

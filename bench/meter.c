@@ -18,9 +18,7 @@
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
-#include <linux/genetlink.h>
 #include <linux/mptcp.h>
-#include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <signal.h>
@@ -36,6 +34,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "netlink.h"
+
 enum {
 	POLL_INTERVAL_US = 20,   /* between two looks at the endpoints */
 	LATE_US = 3000000,       /* one endpoint that is not there by then will not come */
@@ -50,15 +50,8 @@ struct address {
 	uint8_t bytes[16];
 };
 
-/* A request under construction: a header, what follows it, attributes. */
-struct request {
-	struct nlmsghdr header;
-	uint8_t body[256];
-};
-
 static int routing, generic; /* sockets */
-static uint16_t mptcp_family;
-static uint32_t sequence;
+static struct mptcp_pm mptcp;
 
 static uint64_t now_ns(void) {
 	struct timespec time;
@@ -77,89 +70,6 @@ static void sleep_us(long microseconds) {
 
 static void report(const char *name, double value) {
 	printf("%s %.1f\n", name, value);
-}
-
-/* ------------------------------------------------------------------------------------------------ netlink */
-
-static int open_netlink(int protocol) {
-	struct sockaddr_nl any = {.nl_family = AF_NETLINK};
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&any, sizeof any) < 0) err(1, "netlink socket");
-	return fd;
-}
-
-static struct request begin(uint16_t type, uint16_t flags, const void *header, size_t length) {
-	struct request request = {
-		.header = {NLMSG_LENGTH(length), type, NLM_F_REQUEST | flags, ++sequence, 0},
-	};
-	memcpy(request.body, header, length);
-	return request;
-}
-
-static struct request begin_generic(uint16_t type, uint16_t flags, uint8_t command) {
-	struct genlmsghdr header = {.cmd = command, .version = 1};
-	return begin(type, flags, &header, sizeof header);
-}
-
-static void add_attribute(struct request *request, uint16_t type, const void *data, size_t length) {
-	struct nlattr *attribute = (void *)((uint8_t *)request + NLMSG_ALIGN(request->header.nlmsg_len));
-	attribute->nla_type = type;
-	attribute->nla_len = NLA_HDRLEN + length;
-	memcpy(attribute + 1, data, length);
-	request->header.nlmsg_len = NLMSG_ALIGN(request->header.nlmsg_len) + NLA_ALIGN(attribute->nla_len);
-}
-
-static void transmit(int fd, const struct request *request) {
-	if (send(fd, request, request->header.nlmsg_len, 0) < 0) err(1, "netlink send");
-}
-
-/* Calls `each` with every message of a type until the kernel's answer ends; 0 or -errno. */
-static int receive(int fd, uint16_t type, void (*each)(const struct nlmsghdr *message, void *context), void *context) {
-	static uint8_t buffer[65536] __attribute__((aligned(NLMSG_ALIGNTO)));
-	for (;;) {
-		ssize_t received = recv(fd, buffer, sizeof buffer, 0);
-		if (received < 0) err(1, "netlink receive");
-		unsigned left = received;
-		for (struct nlmsghdr *message = (void *)buffer; NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) {
-			if (message->nlmsg_type == NLMSG_ERROR) return ((struct nlmsgerr *)NLMSG_DATA(message))->error;
-			if (message->nlmsg_type == NLMSG_DONE) return 0;
-			if (message->nlmsg_type == type) each(message, context);
-		}
-	}
-}
-
-/* Calls `each` with every attribute between two places. */
-static void for_attributes(const uint8_t *at, const uint8_t *end,
-                           void (*each)(const struct nlattr *attribute, void *context), void *context) {
-	while (at + NLA_HDRLEN <= end) {
-		const struct nlattr *attribute = (const void *)at;
-		if (attribute->nla_len < NLA_HDRLEN || at + attribute->nla_len > end) return;
-		each(attribute, context);
-		at += NLA_ALIGN(attribute->nla_len);
-	}
-}
-
-static uint16_t type_of(const struct nlattr *attribute) {
-	return attribute->nla_type & NLA_TYPE_MASK;
-}
-
-static void read_family(const struct nlattr *attribute, void *context) {
-	if (type_of(attribute) == CTRL_ATTR_FAMILY_ID) memcpy(context, attribute + 1, sizeof(uint16_t));
-}
-
-static void read_family_message(const struct nlmsghdr *message, void *context) {
-	const uint8_t *end = (const uint8_t *)message + message->nlmsg_len;
-	for_attributes((const uint8_t *)NLMSG_DATA(message) + GENL_HDRLEN, end, read_family, context);
-}
-
-static uint16_t find_mptcp_family(void) {
-	uint16_t family = 0;
-	struct request request = begin_generic(GENL_ID_CTRL, NLM_F_ACK, CTRL_CMD_GETFAMILY);
-	add_attribute(&request, CTRL_ATTR_FAMILY_NAME, MPTCP_PM_NAME, sizeof MPTCP_PM_NAME);
-	transmit(generic, &request);
-	if (receive(generic, GENL_ID_CTRL, read_family_message, &family) < 0 || family == 0)
-		errx(1, "this kernel has no MPTCP");
-	return family;
 }
 
 /* -------------------------------------------------------------------------------------- addresses, endpoints */
@@ -215,27 +125,25 @@ static void compare_address(const struct nlattr *attribute, void *context) {
 }
 
 static void open_endpoint(const struct nlattr *attribute, void *context) {
-	const uint8_t *start = (const uint8_t *)attribute;
-	for_attributes(start + NLA_HDRLEN, start + attribute->nla_len, compare_address, context);
+	for_nested(attribute, compare_address, context);
 }
 
 static void open_endpoint_message(const struct nlmsghdr *message, void *context) {
-	const uint8_t *end = (const uint8_t *)message + message->nlmsg_len;
-	for_attributes((const uint8_t *)NLMSG_DATA(message) + GENL_HDRLEN, end, open_endpoint, context);
+	for_generic(message, open_endpoint, context);
 }
 
 /* Which of the addresses are endpoints: a bit for each. */
 static unsigned find_endpoints(const struct address *addresses, unsigned count) {
 	struct search search = {.addresses = addresses, .count = count};
-	struct request request = begin_generic(mptcp_family, NLM_F_DUMP, MPTCP_PM_CMD_GET_ADDR);
+	struct request request = begin_generic(mptcp.family, NLM_F_DUMP, MPTCP_PM_CMD_GET_ADDR);
 	transmit(generic, &request);
-	int error = receive(generic, mptcp_family, open_endpoint_message, &search);
+	int error = receive(generic, mptcp.family, open_endpoint_message, &search);
 	if (error < 0) errx(1, "list endpoints: %s", strerror(-error));
 	return search.found;
 }
 
 static void flush_endpoints(void) {
-	struct request request = begin_generic(mptcp_family, NLM_F_ACK, MPTCP_PM_CMD_FLUSH_ADDRS);
+	struct request request = begin_generic(mptcp.family, NLM_F_ACK, MPTCP_PM_CMD_FLUSH_ADDRS);
 	transmit(generic, &request);
 	int error = receive(generic, NLMSG_NOOP, NULL, NULL);
 	if (error < 0) errx(1, "flush endpoints: %s", strerror(-error));
@@ -367,7 +275,7 @@ int main(int count, char **words) {
 	prctl(PR_SET_TIMERSLACK, 1); /* sleep as long as is said, and not 50 µs longer */
 	routing = open_netlink(NETLINK_ROUTE);
 	generic = open_netlink(NETLINK_GENERIC);
-	mptcp_family = find_mptcp_family();
+	mptcp = find_mptcp_pm(generic);
 	if (strcmp(command, "latency") == 0 && count == 6)
 		measure_latency(atoi(words[2]), parse_address(words[3]), device_index(words[4]), atol(words[5]));
 	else if (strcmp(command, "start") == 0 && count >= 4)

@@ -1,50 +1,88 @@
-import type { Results, Row } from "./results.ts";
+import { type Circumstances, majorVersion, type Row, type TableRun } from "./results.ts";
+import { subjectNames } from "./rows.ts";
 
-const HEAD = ["", "ours", "C", "ratio", "goal"] as const;
-
-/** The results as lines for a terminal. */
-export function asText(results: Results): string {
-  const table = [[...HEAD], ...results.rows.map(cells)];
-  const widths = HEAD.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
-  const lines = table.map((row) =>
-    row.map((cell, column) =>
-      column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
-    ),
-  );
-  const notes = results.rows.flatMap(({ title, note }) => (note === null ? [] : [`${title}: ${note}`]));
-  return [about(results), "", ...lines.map((line) => line.join("  ").trimEnd()), "", ...notes].join("\n");
+/** A run as lines for a terminal. */
+export function asText(run: TableRun): string {
+  const { ours, theirs, bareC, bareNode } = subjectNames;
+  const head = ["", ours, theirs, bareC, bareNode, "ratio", "goal"];
+  const rows = run.rows.map((row) => [
+    row.title,
+    ...[row.ours, row.theirs, row.bareC, row.bareNode].map((value) => quantity(value, row.unit)),
+    ratioOf(row),
+    `${row.goal ?? ""}${row.met === null ? "" : row.met ? ": met" : ": missed"}`,
+  ]);
+  return ["", ...textTable([head, ...rows]), "", ...notesOf(run)].join("\n");
 }
 
-/** The results as a part of a Markdown page. */
-export function asMarkdown(results: Results): string {
-  const line = (row: readonly string[]): string => `| ${row.join(" | ")} |`;
-  const notes = results.rows.flatMap(({ title, note }) => (note === null ? [] : [`- ${title}: ${note}`]));
+/** Columns side by side, all but the first one flush right. */
+export function textTable(table: readonly (readonly string[])[]): string[] {
+  const widths = (table[0] ?? []).map((_, column) =>
+    Math.max(...table.map((row) => row[column]?.length ?? 0)),
+  );
+  const line = (row: readonly string[]) =>
+    row.map((cell, column) =>
+      column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
+    );
+  return table.map((row) => line(row).join("  ").trimEnd());
+}
+
+/** The runs on all Nodes as a part of a Markdown page: the others' figures are of the first run, the newest Node's. */
+export function asMarkdown(runs: readonly TableRun[]): string {
+  const [first] = runs;
+  if (first === undefined) return "Nothing was measured yet.";
+  const nodes = runs.map(({ node }) => `Node ${majorVersion(node)}`);
+  const { theirs, bareC, bareNode } = subjectNames;
+  const head = ["", ...nodes, theirs, bareC, bareNode, ...nodes.map((node) => `${node} to C`), "goal"];
+  const rows = first.rows.map((row) => {
+    const all = runs.map(({ rows }) => rows.find(({ title }) => title === row.title));
+    const values = [...all.map((one) => one?.ours ?? null), row.theirs, row.bareC, row.bareNode];
+    return [
+      row.title,
+      ...values.map((value) => quantity(value, row.unit)),
+      ...all.map((one) => (one === undefined ? "" : ratioOf(one))),
+      goalOf(
+        row,
+        nodes.filter((_, index) => all[index]?.met === false),
+      ),
+    ];
+  });
+  const notes = runs.flatMap((run, index) => notesOf(run).map((note) => `- ${nodes[index]}, ${note}`));
   return [
-    about(results),
+    ...runs.map((run) => `- ${about(run)}`),
     "",
-    line(HEAD),
-    "|---|--:|--:|--:|---|",
-    ...results.rows.map((row) => line(cells(row))),
+    ...markdownTable([head, ...rows]),
     ...(notes.length > 0 ? ["", ...notes] : []),
   ].join("\n");
 }
 
-function about({ date, machine, kernel, node, theirs, quick }: Results): string {
-  const { processor, cores, memoryGiB } = machine;
-  const other = theirs ?? "no C program: its package could not be had";
-  const length = quick ? " A quick run: too few samples to rely on." : "";
-  return `${date}: ${processor}, ${cores} cores, ${memoryGiB} GiB; Linux ${kernel}; Node ${node}; ${other}.${length}`;
+/** The last column flush left, as the first. */
+export function markdownTable([head = [], ...rows]: readonly (readonly string[])[]): string[] {
+  const line = (row: readonly string[]): string => `| ${row.join(" | ")} |`;
+  const ends = head.map((_, column) => (column === 0 || column === head.length - 1 ? "---" : "--:"));
+  return [line(head), `|${ends.join("|")}|`, ...rows.map(line)];
 }
 
-function cells({ title, unit, ours, theirs, goal, met }: Row): string[] {
-  const comparable = ours !== null && theirs !== null && theirs > 0;
-  const ratio = comparable ? `${ratioText(ours / theirs)}×` : "";
-  const verdict = met === null ? "" : met ? ": met" : ": missed";
-  return [title, quantity(ours, unit), quantity(theirs, unit), ratio, `${goal ?? ""}${verdict}`];
+export function about({ date, machine, kernel, node, theirs }: Circumstances): string {
+  const { processor, cores, memoryGiB } = machine;
+  const other = theirs ?? "no C program: its package could not be had";
+  return `${date}: ${processor}, ${cores} cores, ${memoryGiB} GiB; Linux ${kernel}; Node ${node}; ${other}.`;
+}
+
+function notesOf({ rows }: TableRun): string[] {
+  return rows.flatMap(({ title, note }) => (note === null ? [] : [`${title}: ${note}`]));
+}
+
+function goalOf({ goal, met }: Row, missing: readonly string[]): string {
+  if (goal === null || met === null) return goal ?? "";
+  return `${goal}: ${missing.length === 0 ? "met" : `missed on ${missing.join(" and ")}`}`;
+}
+
+function ratioOf({ ours, theirs }: Row): string {
+  return ours !== null && theirs !== null && theirs > 0 ? `${ratioText(ours / theirs)}×` : "";
 }
 
 /** Three digits are more than the machine's noise leaves true. */
-function quantity(value: number | null, unit: string): string {
+export function quantity(value: number | null, unit: string): string {
   if (value === null) return "–";
   // A number without a unit is a count.
   if (unit === "") return value.toLocaleString("en");
@@ -54,6 +92,6 @@ function quantity(value: number | null, unit: string): string {
 }
 
 /** Two digits, and no exponent where there are more. */
-function ratioText(ratio: number): string {
+export function ratioText(ratio: number): string {
   return ratio >= 100 ? ratio.toFixed(0) : ratio.toPrecision(2);
 }

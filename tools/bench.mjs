@@ -1,26 +1,38 @@
 // Measures mptcpd and mptcpize, and the C programs of Debian's packages beside them, unpacked and not installed:
-//   npm run bench                 everything, about eight minutes; writes bench/results.json
-//   npm run bench -- --quick      about a minute, to see that it works; prints only
-//   npm run bench -- --docs       puts the table of bench/results.json into docs/benchmarks.md; measures nothing
+//   npm run bench                       the table, about eight minutes
+//   npm run bench -- --matrix           additions under other circumstances, about eight minutes; says what got slower
+//   npm run bench -- --growth           how cost grows with addresses and connections
+//   npm run bench -- … --node packaged  on the Node that the packages bring, or on the one at a path
+//   npm run bench -- … --quick          about a minute, to see that it works; keeps nothing
+//   npm run bench -- --docs             puts bench/results.json into docs/benchmarks.md; measures nothing
+// bench/results.json has the last run of each part on each Node.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { isRoot, runToEnd, sandboxed, sandboxProblem } from "./sandbox.mjs";
 import { fail, mptcpProblem, root, setUp } from "./setup.mjs";
+import { putNode } from "./test-runtime.mjs";
 
 const { values: options } = parseArgs({
-  options: { quick: { type: "boolean", default: false }, docs: { type: "boolean", default: false } },
+  options: {
+    ...Object.fromEntries(
+      ["quick", "docs", "matrix", "growth"].map((name) => [name, { type: "boolean", default: false }]),
+    ),
+    node: { type: "string" },
+  },
 });
 // Certificates of the machine's own cost every start of Node 70 ms.
 delete process.env.NODE_EXTRA_CA_CERTS;
-process.env.MPTCPD_NODE = process.execPath;
 
 setUp();
 process.chdir(root);
 if (options.docs) {
-  execFileSync(process.execPath, ["build/bench/docs.js", "bench/results.json", "docs/benchmarks.md"]);
+  execFileSync(process.execPath, [
+    "build/bench/docs.js",
+    ...["bench/results.json", "docs/benchmarks.md", "docs/pictures"],
+  ]);
   process.exit();
 }
 const problem = mptcpProblem() ?? sandboxProblem();
@@ -28,14 +40,17 @@ if (problem) fail(`cannot measure here: ${problem}`);
 
 const scratch = mkdtempSync(join(tmpdir(), "mptcpd-bench-"));
 try {
+  const node = putNode(options.node, join(scratch, "bin"));
+  process.env.MPTCPD_NODE = node;
   process.exitCode = await runToEnd(
     sandboxed([
-      process.execPath,
-      ...["--enable-source-maps", "build/bench/main.js"],
+      node,
+      ...["--enable-source-maps", "build/bench/main.js", "--results", "bench/results.json"],
       ...["--meter", compile("meter"), "--launch", compile("launch")],
       ...["--connections", compile("connections", ["-pthread"])],
+      ...["--floor-c", compile("floor"), "--floor-node", await bundleFloor()],
       ...theirs(join(scratch, "packages")),
-      ...(options.quick ? ["--quick"] : ["--output", "bench/results.json"]),
+      ...["quick", "matrix", "growth"].filter((name) => options[name]).map((name) => `--${name}`),
     ]),
   );
 } finally {
@@ -43,9 +58,21 @@ try {
 }
 
 function compile(name, more = [], output = join(scratch, name)) {
-  const flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", ...more];
+  const flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Wshadow", "-Werror", ...more];
   execFileSync(process.env.CC ?? "cc", [...flags, `bench/${name}.c`, "-o", output], { stdio: "inherit" });
   return output;
+}
+
+/** As the programs are bundled, with the addon beside it. */
+async function bundleFloor() {
+  // Only now it is certain to be installed.
+  const { build } = await import("esbuild");
+  const outfile = join(scratch, "floor.cjs");
+  const here = { "import.meta.dirname": "__dirname", "import.meta.url": "__filename" };
+  const options = { bundle: true, platform: "node", format: "cjs", define: here };
+  await build({ entryPoints: ["bench/floor.ts"], outfile, ...options });
+  symlinkSync(join(root, "dist/addon.node"), join(scratch, "addon.node"));
+  return outfile;
 }
 
 /** Unpacks the C programs, their libraries and plugins; says why where it cannot. */
