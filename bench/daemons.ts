@@ -61,7 +61,8 @@ export type Bench = {
 export const ADDED = { 4: "10.77.1.1", 6: "fd77::1:1" } as const;
 
 const MILLISECONDS_BETWEEN = 10;
-export const SETTLING_MS = 2000;
+/** Memory is read at rest: mptcpd collects garbage two to three seconds after the last work. */
+export const SETTLING_MS = 5000;
 
 /** From adding an address to its endpoint, and from removing it to the endpoint's end; the subjects in turn. */
 export async function measureLatency(bench: Bench, family: 4 | 6): Promise<PerSubject<Latency>> {
@@ -149,21 +150,25 @@ export async function measureCpu(bench: Bench): Promise<PerSubject<number[]>> {
 }
 
 /**
- * Memory when idle, after a tenth of the cycles, and after all of them; the subjects at once, since time is not read.
+ * Memory when idle, after a tenth of the cycles, and after all of them, each time at rest; the subjects at once, since
+ * time is not read.
  */
 export async function measureMemory(bench: Bench): Promise<PerSubject<MemoryUse>> {
   const { meter, plan } = bench;
   const daemons = await runAll(bench, withFloors(bench), "memory");
-  await new Promise((resolve) => setTimeout(resolve, SETTLING_MS));
   const early = Math.round(plan.memoryCycles / 10);
   const uses = await Promise.all(
     daemons.map(async ({ subject, host, process: daemon }): Promise<[SubjectName, MemoryUse]> => {
       const cycle = (count: number) => runMeter(meter, host, "latency", count, ADDED[4], DEVICE, 0);
-      const idle = memoryOf(daemon.pid);
+      const memoryAtRest = async () => {
+        await new Promise((resolve) => setTimeout(resolve, SETTLING_MS));
+        return memoryOf(daemon.pid);
+      };
+      const idle = await memoryAtRest();
       await cycle(early);
-      const afterEarly = memoryOf(daemon.pid);
+      const afterEarly = await memoryAtRest();
       await cycle(plan.memoryCycles - early);
-      return [subject.name, { idle, early: afterEarly, late: memoryOf(daemon.pid) }];
+      return [subject.name, { idle, early: afterEarly, late: await memoryAtRest() }];
     }),
   );
   await stopAll(daemons);

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { MessagePort } from "node:worker_threads";
 import { type Clock, systemClock } from "../../base/clock.ts";
+import { GarbageCollector } from "../../base/garbage.ts";
 import { type Logger, prefixed } from "../../base/log/log.ts";
 import { Checkpoint } from "../../control/connections/checkpoint.ts";
 import { NetworkMonitor } from "../../control/network/monitor.ts";
@@ -55,6 +56,7 @@ export async function runInThread(
   for (const stream of [process.stdout, process.stderr]) redirectToLog(stream, log);
   const pulse = new Int32Array(input.pulse);
   beginToBeat(pulse, clock);
+  new GarbageCollector(clock).watch();
   let thread: PathManagersOnKernel | undefined;
   const ending = new AbortController();
   const obey = async (message: ToThread): Promise<void> => {

@@ -1,5 +1,6 @@
 import { every, systemClock } from "../../base/clock.ts";
 import { messageOf, traceOf } from "../../base/errors.ts";
+import { GarbageCollector } from "../../base/garbage.ts";
 import { ConfigError } from "../../control/config/config.ts";
 import { type LoadedConfig, loadConfig } from "../../control/config/load.ts";
 import { type NamespaceIdentity, namespaceFile } from "../../control/endpoints/namespace.ts";
@@ -27,6 +28,7 @@ export class Service {
     text: () => (this.#daemon ? statusText(this.#inForce, this.#daemon.summary) : undefined),
     tell: (text) => this.#notifier.status(text),
   });
+  readonly #garbage = new GarbageCollector(systemClock);
   #inForce: InForce;
   #reloadSocket: ReloadSocket | undefined;
   #reloadAsked = false;
@@ -126,7 +128,10 @@ export class Service {
         signal,
         onOwner: (namespace, isOwner) => this.#listenForReloads(namespace, isOwner),
         onLost: (why) => this.#lockTaken(why),
-        onChange: () => this.#status.changed(),
+        onChange: () => {
+          this.#status.changed();
+          this.#garbage.worked();
+        },
       });
     } catch (error) {
       this.#reloadSocket?.close();
