@@ -85,6 +85,6 @@ function collectAll(gc: NodeJS.GCFunction): void {
   if (Number.parseInt(process.versions.node, 10) > 20) gc({ type: "major", flavor: "last-resort" });
   else {
     gc();
-    setTimeout(gc, LOOK).unref();
+    setTimeout(() => gc(), LOOK).unref();
   }
 }
