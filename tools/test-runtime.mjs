@@ -22,8 +22,9 @@ export function putNode(wanted, directory) {
 }
 
 /**
- * The command line that runs a command with the Node of `putNode` in huge pages. Most of the time of the tests goes into
- * starting Node, whose program is a hundred megabytes; huge pages save a fifth of it. Without them the command runs, too.
+ * The command line that runs a command with the Node of `putNode` in huge pages. Most of the time of the tests goes
+ * into starting Node, whose program is a hundred megabytes; huge pages save a fifth of it. Without them the command
+ * runs, too.
  */
 export function withNodeInHugePages(command, node) {
   // A small program is only the beginning of Node: the rest may have to lie beside it.

@@ -16,8 +16,8 @@ export const slowness = Number(MPTCPD_TEST_SLOWNESS);
 export const defaultDeadlineMs = 30_000 * slowness;
 
 /**
- * Milliseconds between two reads of a state: a tenth of the wait so far, and at least as long as the last read took. Most
- * reads start a process. Without pauses, waits would take the processor from the program that they wait for.
+ * Milliseconds between two reads of a state: a tenth of the wait so far, and at least as long as the last read took.
+ * Most reads start a process. Without pauses, waits would take the processor from the program that they wait for.
  */
 function pauseAfter(elapsed: number, readTook: number): number {
   return Math.max(10, Math.min(elapsed / 10, 250), readTook);
