@@ -197,7 +197,7 @@ describe("a file that nobody named, and that keeps the thread from loading,", op
     {
       how: "soon after",
       code: "setTimeout(() => process.exit(4))",
-      message: /the path managers' thread ended with status 4(, in \S+ \(loading\))?/,
+      message: /the path managers' thread ended with status 4, in \S+\/bad\.js \(loading\)/,
       when: ["at the start", "later"],
     },
   ] as const;
