@@ -6,54 +6,62 @@
 import type { CurrentEndpoint, Decision } from "../policy/decision.ts";
 import type { HostAddress } from "../policy/host-addresses.ts";
 import { everyAddress, type Wanted } from "../policy/input.ts";
-import { type Addition, takeId } from "./plan.ts";
+import { type Addition, type PlanInput, takeId } from "./plan.ts";
 
-/** How things are after a run that has left nothing to do, if one more endpoint takes nothing from any other. */
-export interface Rest {
+/** How things are after a run that has left nothing to do. */
+interface Rest {
   readonly hosts: readonly HostAddress[];
   readonly current: readonly CurrentEndpoint[];
 }
 
-/** @returns undefined where an address more may make a difference to others */
-export function restAfter(
-  { hosts, current }: Rest,
-  decisions: readonly Decision[],
-  { wanted, capacity }: { readonly wanted: Wanted; readonly capacity: number },
-): Rest | undefined {
-  if (wanted !== everyAddress || hosts.length === 0 || current.length >= capacity) return undefined;
-  let count = 0;
-  for (const { outcome } of decisions) {
-    if (outcome === "endpoint") count++;
-    else if (outcome !== "unusable") return undefined;
-  }
-  // Endpoints of others may have an address, and those of path managers' commands.
-  for (const { ours } of current) if (!ours) return undefined;
-  return count === current.length ? { hosts, current } : undefined;
+/** What the policy went by, and what it said. */
+interface Verdict {
+  readonly decisions: readonly Decision[];
+  readonly wanted: Wanted;
+  readonly capacity: number;
 }
 
-/**
- * What the policy and the plan would do, if all that has changed since is one usable address more, without a [path]
- * section of its own.
- *
- * @param hosts those of now: the same objects as long as the policy says the same of them
- * @param formerId as the plan has it
- */
-export function additionSince(
-  rest: Rest,
-  hosts: readonly HostAddress[],
-  formerId: (address: string) => number | undefined,
-): Addition | undefined {
-  const { length } = rest.hosts;
-  const host = hosts[length];
-  if (host === undefined || hosts.length > length + 1) return undefined;
-  if (host.reason !== undefined || host.rule !== undefined) return undefined;
-  for (let index = 0; index < length; index++) {
-    const other = rest.hosts[index];
-    if (other !== hosts[index] || other?.address === host.address) return undefined;
+export class AdditionLane {
+  readonly #formerId: PlanInput["formerId"];
+  #rest: Rest | undefined;
+
+  constructor(formerId: PlanInput["formerId"]) {
+    this.#formerId = formerId;
   }
-  const taken = new Set<number>();
-  for (const { endpoint } of rest.current) taken.add(endpoint.id);
-  const { address, port, flags, ifIndex } = host;
-  const id = takeId(taken, formerId(address));
-  return { kind: "add", endpoint: { id, address, port, flags, ifIndex }, reason: "usable" };
+
+  /** After a run that has left nothing to do: opens the lane, unless one address more may matter to others. */
+  open(rest: Rest, { decisions, wanted, capacity }: Verdict): void {
+    const { hosts, current } = rest;
+    this.#rest = undefined;
+    if (wanted !== everyAddress || hosts.length === 0 || current.length >= capacity) return;
+    let count = 0;
+    for (const { outcome } of decisions) if (outcome === "endpoint") count++;
+    // More endpoints: somebody else's, or one that is held.
+    if (count === current.length) this.#rest = rest;
+  }
+
+  /**
+   * What the policy and the plan would do, if all that has changed since is one usable address more, without a [path]
+   * section of its own. Closes the lane.
+   *
+   * @param hosts those of now: the same objects as long as the policy says the same of them
+   */
+  take(hosts: readonly HostAddress[], wanted: Wanted | undefined): Addition | undefined {
+    const rest = this.#rest;
+    this.#rest = undefined;
+    if (rest === undefined || wanted !== everyAddress) return undefined;
+    const { length } = rest.hosts;
+    const host = hosts[length];
+    if (host === undefined || hosts.length > length + 1) return undefined;
+    if (host.reason !== undefined || host.rule !== undefined) return undefined;
+    for (let index = 0; index < length; index++) {
+      const other = rest.hosts[index];
+      if (other !== hosts[index] || other?.address === host.address) return undefined;
+    }
+    const taken = new Set<number>();
+    for (const { endpoint } of rest.current) taken.add(endpoint.id);
+    const { address, port, flags, ifIndex } = host;
+    const id = takeId(taken, this.#formerId(address));
+    return { kind: "add", endpoint: { id, address, port, flags, ifIndex }, reason: "usable" };
+  }
 }

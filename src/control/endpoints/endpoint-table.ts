@@ -85,9 +85,7 @@ export class EndpointTable {
   }
 
   /** The id that an address had when it was an endpoint of ours. */
-  formerId(address: string): number | undefined {
-    return this.#formerIds.get(address);
-  }
+  readonly formerId = (address: string): number | undefined => this.#formerIds.get(address);
 
   /** Reads the endpoints, and reports what others did to ours since the last time. */
   async read(): Promise<void> {

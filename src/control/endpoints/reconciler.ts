@@ -3,29 +3,25 @@ import { messageOf } from "../../base/errors.ts";
 import type { Logger } from "../../base/log/log.ts";
 import { KernelError } from "../../kernel/netlink/errors.ts";
 import type { Config } from "../config/config.ts";
-import { interfaceName, type Network } from "../network/network.ts";
+import { interfaceName } from "../network/network.ts";
 import { type Decision, type DesiredEndpoint, markRefused } from "../policy/decision.ts";
 import { hostAddresses } from "../policy/host-addresses.ts";
-import { everyAddress, type Wanted } from "../policy/input.ts";
-import { decide, desiredEndpoints } from "../policy/policy.ts";
-import { additionSince, type Rest, restAfter } from "./addition-lane.ts";
+import { desiredEndpoints } from "../policy/policy.ts";
+import { AdditionLane } from "./addition-lane.ts";
 import { CommandDesk, type EndpointCommand } from "./commands.ts";
 import { type EndpointKernel, EndpointTable } from "./endpoint-table.ts";
 import { Executor } from "./executor.ts";
 import type { Ledger } from "./ledger.ts";
 import { LimitKeeper, type PreviewedLimits } from "./limit-keeper.ts";
 import { type EndpointTask, Outcomes, Refusals, type RefusalsOptions, type Task } from "./outcomes.ts";
-import { type Addition, plan, type Step } from "./plan.ts";
-import { RemovalDelays } from "./removal-delay.ts";
+import type { Addition, Step } from "./plan.ts";
+import { Planner, type PlannerOptions } from "./planner.ts";
 import { type AddressLoad, removeEndpoints } from "./remove-endpoints.ts";
 
-export interface ReconcilerOptions extends RefusalsOptions {
+/** While it is not known which endpoints are wanted, nothing is done. */
+export interface ReconcilerOptions extends RefusalsOptions, PlannerOptions {
   readonly kernel: EndpointKernel;
   readonly ledger: Ledger;
-  readonly network: () => Network;
-  readonly config: () => Config;
-  /** The endpoints that are wanted; undefined: it is not known yet, and nothing is done. */
-  readonly wanted: () => Wanted | undefined;
   readonly log: Logger;
   /** Called before each full reading of the kernel, so at least every 30 s. */
   readonly beforeReading?: () => void;
@@ -49,15 +45,6 @@ export interface Preview {
   readonly limits: PreviewedLimits;
 }
 
-/** What the policy says of a network, and what leads there. */
-interface Decided {
-  readonly decisions: readonly Decision[];
-  readonly steps: readonly Step[];
-  readonly network: Network;
-  readonly config: Config;
-  readonly wanted: Wanted;
-}
-
 /** Milliseconds between full readings of the kernel. */
 const FULL_READING_PERIOD = 30_000;
 /** Milliseconds from an addition in its lane to a whole run, if no change brings one before. */
@@ -77,27 +64,27 @@ export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #table: EndpointTable;
   readonly #limits: LimitKeeper;
-  readonly #removalDelays: RemovalDelays;
+  readonly #planner: Planner;
   readonly #desk: CommandDesk;
   readonly #outcomes: Outcomes<EndpointTask>;
   readonly #others: Outcomes;
   readonly #executor: Executor;
   readonly #refusals: Refusals;
+  readonly #lane: AdditionLane;
   readonly #timers = new Map<Occasion, Timer>();
   #stale = true;
   #wasRead = false;
   #dirty = false;
   #stopped = false;
   #running: Promise<void> | undefined;
-  /** Since the last run, if an address more needs no other. */
-  #rest: Rest | undefined;
 
   constructor(options: ReconcilerOptions) {
     const { kernel, ledger, log, clock, removalsSent, resolving } = options;
     this.#options = options;
     this.#table = new EndpointTable({ kernel, ledger, log, interfaceName: this.#interfaceName });
     this.#limits = new LimitKeeper(kernel, ledger, log);
-    this.#removalDelays = new RemovalDelays(clock);
+    this.#planner = new Planner(options, this.#table);
+    this.#lane = new AdditionLane(this.#table.formerId);
     this.#outcomes = new Outcomes(clock, log);
     this.#others = new Outcomes(clock, log);
     this.#refusals = new Refusals(options);
@@ -142,7 +129,7 @@ export class Reconciler {
   /** What a run would do now. Changes nothing. */
   async preview(): Promise<Preview> {
     await this.#read();
-    const { decisions, steps } = this.#decide() ?? { decisions: [], steps: [] };
+    const { decisions, steps } = this.#planner.plan() ?? { decisions: [], steps: [] };
     const endpoints = this.#options.config().limits === "keep" ? [] : desiredEndpoints(decisions);
     return { decisions, steps, limits: await this.#limits.preview(endpoints) };
   }
@@ -192,10 +179,10 @@ export class Reconciler {
     if (!this.#desk.isIdle) await this.#serve();
     else if (this.#stale && this.#others.isDue(reading)) await this.#attempt(reading, () => this.#read());
     // What was read once is good enough to go on with.
-    const decided = this.#wasRead ? this.#decide() : undefined;
-    if (decided === undefined) return;
+    const planned = this.#wasRead ? this.#planner.plan() : undefined;
+    if (planned === undefined) return;
     this.#timers.get("look")?.cancel();
-    const { decisions, steps, network, config, wanted } = decided;
+    const { decisions, steps, network, config, wanted } = planned;
     const endpoints = desiredEndpoints(decisions);
     // Before the first step, since the kernel heeds the limits when it adds an endpoint.
     if (this.#limits.hasWork(config.limits, endpoints)) await this.#keepLimits(config, endpoints);
@@ -209,27 +196,22 @@ export class Reconciler {
     this.#options.onDecisions?.(markRefused(decisions, this.#refusals.current, current));
     const another = { address: "", port: 0, flags: config.addressFlags, ifIndex: 0 };
     if (complete && !this.#limits.hasWork(config.limits, [...endpoints, another])) {
-      const { capacity } = this.#table;
-      this.#rest = restAfter({ hosts: hostAddresses(network, config), current }, decisions, {
-        wanted,
-        capacity,
-      });
+      const rest = { hosts: hostAddresses(network, config), current };
+      this.#lane.open(rest, { decisions, wanted, capacity: this.#table.capacity });
     }
     if (this.#dirty) return;
-    const expiry = this.#removalDelays.nextExpiry(config.removalDelay);
+    const expiry = this.#planner.nextExpiry();
     if (expiry !== undefined) this.#schedule("hold", expiry, () => this.trigger());
   }
 
   /** The next step, if it is plain without a whole run. */
   #findAddition(): Addition | undefined {
-    const rest = this.#rest;
-    this.#rest = undefined;
-    const { network, config, wanted } = this.#options;
-    if (rest === undefined || this.#stale || !this.#desk.isIdle || wanted() !== everyAddress)
-      return undefined;
-    const now = network();
-    const addition = additionSince(rest, hostAddresses(now, config()), this.#formerId);
-    return addition !== undefined && this.#executor.isFree(addition, now.links) ? addition : undefined;
+    const config = this.#options.config();
+    const network = this.#options.network();
+    const wanted = this.#options.wanted();
+    const addition = this.#lane.take(hostAddresses(network, config), wanted);
+    if (addition === undefined || this.#stale || !this.#desk.isIdle) return undefined;
+    return this.#executor.isFree(addition, network.links) ? addition : undefined;
   }
 
   /** What fails here is tried again by the run that follows, and has its outcome there. */
@@ -272,36 +254,19 @@ export class Reconciler {
     this.#wasRead = true;
   }
 
-  #decide(): Decided | undefined {
-    const config = this.#options.config();
-    const network = this.#options.network();
-    const wanted = this.#options.wanted();
-    if (wanted === undefined) return undefined;
-    const current = this.#table.current();
-    const { capacity, droppedFlags } = this.#table;
-    const { removalDelay } = config;
-    const decisions = this.#removalDelays.apply(removalDelay, (expired) =>
-      decide({ network, config, wanted, capacity, current, removalDelay, expired }),
-    );
-    const steps = plan({ decisions, current, capacity, formerId: this.#formerId, droppedFlags });
-    return { decisions, steps, network, config, wanted };
-  }
-
   /**
    * Carries out what path managers ask for, on the endpoints that the kernel has now, and reads what became of them.
    */
   async #serve(): Promise<void> {
     try {
       await this.#read();
-      await this.#desk.serve(() => this.#decide()?.decisions);
+      await this.#desk.serve(() => this.#planner.plan()?.decisions);
     } catch (error) {
       this.#desk.refuse(error);
     }
     this.#stale = true;
     await this.#attempt(reading, () => this.#read());
   }
-
-  readonly #formerId = (address: string): number | undefined => this.#table.formerId(address);
 
   readonly #interfaceName = (ifIndex: number): string => interfaceName(this.#options.network(), ifIndex);
 

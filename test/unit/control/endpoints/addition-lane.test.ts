@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { type Config, defaultConfig } from "../../../../src/control/config/config.ts";
-import { additionSince, type Rest, restAfter } from "../../../../src/control/endpoints/addition-lane.ts";
+import { AdditionLane } from "../../../../src/control/endpoints/addition-lane.ts";
 import { plan, type Step } from "../../../../src/control/endpoints/plan.ts";
 import { type Network, NetworkModel } from "../../../../src/control/network/network.ts";
 import type { CurrentEndpoint } from "../../../../src/control/policy/decision.ts";
@@ -58,7 +58,7 @@ describe("the lane for additions", () => {
           const model = new NetworkModel();
           model.replace(start);
           const formerId = (text: string) => formerIds[text.length % 5];
-          let rest: Rest | undefined;
+          const lane = new AdditionLane(formerId);
           let current: readonly CurrentEndpoint[] = first.map(({ ours, ...endpoint }, index) => ({
             endpoint: endpointOf({ ...endpoint, id: index + 1 }),
             ours,
@@ -67,18 +67,14 @@ describe("the lane for additions", () => {
             apply(model, change);
             const wanted = wishes[which] ?? everyAddress;
             const full = fullPlan(model.network, { config, current, wanted, capacity, formerId });
-            const quick =
-              rest && wanted === everyAddress
-                ? additionSince(rest, hostAddresses(model.network, config), formerId)
-                : undefined;
+            const quick = lane.take(hostAddresses(model.network, config), wanted);
             if (quick !== undefined) {
               assert.deepEqual(full.steps, [{ ...quick, replaces: undefined }]);
               additions++;
             }
             current = after(current, full.steps);
-            rest = restAfter({ hosts: hostAddresses(model.network, config), current }, full.decisions, {
-              ...{ wanted, capacity },
-            });
+            const rest = { hosts: hostAddresses(model.network, config), current };
+            lane.open(rest, { decisions: full.decisions, wanted, capacity });
           }
         },
       ),
@@ -157,9 +153,10 @@ function takes(changes: Partial<Case>): boolean {
   const settings = { config, wanted, capacity, formerId };
   const { steps, decisions } = fullPlan(model.network, { ...settings, current: others });
   const current = after(others, steps);
-  const rest = restAfter({ hosts: hostAddresses(model.network, config), current }, decisions, settings);
+  const lane = new AdditionLane(formerId);
+  lane.open({ hosts: hostAddresses(model.network, config), current }, { decisions, wanted, capacity });
   model.apply({ change: "new", address: addressOf(text, link) });
-  return (rest && additionSince(rest, hostAddresses(model.network, config), formerId)) !== undefined;
+  return lane.take(hostAddresses(model.network, config), wanted) !== undefined;
 }
 
 function fullPlan(
