@@ -87,19 +87,18 @@ export type TcpSocket = Socket & { readonly remote: SocketAddress; readonly stat
 type AnySocket = Pick<TcpSocketMessage, "family" | "state" | "id" | "uid" | "inode">;
 type SubflowIds = TcpOutline["upperLayer"];
 
+/** A subflow, and the token of its connection. */
+export interface OfConnection<Subflow> {
+  readonly token: number;
+  readonly subflow: Subflow;
+}
+
 /** Puts subflows to their connections: gives those of a token, the initial one first. */
-export function byToken<
-  S extends AnySocket & { readonly upperLayer?: SubflowIds },
-  Subflow extends SubflowOutline,
->(
-  sockets: readonly S[],
-  toSubflow: (socket: S) => Subflow | undefined,
+export function byToken<Subflow extends SubflowOutline>(
+  all: readonly OfConnection<Subflow>[],
 ): (token: number) => readonly Subflow[] {
   const subflows = new Map<number, Subflow[]>();
-  for (const socket of sockets) {
-    const token = socket.upperLayer?.mptcp?.localToken;
-    const subflow = token === undefined ? undefined : toSubflow(socket);
-    if (token === undefined || subflow === undefined) continue;
+  for (const { token, subflow } of all) {
     const siblings = subflows.get(token);
     if (siblings === undefined) subflows.set(token, [subflow]);
     else siblings.push(subflow);
@@ -122,16 +121,15 @@ export function byInode(
   return (inode) => found.get(inode) ?? [];
 }
 
-export function subflowOf(socket: TcpSocketMessage): MptcpSubflow | undefined {
+/** Undefined: a socket of TCP. */
+export function subflowOf(socket: TcpSocketMessage): OfConnection<MptcpSubflow> | undefined {
+  const outline = subflowOutlineOf(socket);
   const { info: tcp, upperLayer } = socket;
   const mptcp = upperLayer?.mptcp;
-  if (mptcp === undefined || tcp === undefined) return undefined;
-  return {
-    ...subflowOutlineOf(socket),
-    ...carryingSocketOf(socket, tcp),
-    remoteToken: mptcp.remoteToken ?? 0,
-    mptcp,
-  };
+  if (outline === undefined || mptcp === undefined || tcp === undefined) return undefined;
+  const { remoteToken = 0 } = mptcp;
+  const subflow = { ...outline.subflow, ...carryingSocketOf(socket, tcp), remoteToken, mptcp };
+  return { token: outline.token, subflow };
 }
 
 function carryingSocketOf(socket: AnySocket, tcp: TcpInfo): CarryingSocket {
@@ -142,10 +140,35 @@ function carryingSocketOf(socket: AnySocket, tcp: TcpInfo): CarryingSocket {
   };
 }
 
-export function subflowOutlineOf(socket: AnySocket & { readonly upperLayer?: SubflowIds }): SubflowOutline {
-  const { flags = subflowFlags.of(), localId = 0, remoteId = 0 } = socket.upperLayer?.mptcp ?? {};
+/** Undefined: a socket of TCP. */
+export function subflowOutlineOf(
+  socket: AnySocket & { readonly upperLayer?: SubflowIds },
+): OfConnection<SubflowOutline> | undefined {
+  const mptcp = socket.upperLayer?.mptcp;
+  if (mptcp?.localToken === undefined) return undefined;
+  const { localToken: token, flags = subflowFlags.of(), localId = 0, remoteId = 0 } = mptcp;
   const { socketFamily, local, ifIndex } = describe(socket);
-  return { socketFamily, local, ...peerOf(socket), localId, remoteId, ifIndex, flags };
+  const { remote, state } = peerOf(socket);
+  return { token, subflow: { socketFamily, local, remote, state, localId, remoteId, ifIndex, flags } };
+}
+
+/** Its subflows are listed elsewhere. Undefined: the kernel tells nothing of it but that it is there. */
+export function connectionOutlineOf(
+  socket: AnySocket & { readonly info?: Pick<MptcpInfo, "token" | "flags"> },
+): Omit<ConnectionOutline, "subflows"> | undefined {
+  const { info } = socket;
+  if (info === undefined) return undefined;
+  const { socketFamily, local, inode } = describe(socket);
+  const { remote, state } = peerOf(socket);
+  return {
+    socketFamily,
+    local,
+    remote,
+    state,
+    inode,
+    token: info.token,
+    fallback: info.flags.has("fallback"),
+  };
 }
 
 export function describe(socket: AnySocket): Socket {

@@ -7,13 +7,13 @@ import {
 } from "./inet-diag.ts";
 import { mptcpOutline, mptcpSocket, socketRequest, tcpOutline, tcpSocket } from "./messages/codecs.ts";
 import { body, type ConnectionOptions, NetlinkConnection } from "./netlink/connection.ts";
-import type { Decoder } from "./netlink/message-codec.ts";
 import type { NetlinkMessage } from "./netlink/wire.ts";
 import { AF_INET, AF_INET6, IPPROTO_MPTCP, IPPROTO_TCP } from "./socket-numbers.ts";
 import {
   byInode,
   byToken,
   type ConnectionOutline,
+  connectionOutlineOf,
   describe,
   type MptcpConnection,
   type MptcpListener,
@@ -55,9 +55,9 @@ export class Sockets {
    * are not one moment: a subflow that comes or goes between them may be missing.
    */
   async dumpConnections(): Promise<MptcpConnection[]> {
-    const connections = await this.#dump(connectionsRequest, mptcpSocket);
-    const sockets = await this.#dump(subflowsRequest, tcpSocket);
-    const subflows = byToken(sockets, subflowOf);
+    const connections = await this.#dump(connectionsRequest, mptcpSocket.decode);
+    const sockets = await this.#dump(subflowsRequest, tcpSocket.decode);
+    const subflows = byToken(sockets.flatMap((socket) => subflowOf(socket) ?? []));
     const unidentified = byInode(sockets, new Set(connections.map(({ inode }) => inode)));
     return connections.flatMap((socket) => {
       const { info } = socket;
@@ -73,18 +73,19 @@ export class Sockets {
     });
   }
 
-  /** As `dumpConnections`, with a fraction of the work and memory. */
+  /**
+   * As `dumpConnections`, with a fraction of the work and memory. Most of the work is done as messages come, so that
+   * the event loop goes on with a hundred thousand connections.
+   */
   async dumpOutlines(): Promise<ConnectionOutline[]> {
-    const connections = await this.#dump(connectionsRequest, mptcpOutline);
-    const subflows = byToken(await this.#dump(subflowsRequest, tcpOutline), subflowOutlineOf);
-    return connections.flatMap((socket) => {
-      const { info } = socket;
-      if (info === undefined) return [];
-      const { socketFamily, local, inode } = describe(socket);
-      const fallback = info.flags.has("fallback");
-      const whole = { ...peerOf(socket), token: info.token, fallback, subflows: subflows(info.token) };
-      return { socketFamily, local, inode, ...whole };
-    });
+    const connections = await this.#dump(connectionsRequest, (message) =>
+      connectionOutlineOf(mptcpOutline.decode(message)),
+    );
+    const ofAll = await this.#dump(subflowsRequest, (message) =>
+      subflowOutlineOf(tcpOutline.decode(message)),
+    );
+    const subflows = byToken(ofAll);
+    return connections.map((connection) => ({ ...connection, subflows: subflows(connection.token) }));
   }
 
   /**
@@ -96,9 +97,9 @@ export class Sockets {
     const states = maskOf("listen");
     const mptcp = { what: "list MPTCP listeners", protocol: IPPROTO_MPTCP, states };
     const tcp = { what: "list TCP listeners", protocol: IPPROTO_TCP, states };
-    const listed = await this.#dump(mptcp, mptcpSocket);
+    const listed = await this.#dump(mptcp, mptcpSocket.decode);
     const inodes = new Set(listed.map(({ inode }) => inode));
-    const all = await this.#dump(tcp, tcpSocket);
+    const all = await this.#dump(tcp, tcpSocket.decode);
     const missing = all.filter(
       ({ upperLayer, inode }) => upperLayer?.name === "mptcp" && inode !== 0 && !inodes.has(inode),
     );
@@ -115,7 +116,8 @@ export class Sockets {
    */
   async dumpTcp(): Promise<TcpSocket[]> {
     const states = liveStates | maskOf("listen");
-    const sockets = await this.#dump({ what: "list TCP sockets", protocol: IPPROTO_TCP, states }, tcpSocket);
+    const request = { what: "list TCP sockets", protocol: IPPROTO_TCP, states };
+    const sockets = await this.#dump(request, tcpSocket.decode);
     return sockets
       .filter(({ upperLayer }) => upperLayer?.name !== "mptcp")
       .map((socket) => ({ ...describe(socket), ...peerOf(socket) }));
@@ -126,8 +128,10 @@ export class Sockets {
   }
 
   /** The kernel lists one address family at a time. */
-  async #dump<T>({ what, protocol, states }: DumpRequest, decoder: Decoder<T>): Promise<T[]> {
-    const read = (message: NetlinkMessage) => decoder.decode(message);
+  async #dump<T>(
+    { what, protocol, states }: DumpRequest,
+    read: (message: NetlinkMessage) => T | undefined,
+  ): Promise<T[]> {
     // What a socket is to MPTCP comes with struct tcp_info or not at all (net/ipv4/inet_diag.c, inet_sk_diag_fill).
     const wanted = { states, extensions: infoExtension, protocol: protocol & 0xff, wideProtocol: protocol };
     const request = (family: number) => ({

@@ -14,17 +14,18 @@ export interface ListedConnection {
   readonly subflows: readonly SubflowRecord[];
 }
 
-/** What sock_diag shows of connections that path managers have to do with. */
-export function listedConnections(outlines: readonly ConnectionOutline[]): ListedConnection[] {
-  return outlines.filter(isManaged).map(({ token, local, remote, socketFamily, subflows }) => ({
-    token,
-    local,
-    remote,
-    socketFamily,
-    established: subflows.length === 0 || subflows.some(({ flags }) => flags.has("fullyEstablished")),
-    serverSide: serverSideOf(subflows),
-    subflows: subflows.filter(isThere).map(toRecord),
-  }));
+/** The connections that path managers have to do with. Makes each one when it is asked for: there may be many. */
+export function* listedConnections(outlines: Iterable<ConnectionOutline>): Generator<ListedConnection, void> {
+  for (const outline of outlines) {
+    if (!isManaged(outline)) continue;
+    const { token, local, remote, socketFamily, subflows } = outline;
+    yield {
+      ...{ token, local, remote, socketFamily },
+      established: subflows.length === 0 || subflows.some(({ flags }) => flags.has("fullyEstablished")),
+      serverSide: serverSideOf(subflows),
+      subflows: subflows.filter(isThere).map(toRecord),
+    };
+  }
 }
 
 /**

@@ -165,9 +165,9 @@ export class ConnectionTracker {
     const wereEventsLost = this.#eventsLost;
     this.#eventsLost = false;
     try {
-      const listed = listedConnections(await this.#options.sockets.dumpOutlines());
+      const outlines = await this.#options.sockets.dumpOutlines();
       const isUnsettled = (token: number): boolean => wereEventsLost || this.#unsettled.has(token);
-      const unsettled = await this.#compare(listed, changed, isUnsettled);
+      const unsettled = await this.#compare(listedConnections(outlines), changed, isUnsettled);
       if (this.#closed) return undefined;
       // Those that came before the reading, and are of none that it shows, are of none that there is.
       for (const token of unclaimed) this.#claim(token);
@@ -196,34 +196,35 @@ export class ConnectionTracker {
    * @returns the tokens of these, and of connections of which something was missing that may be there all the same
    */
   async #compare(
-    listed: readonly ListedConnection[],
+    listed: Iterable<ListedConnection>,
     changed: ReadonlySet<number>,
     isUnsettled: (token: number) => boolean,
   ): Promise<ReadonlySet<number>> {
-    const tokens = new Set(listed.map(({ token }) => token));
+    const tokens = new Set<number>();
     const unsettled = new Set<number>();
     const isPassedOver = (token: number): boolean => {
       if (changed.has(token) && isUnsettled(token)) unsettled.add(token);
       return changed.has(token);
     };
-    for await (const connection of this.#inSlices(listed)) {
+    await this.#inSlices(listed, (connection) => {
       const { token } = connection;
-      if (isPassedOver(token)) continue;
+      tokens.add(token);
+      if (isPassedOver(token)) return;
       const isNew = this.table.get(token) === undefined;
       if (this.table.reconcile(connection, () => this.#factsOf(connection))) unsettled.add(token);
-      if (!isNew) continue;
+      if (!isNew) return;
       // At once: those that come from now on are applied as they come.
       for (const event of this.#claim(token)) {
         this.table.apply(event);
         // Those after it were perhaps lost.
         if (isUnsettled(token)) unsettled.add(token);
       }
-    }
-    for await (const connection of this.#inSlices([...this.table])) {
+    });
+    await this.#inSlices([...this.table], (connection) => {
       const { token } = connection;
-      if (tokens.has(token) || isPassedOver(token)) continue;
+      if (tokens.has(token) || isPassedOver(token)) return;
       if (this.table.miss(connection)) unsettled.add(token);
-    }
+    });
     return unsettled;
   }
 
@@ -233,12 +234,12 @@ export class ConnectionTracker {
   }
 
   /** Lets the event loop turn now and then: what is told of each may take its time. */
-  async *#inSlices<T>(items: readonly T[]): AsyncGenerator<T> {
+  async #inSlices<T>(items: Iterable<T>, take: (item: T) => void): Promise<void> {
     const { clock } = this.#options;
     let start = clock.now();
     for (const item of items) {
       if (this.#closed) return;
-      yield item;
+      take(item);
       if (clock.now() - start < SLICE) continue;
       await new Promise(setImmediate);
       start = clock.now();

@@ -67,7 +67,7 @@ export class RecordedConnections {
 
   /** Makes the connections what sock_diag had listed. */
   replace(outlines: readonly ConnectionOutline[]): void {
-    const found = listedConnections(outlines);
+    const found = [...listedConnections(outlines)];
     const tokens = new Set(found.map(({ token }) => token));
     for (const token of [...this.#kernel.connections.keys()]) if (!tokens.has(token)) this.#close(token);
     for (const connection of found) this.#adopt(connection);

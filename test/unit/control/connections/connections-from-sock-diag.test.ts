@@ -12,7 +12,7 @@ const everyState: readonly TcpState[] = [
 
 /** The states in which it is found. */
 function statesFound(outlineIn: (state: TcpState) => ConnectionOutline): TcpState[] {
-  return everyState.filter((state) => listedConnections([outlineIn(state)]).length === 1);
+  return everyState.filter((state) => [...listedConnections([outlineIn(state)])].length === 1);
 }
 
 describe("of the connections that sock_diag shows", () => {
@@ -27,13 +27,13 @@ describe("of the connections that sock_diag shows", () => {
       },
     );
     assert.deepEqual(
-      listedConnections([outline({ token: 1 }), outline({ token: 2 })]).map((one) => one.token),
+      [...listedConnections([outline({ token: 1 }), outline({ token: 2 })])].map((one) => one.token),
       [1, 2],
     );
   });
 
   it("those are none that became plain TCP", () => {
-    assert.deepEqual(listedConnections([outline({ fallback: true, subflows: [] })]), []);
+    assert.deepEqual([...listedConnections([outline({ fallback: true, subflows: [] })])], []);
   });
 
   it("those are none that their programs have closed, but those are that wait to be accepted", () => {

@@ -53,7 +53,7 @@ describe("the table is what the kernel has", () => {
           const events = kernel.step(step);
           if (index < prefix && losses[index] !== true) for (const event of events) watch.table.apply(event);
         });
-        const found = listedConnections(kernel.outlines());
+        const found = [...listedConnections(kernel.outlines())];
         watch.read(...found);
         assert.deepEqual(listener.picture(), summary(watch.table));
         assert.ok(watch.read(...found), "after two nothing is missing");
