@@ -5,7 +5,7 @@ import { waitFor } from "../src/lab/kit/wait.ts";
 import type { Bench, PerSubject } from "./daemons.ts";
 import { parseReadings, type Readings } from "./meter.ts";
 import type { PluginOptions, PluginSubject, SubjectName } from "./subject.ts";
-import { cpuTime, type Memory, memoryOf } from "./usage.ts";
+import { cpuTime, type Memory, memoryAtRest, memoryOf } from "./usage.ts";
 
 /** What a plugin heard of a load of short connections, and what that cost. */
 export type Load = {
@@ -31,7 +31,7 @@ export async function measureLoad(bench: Bench): Promise<PerSubject<Load>> {
   const loads = new Map<SubjectName, Load>();
   for (const subject of withFloors(bench)) {
     const { host, daemon } = await start(bench.lab, subject, `load-${subject.name}`);
-    const before = memoryOf(daemon.pid);
+    const before = await memoryAtRest(daemon.pid);
     const cpu = cpuTime(daemon.pid);
     const words = ["load", bench.plan.loadRate, bench.plan.loadSeconds].map(String);
     const { one } = parseReadings(await host.run(bench.connections, ...words));

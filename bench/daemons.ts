@@ -11,7 +11,7 @@ import {
   type Subject,
   type SubjectName,
 } from "./subject.ts";
-import { cpuTime, type Memory, memoryOf } from "./usage.ts";
+import { cpuTime, type Memory, memoryAtRest } from "./usage.ts";
 
 /** How much is measured. */
 export type Plan = {
@@ -61,9 +61,6 @@ export type Bench = {
 export const ADDED = { 4: "10.77.1.1", 6: "fd77::1:1" } as const;
 
 const MILLISECONDS_BETWEEN = 10;
-/** Memory is read at rest: mptcpd collects garbage two to three seconds after the last work. */
-export const SETTLING_MS = 5000;
-
 /** From adding an address to its endpoint, and from removing it to the endpoint's end; the subjects in turn. */
 export async function measureLatency(bench: Bench, family: 4 | 6): Promise<PerSubject<Latency>> {
   const { plan, meter } = bench;
@@ -160,15 +157,11 @@ export async function measureMemory(bench: Bench): Promise<PerSubject<MemoryUse>
   const uses = await Promise.all(
     daemons.map(async ({ subject, host, process: daemon }): Promise<[SubjectName, MemoryUse]> => {
       const cycle = (count: number) => runMeter(meter, host, "latency", count, ADDED[4], DEVICE, 0);
-      const memoryAtRest = async () => {
-        await new Promise((resolve) => setTimeout(resolve, SETTLING_MS));
-        return memoryOf(daemon.pid);
-      };
-      const idle = await memoryAtRest();
+      const idle = await memoryAtRest(daemon.pid);
       await cycle(early);
-      const afterEarly = await memoryAtRest();
+      const afterEarly = await memoryAtRest(daemon.pid);
       await cycle(plan.memoryCycles - early);
-      return [subject.name, { idle, early: afterEarly, late: await memoryAtRest() }];
+      return [subject.name, { idle, early: afterEarly, late: await memoryAtRest(daemon.pid) }];
     }),
   );
   await stopAll(daemons);

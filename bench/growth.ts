@@ -3,12 +3,12 @@ import { messageOf } from "../src/base/errors.ts";
 import type { Host } from "../src/lab/kit/host.ts";
 import type { LabProcess } from "../src/lab/kit/lab-process.ts";
 import { start } from "./connections.ts";
-import { type Bench, latenciesOf, SETTLING_MS, stopAll } from "./daemons.ts";
+import { type Bench, latenciesOf, stopAll } from "./daemons.ts";
 import { parseReadings } from "./meter.ts";
 import type { WithAddresses, WithConnections } from "./results.ts";
 import { median } from "./statistics.ts";
 import { OTHER_DEVICE, ours, oursWithPlugin, type Running, run } from "./subject.ts";
-import { cpuTime, memoryOf } from "./usage.ts";
+import { cpuTime, memoryAtRest } from "./usage.ts";
 
 type Plan = {
   readonly addresses: readonly number[];
@@ -65,8 +65,7 @@ async function measureAddresses(bench: Bench, plan: Plan): Promise<WithAddresses
   for (const count of plan.addresses) {
     process.stderr.write(`measuring ${count} addresses\n`);
     const { daemon, others } = await runBeside(bench, count);
-    await delay(SETTLING_MS);
-    const memory = memoryOf(daemon.process.pid).privateDirty;
+    const memory = (await memoryAtRest(daemon.process.pid)).privateDirty;
     const turns = { rounds: plan.rounds, samples: plan.samples, family: 4, gap: GAP_MS } as const;
     const latencies = await latenciesOf(bench.meter, [daemon, ...others], turns);
     const time = (name: "ours" | "bareC") => median(latencies.get(name)?.add ?? []);
@@ -117,8 +116,7 @@ async function measureConnections(bench: Bench, plan: Plan, count: number): Prom
   try {
     await hold(bench, host, count / 2, running);
     await daemon.waitForLine(/knows \d+/, { deadlineMs: DEADLINE });
-    await delay(SETTLING_MS);
-    const memory = memoryOf(daemon.pid).privateDirty;
+    const memory = (await memoryAtRest(daemon.pid)).privateDirty;
     const cpu: number[] = [];
     for (let round = 0; round < plan.rounds; round++) cpu.push(await costOfOne(bench, host, daemon));
     await daemon.stop(DEADLINE);

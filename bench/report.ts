@@ -40,10 +40,7 @@ export function asMarkdown(runs: readonly TableRun[]): string {
       row.title,
       ...values.map((value) => quantity(value, row.unit)),
       ...all.map((one) => (one === undefined ? "" : ratioOf(one))),
-      goalOf(
-        row,
-        nodes.filter((_, index) => all[index]?.met === false),
-      ),
+      goalOf(all.flatMap((one, index) => (one === undefined ? [] : { ...one, node: nodes[index] ?? "" }))),
     ];
   });
   const notes = runs.flatMap((run, index) => notesOf(run).map((note) => `- ${nodes[index]}, ${note}`));
@@ -72,8 +69,15 @@ function notesOf({ rows }: TableRun): string[] {
   return rows.flatMap(({ title, note }) => (note === null ? [] : [`${title}: ${note}`]));
 }
 
-function goalOf({ goal, met }: Row, missing: readonly string[]): string {
-  if (goal === null || met === null) return goal ?? "";
+/** A row of each run; their goals may differ. */
+function goalOf(rows: readonly (Row & { readonly node: string })[]): string {
+  const goals = new Set(rows.map(({ goal }) => goal));
+  const [goal] = goals;
+  if (goals.size > 1)
+    return rows.map(({ node, goal, met }) => `${goal} on ${node}: ${met ? "met" : "missed"}`).join(", ");
+  const judged = rows.filter(({ met }) => met !== null);
+  if (goal === undefined || goal === null || judged.length === 0) return goal ?? "";
+  const missing = judged.filter(({ met }) => met === false).map(({ node }) => node);
   return `${goal}: ${missing.length === 0 ? "met" : `missed on ${missing.join(" and ")}`}`;
 }
 

@@ -1,4 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+
+/** Milliseconds: mptcpd collects garbage two to three seconds after the last work. */
+const REST = 5000;
 
 /** Milliseconds of CPU that a process' threads have had (the first field of schedstat is nanoseconds). */
 export function cpuTime(pid: number): number {
@@ -16,6 +20,11 @@ export type Memory = {
   /** Pages that belong to the process alone and were written: what it costs the host. */
   readonly privateDirty: number;
 };
+
+export async function memoryAtRest(pid: number): Promise<Memory> {
+  await delay(REST);
+  return memoryOf(pid);
+}
 
 export function memoryOf(pid: number): Memory {
   const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
