@@ -1,6 +1,6 @@
 // What tests run on and see: a Node, and an environment that is the same on every machine.
 import { copyFileSync, existsSync, mkdirSync, statSync, symlinkSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { thisMachine } from "./package/machines.mjs";
 import { nodeRuntime } from "./package/node-runtime.mjs";
 import { runTool } from "./package/tool.mjs";
@@ -68,7 +68,21 @@ export function environmentOfTests(nodeDirectory, environment = process.env) {
   );
   return {
     ...own,
-    PATH: `${nodeDirectory}:${environment.PATH}`,
+    PATH: [nodeDirectory, ...programDirectories(environment)].join(":"),
+    // Node's pipes are sockets. A bash with a socket as standard input and no shell above it reads ~/.bashrc, as if
+    // sshd had started it.
+    SHLVL: "1",
     ...{ LANG: "C.UTF-8", TZ: "UTC", TERM: "xterm-256color" },
   };
+}
+
+/** Without those below the user's home: what stands for a program there (pyenv, asdf) starts several shells first. */
+function programDirectories({ PATH = "", HOME }) {
+  const ofMachine = PATH.split(":").filter((directory) => HOME === undefined || !isBelow(directory, HOME));
+  // npm is beside Node, wherever that is.
+  return [...ofMachine, dirname(process.execPath)];
+}
+
+function isBelow(path, directory) {
+  return `${resolve(path)}/`.startsWith(`${directory}/`);
 }

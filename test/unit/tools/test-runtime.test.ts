@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, realpathSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { checkout } from "../../../src/lab/kit/checkout.ts";
 
@@ -69,8 +69,26 @@ describe("the environment of tests", () => {
       NODE_OPTIONS: "--v8-options",
     };
     assert.deepEqual(environmentOfTests("/node", { PATH: "/bin", HOME: "/root", ...odd, ...more }), {
-      ...{ PATH: "/node:/bin", HOME: "/root", LANG: "C.UTF-8", TZ: "UTC", TERM: "xterm-256color" },
+      ...{ PATH: `/node:/bin:${dirname(process.execPath)}`, HOME: "/root", SHLVL: "1" },
+      ...{ LANG: "C.UTF-8", TZ: "UTC", TERM: "xterm-256color" },
     });
+  });
+
+  it("leaves out programs that the user has put before those of the machine", () => {
+    const PATH = "/home/u/.pyenv/shims:/home/u2/bin:/usr/bin";
+    const { PATH: found } = environmentOfTests("/node", { PATH, HOME: "/home/u" });
+    assert.equal(found, `/node:/home/u2/bin:/usr/bin:${dirname(process.execPath)}`);
+  });
+
+  it("keeps a bash that a test starts from reading the user's ~/.bashrc", (t) => {
+    const home = directory(t);
+    mkdirSync(home);
+    writeFileSync(join(home, ".bashrc"), "echo read\n");
+    const { PATH = "" } = process.env;
+    const said = (env: Environment) => execFileSync("bash", ["-c", "true"], { env, encoding: "utf8" });
+    assert.equal(said({ ...environmentOfTests("/node", { PATH }), HOME: home }), "");
+    // A pipe of Node's is a socket: bash takes itself for one that sshd has started.
+    assert.equal(said({ PATH, HOME: home }), "read\n");
   });
 
   it("is the one of this test", () => {
