@@ -14,12 +14,29 @@ import {
 export class SubflowRequests {
   readonly #clock: Clock;
   readonly #pending = new Map<Connection, Map<Subflow, Pending>>();
-  /** One listener for all requests of a signal, and one timer for all deadlines: asking is what has to be fast. */
-  readonly #watched = new WeakSet<AbortSignal>();
+  /**
+   * Signals of requests, and whether they are aborted, which takes a signal microseconds to say. One listener for all
+   * requests of a signal, and one timer for all deadlines: somebody waits while a subflow is asked for.
+   */
+  readonly #signals = new WeakMap<AbortSignal, boolean>();
   #alarm: { readonly due: number; readonly timer: Timer } | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+  }
+
+  /** Ends the requests of a signal with it. @throws its reason, if it is aborted */
+  watch(signal: AbortSignal): void {
+    const isAborted = this.#signals.get(signal);
+    if (isAborted === false) return;
+    if (isAborted) throw signal.reason;
+    signal.throwIfAborted();
+    this.#signals.set(signal, false);
+    const abort = (): void => {
+      this.#signals.set(signal, true);
+      for (const pending of this.#all()) if (pending.signal === signal) giveUp(pending, signal.reason);
+    };
+    signal.addEventListener("abort", abort, { once: true });
   }
 
   /**
@@ -40,10 +57,10 @@ export class SubflowRequests {
     const { connection, subflow, deadline, signal } = request;
     const due = this.#clock.now() + deadline;
     return new Promise((resolve, reject) => {
+      if (signal !== undefined) this.watch(signal);
       const own = this.#pending.get(connection) ?? new Map<Subflow, Pending>();
       this.#pending.set(connection, own.set(subflow, { ...request, due, resolve, reject }));
       this.#wake(due);
-      if (signal !== undefined) this.#watch(signal);
     });
   }
 
@@ -78,16 +95,6 @@ export class SubflowRequests {
 
   *#all(): Generator<Pending> {
     for (const own of this.#pending.values()) yield* own.values();
-  }
-
-  #watch(signal: AbortSignal): void {
-    const abort = (): void => {
-      for (const pending of this.#all()) if (pending.signal === signal) giveUp(pending, signal.reason);
-    };
-    if (signal.aborted) abort();
-    if (this.#watched.has(signal)) return;
-    this.#watched.add(signal);
-    signal.addEventListener("abort", abort, { once: true });
   }
 
   /** What settles before its deadline leaves the timer alone. */

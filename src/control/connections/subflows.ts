@@ -108,7 +108,7 @@ export class Subflows {
 
   #begin(connection: ConnectionRecord, options: SubflowOptions): Promise<Begun> {
     const { id, backup = false, deadline = DEADLINE, signal } = options;
-    signal?.throwIfAborted();
+    if (signal !== undefined) this.#requests.watch(signal);
     const local = { address: unmapped(options.from.address), port: 0 };
     const remote = targetOf(connection, options);
     const what = () => creating(connection, local, remote);

@@ -64,6 +64,8 @@ export class PathManagerHandle implements PathManager {
   readonly removalDelay: number;
   readonly #services: PathManagerServices;
   readonly #timers: Timers;
+  /** As `signal.aborted`, which takes several microseconds: somebody waits for each subflow. */
+  #isOver = false;
 
   constructor({ name, options, log, signal, services, guard }: PathManagerHandleOptions) {
     const { kernel, table } = services;
@@ -72,6 +74,9 @@ export class PathManagerHandle implements PathManager {
     this.log = log;
     this.signal = signal;
     this.#services = services;
+    signal.addEventListener("abort", () => {
+      this.#isOver = true;
+    });
     this.#timers = new Timers({ clock: services.clock, signal, guard });
     this.connections = table;
     this.removalDelay = services.removalDelay;
@@ -175,7 +180,7 @@ export class PathManagerHandle implements PathManager {
 
   /** The table's own record of a connection. */
   #live(connection: Connection, what: What): ConnectionRecord {
-    this.signal.throwIfAborted();
+    if (this.#isOver) throw this.signal.reason;
     const record = this.#services.table.get(connection.token);
     if (record !== undefined && record === connection) return record;
     throw closed(what());
