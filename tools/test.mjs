@@ -6,8 +6,8 @@
 //   npm test -- asan                  the tests of the parts in C, built for AddressSanitizer
 //   npm test -- --node packaged       on the Node that the packages bring, or on the one at a path
 //   npm test -- --on-node             only the tests that touch interfaces of Node (tools/test-node.mjs)
-//   npm test -- --jobs 1              so many files side by side; by default, as many as there are processors (of those
-//                                     that boot a system, half as many more)
+//   npm test -- --jobs 1              so many files side by side; by default, as many as there are processors (half as
+//                                     many more of the groups kernel and system, which wait a lot)
 // They run in sandboxes (tools/sandbox.mjs): first the unit tests, then the kernel tests, each file in a sandbox of its
 // own, then those that must run alone, then the system tests. With CI=true a skipped test is a failure, unless the
 // kernel or the machine cannot be given what it needs.
@@ -37,7 +37,7 @@ import { environmentOfTests, putNode, versionOf, withNodeInHugePages } from "./t
 const sanitizerReports = "sanitizer";
 const programs = "programs";
 
-const { words, asan, node: wantedNode, onNode, jobs } = readArguments();
+const { words, asan, node: wantedNode, onNode, computing, waiting } = readArguments();
 setUp({ buildOptions: asan ? ["--asan"] : [] });
 process.chdir(root);
 const files = chosenFiles();
@@ -57,18 +57,25 @@ function readArguments() {
       options: {
         node: { type: "string" },
         "on-node": { type: "boolean", default: false },
-        jobs: { type: "string", default: String(availableParallelism()) },
+        jobs: { type: "string" },
       },
       allowPositionals: true,
     });
     const isAsan = positionals.includes("asan");
     const others = positionals.filter((word) => word !== "asan");
-    if (!/^[1-9]\d*$/.test(values.jobs)) throw new Error(`--jobs ${values.jobs}: not a number of files`);
-    const jobs = Number(values.jobs);
-    return { words: others, asan: isAsan, node: values.node, onNode: values["on-node"], jobs };
+    const { jobs } = values;
+    if (jobs !== undefined && !/^[1-9]\d*$/.test(jobs))
+      throw new Error(`--jobs ${jobs}: not a number of files`);
+    return { words: others, asan: isAsan, node: values.node, onNode: values["on-node"], ...sideBySide(jobs) };
   } catch (error) {
     return fail(error.message);
   }
+}
+
+/** How many files of a group run side by side: of those that compute, and of those that wait for other processes. */
+function sideBySide(given) {
+  const computing = Number(given ?? availableParallelism());
+  return { computing, waiting: given === undefined ? Math.ceil(1.5 * computing) : computing };
 }
 
 function chosenFiles() {
@@ -99,11 +106,10 @@ async function runTests() {
     for (const file of files) runs[runOf(file)].push(file);
     const codes = [];
     for (const { some, ...how } of [
-      { some: runs.unit, concurrency: jobs },
-      { some: runs.kernel, concurrency: jobs, eachApart: true },
+      { some: runs.unit, concurrency: computing },
+      { some: runs.kernel, concurrency: waiting, eachApart: true },
       { some: runs.alone, concurrency: 1, eachApart: true },
-      // A system that boots waits more than it computes.
-      { some: runs.system, concurrency: Math.ceil(1.5 * jobs) },
+      { some: runs.system, concurrency: waiting },
     ]) {
       const [withAddon, others] = [some.filter(isOfAddon), some.filter((file) => !isOfAddon(file))];
       if (asan) codes.push(await runFiles(withAddon, { node, scratch, ...how, sanitizesNode: true }));

@@ -105,11 +105,11 @@ come_and_go() {
 		ip link add veth1 type veth peer name eth0 netns container
 		ip link set veth1 master docker0 up 2>/dev/null || ip link set veth1 up
 		ip mptcp endpoint add 172.17.0.1 dev docker0 id 9 subflow
-		sleep 0.2
+		sleep 1
 		ip mptcp endpoint delete id 9
 		ip netns delete container
 		ip link delete veth1 2>/dev/null || true
-		sleep 0.2
+		sleep 1
 	done
 }
 
