@@ -31,6 +31,8 @@ const environment = {
   LANG: "C.UTF-8",
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
   TERM: "dumb",
+  // Keeps bash from reading ~/.bashrc: see environmentOfTests (tools/test-runtime.mjs).
+  SHLVL: "1",
 };
 
 const bootDeadlineMs = 60_000;
