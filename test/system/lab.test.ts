@@ -17,8 +17,10 @@ describe("the lab's systemd", { skip: await systemdProblem() }, () => {
     await run("test", ["!", "-e", "/etc/made-in-the-lab"]);
   });
 
-  it("has a network of its own", async (t) => {
+  it("has a network of its own, and shells that read nothing of the user's", async (t) => {
     const lab = await SystemdLab.boot(t);
+    await lab.run("sh", "-c", "echo exit 7 >/root/.bashrc");
+    await lab.run("bash", "-c", "true");
     await lab.run("sysctl", "--write", "net.mptcp.enabled=0");
     assert.equal((await run("sysctl", ["--values", "net.mptcp.enabled"])).trim(), "1");
     assert.notEqual(
