@@ -58,7 +58,7 @@ export class Checkpoint {
     this.#journal = new Journal(file, () => this.#wholeText(), options.isAllowed);
     this.#writes = new RetriedWrite({
       ...{ clock, what: file, log: { warning: warn, notice, debug: ignore } },
-      consequence: "a restart will not know all of its connections",
+      consequence: "after a restart, mptcpd will not know everything about its connections",
     });
   }
 

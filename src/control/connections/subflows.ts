@@ -166,14 +166,14 @@ export class Subflows {
       );
     if (subflow.state !== "connecting") return;
     try {
-      if (attempt === undefined) throw new Error("nothing is left of it");
+      if (attempt === undefined) throw new Error("the kernel lists no socket of it");
       // Its end is told by an event, which is nobody's business any more. Should that get lost, readings miss what has
       // a port.
       await this.#kernel.destroySubflow({ token, local: attempt.local, remote });
       subflow.local = attempt.local;
     } catch {
       const what = creating(connection, local, remote);
-      const error = new ConnectionError(what, "ECONNABORTED", "it was given up");
+      const error = new ConnectionError(what, "ECONNABORTED", "mptcpd gave up the attempt");
       this.#requests.forget(connection, subflow, error);
       this.#table.abandon(connection, subflow);
     }

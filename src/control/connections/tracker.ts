@@ -81,7 +81,7 @@ export class ConnectionTracker {
     this.#subscription = events.events({
       event: (event) => (this.#early === undefined ? this.#receive(event) : this.#early.push(event)),
       overrun: () => {
-        warn("the kernel dropped events of connections; reading its sockets");
+        warn("the kernel dropped events of connections; reading all sockets again");
         this.#doubt();
       },
       error: (error) => {

@@ -69,7 +69,7 @@ export class CommandDesk {
   }
 
   /** Refuses what waits: because mptcpd stops, if nothing else is said. */
-  refuse(error: unknown = new EndpointCommandError("change endpoints", "ECANCELED", "mptcpd stops")): void {
+  refuse(error: unknown = new EndpointCommandError("change endpoints", "ECANCELED", "mptcpd is stopping")): void {
     for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
 

@@ -65,7 +65,7 @@ export class DaemonLock {
     this.#options = options;
     this.#writes = new RetriedWrite({
       ...{ clock, log, what: "the lock of this network namespace" },
-      consequence: "others cannot tell that this mptcpd runs: start no second one",
+      consequence: "other programs cannot see that this mptcpd runs: do not start a second one",
     });
   }
 
@@ -112,7 +112,7 @@ export class DaemonLock {
     this.#lock = lock;
     this.#isContested = false;
     if (this.#wasGone)
-      log.notice(`the lock of this network namespace was gone from ${directory}: it was made again`);
+      log.notice(`the lock of this network namespace was gone from ${directory}: mptcpd has made it again`);
     this.#wasGone = false;
     if (!this.#ending.signal.aborted) onRetaken?.();
   }

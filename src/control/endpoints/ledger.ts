@@ -67,7 +67,7 @@ export class Ledger {
       this.#state = this.#read() ?? this.#state;
     } catch (error) {
       const cause = messageOf(error);
-      warn(`${file} cannot be used (${cause}): endpoints of an earlier run are treated as somebody else's`);
+      warn(`${file} cannot be used (${cause}): mptcpd treats endpoints of an earlier run as not its own`);
     }
   }
 

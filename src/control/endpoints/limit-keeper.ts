@@ -109,7 +109,7 @@ export class LimitKeeper {
       this.#maximum = namedMaximum(error) ?? MOST_OF_OLD_KERNELS;
     }
     if (this.#maximum === undefined)
-      throw new Error("cannot find the maximum of the limits: the kernel refused none");
+      throw new Error("cannot find the maximum of the limits: the kernel refused no value");
     return this.#maximum;
   }
 

@@ -8,9 +8,9 @@ import { refusedFile, refusedText } from "./published-state.ts";
 import { StateFile, type StateFileOptions, StateJournal } from "./state-file.ts";
 
 const LEDGER_LOST =
-  "mptcpd goes on, but if it is killed before that file is written, the next mptcpd takes the endpoints that are made " +
-  "now for somebody else's";
-const REFUSED_LOST = "mptcpctl explain does not know what the kernel refuses";
+  "mptcpd goes on; but if it is killed before it can write that file, the next mptcpd will not know that endpoints made " +
+  "from now on are mptcpd's";
+const REFUSED_LOST = "`mptcpctl explain` cannot show which commands the kernel refuses";
 
 export interface RuntimeDirectoryOptions {
   readonly directory: string;

@@ -31,7 +31,7 @@ const guestPortKinds: ReadonlySet<string> = new Set([...guestKinds, "tun", "dumm
 
 /** @param seen the links that are being judged already, as two bridges may be joined by a pair */
 export function lookBehind(network: Network, link: Link, seen: Set<number> = new Set()): Behind {
-  if (seen.has(link.index)) return { guests: `${link.name} leads back` };
+  if (seen.has(link.index)) return { guests: `it leads back to ${link.name}` };
   seen.add(link.index);
   const { kind } = link;
   if (hasWayOut(network, link) || link.parentDevice !== undefined) return "out";

@@ -99,7 +99,7 @@ function whySurplus(
   const { reason: notWanted } = wantedIn(wanted)(assigned);
   if (notWanted) return { reason: notWanted, grace: "none" };
   return {
-    reason: { code: "foreign-endpoint", text: "an endpoint that is not ours has the address" },
+    reason: { code: "foreign-endpoint", text: "another endpoint (not made by mptcpd) already covers it" },
     grace: "none",
   };
 }

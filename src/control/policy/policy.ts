@@ -140,7 +140,8 @@ function withoutServed(
   return candidates.filter((candidate) => {
     const server = servingEndpoint(foreign, candidate.desired);
     if (server === undefined) return true;
-    const text = `endpoint ${server.id} has it, which somebody else made`;
+    const { address } = candidate.host;
+    const text = `endpoint ${server.id} (not made by mptcpd) already covers it; \`mptcpctl adopt ${address}\` takes it over`;
     verdicts.set(candidate.host, verdict(candidate, "served", { code: "foreign-endpoint", text }));
     return false;
   });

@@ -35,12 +35,12 @@ export async function askToReload(
   if (answer === undefined) {
     const seconds = RELOAD_DEADLINE / 1000;
     throw new StartError(
-      `mptcpd has not reloaded in ${seconds} s: \`systemctl status\` and its log say what became of it`,
+      `mptcpd has not reloaded in ${seconds} s: look at \`systemctl status\` and at its log`,
     );
   }
   const verdict = decodeVerdict(answer);
   if (verdict === undefined)
-    throw new StartError("mptcpd ended before it had reloaded the configuration: its log may say why");
+    throw new StartError("mptcpd ended before it had reloaded the configuration: look at its log");
   return verdict;
 }
 
@@ -60,8 +60,8 @@ async function reach(path: string, pid: number | undefined): Promise<Socket> {
     if (!("problem" in attempt)) return attempt;
     if (systemClock.now() < end) continue;
     throw new StartError(
-      `mptcpd (pid ${pid}) was told to reload by a signal, but cannot be asked for the outcome ` +
-        `(${attempt.problem}): its log says what became of it`,
+      `sent SIGHUP to mptcpd (pid ${pid}), but cannot ask it for the outcome (${attempt.problem}): ` +
+        "look at its log",
     );
   }
 }

@@ -32,15 +32,15 @@ export async function checkReadable(
   const refused = await refusedTo(daemon, wanted);
   const errors = refused.map(
     ({ path, how }) =>
-      `${path}: the running mptcpd (pid ${pid}, user ${uid}) cannot ${how} it; look at the permissions of the file ` +
-      "and its directories, and at the sandbox of the unit",
+      `${path}: the running mptcpd (pid ${pid}, user ${uid}) cannot ${how} it; check the permissions of the file ` +
+      "and its directories, and the sandbox of the unit",
   );
   return { errors, warnings: [] };
 }
 
 function closed({ path, how }: Access): string {
   return (
-    `${path}: others cannot ${how} it, and the user of mptcp.service is one of them, ` +
+    `${path}: others cannot ${how} it, so the user of mptcp.service cannot either, ` +
     "unless a drop-in gives it a group (SupplementaryGroups=)"
   );
 }

@@ -203,7 +203,7 @@ export class Daemon {
     // Somebody may have emptied the runtime directory since the last look, and another mptcpd may have begun.
     if (!this.#directory.check()) {
       this.#log.warning(
-        "another process has the lock of this network namespace: the endpoints stay as they are",
+        "another process has the lock of this network namespace: this one leaves the endpoints as they are",
       );
       return await this.abandon();
     }

@@ -39,7 +39,7 @@ export async function reload(request: Settings): Promise<void> {
 export async function printPlan(request: Settings): Promise<void> {
   const { config } = loadConfigFor(request);
   if (setupOf(config, builtIn).needsThread)
-    writeError("plugins are not asked: they may want other endpoints than these\n");
+    writeError("the plan does not ask plugins: they may want other endpoints than these\n");
   const log = createLogger({ sink: openSink("stderr", { sendDatagram }), debug: request.debug });
   const { runtimeDir: runtimeDirectory, debug } = request;
   const { preview, network } = await Daemon.preview({ config, runtimeDirectory, log, debug });

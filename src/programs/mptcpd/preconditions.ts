@@ -71,7 +71,7 @@ function describeHolder({ holder }: LockHolder): string {
 /** Everybody finds the one that has the lock. This one nobody would find, so it is the one to yield. */
 export function lostTo(holder: LockHolder): string {
   return (
-    `${describeHolder(holder)} serves this network namespace now, as the lock was gone from the runtime directory: this ` +
-    "mptcpd ends and leaves its endpoints as they are; `mptcpctl adopt --all` gives them to the other"
+    `${describeHolder(holder)} serves this network namespace now, because somebody removed the lock from the runtime ` +
+    "directory: this mptcpd ends and leaves its endpoints as they are; `mptcpctl adopt --all` gives them to the other"
   );
 }

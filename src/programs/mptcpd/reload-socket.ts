@@ -130,7 +130,7 @@ export class ReloadSocket {
     if (problem === this.#lastProblem) return;
     this.#lastProblem = problem;
     this.#options.warn(
-      `cannot make ${this.#options.path} (${problem}): systemctl reload fails until that is possible; SIGHUP works`,
+      `cannot make ${this.#options.path} (${problem}): \`systemctl reload\` fails until mptcpd can make it; SIGHUP works`,
     );
   }
 

@@ -103,7 +103,7 @@ export type ShownSection = {
 
 /** What is hidden, in words for the reader of a report. */
 export const hidingRule =
-  'Comments are left out. Values are shown of keys that mptcpd and its built-in path managers know, and elsewhere numbers, yes and no, and addresses; all others, the arguments of exec, and what a key like "password" or "token" has are <hidden>.';
+  'Comments are left out. The report shows the values of keys that mptcpd and its built-in path managers know; of other keys it shows numbers, yes and no, and addresses. Everything else is <hidden>, and so are the arguments of exec and the value of a key like "password" or "token".';
 
 /**
  * What mptcpd.conf says, without what may be a secret.

@@ -87,7 +87,7 @@ export function askTool(
 
 function why(program: string, error: { code?: unknown; message: string }, stderr: string): string {
   if (error.code === "ENOENT") return `${program} is not installed`;
-  if (error.code === "EACCES") return `${program} may not be run`;
-  if (error.code === "ERR_CHILD_PROCESS_STDIO_MAXBUFFER") return `${program} had too much to say`;
+  if (error.code === "EACCES") return `no permission to run ${program}`;
+  if (error.code === "ERR_CHILD_PROCESS_STDIO_MAXBUFFER") return `${program} printed too much`;
   return `${program} failed: ${oneLine(stderr) || `exit code ${error.code}`}`;
 }

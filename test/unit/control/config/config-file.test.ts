@@ -51,7 +51,7 @@ describe("the configuration file", () => {
   it("is refused when everybody may write to it", () => {
     assert.match(
       errorOf(fileOf("open", "", 0o666)),
-      /everybody may write to it; take that away with: chmod o-w/,
+      /everybody may write to it; run: chmod o-w/,
     );
   });
 
