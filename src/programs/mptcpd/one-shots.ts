@@ -57,7 +57,7 @@ export async function printPlan(request: Settings): Promise<void> {
 
 export function print(text: string): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    // The reader of a pipe has gone (`| head`): there is nobody left to tell.
+    // The reader of the pipe has gone (`| head`): there is no one left to tell.
     if (error.code === "EPIPE") process.exit(0);
     complain("mptcpd", `cannot write the output: ${error.message}`);
     process.exit(EXIT_FAILURE);

@@ -1,4 +1,4 @@
-/** mptcpd itself: its version, whether it runs, its configuration, and what it has written down. */
+/** mptcpd itself: its version, whether it runs, its configuration, and its records. */
 import { existsSync, lstatSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { table } from "../../base/command-line/terminal.ts";

@@ -1,4 +1,4 @@
-/** Links, addresses, routes, rules, counters and what of the firewall meddles with MPTCP, of the network namespace. */
+/** The network namespace's links, addresses, routes, rules and counters, and firewall rules that affect MPTCP. */
 
 import { CommandError } from "../../base/command-line/command-error.ts";
 import { table } from "../../base/command-line/terminal.ts";
@@ -163,7 +163,7 @@ export const countersSection: Section = {
   },
 };
 
-/** What meddles with TCP options keeps MPTCP from working. The rest of a firewall is nobody's business. */
+/** Rules that change TCP options keep MPTCP from working. The rest of a firewall stays private. */
 export const firewallSection: Section = {
   name: "firewall",
   title: "nftables rules that name MPTCP or an option of TCP",
