@@ -70,7 +70,9 @@ export class CommandDesk {
   }
 
   /** Refuses the waiting commands. The default reason is that mptcpd is stopping. */
-  refuse(error: unknown = new EndpointCommandError("change endpoints", "ECANCELED", "mptcpd is stopping")): void {
+  refuse(
+    error: unknown = new EndpointCommandError("change endpoints", "ECANCELED", "mptcpd is stopping"),
+  ): void {
     for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
 

@@ -62,7 +62,7 @@ const quoted = `"(?:[^"\\\\]|\\\\.)*"|'[^']*'`;
 const restOfLine = `(?:${quoted})(?!\\w)|\\S.*`;
 /** In a sentence: "password hunter2", not "password file". */
 const oddWord = `${quoted}|[^\\s"'<>=:]*[\\d!@#$%^&*+~][^\\s"'<>]*`;
-/** Not the token of an MPTCP connection, which has eight hexadecimal digits; tokens of chat bots begin "123:". */
+/** The token of an MPTCP connection, eight hexadecimal digits, is not a secret; tokens of chat bots begin "123:". */
 const connectionToken = `["']?[\\da-f]{1,8}(?!:?[\\w/+=@-])`;
 
 const patterns: readonly (readonly [RegExp, string])[] = [

@@ -66,11 +66,7 @@ describe("the grammar of mptcpd.conf", () => {
     ["a bad escape", "[core]\na=\\x", `2: a: "\\x" is not an escape; allowed are \\s \\n \\t \\r \\\\`],
     ["a lone backslash", "[core]\na=b\\ ", `2: a: "\\" is not an escape; allowed are \\s \\n \\t \\r \\\\`],
     ["a key twice", "[core]\na=1\n\na=2", "4: a was given on line 2 already; keep one of them"],
-    [
-      "a section twice",
-      "[core]\n[path x]\n[core]",
-      "3: [core] already begins on line 1; put its keys there",
-    ],
+    ["a section twice", "[core]\n[path x]\n[core]", "3: [core] already begins on line 1; put its keys there"],
     ["a header without ]", "[core", `1: "[core" has no closing ]; allowed is [NAME]`],
     ["a header without a name", "[ ]", "1: the section has no name; allowed is [NAME]"],
     ["text after ]", "[core] # x", `1: "# x" follows the section's ]; comments need a line of their own`],
