@@ -43,8 +43,8 @@ export type OpenLedgerStore = (file: string, wholeText: () => string) => LedgerS
 /**
  * The record of which parts of the kernel's state are ours. It is written before the command goes out: so a daemon that
  * dies at any moment finds its endpoints again, and never mistakes another program's endpoints for its own. There is
- * one file per network namespace, with a line for the whole state and a line for each change since. Only the holder of the
- * namespace's lock writes it.
+ * one file per network namespace, with a line for the whole state and a line for each change since. Only the holder of
+ * the namespace's lock writes it.
  *
  * If the file cannot be written, the daemon goes on: it also keeps the record in memory, and writes the file when it
  * can. If the daemon is killed before that, the next daemon takes the endpoints for somebody else's.

@@ -24,8 +24,8 @@ export const SETTLING_PERIOD = 100;
 /**
  * Holds back endpoints that open subflows if their link has just come back. While the link was down, the kernel began
  * to look for neighbours, if only to send resets for closed subflows. When such a look-up fails, every packet that
- * waits for it fails (EHOSTUNREACH), the first packets of new subflows included. The kernel opens the subflows of an endpoint
- * only once. So the endpoint waits until the look-up is over: at most a second after the link is up.
+ * waits for it fails (EHOSTUNREACH), the first packets of new subflows included. The kernel opens the subflows of an
+ * endpoint only once. So the endpoint waits until the look-up is over: at most a second after the link is up.
  */
 export class Settling {
   readonly #options: SettlingOptions;

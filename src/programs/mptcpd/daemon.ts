@@ -52,8 +52,8 @@ export class Daemon {
   /**
    * Starts to serve the network namespace of this process. Resolves when its path managers know all connections, and
    * the endpoints are as wanted or the first attempt has failed and is being repeated. Waits for the kernel however
-   * long it takes to answer. The signal ends the start: if nothing was changed yet, rejects with its reason; if there is
-   * something to stop, resolves at once.
+   * long it takes to answer. The signal ends the start: if nothing was changed yet, rejects with its reason; if there
+   * is something to stop, resolves at once.
    *
    * @throws StartError if the daemon cannot run
    * @throws PathManagersRefusedError if its plugins cannot be loaded
