@@ -2,16 +2,16 @@ import { closeSync, constants } from "node:fs";
 import { openGuarded, replaceStateFile } from "../base/runtime-directory.ts";
 import { appendText } from "../kernel/append.ts";
 
-/** Appends after which the file is written anew as a whole. */
+/** Number of appends after which the whole file is rewritten. */
 const LONGEST = 1000;
 
 /**
- * A file of the runtime directory that begins with a state as a whole, and gets a line for each change. An append is
- * one write(2), so it costs a fraction of a new file. A process that dies in the middle of one leaves a last line
- * without its line feed: readers leave that out.
+ * A file of the runtime directory that begins with the whole state, and gets a line for each change. An append is one
+ * write(2), and costs a fraction of a new file. A process that dies in the middle of an append leaves a last line
+ * without a line feed; readers ignore that line.
  *
- * Nothing is flushed to a disk. After a crash of the whole machine the kernel's state, of which the file speaks, is
- * gone too.
+ * Nothing is flushed to a disk: after a crash of the whole machine, the kernel's state that the file describes is gone
+ * too.
  */
 export class Journal {
   readonly #file: string;
@@ -21,8 +21,8 @@ export class Journal {
   #appended = 0;
 
   /**
-   * @param wholeText gives the text of the file, as it should be now
-   * @param isAllowed whether the name is still ours; where it is not, the file that has it is left alone
+   * @param wholeText gives the whole text that the file should have now
+   * @param isAllowed whether the name is still ours; if not, the file with that name is left alone
    */
   constructor(file: string, wholeText: () => string, isAllowed = (): boolean => true) {
     this.#file = file;
@@ -33,7 +33,7 @@ export class Journal {
   /**
    * Adds the line of a change, with its line feed.
    *
-   * @returns false if the file has to be written anew: it was not yet, is long, or somebody has removed or replaced it
+   * @returns false if the file must be rewritten: it was never written, is long, or somebody removed or replaced it
    */
   append(line: string): boolean {
     return this.#fd !== undefined && this.#appended++ < LONGEST && appendText(this.#fd, line);
@@ -42,14 +42,14 @@ export class Journal {
   /**
    * Adds lines, each with its line feed.
    *
-   * @returns false if the file has to be written anew: it was not yet, or somebody has removed or replaced it
+   * @returns false if the file must be rewritten: it was never written, or somebody removed or replaced it
    */
   add(lines: string): boolean {
-    // ENOSPC and the like: a new file meets it too, and says so.
+    // ENOSPC and the like: rewriting the file meets the same error and reports it.
     return this.#fd !== undefined && appendText(this.#fd, lines);
   }
 
-  /** Writes the file anew. Throws StateWriteError. @returns its length in bytes, 0 where the name is not ours */
+  /** Rewrites the file. Throws StateWriteError. @returns its length in bytes, 0 if the name is not ours */
   rewrite(): number {
     if (!this.#isAllowed()) return 0;
     this.close();
@@ -65,7 +65,7 @@ export class Journal {
     this.#fd = undefined;
   }
 
-  /** Undefined where somebody was faster: then the next change writes the file anew. */
+  /** Undefined if somebody has replaced the file meanwhile: then the next change rewrites it. */
   #open(): number | undefined {
     try {
       return openGuarded(this.#file, constants.O_WRONLY | constants.O_APPEND);

@@ -51,7 +51,7 @@ describe("mptcpd --reload", options, () => {
     const { code, lines } = await verdictOf(command);
     assert.equal(code, 1);
     assert.deepEqual(lines, [
-      "mptcpd: mptcpd ended before it had reloaded the configuration: its log may say why",
+      "mptcpd: mptcpd ended before it had reloaded the configuration: look at its log",
     ]);
   });
 
@@ -119,7 +119,7 @@ describe("mptcpd --reload", options, () => {
     await machine.host.run("mkdir", join(machine.runtimeDirectory, name));
     const { code, lines } = await askToReload(machine, { MAINPID: `${pid}` });
     assert.equal(code, 1);
-    assert.match(lines.join(), /was told to reload by a signal, but cannot be asked for the outcome/);
+    assert.match(lines.join(), /sent SIGHUP to mptcpd .*, but cannot ask it for the outcome/);
     await machine.daemon.waitForLine(/^notice: configuration reloaded$/);
     const warnings = machine.problems.filter((line) => line.includes(name));
     assert.equal(warnings.length, 1, warnings.join("\n"));

@@ -59,7 +59,7 @@ export function whyNoKind(glob: string): string | undefined {
 export function whyNoAddress(text: string, prefix: Prefix): string | undefined {
   if (!within(prefix, mapped)) return undefined;
   const ipv4 = prefix.length === 128 ? "the IPv4 address" : "the IPv4 network";
-  return `${quote(text)} can never match: it is IPv4 in the form of IPv6; write ${ipv4}, such as 10.0.0.0/8`;
+  return `${quote(text)} can never match: it is IPv4 written as IPv6; write ${ipv4}, such as 10.0.0.0/8`;
 }
 
 /** With each section compared to all before it, a file of many thousands would take minutes to check. */

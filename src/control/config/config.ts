@@ -80,13 +80,12 @@ export interface PluginSection {
 
 export const defaultConfigFile = "/etc/mptcpd/mptcpd.conf";
 
-/** What is in there is no library of one machine: the directory has the same name on all. */
+/** The same name on all architectures, because its files do not depend on the machine. */
 export const defaultPluginDirectory = "/usr/lib/mptcpd/plugins";
 
 /**
  * Names that programs give to interfaces of containers and virtual machines, in force when the file has no [path]
- * section. For what the kernel cannot tell: where it can, the policy goes by that
- * (src/control/policy/guest-interfaces.ts).
+ * section. They matter only where the kernel's facts do not tell (src/control/policy/guest-interfaces.ts).
  */
 export const containerRule: PathRule = {
   name: "containers",

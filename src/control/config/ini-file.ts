@@ -46,7 +46,7 @@ export function readConfigFile(file: string): Uint8Array | undefined {
     const status = fstatSync(fd);
     if (!status.isFile()) throw notAFile(file);
     if ((status.mode & constants.S_IWOTH) !== 0) {
-      throw new ConfigError([`${file}: everybody may write to it; take that away with: chmod o-w ${file}`]);
+      throw new ConfigError([`${file}: everybody may write to it; run: chmod o-w ${file}`]);
     }
     return readAll(fd, file);
   } catch (error) {
@@ -161,7 +161,7 @@ class Reader {
     } else {
       const earlier = this.#lineOfSection.get(name);
       if (earlier !== undefined) {
-        this.#problem(line, `[${name}] was begun on line ${earlier} already; put its keys there`);
+        this.#problem(line, `[${name}] already begins on line ${earlier}; put its keys there`);
         return;
       }
       this.#lineOfSection.set(name, line);
@@ -204,7 +204,7 @@ class Reader {
     if (bad === undefined) return value;
     return this.#problem(
       line,
-      `${key}: ${quote(bad, { raw: true })} is no escape; allowed are \\s \\n \\t \\r \\\\`,
+      `${key}: ${quote(bad, { raw: true })} is not an escape; allowed are \\s \\n \\t \\r \\\\`,
     );
   }
 

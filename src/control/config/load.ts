@@ -163,7 +163,7 @@ class ConfigReader {
     });
   }
 
-  /** A section of somebody else's is ignored, as upstream does; one of ours that is misspelt is not. */
+  /** Ignores unknown sections, as upstream does; but a misspelt section of ours is an error. */
   #unknownSection(kind: string, section: IniSection): void {
     const allowed =
       "known are [core], [path NAME] and [plugin NAME], a NAME being of letters, digits and _ . -";
@@ -197,7 +197,7 @@ function toLines(file: string, faults: readonly Fault[]): string[] {
 }
 
 function noticesFor({ notifyFlags: given }: Config): string[] {
-  // Upstream leaves such addresses alone then; who wrote the list may count on that.
+  // Upstream leaves such addresses alone then, and the author of the list may expect the same.
   if (given.equals(notifyFlags.of()) || given.has("existing")) return [];
   return ["notify-flags: `existing` is always on: addresses that exist at start become endpoints too"];
 }

@@ -90,7 +90,7 @@ export const commandLine = v.pipe(
     const [program, ...rest] = dataset.value.trim().split(/[ \t]+/);
     if (program?.startsWith("/")) return [program, ...rest];
     addIssue({
-      message: `${quote(dataset.value)} does not begin with the whole path of a program, as /usr/libexec/my-manager`,
+      message: `${quote(dataset.value)} does not begin with the whole path of a program, such as /usr/libexec/my-manager`,
     });
     return NEVER;
   }),

@@ -7,7 +7,7 @@ import type { ConnectionRecord } from "./connection-record.ts";
 
 export type IdKernel = Pick<MptcpPm, "remove" | "dumpEndpoints">;
 
-/** The address ids of all connections that anything was asked for. They go with their connections. */
+/** The address ids of all connections that had a request. They are dropped with their connections. */
 export class IdBook {
   readonly #kernel: IdKernel;
   readonly #ids = new WeakMap<Connection, AddressIds>();
@@ -17,9 +17,9 @@ export class IdBook {
   }
 
   /**
-   * Gives a command the id of a local address: the one that is asked for, or else its own. The kernel may have given
-   * ids by itself meanwhile (to an address that the peer joined) and then refuses ours: its list is read, and the
-   * command is tried again, unless the id was asked for.
+   * Runs a command with the id of a local address: the requested id, or else the id of the address. The kernel may have
+   * given ids by itself meanwhile (to an address that the peer joined), and then refuses ours. In that case the
+   * kernel's list is read and the command is tried again, unless the caller requested the id.
    *
    * @param what completes "cannot …", for an error
    * @throws KernelError, or a ConnectionError (ENOSPC) where all ids are taken
@@ -93,7 +93,7 @@ const ATTEMPTS = 3;
 
 /** An id is a byte. */
 const MOST_IDS = 255;
-/** Begins what stands in for the address of an id that is taken by nobody knows whom. */
+/** Prefix of the placeholder for an unknown address that has taken an id. */
 const UNKNOWN = "unknown, of id ";
 
 export interface IdentifiedAddress extends SocketAddress {
@@ -107,7 +107,7 @@ export interface IdentifiedAddress extends SocketAddress {
  * is released.
  */
 export class AddressIds {
-  /** A handful: to look through them takes less than keys would. */
+  /** Only a few, so a search through them is faster than keys would be. */
   #entries: IdentifiedAddress[] = [];
   #announced: readonly SocketAddress[] = [];
 
@@ -143,14 +143,14 @@ export class AddressIds {
     return this.#entries.find((entry) => entry.id === id && !entry.address.startsWith(UNKNOWN));
   }
 
-  /** The id is free again; but 0 stays the initial subflow's, also when that is gone. */
+  /** The id is free again; but 0 stays with the initial subflow, even when that is gone. */
   release(address: string, port = 0): void {
     if (this.find(address, port) === 0) return;
     this.#entries = this.#entries.filter((entry) => !isAt(entry, address, port));
     this.#announced = this.#announced.filter((entry) => !isAt(entry, address, port));
   }
 
-  /** The peer was told of it: it is not among the unused ones, with or without subflows. */
+  /** The peer knows the id: from now on it counts as used, with or without subflows. */
   announce(address: string, port: number): void {
     if (!this.#isAnnounced(address, port)) this.#announced = [...this.#announced, { address, port }];
   }
@@ -162,13 +162,13 @@ export class AddressIds {
     for (const entry of list) this.#set(entry);
   }
 
-  /** An id turned out to be another address': whose, an old kernel does not say. */
+  /** An id turned out to belong to another address; an old kernel does not say which. */
   block(id: number): void {
     this.#entries = this.#entries.filter((entry) => entry.id !== id);
     this.#set({ address: `${UNKNOWN}${id}`, port: 0, id });
   }
 
-  /** Those that no subflow goes from, and that the peer was not told of, as far as is known. */
+  /** The ids that no subflow uses, and that the peer was not told, as far as is known. */
   unused({ subflows }: Pick<Connection, "subflows">): IdentifiedAddress[] {
     const used = new Set(subflows.map(({ localId }) => localId));
     return this.#entries.filter(

@@ -22,7 +22,7 @@ export interface AnnounceOptions {
   readonly id?: number | undefined;
   /** The interface that subflows to the address are bound to. */
   readonly ifIndex?: number | undefined;
-  /** Opens a listening socket there, for where no program does; it is closed as soon as it is of no use. */
+  /** Opens a listening socket there, if no program listens; it is closed as soon as it is not needed. */
   readonly listen?: boolean | undefined;
   /** When this is aborted, the listening socket is closed. */
   readonly signal?: AbortSignal | undefined;
@@ -109,7 +109,7 @@ export class Announcements {
     this.#drop(connection, id);
   }
 
-  /** Not before the time of the last one is over; one that was refused takes none. */
+  /** Waits until the time of the last REMOVE_ADDR is over; a refused one takes no time. */
   async #inTurn(connection: Connection, remove: () => Promise<void>): Promise<void> {
     const before = this.#sent.get(connection) ?? Promise.resolve(Number.NEGATIVE_INFINITY);
     const removing = before
@@ -125,8 +125,8 @@ export class Announcements {
   }
 
   /**
-   * Linux deals with a REMOVE_ADDR that comes right after an ADD_ADDR first, and joins what is no more
-   * (mptcp_pm_worker).
+   * If a REMOVE_ADDR comes right after an ADD_ADDR, Linux handles the REMOVE_ADDR first, and then joins an address that
+   * is gone (mptcp_pm_worker).
    */
   async #afterAnnouncement(connection: Connection): Promise<void> {
     await until(this.#clock, (this.#announced.get(connection) ?? Number.NEGATIVE_INFINITY) + REMOVAL_SPACING);
@@ -141,8 +141,8 @@ export class Announcements {
       const known = this.#ids.of(connection).addressOf(id);
       // 0, the initial subflow's address, is never on the list and cannot be announced.
       if (!isLost || known === undefined || id === 0) throw error;
-      // Whoever closes one of several subflows of an address takes it off the kernel's list, and only what is on that
-      // list can be withdrawn (net/mptcp/pm_userspace.c, mptcp_userspace_pm_delete_local_addr).
+      // Closing one of several subflows of an address takes the address off the kernel's list, and only addresses on
+      // that list can be withdrawn (net/mptcp/pm_userspace.c, mptcp_userspace_pm_delete_local_addr).
       await this.#add(connection, known);
       await this.#afterAnnouncement(connection);
       await this.#kernel.remove({ token, id });
@@ -163,12 +163,12 @@ export class Announcements {
   }
 
   /**
-   * Linux peers end them, too, if they are there and the REMOVE_ADDR gets to them; but that is the task of who sends it
-   * (RFC 8684, 3.4.2), and nobody else's while they are connecting.
+   * Linux peers also end the subflows, if the subflows exist and the REMOVE_ADDR arrives. But it is the task of its
+   * sender (RFC 8684, 3.4.2), and only the sender can end a subflow that is still connecting.
    */
   async #endSubflows(connection: ConnectionRecord, id: number): Promise<void> {
     const own = connection.subflows.filter(({ localId }) => localId === id);
-    // What the kernel refuses is over already.
+    // If the kernel refuses, the subflow has already ended.
     await Promise.all(
       own.map((subflow) => this.#subflows.destroy(connection, subflow).catch(() => undefined)),
     );

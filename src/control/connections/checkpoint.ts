@@ -13,14 +13,14 @@ import type { ListedConnection } from "./from-sock-diag.ts";
 export interface CheckpointOptions {
   readonly file: string;
   readonly bootId: string;
-  /** All connections, to write the file anew when it is mostly about those that are gone. */
+  /** All connections, to rewrite the file when most of its lines are about closed connections. */
   readonly connections: Iterable<Connection> & { readonly size: number };
-  /** Told when the file cannot be read or written: what it should hold will be unknown after a restart. */
+  /** Called when the file cannot be read or written: its contents will be unknown after a restart. */
   readonly warn: (message: string) => void;
-  /** Told when it can be written again. */
+  /** Called when it can be written again. */
   readonly notice?: (message: string) => void;
   readonly clock?: Clock;
-  /** Whether the file may be written anew; by default always. */
+  /** Whether the file may be rewritten; by default always. */
   readonly isAllowed?: () => boolean;
 }
 
@@ -33,21 +33,21 @@ const LARGEST_FILE = 64 * 1024 * 1024;
 const SPACING = 2;
 
 /**
- * Remembers what the kernel tells of a connection only once, for the time after a restart. A line for each fact,
- * appended before the event loop turns again, or else 2 ms after the last one, so that a daemon that is killed loses
- * next to nothing that it has acted on.
+ * Keeps, over a restart, the facts about a connection that the kernel tells only once. Each fact is a line, appended
+ * before the event loop turns again, or else 2 ms after the last line. So a daemon that is killed loses almost none of
+ * the facts that it has acted on.
  */
 export class Checkpoint {
   readonly #options: CheckpointOptions;
   readonly #clock: Clock;
   #facts: Map<number, StoredConnection> | undefined;
-  /** Changes whose lines are still to be made: of many connections none is needed by then. */
+  /** Changes whose lines are still to be made; many connections have ended by then and need no line. */
   #pending: ConnectionChange[] = [];
   #flushedAt = Number.NEGATIVE_INFINITY;
   #lines = 0;
-  /** How many lines are too many: then most are about what is gone. */
+  /** With more lines than this, most are about closed connections. */
   #rewriteAt = LINES_BEFORE_REWRITE;
-  /** While it fails, nothing can be added to the file: it lacks something, and is written anew. */
+  /** While writing fails, nothing can be added: the file is incomplete and must be rewritten. */
   readonly #writes: RetriedWrite;
   readonly #journal: Journal;
 
@@ -58,7 +58,7 @@ export class Checkpoint {
     this.#journal = new Journal(file, () => this.#wholeText(), options.isAllowed);
     this.#writes = new RetriedWrite({
       ...{ clock, what: file, log: { warning: warn, notice, debug: ignore } },
-      consequence: "a restart will not know all of its connections",
+      consequence: "after a restart, mptcpd will not know everything about its connections",
     });
   }
 
@@ -77,7 +77,7 @@ export class Checkpoint {
     }
   }
 
-  /** What was left of a connection that sock_diag shows. */
+  /** The stored facts about a connection that sock_diag shows. */
   factsOf({ token, local, remote }: ListedConnection): Facts | undefined {
     const stored = this.#facts?.get(token);
     // Tokens are random, and may come back.
@@ -85,7 +85,7 @@ export class Checkpoint {
     return isSame ? stored : undefined;
   }
 
-  /** Begins a file of our own, with the connections that there are; what was left is no longer needed. */
+  /** Begins our own file with the present connections; the old contents are no longer needed. */
   begin(): void {
     this.#facts = undefined;
     this.#rewrite();
@@ -97,7 +97,7 @@ export class Checkpoint {
     this.#pending.push(change);
   }
 
-  /** Writes what is pending. Without anything pending, writes the file anew if somebody has removed it. */
+  /** Writes pending changes. If there are none, rewrites the file if somebody has removed it. */
   flush(): void {
     if (this.#pending.length === 0) {
       const isBegun = this.#facts === undefined && this.#lines > 0;
@@ -110,11 +110,11 @@ export class Checkpoint {
     if (lines.length === 0) return;
     this.#lines += lines.length;
     const isLong = this.#lines > this.#rewriteAt;
-    // The table has the pending facts, too, and the file is written anew from it.
+    // The table has the pending facts too, and the file is rewritten from the table.
     if (isLong || (!this.#writes.isFailing && !this.#journal.add(textOf(lines)))) this.#rewrite();
   }
 
-  /** Writes what is pending, and no more. */
+  /** Writes pending changes, and nothing else. */
   close(): void {
     this.flush();
     this.#facts = new Map();
@@ -131,7 +131,7 @@ export class Checkpoint {
     this.#writes.attempt(() => {
       const length = this.#journal.rewrite();
       if (length === 0) return;
-      // Anew before nobody reads it any more, but not for every line.
+      // Rewrite the file when most of its lines are out of date, not after every line.
       const room = Math.max((0.8 * LARGEST_FILE) / length, 1.25);
       this.#rewriteAt = Math.max(LINES_BEFORE_REWRITE, Math.floor(Math.min(4, room) * this.#lines));
     });

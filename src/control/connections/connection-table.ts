@@ -9,13 +9,13 @@ import {
 } from "./from-events.ts";
 import type { ListedConnection } from "./from-sock-diag.ts";
 
-/** What is told of a connection only once, and sock_diag does not know (`serverSide`: not always). */
+/** The facts about a connection that the kernel tells once and sock_diag does not know (`serverSide`: not always). */
 export type Facts = Pick<Connection, "serverSide" | "denyJoinId0" | "announced" | "announcedIsComplete">;
 
 /**
- * Every connection of the network namespace. Events keep it true, each at a cost that does not depend on how many there
- * are; `reconcile` and `miss` mend what events did not tell. Whatever changes is told to `onChange`, once the
- * connection is as it will be. Pure: time and the kernel are the tracker's.
+ * Every connection of the network namespace. Events keep the table true; the cost of an event does not depend on the
+ * number of connections. `reconcile` and `miss` correct what events did not tell. `onChange` is called for each change,
+ * after the connection has its new state. Pure: only the tracker uses time and the kernel.
  */
 export class ConnectionTable implements Iterable<ConnectionRecord> {
   readonly #connections = new Map<number, ConnectionRecord>();
@@ -39,8 +39,8 @@ export class ConnectionTable implements Iterable<ConnectionRecord> {
   }
 
   /**
-   * The tokens of connections that change from now until the next call, filled in as they do: a list that the kernel
-   * makes meanwhile is older than what is known of these.
+   * The tokens of connections that change from now until the next call, filled in as they change. For these
+   * connections, the table is newer than a list that the kernel makes meanwhile.
    */
   watchChanges(): ReadonlySet<number> {
     this.#changed = new Set();
@@ -82,7 +82,7 @@ export class ConnectionTable implements Iterable<ConnectionRecord> {
     return true;
   }
 
-  /** Events were lost: any peer may have announced an address unheard. */
+  /** Events were lost: any peer may have announced an address that we do not know. */
   doubtAnnouncements(): void {
     for (const connection of this) connection.announcedIsComplete = false;
   }
@@ -93,22 +93,22 @@ export class ConnectionTable implements Iterable<ConnectionRecord> {
     return this.#updates.connect(connection, request);
   }
 
-  /** Takes such a subflow out again, of which nothing was heard. */
+  /** Removes such a subflow again, if no event has named it. */
   abandon(connection: ConnectionRecord, subflow: SubflowRecord): void {
     this.#changed.add(connection.token);
     subflow.state = "closed";
     connection.remove(subflow);
   }
 
-  /** This host's part of a priority, which no event tells; whoever asked for it need not be told. */
+  /** Sets this host's part of a priority. No event tells it, and the requester does not need to be told. */
   setLocalBackup(connection: ConnectionRecord, subflow: SubflowRecord, localBackup: boolean): void {
     this.#changed.add(connection.token);
     subflow.localBackup = localBackup;
   }
 
   /**
-   * Makes a connection what sock_diag shows of it; `facts` are for one that is not known yet. While sockets come and go
-   * its listing may leave out some that are there: what is missing goes when it is missing twice.
+   * Makes a connection match sock_diag; `facts` are for a connection that is not known yet. While sockets come and go,
+   * the listing of sock_diag may leave out some that exist: so only what is missing twice is removed.
    *
    * @returns whether something is missing for the first time
    */

@@ -4,7 +4,7 @@ export { tokenText } from "../../kernel/mptcp-pm.ts";
 
 export type { SocketAddress };
 
-/** What the kernel tells once, when it happens: of connections that are older than us nobody knows it any more. */
+/** A fact that the kernel tells once, when it happens: "unknown" for connections that are older than mptcpd. */
 export type Known<T> = T | "unknown";
 
 /**
@@ -30,7 +30,7 @@ export interface Connection {
    * IPv6 only, which is known when it was tried.
    */
   readonly families: readonly (4 | 6)[];
-  /** Who manages its subflows; known once it was tried to, and settled for as long as it lives. */
+  /** Who manages its subflows. Known after the first attempt to change them, and fixed for the connection's life. */
   readonly pathManager: Known<"kernel" | "userspace">;
   /** Subflows that are connecting or established, the initial one (while it lives) first. */
   readonly subflows: readonly Subflow[];
@@ -83,7 +83,7 @@ export interface CloseReason {
   readonly resetFlags?: number | undefined;
 }
 
-/** What happens to connections, in the order in which it does. */
+/** The changes of connections, in the order in which they happen. */
 export type ConnectionChange =
   | {
       readonly type: "newConnection" | "connectionEstablished" | "connectionClosed";
@@ -112,7 +112,7 @@ export type ConnectionChange =
       readonly reason: CloseReason;
     };
 
-/** What a command of a path manager fails with, where it is not the kernel's own refusal (KernelError). */
+/** The error of a path manager's command, if it is not the kernel's own refusal (KernelError). */
 export class ConnectionError extends Error {
   override readonly name: string = "ConnectionError";
   /** An errno's name where one fits: ECONNREFUSED, ETIMEDOUT, ECONNRESET… */
@@ -127,7 +127,7 @@ export class ConnectionError extends Error {
   }
 }
 
-/** The connection has ended, which who gave the command is told of in any case: no news. */
+/** The connection has ended. The caller of the command is told of that in any case. */
 export class ConnectionClosedError extends ConnectionError {
   override readonly name = CLOSED;
 }
@@ -139,7 +139,7 @@ export function isConnectionClosed(error: unknown): boolean {
   return error instanceof Error && error.name === CLOSED;
 }
 
-/** Not one that is under way or closed, and not one that the kernel's own path manager has. */
+/** Not a connection that is beginning or closed, and not one that the kernel's own path manager manages. */
 export function takesCommands({ state, pathManager }: Connection): boolean {
   return state === "established" && pathManager !== "kernel";
 }

@@ -8,11 +8,11 @@ import { stopwatch } from "../../base/deadlines.ts";
  */
 const READING_PERIOD = 5000;
 const IDLE_READING_PERIOD = 30_000;
-/** After a reading, rest for so many times as long as it took, so that readings use at most 2 % of a core. */
+/** After a reading, rest for this many times as long as it took, so that readings use at most 2 % of a core. */
 const REST = 50;
 const REST_UNSETTLED = 5;
 /**
- * Milliseconds after which what a reading left open is looked at again, and a failed one is repeated: longer each time.
+ * Milliseconds until the next reading if the last one left something unclear or failed; longer each time.
  */
 const RETRY = 100;
 
@@ -27,7 +27,7 @@ export interface ReadingScheduleOptions {
   readonly clock: Clock;
   /** Reads all sockets. Readings never overlap. Resolves with undefined when there is nothing more to read. */
   readonly read: () => Promise<ReadingResult | undefined>;
-  /** A reading failed, and is repeated; `earlierFailures`: so many had failed before it, since one worked. */
+  /** A reading failed and will be repeated; `earlierFailures`: how many failed before it since the last success. */
   readonly onFailure: (error: unknown, earlierFailures: number) => void;
 }
 
@@ -40,7 +40,7 @@ export class ReadingSchedule {
   #reading: Promise<void> | undefined;
   /** Readings that failed since one worked. */
   #failures = 0;
-  /** From `begin` to `close`: only then is anything read. */
+  /** True from `begin` to `close`: nothing is read at other times. */
   #isRunning = false;
 
   constructor(options: ReadingScheduleOptions) {
@@ -53,7 +53,7 @@ export class ReadingSchedule {
     this.#begin();
   }
 
-  /** There are connections now, and were none before. */
+  /** Call this when there are connections and there were none before. */
   firstConnection(): void {
     this.#readIn(READING_PERIOD);
   }
@@ -77,7 +77,7 @@ export class ReadingSchedule {
     this.#timer?.cancel();
   }
 
-  /** Reads in so many milliseconds, or earlier if that is due already; what is wanted during a reading, after it. */
+  /** Reads after this many milliseconds, or earlier if a reading is due; if a reading is under way, after it. */
   #readIn(milliseconds: number): void {
     const due = this.#options.clock.now() + milliseconds;
     if (due >= this.#due) return;
@@ -103,7 +103,7 @@ export class ReadingSchedule {
 
   async #read(): Promise<void> {
     const { clock, read, onFailure } = this.#options;
-    // A pause of the machine is no reason to read more seldom.
+    // If the machine paused during the reading, do not read less often because of that.
     const tookSoFar = stopwatch(clock);
     try {
       const result = await read();

@@ -9,7 +9,7 @@ import {
 } from "./connection.ts";
 
 /**
- * Subflows that were asked for, until the kernel says what became of them; also those that nobody waits for any more.
+ * Requested subflows, until the kernel tells their outcome; also those that nobody waits for any more.
  */
 export class SubflowRequests {
   readonly #clock: Clock;
@@ -64,7 +64,7 @@ export class SubflowRequests {
     });
   }
 
-  /** No answer will come, as the kernel was not asked, or has nothing more to tell. */
+  /** No answer will come: the kernel was not asked, or has nothing more to tell. */
   forget(connection: Connection, subflow: Subflow, error: unknown): void {
     const own = this.#pending.get(connection);
     if (error === undefined) own?.get(subflow)?.resolve();
@@ -73,7 +73,7 @@ export class SubflowRequests {
     if (own?.size === 0) this.#pending.delete(connection);
   }
 
-  /** @returns whether the change is a request that failed: that only concerns who asked, and has perhaps given up */
+  /** @returns whether the change is a failed request: it only concerns the requester, who may have given up */
   noticed(change: ConnectionChange): boolean {
     const { connection } = change;
     const own = this.#pending.get(connection);
@@ -97,7 +97,7 @@ export class SubflowRequests {
     for (const own of this.#pending.values()) yield* own.values();
   }
 
-  /** What settles before its deadline leaves the timer alone. */
+  /** A request that settles before its deadline does not touch the timer. */
   #wake(due: number): void {
     if (this.#alarm !== undefined && this.#alarm.due <= due) return;
     this.#alarm?.timer.cancel();

@@ -76,7 +76,7 @@ export class Subflows {
     try {
       await answer;
     } catch (error) {
-      // What cannot be given up ends all the same, in two minutes.
+      // If the attempt cannot be given up, the kernel ends it after two minutes.
       if (subflow.state === "connecting") await this.#giveUp(connection, subflow).catch(() => undefined);
       throw error;
     }
@@ -166,14 +166,14 @@ export class Subflows {
       );
     if (subflow.state !== "connecting") return;
     try {
-      if (attempt === undefined) throw new Error("nothing is left of it");
-      // Its end is told by an event, which is nobody's business any more. Should that get lost, readings miss what has
-      // a port.
+      if (attempt === undefined) throw new Error("the kernel lists no socket of it");
+      // An event tells its end, which concerns nobody any more. If the event is lost, a reading finds the subflow
+      // missing, because it has a port now.
       await this.#kernel.destroySubflow({ token, local: attempt.local, remote });
       subflow.local = attempt.local;
     } catch {
       const what = creating(connection, local, remote);
-      const error = new ConnectionError(what, "ECONNABORTED", "it was given up");
+      const error = new ConnectionError(what, "ECONNABORTED", "mptcpd gave up the attempt");
       this.#requests.forget(connection, subflow, error);
       this.#table.abandon(connection, subflow);
     }
@@ -188,7 +188,7 @@ function creating(
   return `create subflow ${from.address} to ${shown(to)} of connection ${tokenText(token)}`;
 }
 
-/** Where subflows go if nothing else is said; undefined: no address of that family is known of the peer. */
+/** The default destination of subflows; undefined: no address of the peer of that family is known. */
 export function usualTarget(
   { remote, denyJoinId0, announced, families }: Connection,
   family: 4 | 6,

@@ -24,16 +24,16 @@ export interface ConnectionTrackerOptions {
   readonly onListener: (event: ListenerEvent) => void;
 }
 
-/** What is told of connections only once; see Checkpoint. */
+/** Stores the facts about connections that the kernel tells only once; see Checkpoint. */
 export type ConnectionMemory = Pick<Checkpoint, "load" | "factsOf" | "begin" | "record" | "flush" | "close">;
 
-/** Milliseconds for which changes are told before the event loop gets its turn. */
+/** Milliseconds for which listeners are called before the event loop gets its turn. */
 const SLICE = 5;
 const MOST_UNCLAIMED = 100_000;
 
 /**
- * Keeps a table of connections true: events keep it nearly true, and sock_diag is read at the start, after events were
- * lost, when one names a connection that is not known, and from time to time.
+ * Keeps a table of connections true. Events keep it nearly true. The tracker also reads sock_diag at the start, after
+ * events were lost, when an event names an unknown connection, and from time to time.
  *
  * Events are collected from the moment of creation and take effect from `takeOver`, so that a tracker can follow on
  * another one without a gap.
@@ -49,9 +49,9 @@ export class ConnectionTracker {
   /** Events of connections that are not known, by token; perhaps the next reading shows them. */
   readonly #unclaimed = new Map<number, EventOfConnection[]>();
   #unclaimedCount = 0;
-  /** More may have been told than is remembered. */
+  /** The kernel may have told more facts than are stored. */
   #gap = false;
-  /** Events were lost: of every connection something may be missing. */
+  /** Events were lost: something may be missing about every connection. */
   #eventsLost = false;
   /** Connections that the last reading did not settle: something is missing that may be there, or it had no say. */
   #unsettled: ReadonlySet<number> = new Set();
@@ -81,7 +81,7 @@ export class ConnectionTracker {
     this.#subscription = events.events({
       event: (event) => (this.#early === undefined ? this.#receive(event) : this.#early.push(event)),
       overrun: () => {
-        warn("the kernel dropped events of connections; reading its sockets");
+        warn("the kernel dropped events of connections; reading all sockets again");
         this.#doubt();
       },
       error: (error) => {
@@ -92,7 +92,7 @@ export class ConnectionTracker {
   }
 
   /**
-   * Begins to tell changes, first of all the connections that there are. Resolves when all of these were told.
+   * Begins to report changes, first the present connections. Resolves when all of these were reported.
    *
    * @param withoutGap whether the tracker that left what is remembered was at work when this one was made
    */
@@ -119,7 +119,7 @@ export class ConnectionTracker {
     await this.#readings.settled();
   }
 
-  /** Ends, with everything remembered for who comes next. */
+  /** Ends; everything is stored for the next tracker. */
   close(): void {
     this.#closed = true;
     this.#readings.close();
@@ -169,7 +169,7 @@ export class ConnectionTracker {
       const isUnsettled = (token: number): boolean => wereEventsLost || this.#unsettled.has(token);
       const unsettled = await this.#compare(listedConnections(outlines), changed, isUnsettled);
       if (this.#closed) return undefined;
-      // Those that came before the reading, and are of none that it shows, are of none that there is.
+      // Events from before the reading that fit no connection it shows are about connections that have ended.
       for (const token of unclaimed) this.#claim(token);
       this.#unsettled = unsettled;
       this.#finishTakeOver();
@@ -233,7 +233,7 @@ export class ConnectionTracker {
     return facts && { ...facts, announcedIsComplete: facts.announcedIsComplete && !this.#gap };
   }
 
-  /** Lets the event loop turn now and then: what is told of each may take its time. */
+  /** Lets the event loop turn now and then, because listeners may take time for each connection. */
   async #inSlices<T>(items: Iterable<T>, take: (item: T) => void): Promise<void> {
     const { clock } = this.#options;
     let start = clock.now();

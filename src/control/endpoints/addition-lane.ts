@@ -1,20 +1,20 @@
 /**
- * A lane for additions, since connections wait for them: what the policy would say of one more address follows from
- * what it said last, where nothing else has changed. Nothing here judges an address; a whole run follows, and finds the
- * endpoint made.
+ * A fast lane for additions, because connections wait for them. If nothing has changed but one more address, the
+ * decision about it follows from the policy's last result. Nothing here judges an address. A whole run follows, and
+ * finds the endpoint already made.
  */
 import type { CurrentEndpoint, Decision } from "../policy/decision.ts";
 import type { HostAddress } from "../policy/host-addresses.ts";
 import { everyAddress, type Wanted } from "../policy/input.ts";
 import { type Addition, type PlanInput, takeId } from "./plan.ts";
 
-/** How things are after a run that has left nothing to do. */
+/** The state after a run that has left nothing to do. */
 interface Rest {
   readonly hosts: readonly HostAddress[];
   readonly current: readonly CurrentEndpoint[];
 }
 
-/** What the policy went by, and what it said. */
+/** The input of the policy, and its result. */
 interface Verdict {
   readonly decisions: readonly Decision[];
   readonly wanted: Wanted;
@@ -36,15 +36,15 @@ export class AdditionLane {
     if (wanted !== everyAddress || hosts.length === 0 || current.length >= capacity) return;
     let count = 0;
     for (const { outcome } of decisions) if (outcome === "endpoint") count++;
-    // More endpoints: somebody else's, or one that is held.
+    // There are more endpoints than decided: an endpoint of somebody else, or a held one.
     if (count === current.length) this.#rest = rest;
   }
 
   /**
-   * What the policy and the plan would do, if all that has changed since is one usable address more, without a [path]
-   * section of its own. Closes the lane.
+   * The step that the policy and the plan would give, if the only change since is one more usable address without a
+   * [path] section of its own. Closes the lane.
    *
-   * @param hosts those of now: the same objects as long as the policy says the same of them
+   * @param hosts the present addresses: the same objects as long as the policy decides the same about them
    */
   take(hosts: readonly HostAddress[], wanted: Wanted | undefined): Addition | undefined {
     const rest = this.#rest;

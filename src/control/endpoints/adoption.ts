@@ -13,9 +13,9 @@ import { readJson } from "./state-file.ts";
 const requestSchema = v.object({ bootId: v.string(), endpoints: v.array(endpointSchema) });
 
 export interface AdoptionRequest {
-  /** Whether the endpoints are in the ledger: the daemon has taken them, or has ended and we did it in its place. */
+  /** Whether the endpoints are in the ledger. The daemon entered them, or it has ended and this process did. */
   isDone(): boolean;
-  /** Has the daemon look now; by itself it does every 30 s. @returns its pid, if it could be told */
+  /** Makes the daemon look now; by itself it looks every 30 s. @returns its pid, if the signal reached it */
   wake(): number | undefined;
 }
 
@@ -27,8 +27,8 @@ export interface AdoptionsOptions {
 }
 
 /**
- * Hands endpoints that somebody else made to the ledger of a namespace. A running daemon owns its ledger; it
- * finds the request when it next reads the kernel, which SIGUSR1 makes it do.
+ * Enters endpoints that somebody else made in the ledger of a namespace. A running daemon owns its ledger: it finds the
+ * request when it next reads the kernel, and SIGUSR1 makes it read now.
  *
  * @throws the file system's error when the runtime directory cannot be written
  */
@@ -64,7 +64,7 @@ export class Adoptions {
     this.#options = options;
   }
 
-  /** Enters what was asked for since the last call in the ledger. A request that cannot be used is said once. */
+  /** Enters the endpoints requested since the last call in the ledger. Logs an unusable request once. */
   collect(): void {
     const { directory, namespace, ledger, log } = this.#options;
     const file = requestFile(directory, namespace);
@@ -72,7 +72,7 @@ export class Adoptions {
     try {
       const asked = readJson(file, requestSchema);
       const endpoints = asked?.bootId === namespace.bootId ? asked.endpoints : [];
-      // One that could not be removed is read again.
+      // A request that could not be removed is read again.
       for (const endpoint of endpoints.filter((one) => !ledger.owns(one))) {
         ledger.record(endpoint);
         log.notice(`endpoint ${endpoint.id} ${endpoint.address}: adopted`);

@@ -28,8 +28,9 @@ export interface CommandDeskOptions {
   readonly kernel: EndpointKernel;
   readonly ledger: Ledger;
   /**
-   * Carries out a step of an endpoint of the policy's; deletions of any, when peers can take another REMOVE_ADDR.
-   * @returns false where it is not ours any more
+   * Carries out a step for an endpoint that the policy decided, or any deletion. A deletion waits until peers can
+   * handle another REMOVE_ADDR.
+   * @returns false if the endpoint is no longer ours
    */
   readonly execute: (step: Step) => Promise<boolean>;
 }
@@ -41,9 +42,9 @@ interface Waiting {
 }
 
 /**
- * Commands of path managers for endpoints. They wait for their turn between two plans of the reconciler, so that
- * nothing else changes endpoints meanwhile. Only what the ledger has is changed or deleted: what a path manager has
- * added, and what the policy wants. Endpoints of others are refused with EPERM.
+ * Commands of path managers about endpoints. They wait for their turn between two plans of the reconciler, so that
+ * nothing else changes endpoints meanwhile. They may change or delete only endpoints in the ledger: those that a path
+ * manager has added, and those that the policy wants. For endpoints of others they fail with EPERM.
  */
 export class CommandDesk {
   readonly #options: CommandDeskOptions;
@@ -62,14 +63,16 @@ export class CommandDesk {
     return new Promise((resolve, reject) => this.#waiting.push({ command, resolve, reject }));
   }
 
-  /** Carries out what waits. `decide` says what the policy wants; undefined: that is not known yet. */
+  /** Carries out the waiting commands. `decide` gives the policy's decisions; undefined: they are not known yet. */
   async serve(decide: () => readonly Decision[] | undefined): Promise<void> {
     for (const { command, resolve, reject } of this.#waiting.splice(0))
       await this.#carryOut(command, decide).then(resolve, reject);
   }
 
-  /** Refuses what waits: because mptcpd stops, if nothing else is said. */
-  refuse(error: unknown = new EndpointCommandError("change endpoints", "ECANCELED", "mptcpd stops")): void {
+  /** Refuses the waiting commands. The default reason is that mptcpd is stopping. */
+  refuse(
+    error: unknown = new EndpointCommandError("change endpoints", "ECANCELED", "mptcpd is stopping"),
+  ): void {
     for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
 
@@ -86,13 +89,13 @@ export class CommandDesk {
     const { address, flags, id = 0, port = 0, ifIndex = 0 } = endpoint;
     const isThere = ({ address: other, port: otherPort }: Endpoint): boolean =>
       other === address && otherPort === port;
-    // The kernel refuses a second one of an address; what the ledger says of the first stays as it is.
+    // The kernel refuses a second endpoint for an address; the ledger's entry of the first stays as it is.
     const isNew = !(await kernel.dumpEndpoints()).some(isThere);
     if (isNew) ledger.recordCommanded({ id, address, port, flags, ifIndex });
     try {
       await kernel.addEndpoint(endpoint);
     } catch (error) {
-      // Without an answer it may be there all the same.
+      // Without an answer, the endpoint may exist all the same.
       if (isNew && error instanceof KernelError) ledger.forgetCommanded(endpoint);
       throw error;
     }
@@ -107,7 +110,7 @@ export class CommandDesk {
 
   async #remove(id: number): Promise<void> {
     const endpoint = await this.#requireOwn(id, "delete");
-    // It is for the kernel to say that there is none.
+    // If there is no such endpoint, the kernel says so.
     if (endpoint === undefined) await this.#options.kernel.deleteEndpoint({ id });
     else await this.#delete(endpoint, "a path manager removes it");
   }
@@ -129,7 +132,7 @@ export class CommandDesk {
     const isWanted = decide()?.some(
       (one) => one.address === address && one.outcome === "endpoint" && one.endpoint !== undefined,
     );
-    // An endpoint that the policy keeps only for its connections would not come back.
+    // A held endpoint would not come back.
     if (!isCommanded && isWanted !== true)
       throw new EndpointCommandError(what, "EAGAIN", "it is about to be removed");
     const reason = "a path manager renews it, so that the kernel tries lost subflows again";

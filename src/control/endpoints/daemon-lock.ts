@@ -13,34 +13,35 @@ export interface DaemonLockOptions {
   readonly log: Logger;
   readonly signal?: AbortSignal | undefined;
   /**
-   * Told when the lock was taken again, after its file was gone: other state files may be gone, or another process's.
+   * Called when this process has taken the lock again because its file was gone. Other state files may also be gone, or
+   * belong to another process.
    */
   readonly onRetaken?: () => void;
-  /** Told when another process has taken the lock meanwhile, and keeps it. Called once. */
+  /** Called once, when another process has taken the lock meanwhile and keeps it. */
   readonly onLost?: (holder: LockHolder) => void;
 }
 
-/** What a file system says that cannot be written for now, and not that somebody configured it wrongly. */
+/** Errors of a file system that cannot be written for now. Other errors mean a wrong configuration. */
 const passing: readonly string[] = ["ENOSPC", "EDQUOT", "EROFS", "EISDIR", "EIO"];
 
 /**
- * The namespace's lock for as long as the daemon runs. A file system that cannot be written does not keep the daemon
- * from its work: it takes the lock when it can.
+ * The namespace's lock, held as long as the daemon runs. If the file system cannot be written, the daemon works without
+ * the lock and takes it as soon as it can.
  *
- * Somebody may remove the file while the lock is held; `check` takes the lock again then. If another process was
- * faster, that one keeps it: everybody else finds that one, and nobody finds us.
+ * Somebody may remove the file while the lock is held; then `check` takes the lock again. If another process was
+ * faster, that process keeps it: all programs find the other process, and none finds this one.
  */
 export class DaemonLock {
   readonly #options: DaemonLockOptions;
   readonly #writes: RetriedWrite;
   #lock: NamespaceLock | undefined;
-  /** Another process has the lock; whether it keeps it is not known yet, or it does. */
+  /** Another process has the lock. It keeps it, or whether it does is not known yet. */
   #isContested = false;
   #wasGone = false;
   readonly #ending = new AbortController();
 
   /**
-   * Waits for a lock that somebody has only for a moment.
+   * Acquires the lock; waits if somebody holds it only for a moment.
    *
    * @returns the lock, or who keeps it
    * @throws the file system's error where the directory cannot be used; the signal's reason
@@ -65,20 +66,20 @@ export class DaemonLock {
     this.#options = options;
     this.#writes = new RetriedWrite({
       ...{ clock, log, what: "the lock of this network namespace" },
-      consequence: "others cannot tell that this mptcpd runs: start no second one",
+      consequence: "other programs cannot see that this mptcpd runs: do not start a second one",
     });
   }
 
   /**
-   * Whether this process may write the files of the namespace, until it releases the lock. Where the file system has no
-   * lock for anybody, it may. Costs one look at the file.
+   * Whether this process may write the files of the namespace, until it releases the lock. It also may if the file
+   * system lets nobody lock. Costs one look at the file.
    */
   get isInForce(): boolean {
     if (this.#isContested || this.#ending.signal.aborted) return false;
     return this.#lock === undefined || this.#lock.isInForce;
   }
 
-  /** Takes the lock again if its file is gone or is another one. */
+  /** Takes the lock again if its file is gone or was replaced. */
   check(): void {
     if (this.#isContested || this.#lock === undefined || this.#lock.isInForce) return;
     this.#lock.release();
@@ -87,7 +88,7 @@ export class DaemonLock {
     this.#writes.attempt(() => this.#keep());
   }
 
-  /** Says that this mptcpd is about to end. */
+  /** Tells whoever waits for the lock that this mptcpd is about to end. */
   announceRelease(): void {
     this.#lock?.announceRelease();
   }
@@ -112,7 +113,7 @@ export class DaemonLock {
     this.#lock = lock;
     this.#isContested = false;
     if (this.#wasGone)
-      log.notice(`the lock of this network namespace was gone from ${directory}: it was made again`);
+      log.notice(`the lock of this network namespace was gone from ${directory}: mptcpd has made it again`);
     this.#wasGone = false;
     if (!this.#ending.signal.aborted) onRetaken?.();
   }
@@ -140,21 +141,21 @@ export interface AwaitLockOptions {
   readonly log: Pick<Logger, "notice">;
   readonly clock?: Clock;
   readonly signal?: AbortSignal | undefined;
-  /** One attempt to get the lock; another one in tests. */
+  /** Makes one attempt to get the lock; tests replace it. */
   readonly acquire?: () => LockAttempt;
 }
 
 export type LockAttempt = ReturnType<typeof NamespaceLock.acquire>;
 
 const INTERVAL = 50;
-/** Milliseconds after which a holder has the lock for good. `mptcpctl adopt` needs a moment. */
+/** Milliseconds after which a holder counts as permanent. `mptcpctl adopt` needs the lock only for a moment. */
 const PATIENCE = 3000;
-/** The same of an mptcpd that ends, for which it has 20 s (TimeoutStopSec= of the unit). */
+/** The same for an mptcpd that is ending; the unit gives it 20 s (TimeoutStopSec=). */
 const PATIENCE_WHILE_ENDING = 30_000;
 
 /**
- * Acquires the lock of a namespace; waits for it where somebody has it only for a moment, and logs that. Rejects with
- * the reason of the signal, or what the file system throws.
+ * Acquires the lock of a namespace. If somebody holds it only for a moment, waits for it and logs that. Rejects with
+ * the reason of the signal, or with the file system's error.
  *
  * @returns the lock, or who keeps it
  */
@@ -168,7 +169,7 @@ export async function awaitLock(
   if (last instanceof NamespaceLock) return last;
   log.notice(`${describe(last)} has the lock of this network namespace; waiting for it to let go`);
   for (;;) {
-    // A new holder is waited for anew.
+    // For a new holder, the waiting time starts again.
     const seen = last;
     const isSettled = (): boolean => {
       last = attempt();

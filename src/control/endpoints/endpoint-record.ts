@@ -1,4 +1,4 @@
-/** An endpoint as logs, the ledger and requests have it, and what tells one from another. */
+/** An endpoint as it appears in logs, the ledger and requests; and how two endpoints are told apart. */
 import * as v from "valibot";
 import { type Endpoint, endpointFlags } from "../../kernel/mptcp-pm.ts";
 import type { DesiredEndpoint } from "../policy/decision.ts";
@@ -8,7 +8,7 @@ const flags = v.pipe(
   v.transform((value) => endpointFlags.from(value)),
 );
 
-/** An endpoint as ledgers and requests to adopt have it. */
+/** An endpoint as it is written in ledgers and in requests to adopt. */
 export const endpointSchema = v.object({
   id: v.number(),
   address: v.string(),
@@ -21,7 +21,7 @@ export function plainEndpoint(endpoint: Endpoint): v.InferInput<typeof endpointS
   return { ...endpoint, flags: endpoint.flags.value };
 }
 
-/** "10.0.0.1 port 80 dev 3 subflow,backup": as `ip mptcp endpoint` has it, with the interface's name. */
+/** "10.0.0.1 port 80 dev 3 subflow,backup": the format of `ip mptcp endpoint`, with the interface's name. */
 export function describeEndpoint(
   endpoint: DesiredEndpoint & { readonly id?: number },
   interfaceName: string,
@@ -38,7 +38,7 @@ export function isSameEndpoint(a: Endpoint, b: Endpoint): boolean {
   return a.id === b.id && isSamePlace(a, b);
 }
 
-/** Whether two records are of one address and port. The kernel has at most one endpoint there. */
+/** Whether two records have the same address and port. The kernel has at most one endpoint for them. */
 export function isSamePlace(
   own: Endpoint,
   { address, port = 0 }: { readonly address: string; readonly port?: number },
@@ -47,12 +47,12 @@ export function isSamePlace(
 }
 
 /**
- * Flags that tell endpoints apart. `backup` and `fullmesh` anybody may change in place, and `laminar` is dropped by
- * kernels that do not know it.
+ * Flags that tell endpoints apart. Anybody may change `backup` and `fullmesh` in place, and kernels that do not know
+ * `laminar` drop it.
  */
 const lasting = ~endpointFlags.of("backup", "fullmesh", "laminar").value;
 
-/** Whether two records speak of one endpoint; id 0 stands for one that the kernel is to choose. */
+/** Whether two records are of the same endpoint; id 0 means that the kernel chooses the id. */
 export function isSameRecord(a: Endpoint, b: Endpoint): boolean {
   return (
     (a.id === b.id || a.id === 0 || b.id === 0) &&

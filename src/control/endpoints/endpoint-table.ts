@@ -9,7 +9,7 @@ import { describeEndpoint, isSameEndpoint } from "./endpoint-record.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Step } from "./plan.ts";
 
-/** What is needed of the kernel's path manager. */
+/** The part of the kernel's path manager that is needed here. */
 export type EndpointKernel = Pick<
   MptcpPm,
   | "dumpEndpoints"
@@ -28,12 +28,12 @@ export interface EndpointTableOptions {
   readonly interfaceName: (ifIndex: number) => string;
 }
 
-/** Every endpoint id is a u8 and 0 is taken: no kernel can hold more. */
+/** No kernel can hold more: an endpoint id is a u8, and 0 is taken. */
 const MOST_ENDPOINTS = 255;
 
 /**
- * The kernel's endpoints: what was read last, kept true by what we do ourselves. Each command is written to
- * the ledger around its execution, and logged with its reason.
+ * The kernel's endpoints, as they were read last and as our own commands have changed them since. Each command is
+ * entered in the ledger around its execution, and logged with its reason.
  */
 export class EndpointTable {
   readonly #kernel: EndpointKernel;
@@ -53,12 +53,12 @@ export class EndpointTable {
     this.#capacity = ledger.capacity;
   }
 
-  /** How many endpoints the kernel holds at most, as far as is known: it tells only by refusing one. */
+  /** How many endpoints the kernel holds at most, as far as is known: the kernel tells only by refusing one. */
   get capacity(): number {
     return this.#capacity ?? MOST_ENDPOINTS;
   }
 
-  /** Whether a step can work: an addition needs a slot, and the endpoint that it replaces has to be gone. */
+  /** Whether a step can work: an addition needs a slot, and the endpoint that it replaces must be gone. */
   hasRoomFor(step: Step): boolean {
     if (step.kind !== "add") return true;
     const { replaces, endpoint } = step;
@@ -68,12 +68,12 @@ export class EndpointTable {
     return this.#endpoints.length < this.capacity || this.#endpoints.some(makesRoom);
   }
 
-  /** Finds the capacity again: it was counted after the refusal, when others may have deleted some. */
+  /** Finds the capacity again: it was counted after the refusal, and others may have deleted endpoints before that. */
   doubtCapacity(): void {
     this.#capacity = undefined;
   }
 
-  /** Flags that this kernel was seen to drop without a word. */
+  /** Flags that this kernel silently dropped. */
   get droppedFlags(): readonly EndpointFlag[] {
     return this.#droppedFlags;
   }
@@ -87,7 +87,7 @@ export class EndpointTable {
   /** The id that an address had when it was an endpoint of ours. */
   readonly formerId = (address: string): number | undefined => this.#formerIds.get(address);
 
-  /** Reads the endpoints, and reports what others did to ours since the last time. */
+  /** Reads the endpoints, and logs how others have changed ours since the last time. */
   async read(): Promise<void> {
     const before = this.current().flatMap(({ endpoint, ours }) => (ours ? endpoint : []));
     this.#endpoints = await this.#kernel.dumpEndpoints();
@@ -108,7 +108,7 @@ export class EndpointTable {
   /**
    * Carries out a step.
    *
-   * @returns false if the kernel is not as we thought; the table was read again and wants a new plan
+   * @returns false if the kernel's state was not as expected; the table was read again and a new plan is needed
    * @throws KernelError and other errors of netlink when the kernel refuses for a reason that reading again
    *   does not show
    */
@@ -129,7 +129,7 @@ export class EndpointTable {
     try {
       await this.#kernel.addEndpoint(endpoint);
     } catch (error) {
-      // Without an answer it may be there all the same: then the next reading finds it in the ledger.
+      // Without an answer, the endpoint may exist all the same; then the next reading finds it in the ledger.
       if (!(error instanceof KernelError)) throw error;
       this.#ledger.forget(endpoint);
       if (await this.#isExplained(endpoint, error)) return false;
@@ -154,12 +154,12 @@ export class EndpointTable {
       id === endpoint.id || (address === endpoint.address && port === endpoint.port);
     if (this.#endpoints.some(taken)) return !known.some(taken);
     const refusal = refusalOf(error);
-    // Nothing is taken, so the second one stands for the first.
+    // The address and id are not taken, so "no-slot-or-taken" means "no-slot".
     if (refusal !== "no-slot" && refusal !== "no-slot-or-taken") return false;
     const { length } = this.#endpoints;
-    // Fewer than there were: a slot is free again, and how many there are is not known.
+    // Fewer endpoints than before: a slot is free again, and the number of slots is still unknown.
     if (length < known.length) return true;
-    // More than there were: somebody else has taken it.
+    // More endpoints than before: somebody else has taken the slot.
     if (length === this.capacity) return length > known.length;
     this.#learnCapacity(length);
     return true;
@@ -172,7 +172,7 @@ export class EndpointTable {
     this.#log.notice(`this kernel holds ${capacity} endpoints; addresses beyond them wait for a free slot`);
   }
 
-  /** What the kernel made of an endpoint: the id that it chose, and flags without those that it does not know. */
+  /** The endpoint as the kernel made it: with the id that it chose, and without flags that it does not know. */
   async #readBack(endpoint: Endpoint): Promise<Endpoint | undefined> {
     const { id, address, port, flags } = endpoint;
     const dump = await this.#kernel.dumpEndpoints();
@@ -212,7 +212,7 @@ export class EndpointTable {
     return true;
   }
 
-  /** The kernel changes and deletes by id alone, so what has the id is looked at just before. */
+  /** The kernel changes and deletes by id alone, so check just before which endpoint has the id. */
   async #isStillOurs({ id }: Endpoint): Promise<boolean> {
     const actual = await this.#kernel.getEndpoint(id);
     if (actual && (this.#ledger.owns(actual) || this.#ledger.isCommanded(actual))) return true;
@@ -220,7 +220,7 @@ export class EndpointTable {
     return false;
   }
 
-  /** Of as many addresses as there are ids, the latest: a host's temporary addresses never end. */
+  /** Kept only for the latest addresses, as many as there are ids: a host gets new temporary addresses for ever. */
   #rememberId({ address, id }: Endpoint): void {
     setLatest(this.#formerIds, address, id, MOST_ENDPOINTS);
   }

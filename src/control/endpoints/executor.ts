@@ -22,23 +22,23 @@ export interface ExecutorOptions extends Pick<SettlingOptions, "resolving"> {
 export interface Execution {
   /** Every step was carried out. */
   readonly complete: boolean;
-  /** The rest wants a new plan: the kernel was not as we thought, or peers deal with a deletion. */
+  /** The rest needs a new plan: the kernel's state was not as expected, or peers need time for a deletion. */
   readonly interrupted: boolean;
-  /** A command had no answer: only reading the kernel again tells what became of it. */
+  /** A command got no answer: only reading the kernel again shows whether it took effect. */
   readonly doubtful: boolean;
-  /** Milliseconds until a step may be that had to wait; undefined: none has. */
+  /** Milliseconds until a step that had to wait may be carried out; undefined: none had to wait. */
   readonly againIn: number | undefined;
 }
 
 const none: ReadonlySet<Step> = new Set();
 
-/** Carries out plans. Each step has an outcome of its own: one that fails delays no other that does not need it. */
+/** Carries out plans. Each step has its own outcome: a failed step delays only the steps that need it. */
 export class Executor {
   readonly #options: ExecutorOptions;
   readonly #settling: Settling;
-  /** When the next deletion may be. */
+  /** When the next deletion is allowed. */
   #deletionDue = Number.NEGATIVE_INFINITY;
-  /** After the last deletion. What others removed since then peers have to deal with, too. */
+  /** The counter after the last deletion. Peers also have to handle the REMOVE_ADDR of others since then. */
   #removalsSent: bigint | undefined;
 
   constructor(options: ExecutorOptions) {
@@ -69,7 +69,7 @@ export class Executor {
       try {
         const expected = step.kind === "delete" ? await this.#delete(step) : await table.execute(step);
         if (expected) outcomes.succeed(task);
-        // What a deletion makes room for comes before the next deletion, which has to wait where peers were told.
+        // Additions that this deletion makes room for come first: the next deletion has to wait if peers were told.
         const mustWait = step.kind === "delete" && clock.now() < this.#deletionDue;
         if (!expected || mustWait) return { complete: false, interrupted: true, doubtful, againIn };
       } catch (error) {
@@ -87,10 +87,10 @@ export class Executor {
   }
 
   /**
-   * Carries out one step outside of a plan; a deletion when peers have had time to deal with the last one. Throws what
-   * the command throws.
+   * Carries out one step outside of a plan. A deletion waits until peers have had time for the last one. Throws the
+   * error of the command.
    *
-   * @returns false where the endpoint is not ours any more
+   * @returns false if the endpoint is no longer ours
    */
   async execute(step: Step): Promise<boolean> {
     if (step.kind !== "delete") return await this.#options.table.execute(step);
@@ -109,10 +109,10 @@ export class Executor {
   }
 }
 
-/** A step with its names for those who ask for them: the log, once it has failed. */
+/** A step, with the names that the log needs if it fails. */
 class StepTask implements EndpointTask {
   readonly step: Step;
-  /** As it is now: by the time that somebody asks, the interface may be gone. */
+  /** The name as it is now: when somebody asks for it, the interface may be gone. */
   readonly #interfaceName: string;
 
   constructor(step: Step, interfaceName: string) {
@@ -131,7 +131,7 @@ class StepTask implements EndpointTask {
 
   get what(): string {
     const { kind, endpoint } = this.step;
-    // The kernel or the plan may choose another id at each attempt.
+    // Without the id: the kernel or the plan may choose another one for each attempt.
     const named = kind === "add" ? { ...endpoint, id: 0 } : { ...endpoint, flags: this.#wanted };
     return `${kind} ${describeEndpoint(named, this.#interfaceName)}`;
   }

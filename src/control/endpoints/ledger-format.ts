@@ -1,5 +1,5 @@
 /**
- * The text of a ledger: a line with the state as a whole, and one for each change since then. Version 1 had only the
+ * The text of a ledger: a line with the whole state, and a line for each change since then. Version 1 had only the
  * first line, without a line feed.
  */
 import * as v from "valibot";
@@ -10,7 +10,7 @@ import { parseJson } from "./state-file.ts";
 export interface LimitsRecord {
   /** As the administrator had them. */
   readonly found: Limits;
-  /** As we set them: the last values, and those before, which are in force if the command did not go out. */
+  /** As we set them: the last values, and the values before, which are in force if the command did not go out. */
   readonly ours: readonly Limits[];
 }
 
@@ -61,7 +61,7 @@ const stateSchema = v.object({
   pathManager: v.optional(pathManagerRecord),
 });
 
-/** JSON leaves out what is undefined: there is none any more. */
+/** JSON leaves out undefined members: an absent member means that there is no longer a record. */
 const changeSchema = v.variant("change", [
   v.object({ change: v.picklist(["endpoints", "commanded"]), dropped: endpoints, recorded: endpoints }),
   v.object({ change: v.literal("limits"), limits: v.optional(limitsRecord) }),
@@ -84,12 +84,12 @@ export function wholeLedger(state: LedgerState, bootId: string): string {
   return `${JSON.stringify(whole)}\n`;
 }
 
-/** One line a change: of a line that is torn nothing has happened. */
+/** Each change is one line: if a line is torn, nothing of its change has happened. */
 export function changeLine(change: LedgerChange): string {
   return `${JSON.stringify(change)}\n`;
 }
 
-/** The line of a change of endpoints, which is written while an endpoint waits for it. */
+/** The line of a change of endpoints. Made by hand because an endpoint waits for it. */
 export function endpointsLine(
   list: EndpointList,
   dropped: readonly Endpoint[],
@@ -106,14 +106,14 @@ function listText(endpoints: readonly Endpoint[]): string {
 }
 
 /**
- * @returns undefined if it is of another boot
- * @throws Error when it makes no sense
+ * @returns undefined if the text is from another boot
+ * @throws Error if the text makes no sense
  */
 export function readLedger(text: string, bootId: string): LedgerState | undefined {
   const [first = "", ...lines] = text.split("\n");
   const { commanded = [], limits, capacity, pathManager, ...state } = parseJson(first, stateSchema);
   if (state.bootId !== bootId) return undefined;
-  // What follows the last line feed was being written when mptcpd was killed: its command never went out.
+  // mptcpd was killed while it wrote the text after the last line feed: the command never went out.
   const changes = lines.slice(0, -1).map((line) => parseJson(line, changeSchema));
   return changes.reduce(apply, { endpoints: state.endpoints, commanded, limits, capacity, pathManager });
 }

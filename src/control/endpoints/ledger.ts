@@ -21,9 +21,9 @@ import { type NamespaceIdentity, namespaceFile } from "./namespace.ts";
 export interface LedgerOptions {
   readonly directory: string;
   readonly namespace: NamespaceIdentity;
-  /** Told about a file that makes no sense; what it recorded is treated as foreign. */
+  /** Called for a file that makes no sense. The endpoints that it recorded count as foreign. */
   readonly warn: (message: string) => void;
-  /** Changes are not written: for those who only want to know. */
+  /** Changes are not written: for programs that only read. */
   readonly readOnly?: boolean;
   /** How its file is written; by default a change that cannot be written throws StateWriteError. */
   readonly store?: OpenLedgerStore;
@@ -33,21 +33,21 @@ export interface LedgerOptions {
 export interface LedgerStore {
   /** Adds the line of a change. */
   append(line: string): void;
-  /** Writes it anew. */
+  /** Rewrites the file. */
   rewrite(): void;
 }
 
-/** @param wholeText gives the text of the file, as it should be now */
+/** @param wholeText gives the whole text that the file should have now */
 export type OpenLedgerStore = (file: string, wholeText: () => string) => LedgerStore;
 
 /**
- * What of the kernel's state is ours: written down before the command goes out, so that a daemon that dies at any
- * moment finds its endpoints again and never takes another's for its own. One file per network namespace: a line with
- * the whole state, and one for each change since. Whoever writes it holds the namespace's lock.
+ * The record of which parts of the kernel's state are ours. It is written before the command goes out: so a daemon that
+ * dies at any moment finds its endpoints again, and never mistakes another program's endpoints for its own. There is
+ * one file per network namespace, with a line for the whole state and a line for each change since. Only the holder of
+ * the namespace's lock writes it.
  *
- * A file that cannot be written does not keep the daemon from its work: what is ours is known in memory as well, and
- * the file follows when it can. Only a daemon that is killed before that leaves endpoints that the next one takes for
- * somebody else's.
+ * If the file cannot be written, the daemon goes on: it also keeps the record in memory, and writes the file when it
+ * can. If the daemon is killed before that, the next daemon takes the endpoints for somebody else's.
  */
 export class Ledger {
   readonly #file: string;
@@ -67,7 +67,7 @@ export class Ledger {
       this.#state = this.#read() ?? this.#state;
     } catch (error) {
       const cause = messageOf(error);
-      warn(`${file} cannot be used (${cause}): endpoints of an earlier run are treated as somebody else's`);
+      warn(`${file} cannot be used (${cause}): mptcpd treats endpoints of an earlier run as not its own`);
     }
   }
 
@@ -89,23 +89,23 @@ export class Ledger {
     return this.#state.pathManager;
   }
 
-  /** Whether an endpoint of the kernel's is ours: id, address, port, interface and flags are as we recorded them. */
+  /** Whether an endpoint of the kernel is ours: id, address, port, interface and flags are as we recorded them. */
   owns(endpoint: Endpoint): boolean {
     for (const own of this.#state.endpoints) if (isSameRecord(own, endpoint)) return true;
     return false;
   }
 
   /**
-   * Whether an endpoint was added by a command of a path manager. The policy has no say in these: they stay until a
-   * path manager removes them.
+   * Whether a command of a path manager added an endpoint. The policy does not decide about such endpoints: they stay
+   * until a path manager removes them.
    */
   isCommanded(endpoint: Endpoint): boolean {
     return this.#state.commanded.some((own) => isSameRecord(own, endpoint));
   }
 
   /**
-   * To be called before a path manager's command that creates the endpoint, and after it with what the kernel has made
-   * of it. The kernel has one endpoint of an address and port.
+   * Call this before a path manager's command that creates the endpoint, and after it with the endpoint as the kernel
+   * made it. The kernel has one endpoint for an address and port.
    */
   recordCommanded(endpoint: Endpoint): void {
     this.#change("commanded", (own) => isSamePlace(own, endpoint), [endpoint]);
@@ -120,12 +120,12 @@ export class Ledger {
     this.#change("commanded", (own) => !condition(own));
   }
 
-  /** To be called before the command that creates the endpoint. */
+  /** Call this before the command that creates the endpoint. */
   record(endpoint: Endpoint): void {
     this.#change("endpoints", (own) => isSameRecord(own, endpoint), [endpoint]);
   }
 
-  /** To be called after the command that deletes the endpoint. */
+  /** Call this after the command that deletes the endpoint. */
   forget(endpoint: Endpoint): void {
     this.#change("endpoints", (own) => isSameRecord(own, endpoint));
   }
@@ -150,14 +150,14 @@ export class Ledger {
     this.#append({ change: "path-manager", pathManager: record });
   }
 
-  /** Writes the file again if somebody has removed it and it had anything to say. */
+  /** Writes the file again if somebody has removed it and it was not empty. */
   restore(): void {
     if (!this.#isEmpty && !isThere(this.#file)) this.#rewrite();
   }
 
   /**
-   * Takes in the endpoints that another process has recorded while this one did not hold the namespace's lock, and
-   * writes the file as it should be.
+   * Takes over the endpoints that another process recorded while this process did not hold the namespace's lock, and
+   * rewrites the file.
    */
   absorb(): void {
     try {
@@ -165,7 +165,7 @@ export class Ledger {
       const added = others.filter((endpoint) => !this.owns(endpoint));
       this.#state.endpoints = [...this.#state.endpoints, ...added];
     } catch {
-      // Whatever it is, it is replaced.
+      // The file makes no sense: replace it.
     }
     if (!this.#isEmpty) this.#rewrite();
   }

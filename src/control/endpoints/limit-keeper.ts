@@ -9,18 +9,18 @@ import type { EndpointKernel } from "./endpoint-table.ts";
 import type { Ledger } from "./ledger.ts";
 import type { LimitsRecord } from "./ledger-format.ts";
 
-/** What kernels before 7.2 allow (net/mptcp/pm_kernel.c, MPTCP_PM_ADDR_MAX), for those that do not tell. */
+/** The maximum of kernels before 7.2 (net/mptcp/pm_kernel.c, MPTCP_PM_ADDR_MAX), used if the kernel does not tell. */
 const MOST_OF_OLD_KERNELS = 8;
 /** More than any kernel allows. */
 const TOO_MUCH = 0xffff_ffff;
 
-/** Undefined: the kernel's maximum, which only those who may change limits can find out. */
+/** Undefined: the kernel's maximum. Only a process that may change limits can find it out. */
 export interface PreviewedLimits {
   readonly subflows: number | undefined;
   readonly addAddrAccepted: number | undefined;
 }
 
-/** Raises the limits to what the endpoints need, and remembers what the administrator had. */
+/** Raises the limits to the values that the endpoints need, and remembers the administrator's values. */
 export class LimitKeeper {
   readonly #kernel: EndpointKernel;
   readonly #ledger: Ledger;
@@ -35,13 +35,13 @@ export class LimitKeeper {
     this.#log = log;
   }
 
-  /** Reads the limits. Values that are not those we set are the administrator's. */
+  /** Reads the limits. Values that we did not set are the administrator's. */
   async read(): Promise<void> {
     this.#current = await this.#kernel.getLimits();
     this.#administrators = this.#recordOfOurs()?.found ?? this.#current;
   }
 
-  /** What `work` would make of the limits. Changes nothing. */
+  /** The limits that `work` would set. Changes nothing. */
   async preview(endpoints: readonly DesiredEndpoint[]): Promise<PreviewedLimits> {
     const maximum = await this.#findMaximum().catch(() => undefined);
     const wanted = limitsFor(endpoints, this.#current, maximum ?? TOO_MUCH);
@@ -49,17 +49,17 @@ export class LimitKeeper {
     return { subflows: known(wanted.subflows), addAddrAccepted: known(wanted.addAddrAccepted) };
   }
 
-  /** Whether `work` would change the limits, as they were read. */
+  /** Whether `work` would change the limits that were read last. */
   hasWork(mode: Config["limits"], endpoints: readonly DesiredEndpoint[]): boolean {
     return mode === "keep" ? this.#recordOfOurs() !== undefined : this.#fallShort(endpoints);
   }
 
-  /** Raises the limits if they are not enough for the endpoints; with `keep` gives back what we have set. */
+  /** Raises the limits if they are not enough for the endpoints; with `keep`, restores the administrator's values. */
   async work(mode: Config["limits"], endpoints: readonly DesiredEndpoint[]): Promise<void> {
     await (mode === "keep" ? this.restore() : this.#raise(endpoints));
   }
 
-  /** Gives the limits back, unless somebody changed them since. */
+  /** Restores the administrator's limits, unless somebody has changed ours since. */
   async restore(): Promise<void> {
     if (this.#ledger.limits === undefined) return;
     await this.read();
@@ -69,8 +69,8 @@ export class LimitKeeper {
   }
 
   /**
-   * Raises the limits if they are not enough for the endpoints; they are only ever raised. They are read once more just
-   * before that: the administrator may have set them since `read`.
+   * Raises the limits if they are not enough for the endpoints; never lowers them. Reads them once more just before
+   * that: the administrator may have set them since `read`.
    */
   async #raise(endpoints: readonly DesiredEndpoint[]): Promise<void> {
     if (!this.#fallShort(endpoints)) return;
@@ -80,7 +80,7 @@ export class LimitKeeper {
     if (!sameLimits(wanted, this.#current)) await this.#set(wanted);
   }
 
-  /** Whether the limits, as they were read, are not enough. */
+  /** Whether the limits that were read last are not enough. */
   #fallShort(endpoints: readonly DesiredEndpoint[]): boolean {
     return !sameLimits(limitsFor(endpoints, this.#current, this.#maximum ?? TOO_MUCH), this.#current);
   }
@@ -99,7 +99,7 @@ export class LimitKeeper {
     this.#log.info(`limits: subflows ${limits.subflows}, add_addr_accepted ${limits.addAddrAccepted}`);
   }
 
-  /** The kernel tells its maximum only when it refuses more; that changes nothing. */
+  /** The kernel tells its maximum only when it refuses a higher value. The refused request changes nothing. */
   async #findMaximum(): Promise<number> {
     if (this.#maximum !== undefined) return this.#maximum;
     try {
@@ -109,7 +109,7 @@ export class LimitKeeper {
       this.#maximum = namedMaximum(error) ?? MOST_OF_OLD_KERNELS;
     }
     if (this.#maximum === undefined)
-      throw new Error("cannot find the maximum of the limits: the kernel refused none");
+      throw new Error("cannot find the maximum of the limits: the kernel refused no value");
     return this.#maximum;
   }
 

@@ -16,16 +16,16 @@ import { openOrCreateGuarded } from "../../base/runtime-directory.ts";
 import { lockFile, lockHolder } from "../../kernel/file-lock.ts";
 import { networkNamespaceCookie } from "../../kernel/network-namespace.ts";
 
-/** Which network namespace this process is in; a boot later its numbers mean nothing. */
+/** Which network namespace this process is in. Its numbers mean nothing after a reboot. */
 export interface NamespaceIdentity {
   readonly bootId: string;
-  /** What the namespace's files are named by. */
+  /** Part of the names of the namespace's files. */
   readonly key: string;
 }
 
 /**
- * The cookie (SO_NETNS_COOKIE) is never given to another namespace while the system is up. Kernels before 5.14
- * have none; the inode stands in for it, which may be used again once a namespace is gone.
+ * The cookie (SO_NETNS_COOKIE) is never given to another namespace while the system is up. Kernels before 5.14 have no
+ * cookie; there the inode is used, although another namespace may get the same inode once this one is gone.
  */
 export function currentNamespace(): NamespaceIdentity {
   const cookie = networkNamespaceCookie();
@@ -34,8 +34,8 @@ export function currentNamespace(): NamespaceIdentity {
 }
 
 /**
- * In a container (systemd-nspawn, LXC) /proc shows an id of the container's. A service that has a /proc of its own, as
- * sandboxes have, sees the machine's instead: the unit gives it the one that all others see there.
+ * In a container (systemd-nspawn, LXC) /proc shows the container's boot id. But a service with a /proc of its own, as
+ * in a sandbox, sees the machine's boot id: so the unit passes it the id that all other processes of the container see.
  */
 function bootId(): string {
   const { MPTCPD_BOOT_ID: given } = process.env;
@@ -43,7 +43,7 @@ function bootId(): string {
   return id.replaceAll("-", "");
 }
 
-/** What a namespace has in the runtime directory: its ledger, its lock, its requests. */
+/** The files of a namespace in the runtime directory: its ledger, its lock, its requests. */
 export const namespaceFiles = [
   "ledger.json",
   "lock",
@@ -64,9 +64,9 @@ export function namespaceFile(
 }
 
 /**
- * The runtime directory that mptcpd last used in a namespace: mptcp.service's, or that of an instance of
- * mptcpd@.service, which has its own. mptcp.service's if there is none. One that we may not look into may be it, and
- * whoever reads there will hear that they may not.
+ * The runtime directory that mptcpd last used in a namespace: of mptcp.service, or of an instance of mptcpd@.service,
+ * each of which has its own. If no directory has files of the namespace, that of mptcp.service. A directory that we may
+ * not look into may be the right one: then reading there fails, and the user learns why.
  */
 export function runtimeDirectoryFor(namespace: NamespaceIdentity, root = "/run"): string {
   const usual = join(root, "mptcpd");
@@ -95,11 +95,11 @@ function timeOf(file: string): number | undefined {
 export interface LockHolder {
   /** Its pid; undefined if the kernel does not show it here. */
   readonly holder?: number;
-  /** It has said that it is about to end. */
+  /** It has announced that it is about to end. */
   readonly isEnding?: boolean;
 }
 
-/** The right to change a namespace's ledger. The kernel gives it back when the process ends, however it ends. */
+/** The right to change a namespace's ledger. The kernel releases it when the process ends, however it ends. */
 export class NamespaceLock {
   readonly #fd: number;
   readonly #file: string;
@@ -114,7 +114,7 @@ export class NamespaceLock {
       try {
         fchmodSync(fd, 0o600);
         const held = !lockFile(fd);
-        // Somebody cleaned up meanwhile: a lock on a file that has no name excludes nobody.
+        // Somebody has removed the file meanwhile: a lock on a file without a name excludes nobody.
         if (fstatSync(fd).ino !== statSync(file, { throwIfNoEntry: false })?.ino) {
           closeSync(fd);
           continue;
@@ -138,27 +138,27 @@ export class NamespaceLock {
       ftruncateSync(fd);
       writeSync(fd, `${process.pid}\n`);
     } catch {
-      // For people who look; the lock holds without it, as on a full file system.
+      // The pid is only for people who look; the lock holds without it, for example on a full file system.
     }
   }
 
-  /** Whether the locked file still has its name. If somebody has removed it, the lock excludes nobody. */
+  /** Whether the locked file still has its name. If somebody has removed the file, the lock excludes nobody. */
   get isInForce(): boolean {
     try {
       const [there, held] = [lstatSync(this.#file, { throwIfNoEntry: false }), fstatSync(this.#fd)];
       return there?.ino === held.ino && there.dev === held.dev;
     } catch {
-      // A file system that does not answer has not lost the file.
+      // The file system does not answer; that does not mean that the file is gone.
       return true;
     }
   }
 
-  /** Says that the holder is about to end: whoever waits for the lock need not give up. */
+  /** Announces that the holder is about to end, so that whoever waits for the lock does not give up. */
   announceRelease(): void {
     try {
       ftruncateSync(this.#fd);
     } catch {
-      // They then wait for a shorter time.
+      // Without the announcement, others wait for a shorter time.
     }
   }
 

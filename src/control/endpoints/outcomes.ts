@@ -6,18 +6,18 @@ import { KernelError, NetlinkError } from "../../kernel/netlink/errors.ts";
 import type { Refusal } from "../policy/decision.ts";
 import type { Step } from "./plan.ts";
 
-/** One thing that may fail, apart from all others. */
+/** One task that may fail, independently of all others. */
 export interface Task {
-  /** What tells it from others. */
+  /** Identifies the task. */
   readonly key: string;
-  /** What is to be done to it. If that changes, an earlier failure says nothing about it. */
+  /** The wanted result. If it changes, an earlier failure no longer counts. */
   readonly revision: string;
   /** As in "cannot ...": "add endpoint 10.0.0.1 dev eth0 subflow". */
   readonly what: string;
   readonly fields: Fields;
 }
 
-/** A step towards what was decided about an endpoint. */
+/** A step towards the decision about an endpoint. */
 export interface EndpointTask extends Task {
   readonly step: Step;
 }
@@ -29,17 +29,17 @@ export interface Failure<T extends Task> {
   readonly code: string;
   /** The kernel's words. */
   readonly words: string;
-  /** Failed attempts, one after another. */
+  /** Failed attempts since the last success. */
   readonly attempts: number;
   /** When the next attempt is due, by the clock. */
   readonly due: number;
 }
 
 /**
- * Remembers for each task whether it failed, why, how often, and when it is tried again. A failure has no influence on
+ * Remembers for each task whether it failed, why, how often, and when it is tried again. A failure does not affect
  * other tasks. Each change is logged once: a failure, a failure for another reason, and the success after it.
  *
- * The model is the reconciler of cilium/statedb (reconciler/retries.go): status, error and retry are those of one
+ * The model is the reconciler of cilium/statedb (reconciler/retries.go), which keeps status, error and retry for each
  * object.
  */
 export class Outcomes<T extends Task = Task> {
@@ -85,7 +85,7 @@ export class Outcomes<T extends Task = Task> {
     this.#log.notice(`${what}: worked${attempt}`, fields);
   }
 
-  /** Forgets the failures of tasks that are not among these: nobody asks for them any more. */
+  /** Forgets the failures of all other tasks, which are no longer needed. */
   retain(tasks: readonly Pick<T, "key">[]): void {
     if (this.#failures.size === 0) return;
     const keys = new Set(tasks.map(({ key }) => key));
@@ -96,14 +96,14 @@ export class Outcomes<T extends Task = Task> {
     }
   }
 
-  /** Makes all tasks due now: somebody says that the cause may be gone. */
+  /** Makes all tasks due now, because the cause of failures may be gone. */
   retryNow(): void {
     const due = this.#clock.now();
     for (const [key, failure] of this.#failures) this.#failures.set(key, { ...failure, due });
   }
 
   /**
-   * Milliseconds until the next attempt of any task is due; undefined: none waits for its time. One that is overdue
+   * Milliseconds until the next attempt of any task is due; undefined: no task waits for its time. An overdue task
    * waits for something else.
    */
   nextDue(): number | undefined {
@@ -114,7 +114,7 @@ export class Outcomes<T extends Task = Task> {
   }
 }
 
-/** What to say of a command that failed: the kernel's words, and with what was asked for. */
+/** Describes a failed command: in the kernel's words, and together with what was attempted. */
 export function explainFailure(
   what: string,
   error: unknown,
@@ -130,14 +130,14 @@ export function explainFailure(
 export interface RefusalsOptions {
   readonly clock: Clock;
   /**
-   * Milliseconds since the epoch: those who read when something is tried again have no other clock in common with us.
+   * Milliseconds since the epoch: readers of the published time of a retry share no other clock with us.
    */
   readonly wallClock: () => number;
-  /** Told all refusals whenever one of them changes. */
+  /** Called with all refusals whenever one of them changes. */
   readonly onRefusals?: ((refusals: readonly Refusal[]) => void) | undefined;
 }
 
-/** What others are told of the commands that failed and are tried again. */
+/** Publishes the commands that failed and are tried again. */
 export class Refusals {
   readonly #options: RefusalsOptions;
   #current: readonly Refusal[] = [];

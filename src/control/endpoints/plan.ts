@@ -25,16 +25,16 @@ export interface PlanInput {
   readonly decisions: readonly Decision[];
   readonly current: readonly CurrentEndpoint[];
   readonly capacity: number;
-  /** The id that an address had before, so that it keeps it. */
+  /** The id that an address had before, so that it gets the same id again. */
   readonly formerId: (address: string) => number | undefined;
   /** Flags that the kernel does not know. */
   readonly droppedFlags: readonly EndpointFlag[];
 }
 
 /**
- * What leads from the kernel's endpoints to those that were decided. Endpoints of others are never named.
- * Additions come first, because deletions hold the sender in the kernel; only those that need a deleted one's
- * slot or address come after it.
+ * The steps from the kernel's endpoints to the endpoints that were decided. The plan never touches endpoints of others.
+ * Additions come first, because the kernel holds up the sender of a deletion. Only an addition that needs the slot or
+ * the address of a deleted endpoint comes after that deletion.
  */
 export function plan({ decisions, current, capacity, formerId, droppedFlags }: PlanInput): Step[] {
   const ours: Endpoint[] = [];
@@ -68,7 +68,7 @@ export function plan({ decisions, current, capacity, formerId, droppedFlags }: P
   }
   if (missing.length === 0) return [...changes, ...deletions];
 
-  // If the kernel turns out to have fewer slots than was thought, the right ones have got in.
+  // The best come first: if the kernel has fewer slots than expected, they are the ones that get in.
   if (missing.length > 1) missing.sort((a, b) => a.rank - b.rank);
   const early: Step[] = [];
   const late: Step[] = [];
@@ -102,7 +102,7 @@ function addAll(
   for (const { desired, reason, replaces } of missing) {
     const { address, port, flags, ifIndex } = desired;
     let id = replaces?.id;
-    // The kernel replaces an implicit endpoint only when it may keep that one's id (net/mptcp/pm_kernel.c).
+    // The kernel replaces an implicit endpoint only if it may keep the id of that endpoint (net/mptcp/pm_kernel.c).
     for (const { endpoint } of current)
       if (endpoint.address === address && endpoint.flags.has("implicit")) id = 0;
     id ??= takeId(taken, formerId(address));
@@ -121,7 +121,7 @@ function findExisting(ours: readonly Endpoint[], { address, port }: DesiredEndpo
   return found;
 }
 
-/** What the kernel changes in place is `backup` and `fullmesh` (net/mptcp/pm_kernel.c, mptcp_pm_nl_set_flags). */
+/** The kernel changes only `backup` and `fullmesh` in place (net/mptcp/pm_kernel.c, mptcp_pm_nl_set_flags). */
 function compare(existing: Endpoint, desired: DesiredEndpoint): "same" | "in-place" | "replace" {
   if (existing.port !== desired.port || existing.ifIndex !== desired.ifIndex) return "replace";
   if (existing.flags.equals(desired.flags)) return "same";
@@ -142,9 +142,9 @@ function whyDeleted(decisions: readonly Decision[], endpoint: Endpoint): string 
 }
 
 /**
- * Takes an endpoint id, 1 to 255; 0 is the address that a connection began with (RFC 8684 section 3.1).
+ * Takes an endpoint id, 1 to 255; 0 is the address that a connection began with (RFC 8684, section 3.1).
  *
- * @returns the preferred id if it is free, else the lowest free one; 0, with which the kernel chooses, if none is
+ * @returns the preferred id if it is free, else the lowest free id; 0 if no id is free: then the kernel chooses
  */
 export function takeId(taken: Set<number>, preferred: number | undefined): number {
   let id = preferred !== undefined && !taken.has(preferred) ? preferred : 1;

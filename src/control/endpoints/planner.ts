@@ -11,12 +11,12 @@ import { RemovalDelays } from "./removal-delay.ts";
 export interface PlannerOptions {
   readonly network: () => Network;
   readonly config: () => Config;
-  /** The endpoints that are wanted; undefined: it is not known yet. */
+  /** The wanted endpoints; undefined: they are not known yet. */
   readonly wanted: () => Wanted | undefined;
   readonly clock: Clock;
 }
 
-/** What the policy says, what it went by, and what leads there. */
+/** The policy's decisions, its input, and the steps that lead to the decided endpoints. */
 export interface Planned {
   readonly decisions: readonly Decision[];
   readonly steps: readonly Step[];
@@ -25,7 +25,7 @@ export interface Planned {
   readonly wanted: Wanted;
 }
 
-/** Asks the policy about the network and the endpoints of now, and makes steps of what it says. */
+/** Runs the policy on the present network and endpoints, and makes steps of its decisions. */
 export class Planner {
   readonly #options: PlannerOptions;
   readonly #table: EndpointTable;
@@ -37,7 +37,7 @@ export class Planner {
     this.#removalDelays = new RemovalDelays(options.clock);
   }
 
-  /** @returns undefined while it is not known which endpoints are wanted */
+  /** @returns undefined while the wanted endpoints are not known */
   plan(): Planned | undefined {
     const config = this.#options.config();
     const network = this.#options.network();
@@ -53,7 +53,7 @@ export class Planner {
     return { decisions, steps, network, config, wanted };
   }
 
-  /** Milliseconds until the removal delay of an endpoint is over; undefined: none is running. */
+  /** Milliseconds until the next removal delay of an endpoint is over; undefined: no delay is running. */
   nextExpiry(): number | undefined {
     return this.#removalDelays.nextExpiry(this.#options.config().removalDelay);
   }

@@ -26,15 +26,15 @@ const wantedSchema = v.object({
   ),
 });
 
-/** The path manager that decides about endpoints; undefined: those that anybody can work out. */
+/** The path manager that decides about endpoints; undefined: the default, which every program can work out itself. */
 export interface PublishedEndpoints {
   readonly by: string;
   readonly endpoints?: WantedEndpoints["endpoints"] | undefined;
 }
 
 /**
- * Where the daemon says which endpoints a path manager wants, for programs that cannot ask it: its code is the daemon's
- * to run.
+ * The file in which the daemon publishes which endpoints a path manager wants. Other programs need it because only the
+ * daemon runs the path manager's code.
  */
 export function wantedFile(directory: string, namespace: NamespaceIdentity): string {
   return namespaceFile(directory, namespace, "wanted");
@@ -45,7 +45,7 @@ export function wantedText({ bootId }: NamespaceIdentity, { by, endpoints }: Pub
   return JSON.stringify({ bootId, by, endpoints: plain });
 }
 
-/** Undefined: nobody decides. Throws Error when it cannot be read, or makes no sense. */
+/** Undefined: no path manager decides. Throws Error if the file cannot be read, or makes no sense. */
 export function readWanted(directory: string, namespace: NamespaceIdentity): PublishedEndpoints | undefined {
   const stored = readJson(wantedFile(directory, namespace), wantedSchema);
   return stored?.bootId === namespace.bootId ? stored : undefined;
@@ -67,7 +67,7 @@ const refusedSchema = v.object({
   ),
 });
 
-/** Where the daemon says which commands the kernel refused; not there if none. */
+/** The file in which the daemon publishes which commands the kernel refused; it does not exist if there are none. */
 export function refusedFile(directory: string, namespace: NamespaceIdentity): string {
   return namespaceFile(directory, namespace, "refused");
 }
@@ -76,7 +76,7 @@ export function refusedText({ bootId }: NamespaceIdentity, refusals: readonly Re
   return JSON.stringify({ bootId, refusals });
 }
 
-/** Throws Error when it cannot be read, or makes no sense. */
+/** Throws Error if the file cannot be read, or makes no sense. */
 export function readRefused(directory: string, namespace: NamespaceIdentity): readonly Refusal[] {
   const stored = readJson(refusedFile(directory, namespace), refusedSchema);
   return stored?.bootId === namespace.bootId ? stored.refusals : [];

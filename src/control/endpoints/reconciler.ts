@@ -18,7 +18,7 @@ import type { Addition, Step } from "./plan.ts";
 import { Planner, type PlannerOptions } from "./planner.ts";
 import { type AddressLoad, removeEndpoints } from "./remove-endpoints.ts";
 
-/** While it is not known which endpoints are wanted, nothing is done. */
+/** While the wanted endpoints are not known, the reconciler does nothing. */
 export interface ReconcilerOptions extends RefusalsOptions, PlannerOptions {
   readonly kernel: EndpointKernel;
   readonly ledger: Ledger;
@@ -27,18 +27,18 @@ export interface ReconcilerOptions extends RefusalsOptions, PlannerOptions {
   readonly beforeReading?: () => void;
   /** How many REMOVE_ADDR the kernel has sent; undefined: it does not say. */
   readonly removalsSent: () => bigint | undefined;
-  /** What connections would lose with each local address, now. */
+  /** What connections would lose now with each local address. */
   readonly addressLoads: () => Promise<ReadonlyMap<string, AddressLoad>>;
-  /** The interfaces on which the kernel looks for a neighbour's link address at the moment. */
+  /** The interfaces on which the kernel is looking for a neighbour's link address now. */
   readonly resolving: () => Promise<ReadonlySet<number>>;
-  /** Told what each run has decided. */
+  /** Called with the decisions of each run. */
   readonly onDecisions?: (decisions: readonly Decision[]) => void;
 }
 
-/** What a run is scheduled for. */
+/** The reason why a run is scheduled. */
 type Occasion = "period" | "retry" | "hold" | "step" | "look";
 
-/** What a run would do. */
+/** The result that a run would have. */
 export interface Preview {
   readonly decisions: readonly Decision[];
   readonly steps: readonly Step[];
@@ -47,18 +47,18 @@ export interface Preview {
 
 /** Milliseconds between full readings of the kernel. */
 const FULL_READING_PERIOD = 30_000;
-/** Milliseconds from an addition in its lane to a whole run, if no change brings one before. */
+/** Milliseconds from an addition in the fast lane to a whole run, if no change causes a run before. */
 const WHOLE_RUN_DELAY = 100;
 const reading: Task = { key: "read", revision: "", what: "read endpoints and limits", fields: {} };
 const limiting: Task = { key: "limits", revision: "", what: "raise the limits", fields: {} };
 
 /**
- * Makes the kernel's endpoints those that the policy wants: whenever `trigger` says that something changed, after
- * a failure, and every 30 s. Runs never overlap, and what changes during a run causes one more.
+ * Makes the kernel's endpoints match the policy's decisions: whenever `trigger` says that something changed, after a
+ * failure, and every 30 s. Runs never overlap; a change during a run causes one more run.
  *
- * Between full readings it trusts what it read and what it did itself, so that an addition costs one command;
- * whatever surprises it makes it read again. Each endpoint, the limits and the reading itself have an outcome of their
- * own (`Outcomes`): what fails is tried again by itself, and the rest goes on.
+ * Between full readings it trusts its last reading and its own commands, so that an addition costs one command. After
+ * any surprise it reads again. Each endpoint, the limits and the reading itself have an outcome of their own
+ * (`Outcomes`): a failed task is tried again by itself, and the others go on.
  */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
@@ -97,14 +97,14 @@ export class Reconciler {
     });
   }
 
-  /** Something changed: reconcile, as soon as the present run is over. */
+  /** Something changed: reconcile as soon as the present run is over. */
   trigger(): void {
     if (this.#stopped) return;
     this.#dirty = true;
     this.#running ??= this.#run();
   }
 
-  /** As `trigger`; reads the kernel's endpoints and limits first, and tries at once what waits after a failure. */
+  /** As `trigger`, but reads the kernel's endpoints and limits first, and retries failed tasks at once. */
   resync(): void {
     this.#outcomes.retryNow();
     this.#others.retryNow();
@@ -112,7 +112,8 @@ export class Reconciler {
   }
 
   /**
-   * Carries out a path manager's command between two plans. Rejects with a NetlinkError: EPERM, of others' endpoints.
+   * Carries out a path manager's command between two plans. Rejects with a NetlinkError; EPERM: the endpoint is not
+   * mptcpd's.
    */
   command(command: EndpointCommand): Promise<void> {
     const done = this.#desk.ask(command);
@@ -121,12 +122,12 @@ export class Reconciler {
     return done;
   }
 
-  /** Resolves when there is nothing left to do for now. */
+  /** Resolves when nothing is left to do for now. */
   async settled(): Promise<void> {
     while (this.#running) await this.#running;
   }
 
-  /** What a run would do now. Changes nothing. */
+  /** Works out what a run would do now. Changes nothing. */
   async preview(): Promise<Preview> {
     await this.#read();
     const { decisions, steps } = this.#planner.plan() ?? { decisions: [], steps: [] };
@@ -135,10 +136,10 @@ export class Reconciler {
   }
 
   /**
-   * Ends reconciling. With `remove`, deletes our endpoints and gives the limits back; what cannot be done keeps nothing
-   * else back.
+   * Ends reconciling. With `remove`, deletes our endpoints and restores the limits; if one of these fails, the others
+   * are done all the same.
    *
-   * @throws Error that names all that could not be done
+   * @throws Error that names everything that failed
    */
   async stop({ remove }: { readonly remove: boolean }): Promise<void> {
     this.#stopped = true;
@@ -178,13 +179,13 @@ export class Reconciler {
     if (addition !== undefined) return await this.#hurry(addition);
     if (!this.#desk.isIdle) await this.#serve();
     else if (this.#stale && this.#others.isDue(reading)) await this.#attempt(reading, () => this.#read());
-    // What was read once is good enough to go on with.
+    // If this reading fails, the last one is good enough to go on with.
     const planned = this.#wasRead ? this.#planner.plan() : undefined;
     if (planned === undefined) return;
     this.#timers.get("look")?.cancel();
     const { decisions, steps, network, config, wanted } = planned;
     const endpoints = desiredEndpoints(decisions);
-    // Before the first step, since the kernel heeds the limits when it adds an endpoint.
+    // Before the first step, because the kernel applies the limits when it adds an endpoint.
     if (this.#limits.hasWork(config.limits, endpoints)) await this.#keepLimits(config, endpoints);
     else this.#others.succeed(limiting);
     const { complete, interrupted, doubtful, againIn } = await this.#executor.run(steps, network);
@@ -204,7 +205,7 @@ export class Reconciler {
     if (expiry !== undefined) this.#schedule("hold", expiry, () => this.trigger());
   }
 
-  /** The next step, if it is plain without a whole run. */
+  /** The next step, if it is clear without a whole run. */
   #findAddition(): Addition | undefined {
     const config = this.#options.config();
     const network = this.#options.network();
@@ -214,7 +215,7 @@ export class Reconciler {
     return this.#executor.isFree(addition, network.links) ? addition : undefined;
   }
 
-  /** What fails here is tried again by the run that follows, and has its outcome there. */
+  /** If it fails, the next whole run tries again and records the outcome. */
   async #hurry(addition: Addition): Promise<void> {
     try {
       if (await this.#table.execute(addition))
@@ -255,7 +256,7 @@ export class Reconciler {
   }
 
   /**
-   * Carries out what path managers ask for, on the endpoints that the kernel has now, and reads what became of them.
+   * Carries out the commands of path managers on the kernel's present endpoints, and reads the result.
    */
   async #serve(): Promise<void> {
     try {

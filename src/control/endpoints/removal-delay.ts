@@ -1,6 +1,6 @@
 /**
- * The clock's part of holding an endpoint: since when each one is held, and which holds have expired. Which endpoints
- * are held, and why, control/policy/held-endpoints.ts decides.
+ * The clock's part in holding an endpoint: since when each endpoint is held, and which holds have expired.
+ * control/policy/held-endpoints.ts decides which endpoints are held, and why.
  */
 import type { Clock } from "../../base/clock.ts";
 import { placeOf } from "../network/network.ts";
@@ -16,7 +16,7 @@ interface HeldSince {
 /** Remembers since when endpoints are held, so that the policy itself needs no clock. */
 export class RemovalDelays {
   readonly #clock: Clock;
-  /** By place: another interface may have the address, and wait for the endpoint that is held. */
+  /** By place, because another interface may have the same address and wait for the held endpoint. */
   readonly #holds = new Map<string, HeldSince>();
   #seenExpired: ReadonlySet<string> = new Set();
 
@@ -25,23 +25,23 @@ export class RemovalDelays {
   }
 
   /**
-   * Runs the policy with the addresses whose delay is over, and begins or ends holds by what it says.
+   * Runs the policy with the addresses whose delay is over, and begins or ends holds as the policy decides.
    *
-   * @param delay in milliseconds; with 0 an endpoint is given up in the same run in which its address goes
+   * @param delay in milliseconds; with 0 an endpoint is deleted in the same run in which its address goes
    */
   apply(delay: number, policy: (expired: ReadonlySet<string>) => readonly Decision[]): readonly Decision[] {
     for (;;) {
       const expired = this.#expired(delay);
       const decisions = policy(expired);
       const begun = this.#update(decisions);
-      // A hold that is over as it begins, or that begins anew, changes what the policy says.
+      // A hold that is over at once, or that begins again, changes the policy's decisions.
       if (begun.some((place) => delay === 0 || expired.has(place))) continue;
       this.#seenExpired = expired;
       return decisions;
     }
   }
 
-  /** Milliseconds until a delay is over that was not over for the policy yet; undefined: none is running. */
+  /** Milliseconds until the next delay is over that the policy still counted as running; undefined: none is running. */
   nextExpiry(delay: number): number | undefined {
     if (this.#holds.size === 0) return undefined;
     const now = this.#clock.now();
@@ -56,7 +56,7 @@ export class RemovalDelays {
     return new Set([...this.#holds].filter(([, { since }]) => since + delay <= now).map(([place]) => place));
   }
 
-  /** @returns the places whose hold begins now, for the first time or anew */
+  /** @returns the places whose hold begins now, for the first time or again */
   #update(decisions: readonly Decision[]): string[] {
     const named = new Set<string>();
     const begun: string[] = [];
@@ -66,7 +66,7 @@ export class RemovalDelays {
       const place = placeOf(decision);
       named.add(place);
       const hold = this.#holds.get(place);
-      // An address that vanishes from a link that was down before gets the delay anew.
+      // If an address vanishes from a link that was already down, its delay starts again.
       const vanished = hold !== undefined && code === "address-gone" && hold.code !== code;
       if (outcome === "endpoint") this.#holds.delete(place);
       else if (vanished || (outcome === "held" && !hold)) {

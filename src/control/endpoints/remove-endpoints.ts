@@ -4,7 +4,7 @@ import type { Endpoint } from "../../kernel/mptcp-pm.ts";
 import { describeEndpoint } from "./endpoint-record.ts";
 import { explainFailure } from "./outcomes.ts";
 
-/** What deleting the endpoint of an address would do to connections. */
+/** The effect on connections of deleting an address's endpoint. */
 export interface AddressLoad {
   /** Connections that have no subflow from another address. */
   readonly only: number;
@@ -22,10 +22,11 @@ export interface RemovalOptions {
 }
 
 /**
- * Deletes endpoints at the end of mptcpd. One that carries all subflows of a connection stays, and is named: deleting
- * it would cut the connection. Those that the fewest connections began on go first, so that the best subflows last.
+ * Deletes endpoints when mptcpd stops. An endpoint that carries all subflows of a connection stays, and the log names
+ * it: deleting it would cut the connection. Endpoints on which the fewest connections began are deleted first, so that
+ * the best subflows last longest.
  *
- * @returns why some could not be deleted
+ * @returns why some endpoints could not be deleted
  */
 export async function removeEndpoints(
   endpoints: readonly Endpoint[],
@@ -38,7 +39,7 @@ export async function removeEndpoints(
   while (left.size > 0) {
     let load: ReadonlyMap<string, AddressLoad>;
     try {
-      // Read before each deletion: what was one of two subflows may be the last one now.
+      // Read before each deletion: the other subflow of a connection may have gone with the last deletion.
       load = await loads();
     } catch (error) {
       const why = `it may carry the only subflow of a connection (${messageOf(error)})`;
@@ -66,7 +67,7 @@ export async function removeEndpoints(
   return problems;
 }
 
-/** Those that stay come last: by then they are not in the way of the others. */
+/** Endpoints that stay come last, so that they do not delay the others. */
 function cost(load: ReadonlyMap<string, AddressLoad>, { address }: Endpoint): number {
   const { only = 0, initial = 0 } = load.get(address) ?? {};
   return only > 0 ? Number.POSITIVE_INFINITY : initial;

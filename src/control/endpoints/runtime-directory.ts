@@ -8,23 +8,23 @@ import { refusedFile, refusedText } from "./published-state.ts";
 import { StateFile, type StateFileOptions, StateJournal } from "./state-file.ts";
 
 const LEDGER_LOST =
-  "mptcpd goes on, but if it is killed before that file is written, the next mptcpd takes the endpoints that are made " +
-  "now for somebody else's";
-const REFUSED_LOST = "mptcpctl explain does not know what the kernel refuses";
+  "mptcpd goes on; but if it is killed before it can write that file, the next mptcpd will not know that endpoints " +
+  "made from now on are mptcpd's";
+const REFUSED_LOST = "`mptcpctl explain` cannot show which commands the kernel refuses";
 
 export interface RuntimeDirectoryOptions {
   readonly directory: string;
   readonly namespace: NamespaceIdentity;
-  /** Undefined: to look only, nothing is written. */
+  /** Undefined: only read; nothing is written. */
   readonly lock: DaemonLock | undefined;
   readonly log: Logger;
   readonly clock: Clock;
 }
 
 /**
- * What the daemon has in the runtime directory, for its network namespace: the lock, the ledger, and files for other
- * programs. Somebody may remove any of it at any time: `restore` makes it again. While another process has the lock,
- * nothing is written.
+ * The daemon's files in the runtime directory for its network namespace: the lock, the ledger, and files for other
+ * programs. Somebody may remove any of them at any time; `restore` makes them again. While another process has the
+ * lock, nothing is written.
  */
 export class RuntimeDirectory {
   readonly ledger: Ledger;
@@ -46,7 +46,7 @@ export class RuntimeDirectory {
       },
     });
     this.#refused = this.stateFile(refusedFile(directory, namespace), REFUSED_LOST);
-    // Of an earlier mptcpd.
+    // The files may be from an earlier mptcpd.
     if (lock) this.#refused.remove();
   }
 
@@ -71,12 +71,12 @@ export class RuntimeDirectory {
     return { file, consequence, log, clock, isAllowed };
   }
 
-  /** Whether this process is the owner; not if it only looks. */
+  /** Whether this process is the owner; false if it only reads. */
   get isOurs(): boolean {
     return this.#options.lock?.isInForce === true;
   }
 
-  /** Says what the kernel refuses, for `mptcpctl explain`. */
+  /** Publishes the commands that the kernel refuses, for `mptcpctl explain`. */
   publishRefusals(refusals: readonly Refusal[]): void {
     if (refusals.length === 0) this.#refused.remove();
     else this.#refused.write(refusedText(this.#options.namespace, refusals));
@@ -88,7 +88,7 @@ export class RuntimeDirectory {
     return this.isOurs;
   }
 
-  /** Makes again what somebody has removed. @returns whether this process is the owner */
+  /** Makes files again that somebody has removed. @returns whether this process is the owner */
   restore(): boolean {
     if (!this.check()) return false;
     this.ledger.restore();
@@ -96,13 +96,13 @@ export class RuntimeDirectory {
     return true;
   }
 
-  /** The lock was taken again: takes in what others have recorded meanwhile, and writes every file as it should be. */
+  /** After the lock was taken again: takes over what others recorded meanwhile, and rewrites every file. */
   retake(): void {
     this.ledger.absorb();
     for (const file of this.#files) file.repeat();
   }
 
-  /** Says that this mptcpd is about to end. */
+  /** Announces that this mptcpd is about to end. */
   announceRelease(): void {
     this.#options.lock?.announceRelease();
   }

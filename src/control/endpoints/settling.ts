@@ -7,43 +7,42 @@ import type { Step } from "./plan.ts";
 
 export interface SettlingOptions {
   readonly clock: Clock;
-  /** The interfaces on which the kernel looks for a neighbour's link address at the moment. */
+  /** The interfaces on which the kernel is looking for a neighbour's link address now. */
   readonly resolving: () => Promise<ReadonlySet<number>>;
   /** Whether an address was an endpoint of ours before. */
   readonly wasEndpoint: (address: string) => boolean;
 }
 
 /**
- * Milliseconds: longer than the kernel looks for a neighbour, which is three times a second (arp(7), mcast_solicit and
- * retrans_time_ms).
+ * Milliseconds: longer than the kernel looks for a neighbour, which is three attempts of one second each (arp(7),
+ * mcast_solicit and retrans_time_ms).
  */
 const LONGEST_SETTLING = 3500;
-/** Milliseconds between two looks whether a link has settled. */
+/** Milliseconds between two checks whether a link has settled. */
 export const SETTLING_PERIOD = 100;
 
 /**
- * Holds back endpoints that open subflows, and whose link has just come back. While the link was down, the kernel began
- * to look for neighbours, if only for the resets of subflows that were closed. When such a look-up fails, all that
- * waits for it fails (EHOSTUNREACH), the first packets of new subflows included; and the kernel opens the subflows of
- * an endpoint once only. So the endpoint waits until the look-up is over, which takes a second at most once the link is
- * up.
+ * Holds back endpoints that open subflows if their link has just come back. While the link was down, the kernel began
+ * to look for neighbours, if only to send resets for closed subflows. When such a look-up fails, every packet that
+ * waits for it fails (EHOSTUNREACH), the first packets of new subflows included. The kernel opens the subflows of an
+ * endpoint only once. So the endpoint waits until the look-up is over: at most a second after the link is up.
  */
 export class Settling {
   readonly #options: SettlingOptions;
   /** By address: since when it has waited. */
   readonly #since = new Map<string, number>();
   #links: Network["links"] = new Map();
-  /** As read last, and when it is read again: at once when links have changed. */
+  /** The last reading, and when to read again: at once if links have changed. */
   #busy: ReadonlySet<number> = new Set();
   #readingDue = Number.NEGATIVE_INFINITY;
-  /** By interface: when it was last seen to come up, or to be down. */
+  /** By interface: when it last came up or was down. */
   readonly #unsettledAt = new Map<number, number>();
 
   constructor(options: SettlingOptions) {
     this.#options = options;
   }
 
-  /** The steps of a plan that may have to wait. To be told of every change of links. */
+  /** The steps of a plan that may have to wait. Call this at every change of links. */
   returning(steps: readonly Step[], links: Network["links"]): readonly Step[] {
     this.#look(links);
     const returning: Step[] = [];
@@ -53,7 +52,7 @@ export class Settling {
     return returning;
   }
 
-  /** Those of the returning steps that have to wait. */
+  /** The returning steps that have to wait. */
   async waiting(returning: readonly Step[]): Promise<ReadonlySet<Step>> {
     const { clock } = this.#options;
     const addresses = new Set(returning.map(({ endpoint }) => endpoint.address));
@@ -70,7 +69,7 @@ export class Settling {
     );
   }
 
-  /** The interfaces on which the kernel looks for a neighbour. Where nobody can tell, nothing waits. */
+  /** The interfaces on which the kernel is looking for a neighbour. If that is unknown, nothing waits. */
   async #readBusy(): Promise<ReadonlySet<number>> {
     const { clock, resolving } = this.#options;
     if (clock.now() < this.#readingDue) return this.#busy;
@@ -87,7 +86,7 @@ export class Settling {
     );
   }
 
-  /** Later than that, a look-up has nothing to do with the time when the link was down. */
+  /** After that time, a look-up did not begin while the link was down. */
   #hasJustComeUp(ifIndex: number): boolean {
     const at = this.#unsettledAt.get(ifIndex);
     return at !== undefined && this.#options.clock.now() - at < LONGEST_SETTLING;
@@ -106,7 +105,7 @@ export class Settling {
   }
 }
 
-/** Whether packets could leave by a link all the time between two readings. */
+/** Whether packets could leave by a link during the whole time between two readings. */
 function isSteady(before: Link, after: Link): boolean {
   return (
     before === after ||

@@ -12,18 +12,18 @@ export interface StateFileOptions {
   readonly file: string;
   readonly clock: Clock;
   readonly log: Logger;
-  /** What does not work while the file is out of date, for the warning. */
+  /** For the warning: what does not work while the file is out of date. */
   readonly consequence: string;
-  /** Whether the file is still ours to write; by default always. What was not allowed is done by `repeat`. */
+  /** Whether this process may still write the file; by default always. `repeat` makes up for writes not allowed. */
   readonly isAllowed?: () => boolean;
 }
 
-/** A file of the runtime directory that is replaced as a whole, as soon as that is possible; see `RetriedWrite`. */
+/** A file of the runtime directory that is replaced as a whole, as soon as possible; see `RetriedWrite`. */
 export class StateFile {
   readonly #file: string;
   readonly #writes: RetriedWrite;
   readonly #isAllowed: () => boolean;
-  /** As the file should be: undefined if it should not be there. */
+  /** The text that the file should have; undefined: the file should not exist. */
   #text: string | undefined;
 
   constructor({ file, clock, log, consequence, isAllowed = () => true }: StateFileOptions) {
@@ -42,7 +42,7 @@ export class StateFile {
     this.repeat();
   }
 
-  /** Does again what was asked for last. */
+  /** Repeats the last request. */
   repeat(): void {
     this.#writes.attempt(() => {
       if (!this.#isAllowed()) return;
@@ -63,13 +63,13 @@ export class StateFile {
 }
 
 export interface StateJournalOptions extends StateFileOptions {
-  /** The text of the file, as it should be now. */
+  /** The text that the file should have now. */
   readonly wholeText: () => string;
 }
 
 /**
- * A file of the runtime directory that gets a line for each change; where that fails, it is written anew as soon as
- * possible.
+ * A file of the runtime directory that gets a line for each change. If a line cannot be added, the whole file is
+ * rewritten as soon as possible.
  */
 export class StateJournal {
   readonly #journal: Journal;
@@ -80,12 +80,12 @@ export class StateJournal {
     this.#writes = new RetriedWrite({ clock, log, what: file, consequence });
   }
 
-  /** Adds the line of a change. One that could not be added is in the new file of the next attempt. */
+  /** Adds the line of a change. If that fails, the next rewrite includes the change. */
   append(line: string): void {
     if (this.#writes.isFailing || !this.#journal.append(line)) this.rewrite();
   }
 
-  /** Writes it anew. */
+  /** Rewrites the file. */
   rewrite(): void {
     this.#writes.attempt(() => this.#journal.rewrite());
   }

@@ -24,25 +24,25 @@ export interface NetworkMonitorOptions {
 }
 
 /**
- * Routes whose notifications are looked at: short ones may be the ways into a tunnel that carries everything but
- * some private ranges. Longer ones are many (a host may hold a million) and change nothing here.
+ * Longest prefix of routes whose notifications matter. Short routes may lead into a tunnel that carries everything but
+ * some private ranges. Longer routes are many (a host may hold a million) and change nothing here.
  */
 const LONGEST_NOTIFIED_PREFIX = 8;
 /** Milliseconds. */
 const RETRY = 100;
-/** Milliseconds between two readings: notifications are not trusted for ever. */
+/** Milliseconds between two readings, because notifications alone may miss a change. */
 const RESYNC_PERIOD = 30_000;
 
 /**
- * Keeps a model of the network true. Notifications keep it nearly true; when they were lost (ENOBUFS), make no
- * sense, or do not tell of a change (routes), the kernel is read again.
+ * Keeps a model of the network true. Notifications keep it nearly true. The monitor reads the kernel again if
+ * notifications were lost (ENOBUFS) or make no sense, or if a change (of routes) has no notification.
  */
 export class NetworkMonitor {
   readonly #options: NetworkMonitorOptions;
   readonly #model = new NetworkModel();
   readonly #events: NetlinkConnection;
   readonly #requests: NetlinkConnection;
-  /** What a reading has yet to do, and the events that came while it was under way. */
+  /** The part that a reading still has to read; and the events that came during the reading. */
   #pending: "nothing" | "routing" | "everything" = "nothing";
   #missed: NetworkEvent[] | undefined;
   #reading: Promise<void> | undefined;
@@ -54,14 +54,14 @@ export class NetworkMonitor {
 
   /**
    * Begins to listen and reads the network once, however long the kernel takes to answer. Rejects with an error that
-   * another attempt would meet again, or with the reason of the signal.
+   * would not go away by trying again, or with the reason of the signal.
    */
   static async start(options: NetworkMonitorOptions): Promise<NetworkMonitor> {
     const monitor = new NetworkMonitor(options);
     const { log, signal } = options;
     const patience = { log, signal, clock: monitor.#clock };
     const first = persist(() => monitor.#readEverything(), patience);
-    // Readings never overlap: what is wanted meanwhile is read after it.
+    // Readings never overlap: a request during a reading is served after it.
     monitor.#reading = first.then(
       () => monitor.#read(),
       () => undefined,
@@ -128,13 +128,13 @@ export class NetworkMonitor {
   readonly #receive = (message: NetlinkMessage): void => {
     const event = decodeAddressEvent(message) ?? decodeLinkEvent(message);
     if (!event) {
-      // A short route or a policy rule: what it does to the ways out, the kernel says best.
+      // A short route or a policy rule has changed: ask the kernel how traffic leaves now.
       this.#want("routing");
       return;
     }
     this.#missed?.push(event);
     const { routing, missed } = this.#model.apply(event);
-    // While everything is being read, what is known may be nothing yet.
+    // During the first reading, nothing may be known yet.
     if (missed && !this.#missed) this.#want("everything");
     else if (routing) this.#want("routing");
     this.#changed = true;
@@ -157,7 +157,7 @@ export class NetworkMonitor {
       this.#pending = "nothing";
       try {
         if (what === "everything") await this.#readEverything();
-        // Who is told of a change may ask for another reading, so no change must not be told.
+        // Call listeners only if something changed: a listener may request another read, and would loop.
         else if (!this.#model.replaceRouting(await readRouting(this.#requests))) continue;
         this.#announce();
       } catch (error) {
@@ -176,7 +176,7 @@ export class NetworkMonitor {
     try {
       const { network, interrupted } = await readNetwork(this.#requests);
       this.#model.replace(network);
-      // In their order: the last event of each object is what became of it.
+      // In their order, so that the last event of each object decides.
       for (const event of missed) {
         const consequences = this.#model.apply(event);
         if (consequences.missed) this.#want("everything");

@@ -8,23 +8,23 @@ import type { Change } from "../../kernel/rtnetlink.ts";
 export type Family = 4 | 6;
 
 /**
- * What this network namespace looks like: its links, their addresses, and the ways out. A snapshot: it never
- * changes once it was handed out.
+ * The state of this network namespace: its links, their addresses, and the ways out. A snapshot: it never changes
+ * after it was handed out.
  */
 export interface Network {
   /** Every link, by interface index. */
   readonly links: ReadonlyMap<number, Link>;
   /** Every address of every link. */
   readonly addresses: readonly Address[];
-  /** Default routes of every table, and the two halves (/1) that tunnels like to put in their place. */
+  /** Default routes of every table, and the two halves (/1) that tunnels often set instead. */
   readonly defaultRoutes: readonly Route[];
   /** The interfaces that the host's own traffic to the Internet leaves by: most hosts have one. */
   readonly egress: readonly Egress[];
-  /** What links were called that are gone, the latest of them, by interface index. */
+  /** The names of the latest deleted links, by interface index. */
   readonly formerNames: ReadonlyMap<number, string>;
 }
 
-/** How traffic leaves: the part of a network that notifications do not tell whole. */
+/** How traffic leaves: the part of a network that notifications do not describe completely. */
 export type Routing = Pick<Network, "defaultRoutes" | "egress">;
 
 export interface Egress {
@@ -52,7 +52,7 @@ export function placeOf({ address, ifIndex }: InterfaceAddress): string {
   return `${address}%${ifIndex}`;
 }
 
-/** The interface's name, the one that it had if it is gone, or `if7` if it was never seen. */
+/** The interface's name; its last name if it is gone; or `if7` if it was never seen. */
 export function interfaceName(network: Network, ifIndex: number): string {
   return network.links.get(ifIndex)?.name ?? network.formerNames.get(ifIndex) ?? `if${ifIndex}`;
 }
@@ -71,7 +71,7 @@ export function hasDefaultRoute(network: Network, ifIndex: number, family: Famil
   return halves.size >= 2;
 }
 
-/** ARPHRD_* of include/uapi/linux/if_arp.h, as far as links are told apart by them. */
+/** The ARPHRD_* of include/uapi/linux/if_arp.h that are needed to tell links apart. */
 export const ARPHRD_ETHER = 1;
 
 const tunnelKinds: ReadonlySet<string> = new Set([
@@ -91,7 +91,7 @@ const tunnelKinds: ReadonlySet<string> = new Set([
 
 /** Whether a link is a layer-3 tunnel: what goes in is carried inside other packets that leave by another link. */
 export function isTunnel(link: Link): boolean {
-  // A TAP device is of kind tun as well, but is an Ethernet device: often a virtual machine's, not a way out.
+  // A TAP device is of kind tun too, but it is an Ethernet device: often of a virtual machine, and not a way out.
   return link.kind !== undefined && tunnelKinds.has(link.kind) && link.type !== ARPHRD_ETHER;
 }
 
@@ -113,11 +113,11 @@ export function isIpv4Continuity({ links, addresses, defaultRoutes }: Network, l
 
 export type NetworkEvent = Change<"link", Link> | Change<"address", Address>;
 
-/** What an event means beyond what it says. */
+/** The further consequences of an event. */
 export interface Consequences {
-  /** Routes, or what they lead to, may have changed without a word. */
+  /** Routes, or the links they lead to, may have changed without a notification. */
   readonly routing?: boolean;
-  /** The event makes no sense with what is known: something was missed. */
+  /** The event does not fit the known state: an earlier event was missed. */
   readonly missed?: boolean;
 }
 

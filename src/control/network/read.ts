@@ -42,7 +42,7 @@ export async function readNetwork(
   };
 }
 
-/** Reads the whole network by a connection of its own: for who wants to know it once. */
+/** Reads the whole network once, by a socket of its own. */
 export async function readNetworkOnce(): Promise<Network> {
   const connection = openRtnetlink();
   try {
@@ -60,7 +60,7 @@ export async function readRouting(connection: NetlinkConnection): Promise<Routin
   }
   const winners: Route[] = [];
   for (const { address } of landmarks) {
-    // The route as it is in the table: what it comes to for one destination is only one of its next hops.
+    // Ask for the route as it is in the table: a look-up for one destination gives only one of its next hops.
     const route = await lookupRoute(connection, { destination: address, fibMatch: true });
     if (route !== undefined) winners.push(route);
   }
@@ -71,7 +71,7 @@ export async function readRouting(connection: NetlinkConnection): Promise<Routin
   };
 }
 
-/** One for each interface among a route's next hops, those aside that the kernel does not use. */
+/** One entry for each interface of a route's next hops, without next hops that the kernel does not use. */
 function egressOf({ family, hops }: Route): Egress[] {
   const live = hops.filter(({ dead }) => dead === undefined);
   const ifIndexes = [...new Set(live.map(({ ifIndex }) => ifIndex))];

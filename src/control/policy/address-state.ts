@@ -1,6 +1,6 @@
 /**
- * Whether an address can be used at all: its class, its scope, its own state and that of its link. The configuration
- * has no say here; host-addresses.ts adds what it decides.
+ * Whether an address can be used at all: its class, its scope, its own state and the state of its link. The
+ * configuration plays no part here; host-addresses.ts applies it.
  */
 import { type Address, addressFlags } from "../../kernel/addresses.ts";
 import type { Link } from "../../kernel/links.ts";
@@ -20,7 +20,7 @@ export type AddressClass =
   | "multicast"
   | "unspecified";
 
-/** Why an address can be no endpoint, whatever its link and the configuration say; undefined: it can. */
+/** Why an address cannot be an endpoint, whatever its link and the configuration say; undefined: it can. */
 export function whyUnusable(network: Network, address: Address): Reason | undefined {
   const kind = classOf(address);
   if (kind !== "global" && kind !== "unique-local") return { code: kind, text: `${kind} address` };
@@ -35,13 +35,13 @@ const doubtful = addressFlags.of("dadFailed", "tentative", "deprecated", "tempor
 /** Why no address of a link can be an endpoint, whatever the configuration says. */
 export function whyLinkUnusable(network: Network, link: Link): Reason | undefined {
   if (link.flags.has("loopback")) return { code: "loopback", text: "on the loopback interface" };
-  // The addresses of a bridge's, bond's or team's port are not used by the stack; those of a VRF's member are.
+  // The stack does not use addresses of a port of a bridge, bond or team. It does use addresses of a VRF's member.
   if (link.master !== 0 && masterKind(network, link) !== "vrf")
     return { code: "enslaved", text: `${link.name} is a port of ${interfaceName(network, link.master)}` };
   return whyLinkDown(link);
 }
 
-/** Why no packet can leave by a link right now; undefined: one can. */
+/** Why packets cannot leave by a link right now; undefined: they can. */
 export function whyLinkDown(link: Link): Reason | undefined {
   if (!link.flags.has("up")) return { code: "link-down", text: `${link.name} is down` };
   if (link.flags.has("running")) return undefined;
@@ -51,7 +51,7 @@ export function whyLinkDown(link: Link): Reason | undefined {
 
 const classes = new WeakMap<Address, AddressClass>();
 
-/** The class of an address; remembered per address object, since every run of the policy asks for it. */
+/** The class of an address. Remembered for each address object, because every run of the policy asks for it. */
 export function classOf(address: Address): AddressClass {
   let known = classes.get(address);
   if (known === undefined) {
@@ -61,7 +61,7 @@ export function classOf(address: Address): AddressClass {
   return known;
 }
 
-/** By the first bits, from the text: an address library's parser would be a large part of what an addition costs. */
+/** Looks only at the first bits, in the text: the parser of an address library would make additions much slower. */
 function classify(address: string): AddressClass {
   if (address === "::") return "unspecified";
   if (address === "::1") return "loopback";
@@ -82,8 +82,9 @@ function classifyIpv4(address: string): AddressClass {
 }
 
 /**
- * RT_SCOPE_LINK, RT_SCOPE_HOST and RT_SCOPE_NOWHERE. Of an IPv4 address its maker says how far it is valid, whatever it
- * looks like (ip-address(8)); the kernel gives IPv6 addresses the scope of their class (net/ipv6/addrconf.c).
+ * RT_SCOPE_LINK, RT_SCOPE_HOST and RT_SCOPE_NOWHERE. The program that adds an IPv4 address chooses its scope, whatever
+ * the address looks like (ip-address(8)). The kernel gives IPv6 addresses the scope of their class
+ * (net/ipv6/addrconf.c).
  */
 const narrowScopes: ReadonlyMap<number, string> = new Map([
   [253, "link"],
@@ -101,7 +102,7 @@ function whyNotReady(network: Network, address: Address): Reason | undefined {
   return undefined;
 }
 
-/** IFA_F_TEMPORARY and IFA_F_SECONDARY are one bit: only on IPv6 does it mean a privacy address (RFC 8981). */
+/** IFA_F_TEMPORARY and IFA_F_SECONDARY are the same bit. It means a privacy address (RFC 8981) only on IPv6. */
 export function isTemporary(address: Address): boolean {
   return address.family === 6 && address.flags.has("temporary");
 }

@@ -17,17 +17,17 @@ export interface CurrentEndpoint {
 }
 
 /**
- * What becomes of an address:
- * - `endpoint`: it should be one;
- * - `held`: it is one and no longer should be, but its connections are given time;
- * - `served`: an endpoint that somebody else made has it;
- * - `waiting`: it would be one if there were room;
- * - `unusable`: it should not be one;
- * - `refused`: the kernel does not do what was decided, and mptcpd tries again.
+ * What the policy decided about an address:
+ * - `endpoint`: it should be an endpoint;
+ * - `held`: it is still an endpoint because connections use it; mptcpd removes it after the delay;
+ * - `served`: an endpoint that mptcpd did not make already covers it;
+ * - `waiting`: it would be an endpoint if a slot were free;
+ * - `unusable`: it should not be an endpoint;
+ * - `refused`: the kernel refuses the command that was decided, and mptcpd tries again.
  */
 export type Outcome = "endpoint" | "held" | "served" | "waiting" | "unusable" | "refused";
 
-/** Why, for programs; the decision's `reason` says the same for people. */
+/** The reason, for programs; the decision's `reason` is the same for people. */
 export type ReasonCode =
   | "usable"
   | "loopback"
@@ -55,7 +55,7 @@ export type ReasonCode =
   | "interface-gone"
   | "refused";
 
-/** The verdict over one address of one interface. */
+/** The verdict on one address of one interface. */
 export interface Decision {
   readonly address: string;
   readonly ifIndex: number;
@@ -65,7 +65,7 @@ export interface Decision {
   readonly reason: string;
   /** Set for the outcomes `endpoint` and `held`. */
   readonly endpoint: DesiredEndpoint | undefined;
-  /** Among those that contend for the kernel's slots: 1 is the best. Absent where it does not contend. */
+  /** The rank among the addresses that contend for the kernel's slots: 1 is the best. Absent if it does not contend. */
   readonly rank?: number | undefined;
   /** Set for the outcome `refused`. */
   readonly refusal?: Refusal | undefined;
@@ -79,19 +79,19 @@ export interface Refusal {
   readonly ifIndex: number;
   /** "EPERM". */
   readonly code: string;
-  /** The kernel's: "limit greater than maximum (8) (ERANGE)". */
+  /** The kernel's words: "limit greater than maximum (8) (ERANGE)". */
   readonly words: string;
-  /** Failed attempts, one after another. */
+  /** Failed attempts since the last success. */
   readonly attempts: number;
   /** When mptcpd tries again, in milliseconds since the epoch. */
   readonly retryAt: number;
 }
 
 /**
- * The decisions, with the outcome `refused` where the kernel does not do what was decided. What is wanted stays the
- * same: this is for those who show decisions.
+ * The decisions, with the outcome `refused` where the kernel refuses the command. Only for showing decisions: the
+ * wanted endpoints stay the same.
  *
- * @param current a refusal that it shows to be over has no effect
+ * @param current the kernel's endpoints; a refusal that they show to be out of date has no effect
  */
 export function markRefused(
   decisions: readonly Decision[],
@@ -111,7 +111,7 @@ function isAbout({ address, ifIndex }: Refusal, decision: Decision): boolean {
   return address === decision.address && (ifIndex === 0 || ifIndex === decision.ifIndex);
 }
 
-/** The file that refusals are read from may be older than what the kernel shows. */
+/** The file with the refusals may be older than the kernel's list of endpoints. */
 function isStanding({ action }: Refusal, decision: Decision, current: readonly CurrentEndpoint[]): boolean {
   const { address, ifIndex, outcome } = decision;
   const exists = current.some(

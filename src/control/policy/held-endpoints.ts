@@ -1,7 +1,6 @@
 /**
- * The policy's part of holding an endpoint: why an endpoint is surplus, and whether it stays for now. The policy has no
- * clock: control/endpoints/removal-delay.ts remembers since when an endpoint is held, and says which holds have
- * expired.
+ * The policy's part in holding an endpoint: why an endpoint is surplus, and whether it stays for now. The policy has no
+ * clock: control/endpoints/removal-delay.ts remembers since when each endpoint is held, and which holds have expired.
  */
 import { interfaceName } from "../network/network.ts";
 import { type Reason, whyLinkDown } from "./address-state.ts";
@@ -9,15 +8,15 @@ import type { Decision } from "./decision.ts";
 import { hostAddresses } from "./host-addresses.ts";
 import { type OwnEndpoint, type PolicyInput, wantedIn } from "./input.ts";
 
-/** An endpoint of ours that no usable address asks for any more. */
+/** An endpoint of ours that no usable address needs any more. */
 export interface SurplusEndpoint extends OwnEndpoint {
   readonly interfaceName: string;
   readonly reason: Reason;
-  /** How long it may stay: not at all; the removal delay; that, and on until another endpoint is usable. */
+  /** How long it may stay: not at all; for the removal delay; or for the delay and until another endpoint is usable. */
   readonly grace: "none" | "delay" | "while-alone";
 }
 
-/** @param addresses those that can be endpoints of ours */
+/** @param addresses the addresses that can be endpoints of ours */
 export function surplusEndpoints(
   input: PolicyInput,
   own: readonly OwnEndpoint[],
@@ -35,8 +34,8 @@ export function surplusEndpoints(
 }
 
 /**
- * The surplus endpoints that stay for now. Deleting an endpoint destroys its subflows, the initial one included,
- * and adding it again does not bring them back; so a connection gets at least the time that plain TCP has.
+ * The surplus endpoints that stay for now. Deleting an endpoint destroys its subflows, the initial subflow included,
+ * and adding the endpoint again does not bring them back. So a connection gets at least the time that plain TCP has.
  *
  * @param othersUsable whether any address that is up is, or can be, an endpoint
  */
@@ -92,14 +91,14 @@ function whySurplus(
   if (refused) return { reason: refused, grace: "none" };
   const down = whyLinkDown(link);
   if (down) return { reason: down, grace: "while-alone" };
-  // A virtual uplink is told from guests by its default route, which may only be gone for a moment.
+  // Only its default route tells a virtual uplink from guests, and the route may be gone just for a moment.
   if (guests) return { reason: guests, grace: "while-alone" };
   const passing = unusable ?? noRoute;
   if (passing) return { reason: passing, grace: "delay" };
   const { reason: notWanted } = wantedIn(wanted)(assigned);
   if (notWanted) return { reason: notWanted, grace: "none" };
   return {
-    reason: { code: "foreign-endpoint", text: "an endpoint that is not ours has the address" },
+    reason: { code: "foreign-endpoint", text: "another endpoint (not made by mptcpd) already covers it" },
     grace: "none",
   };
 }

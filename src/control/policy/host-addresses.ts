@@ -1,6 +1,6 @@
 /**
- * Every address of the host with its [path] rule, its flags, and the obstacles that keep subflows from it:
- * `hostAddresses`. Whether an address can be used at all, whatever the configuration says, address-state.ts tells.
+ * `hostAddresses`: every address of the host with its [path] rule, its flags, and the obstacles that keep subflows from
+ * it. address-state.ts tells whether an address can be used at all, whatever the configuration says.
  */
 import { remember } from "../../base/remember.ts";
 import type { Address } from "../../kernel/addresses.ts";
@@ -22,41 +22,41 @@ import { classOf, isTemporary, type Reason, whyLinkUnusable, whyUnusable } from 
 import { type Behind, ignoredBy, lookBehind, whyGuests } from "./guest-interfaces.ts";
 import { compareContenders, type Ranked } from "./slots.ts";
 
-/** What of the configuration decides over addresses. */
+/** The part of the configuration that decides about addresses. */
 export type PolicyConfig = Pick<Config, "addressFlags" | "notifyFlags" | "paths">;
 
-/** An address of the host with all that the network and the configuration alone say of it. */
+/** An address of the host, with everything that follows from the network and the configuration alone. */
 export interface HostAddress extends Ranked {
   readonly family: Family;
   readonly interfaceName: string;
   /** As a key: `placeOf`. */
   readonly place: string;
-  /** The [path] section of the file that decides over it. */
+  /** The [path] section of the file that applies to it. */
   readonly rule: PathRule | undefined;
-  /** Of its rule, or else `addr-flags`. */
+  /** The flags of its rule, or else `addr-flags`. */
   readonly flags: Bits<EndpointFlag>;
-  /** The port to announce it with, of its rule; 0: none. */
+  /** The port of its rule, to announce it with; 0: none. */
   readonly port: number;
   readonly obstacles: Obstacles;
-  /** Why no subflow may go from it: the first of the obstacles; undefined: one may. */
+  /** Why no subflow may go from it: the first of the obstacles; undefined: subflows may. */
   readonly reason: Reason | undefined;
 }
 
-/** What keeps subflows from an address, each by itself. */
+/** The obstacles that keep subflows from an address; each is enough by itself. */
 export interface Obstacles {
   /** The address or its link cannot be used, whatever the configuration says. */
   readonly unusable: Reason | undefined;
-  /** The administrator wants none here. */
+  /** The administrator wants no endpoint here. */
   readonly refused: Reason | undefined;
-  /** The link leads to guests of this host. Not looked for where one of the above is set. */
+  /** The link leads to guests of this host. Not examined if one of the above is set. */
   readonly guests: Reason | undefined;
   /** `check_route` keeps it back. */
   readonly noRoute: Reason | undefined;
 }
 
 /**
- * Every address of every link, in the network's order. All who look at addresses take the rules' results from here:
- * nobody else applies [path] sections. An address that is the only change costs one description.
+ * Every address of every link, in the network's order. This is the only place that applies [path] sections. If one
+ * address is the only change, only that address is described again.
  */
 export const hostAddresses = remember((network: Network, config: PolicyConfig): readonly HostAddress[] => {
   const surroundings = surroundingsOf(network, config);
@@ -76,7 +76,7 @@ export const hostAddresses = remember((network: Network, config: PolicyConfig): 
   return hosts;
 });
 
-/** Those that subflows may go from, best first. */
+/** The addresses that subflows may go from, best first. */
 export const usableAddresses = remember((network: Network, config: PolicyConfig): readonly HostAddress[] => {
   const usable = hostAddresses(network, config).filter(({ reason }) => reason === undefined);
   // The kernel may hold an address several times on a link, with other prefix lengths.
@@ -84,15 +84,15 @@ export const usableAddresses = remember((network: Network, config: PolicyConfig)
   return [...distinct.values()].sort(compareContenders);
 });
 
-/** The last description of each address. Each full reading of the network brings new addresses. */
+/** The last description of each address object. Each full reading of the network makes new objects. */
 const results = new WeakMap<Address, { readonly surroundings: Surroundings; readonly host: HostAddress }>();
 
-/** What a result depends on, beside the address and its link. */
+/** Everything that a result depends on, apart from the address and its link. */
 interface Surroundings {
   readonly config: PolicyConfig;
-  /** The first network with these. Those that came after it differ in addresses that make no difference to others. */
+  /** The first network with these. Later networks differ only in addresses that make no difference to others. */
   readonly network: Network;
-  /** No address can make a difference to others. */
+  /** No address can make a difference to other addresses. */
   readonly isIndifferent: boolean;
   /** Gateways that are addresses of this host. */
   readonly ownGateways: string;
@@ -102,7 +102,7 @@ interface Surroundings {
 
 const latest = new WeakMap<Network["links"], Surroundings>();
 
-/** The same object for networks that differ in addresses alone, unless one of these makes a difference to others. */
+/** The same object for networks that differ only in addresses, unless such an address makes a difference to others. */
 function surroundingsOf(network: Network, config: PolicyConfig): Surroundings {
   const { links, defaultRoutes, egress, addresses } = network;
   const last = latest.get(links);
@@ -163,12 +163,12 @@ function describe(network: Network, surroundings: Surroundings, link: Link, addr
   };
 }
 
-/** What all addresses of a link have in common. */
+/** Everything that all addresses of a link have in common. */
 interface Ground extends Readonly<Record<Family, WayOut>> {
   /** The [path] sections whose conditions on interfaces the link meets, in their order. */
   readonly rules: readonly PathRule[];
   readonly isLoopback: boolean;
-  /** Why none of them can be an endpoint. */
+  /** Why none of its addresses can be an endpoint. */
   readonly unusable: Reason | undefined;
   readonly behind: Behind;
 }
@@ -176,7 +176,7 @@ interface Ground extends Readonly<Record<Family, WayOut>> {
 /** How a family's traffic leaves by a link. */
 interface WayOut {
   readonly hasDefaultRoute: boolean;
-  /** Which tunnel its traffic would bypass. */
+  /** The tunnel that its traffic would bypass. */
   readonly bypassing: Reason | undefined;
 }
 
@@ -195,7 +195,7 @@ const groundOf = remember((link: Link, { network, config }: Surroundings): Groun
   };
 });
 
-/** The first [path] section of the file that matches decides over an address, or the built-in one. */
+/** The first [path] section of the file that matches an address applies to it, or else the built-in section. */
 function ruleFor({ rules }: Ground, { address }: Address): PathRule | undefined {
   for (const rule of rules) if (rule.matchAddress === undefined || matchesAddress(rule, address)) return rule;
   return undefined;
@@ -205,15 +205,15 @@ function whyIgnored(rule: PathRule | undefined): Reason | undefined {
   return rule?.ignore ? { code: "ignored", text: ignoredBy(rule) } : undefined;
 }
 
-/** Why `check_route` keeps an address back whose link has no default route. */
+/** Why `check_route` keeps back an address: its link has no default route. */
 function whyNoRoute({ notifyFlags }: PolicyConfig, link: Link, { family }: Address): Reason | undefined {
   if (!notifyFlags.has("check_route")) return undefined;
   return { code: "no-default-route", text: `${link.name} has no IPv${family} default route (check_route)` };
 }
 
 /**
- * Where the host's traffic to the Internet leaves by a layer-3 tunnel, a connection through it must not get a
- * subflow outside it, of either family: a peer announces both.
+ * If the host's traffic to the Internet leaves by a layer-3 tunnel, a connection through the tunnel must not get a
+ * subflow outside it, of either family: a peer announces addresses of both families.
  */
 function whyBypassing(network: Network, link: Link, family: Family): Reason | undefined {
   let bypassed: Link | undefined;
@@ -226,13 +226,13 @@ function whyBypassing(network: Network, link: Link, family: Family): Reason | un
   return bypassed && { code: "bypasses-tunnel", text: `would bypass ${bypassed.name}` };
 }
 
-/** Whether traffic of a family has to stay in a way out, as in a VPN's tunnel. */
+/** Whether traffic of a family has to stay in a link by which it leaves, such as a VPN's tunnel. */
 function hides(network: Network, { family, ifIndex, sharedWith = [] }: Egress, ofFamily: Family): boolean {
-  // Where one next hop of the route is no tunnel, the host itself sends a part of its connections past the others.
+  // If one next hop of the route is not a tunnel, the host itself sends some of its connections outside the tunnels.
   return [ifIndex, ...sharedWith].every((index) => {
     const link = network.links.get(index);
     if (!link || !isTunnel(link)) return false;
-    // This is how a host without native IPv6 gets it, and not a way to hide IPv4.
+    // A sit tunnel brings IPv6 to a host without native IPv6; it does not hide IPv4.
     if (link.kind === "sit" && ofFamily === 4) return false;
     return family === 6 || !isIpv4Continuity(network, link);
   });

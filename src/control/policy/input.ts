@@ -5,17 +5,17 @@ import { type Network, placeOf } from "../network/network.ts";
 import type { CurrentEndpoint } from "./decision.ts";
 import type { HostAddress, PolicyConfig } from "./host-addresses.ts";
 
-/** All that the policy looks at. */
+/** Everything that the policy looks at. */
 export interface PolicyInput {
   readonly network: Network;
   readonly config: PolicyConfig;
-  /** What is wanted of this network: the default, or what the path manager in charge of endpoints says. */
+  /** The wanted endpoints: the default, or those that the path manager in charge of endpoints asks for. */
   readonly wanted: Wanted;
   /** How many endpoints the kernel holds at most. */
   readonly capacity: number;
   /** Every endpoint that the kernel has now. */
   readonly current: readonly CurrentEndpoint[];
-  /** Milliseconds that an endpoint outlives its address or link; 0: it goes at once in every case. */
+  /** Milliseconds that an endpoint outlives its address or link; 0: it is always deleted at once. */
   readonly removalDelay: number;
   /** The places (`placeOf`) of endpoints of ours whose removal delay is over. */
   readonly expired: ReadonlySet<string>;
@@ -39,7 +39,7 @@ export function ownEndpoints({ current, network }: PolicyInput): OwnEndpoint[] {
   return own;
 }
 
-/** One that is bound to no device (it was adopted) lives where its address is. */
+/** An adopted endpoint may be bound to no device; then it lives on the interface that has its address. */
 function homeOf(network: Network, endpoint: Endpoint): number {
   if (endpoint.ifIndex !== 0) return endpoint.ifIndex;
   return network.addresses.find(({ address }) => address === endpoint.address)?.ifIndex ?? 0;
@@ -52,11 +52,11 @@ export interface WantedEndpoint {
   readonly flags: Bits<EndpointFlag>;
   /** 0: none. */
   readonly port: number;
-  /** Lower first, where there are more than slots. */
+  /** Lower first, if there are more addresses than slots. */
   readonly priority: number;
 }
 
-/** By default every address that can be an endpoint is one, as its [path] section and `addr-flags` have it. */
+/** By default every usable address is an endpoint, with the flags of its [path] section or `addr-flags`. */
 export const everyAddress = "every-address";
 export type Wanted = typeof everyAddress | WantedEndpoints;
 
@@ -66,7 +66,7 @@ export interface WantedEndpoints {
   readonly endpoints: readonly WantedEndpoint[];
 }
 
-/** How an address is wanted, and why it is to be no endpoint. */
+/** How an address is wanted, and why it should not be an endpoint. */
 export type Wish = Pick<HostAddress, "flags" | "port" | "priority" | "reason">;
 
 /** Says of each address how it is wanted. */

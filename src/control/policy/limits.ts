@@ -1,16 +1,16 @@
 import type { Limits } from "../../kernel/mptcp-pm.ts";
 import type { DesiredEndpoint } from "./decision.ts";
 
-/** Subflows beside the endpoints that limits have to leave room for, as the C mptcpd has it. */
+/** Subflows beyond the number of endpoints that limits leave room for, as in the C mptcpd. */
 const SPARE_SUBFLOWS = 2;
 
 /**
- * The limits that a set of endpoints needs. Values that are enough stay; a value that is not becomes the kernel's
- * maximum, since nobody knows how many addresses a peer will announce. Never below the present values.
+ * The limits that a set of endpoints needs. A value that is high enough stays; a value that is too low becomes the
+ * kernel's maximum, because nobody knows how many addresses a peer will announce. Never below the present values.
  *
- * - Enough are two subflows more than there are endpoints. With `fullmesh` only the maximum is: endpoints times the
- *   peer's addresses.
- * - Announced addresses are accepted where an endpoint may open subflows to them: `subflow`, `fullmesh`, `laminar`
+ * - Two subflows more than there are endpoints are enough. With `fullmesh` only the maximum is enough: a connection may
+ *   need as many subflows as endpoints times the peer's addresses.
+ * - Announced addresses are accepted if an endpoint may open subflows to them: `subflow`, `fullmesh`, `laminar`
  *   (net/mptcp/pm_kernel.c, fill_local_addresses_vec). A server with `signal` endpoints accepts none.
  */
 export function limitsFor(endpoints: readonly DesiredEndpoint[], present: Limits, maximum: number): Limits {

@@ -9,11 +9,11 @@ import { type OwnEndpoint, ownEndpoints, type PolicyInput, type Wish, wantedIn }
 import { type Contender, compareContenders, seat } from "./slots.ts";
 
 /**
- * Decides which addresses become endpoints, and says why or why not. A pure function: the daemon acts on it
- * and `mptcpctl explain` prints it, from the same inputs. What it says of an address that cannot be used is remembered
- * with the address, so that its work grows with the usable ones alone.
+ * Decides which addresses become endpoints, and says why or why not. A pure function: the daemon acts on its result and
+ * `mptcpctl explain` prints it, from the same inputs. The decision about an unusable address is remembered with the
+ * address, so that the work grows only with the number of usable addresses.
  *
- * @returns one decision for each address of each interface, and one for each endpoint of ours that has none
+ * @returns one decision for each address of each interface, and one for each endpoint of ours without such an address
  */
 export function decide(input: PolicyInput): Decision[] {
   const { network, config, capacity, current } = input;
@@ -50,10 +50,10 @@ export function desiredEndpoints(decisions: readonly Decision[]): DesiredEndpoin
   return endpoints;
 }
 
-/** What was decided about addresses. */
+/** The decisions about addresses. */
 type Verdicts = Map<HostAddress, Decision>;
 
-/** An address that may become an endpoint, with all that decides over it. */
+/** An address that may become an endpoint, with everything that the decision about it needs. */
 interface Candidate extends Contender {
   readonly host: HostAddress;
   readonly place: string;
@@ -91,14 +91,14 @@ function candidatesOf(
       hasDefaultRoute,
       uniqueLocal,
       created,
-      // An adopted endpoint without a device stays so: binding it would break its subflows.
+      // An adopted endpoint without a device stays without one: binding it would break its subflows.
       desired: { address, port, flags, ifIndex: endpoint?.ifIndex ?? host.ifIndex },
     });
   }
   return rank(candidates);
 }
 
-/** Sorts, best first. Every usable address but the best of its interface and family is an alias. */
+/** Sorts candidates, best first. Every usable address except the best of its interface and family is an alias. */
 function rank(candidates: Candidate[]): Candidate[] {
   candidates.sort(compareContenders);
   const first = new Set<number>();
@@ -130,7 +130,7 @@ const unusable = remember(
   }),
 );
 
-/** Those that no endpoint of somebody else's serves; decides about the others. */
+/** The candidates that no endpoint of somebody else covers; decides about the others. */
 function withoutServed(
   candidates: readonly Candidate[],
   foreign: readonly CurrentEndpoint[],
@@ -140,15 +140,18 @@ function withoutServed(
   return candidates.filter((candidate) => {
     const server = servingEndpoint(foreign, candidate.desired);
     if (server === undefined) return true;
-    const text = `endpoint ${server.id} has it, which somebody else made`;
+    const { address } = candidate.host;
+    const text =
+      `endpoint ${server.id} (not made by mptcpd) already covers it; ` +
+      `\`mptcpctl adopt ${address}\` takes it over`;
     verdicts.set(candidate.host, verdict(candidate, "served", { code: "foreign-endpoint", text }));
     return false;
   });
 }
 
 /**
- * The endpoint of somebody else's that has an address. The kernel tells endpoints apart by address, and by
- * port where one is set; an implicit one it replaces by itself (net/mptcp/pm_kernel.c,
+ * The endpoint of somebody else that has an address. The kernel tells endpoints apart by address, and by port if one
+ * is set. The kernel replaces an implicit endpoint by itself (net/mptcp/pm_kernel.c,
  * mptcp_pm_nl_append_new_local_addr).
  */
 function servingEndpoint(
@@ -162,8 +165,8 @@ function servingEndpoint(
 }
 
 /**
- * Those that contend for slots; decides about the others, which have to wait whatever the number of slots. Who is live
- * comes first: the kernel takes an address once, and `max` counts endpoints.
+ * The candidates that contend for slots; decides about the others, which wait however many slots there are. Addresses
+ * that are endpoints now come first: the kernel takes an address only once, and `max` counts endpoints.
  */
 function withoutWaiting(
   candidates: readonly Candidate[],
@@ -183,11 +186,11 @@ function withoutWaiting(
 }
 
 /**
- * Admits one candidate after another. Of candidates with the same address the first gets
- * it; every one of them waits while the endpoint of an interface that is gone is held.
+ * Admits one candidate after another. If candidates have the same address, the first gets it. All of them wait while
+ * the endpoint of a deleted interface is held for that address.
  */
 class Admission {
-  /** By address: the interface that has it. */
+  /** By address: the interface whose endpoint has it. */
   readonly #winners = new Map<string, string>();
   /** By interface and rule. */
   readonly #counts = new Map<string, number>();
@@ -233,7 +236,7 @@ function decideSlots(contenders: readonly Candidate[], slots: number, verdicts: 
   }
 }
 
-/** Names the endpoints of ours that go and whose address no interface has. */
+/** Decides about the endpoints of ours that are deleted because no interface has their address. */
 function decideUnassigned(surplus: readonly SurplusEndpoint[], decisions: readonly Decision[]): Decision[] {
   const named = new Set(decisions.map(placeOf));
   return surplus.flatMap(

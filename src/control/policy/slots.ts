@@ -1,10 +1,10 @@
-/** What the order of addresses depends on. */
+/** The facts that the order of addresses depends on. */
 export interface Ranked {
   readonly address: string;
   readonly ifIndex: number;
   /** Lower is better. */
   readonly priority: number;
-  /** Not the first address of its interface and family. Left out where that makes no difference. */
+  /** Not the first address of its interface and family. Left out if that makes no difference. */
   readonly alias?: boolean;
   readonly hasDefaultRoute: boolean;
   readonly uniqueLocal: boolean;
@@ -12,7 +12,7 @@ export interface Ranked {
   readonly created: number;
 }
 
-/** What decides between addresses when there are fewer slots than addresses. */
+/** The facts that decide between addresses when there are fewer slots than addresses. */
 export interface Contender extends Ranked {
   readonly alias: boolean;
   /** It is an endpoint of ours now. */
@@ -36,11 +36,11 @@ export function compareContenders(a: Ranked, b: Ranked): number {
 }
 
 /**
- * Seats contenders in a number of slots. Whoever is live keeps its seat, because losing it breaks connections;
- * it gives way only to a better priority or, if it is an alias, to another interface's first address.
+ * Seats contenders in a number of slots. A live contender keeps its seat, because losing the seat breaks connections.
+ * It gives way only to a better priority or, if it is an alias, to the first address of another interface.
  *
  * @param contenders in any order
- * @returns those with a seat
+ * @returns the contenders that have a seat
  */
 export function seat<C extends Contender>(contenders: readonly C[], slots: number): Set<C> {
   if (contenders.length <= slots) return new Set(contenders);

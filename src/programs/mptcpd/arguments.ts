@@ -2,16 +2,16 @@ import { oneLine } from "../../base/text.ts";
 import { type NamespaceIdentity, runtimeDirectoryFor } from "../../control/endpoints/namespace.ts";
 import { type Option, options, type Settings, textFor } from "./options.ts";
 
-/** What to do: run, print a text on stdout (exit 0), or print one on stderr (exit 64, EX_USAGE). */
+/** The action: run, print a text on stdout (exit 0), or print a text on stderr (exit 64, EX_USAGE). */
 export type Command =
   | ({ readonly kind: "run" } & Settings)
   | { readonly kind: "print"; readonly text: string }
   | { readonly kind: "usageError"; readonly text: string };
 
 /**
- * Reads the command line (without the program's name) as getopt_long(3) and argp do, whose rules and words the C
- * program's users and their scripts know: abbreviations, `--opt=VALUE`, `--opt VALUE`, `-lVALUE`, `-dl VALUE`, `--`;
- * the last of repeated options wins, and the first that prints or is wrong decides.
+ * Reads the command line (without the program's name) as getopt_long(3) and argp do: users of the C program and their
+ * scripts know these rules and words. That is: abbreviations, `--opt=VALUE`, `--opt VALUE`, `-lVALUE`, `-dl VALUE`,
+ * `--`. The last of repeated options wins; the first option that prints or is wrong decides.
  */
 export function parseArguments(
   argv: readonly string[],
@@ -53,7 +53,7 @@ interface Use {
   readonly argument: string;
 }
 
-/** Yields the options in their order. An operand is a fault that is raised last, as getopt permutes them to the end. */
+/** Yields the options in their order. Operands are reported last, because getopt moves them to the end. */
 function* readOptions(argv: readonly string[]): Generator<Use> {
   const words = argv[Symbol.iterator]();
   let operands = 0;
@@ -98,7 +98,7 @@ function* readCluster(word: string, words: Iterator<string>): Generator<Use> {
   }
 }
 
-/** The option of that name, or the only one that begins so; the C program's options come before the new ones. */
+/** The option of that name, or the only option that begins with it; the C program's options win over new options. */
 function findLong(given: string, word: string): Option {
   const candidates = options.filter(({ long }) => long.startsWith(given));
   const exact = candidates.find(({ long }) => long === given);

@@ -8,9 +8,9 @@ import { StartError } from "./exit.ts";
 import type { Settings } from "./options.ts";
 import { decodeVerdict, openSocketPath, RELOAD_REQUEST, type Verdict } from "./reload-socket.ts";
 
-/** Milliseconds for a reload. Less than systemd waits by default (TimeoutStartSec=), so that this has the last word. */
+/** Milliseconds for a reload. Less than systemd waits by default (TimeoutStartSec=): our message comes first. */
 const RELOAD_DEADLINE = 80_000;
-/** Milliseconds in which an mptcpd that has no socket makes one, after a signal. */
+/** Milliseconds in which an mptcpd without a socket makes one after SIGHUP. */
 const SOCKET_DEADLINE = 5000;
 const RETRY = 50;
 /** Characters. */
@@ -19,10 +19,10 @@ const LONGEST_ANSWER = 1024 * 1024;
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Has the running mptcpd of this network namespace reload its configuration, and waits for the verdict
- * (reload-socket.ts). One that has no socket is sent SIGHUP, if systemd says who it is (MAINPID), and then makes one.
+ * Makes the running mptcpd of this network namespace reload its configuration, and waits for the verdict
+ * (reload-socket.ts). An mptcpd without a socket gets SIGHUP, if systemd gives its pid (MAINPID), and then makes one.
  *
- * @throws StartError where there is no verdict
+ * @throws StartError if there is no verdict
  */
 export async function askToReload(
   settings: Settings,
@@ -35,12 +35,12 @@ export async function askToReload(
   if (answer === undefined) {
     const seconds = RELOAD_DEADLINE / 1000;
     throw new StartError(
-      `mptcpd has not reloaded in ${seconds} s: \`systemctl status\` and its log say what became of it`,
+      `mptcpd has not reloaded in ${seconds} s: look at \`systemctl status\` and at its log`,
     );
   }
   const verdict = decodeVerdict(answer);
   if (verdict === undefined)
-    throw new StartError("mptcpd ended before it had reloaded the configuration: its log may say why");
+    throw new StartError("mptcpd ended before it had reloaded the configuration: look at its log");
   return verdict;
 }
 
@@ -60,8 +60,8 @@ async function reach(path: string, pid: number | undefined): Promise<Socket> {
     if (!("problem" in attempt)) return attempt;
     if (systemClock.now() < end) continue;
     throw new StartError(
-      `mptcpd (pid ${pid}) was told to reload by a signal, but cannot be asked for the outcome ` +
-        `(${attempt.problem}): its log says what became of it`,
+      `sent SIGHUP to mptcpd (pid ${pid}), but cannot ask it for the outcome (${attempt.problem}): ` +
+        "look at its log",
     );
   }
 }
@@ -74,7 +74,7 @@ function signal(pid: number): void {
   }
 }
 
-/** Throws StartError for a problem that no signal mends. */
+/** Throws StartError for a problem that a signal cannot solve. */
 async function tryToReach(path: string): Promise<Socket | { readonly problem: string }> {
   try {
     return await connected(path);
@@ -101,7 +101,7 @@ async function connected(file: string): Promise<Socket> {
   }
 }
 
-/** The answer, or as much of one as comes before the other end has gone; undefined: none comes in time. */
+/** The answer, or the part of it that came before the other end closed; undefined: no answer came in time. */
 function ask(socket: Socket): Promise<string | undefined> {
   return new Promise((resolve) => {
     let answer = "";
@@ -109,7 +109,7 @@ function ask(socket: Socket): Promise<string | undefined> {
       resolve(undefined);
       socket.destroy();
     }, RELOAD_DEADLINE);
-    // Whatever goes wrong closes it.
+    // Every error closes the socket.
     socket.on("error", () => undefined);
     socket.on("close", () => {
       clearTimeout(timer);

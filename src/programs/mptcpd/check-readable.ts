@@ -13,9 +13,9 @@ export interface ReadableResult {
 }
 
 /**
- * Whether mptcpd can read the files of a configuration, which whoever checks it may read as root. While mptcpd runs,
- * its user is asked for; otherwise nobody knows who that will be (DynamicUser=), and the permissions of others are
- * looked at.
+ * Whether mptcpd can read the files of a configuration; the person who checks it may be root, and can read them anyway.
+ * If mptcpd runs, this checks with its user. If not, its future user is unknown (DynamicUser=), and this checks the
+ * permissions of others.
  */
 export async function checkReadable(
   settings: Settings,
@@ -32,20 +32,20 @@ export async function checkReadable(
   const refused = await refusedTo(daemon, wanted);
   const errors = refused.map(
     ({ path, how }) =>
-      `${path}: the running mptcpd (pid ${pid}, user ${uid}) cannot ${how} it; look at the permissions of the file ` +
-      "and its directories, and at the sandbox of the unit",
+      `${path}: the running mptcpd (pid ${pid}, user ${uid}) cannot ${how} it; check the permissions of the file ` +
+      "and its directories, and the sandbox of the unit",
   );
   return { errors, warnings: [] };
 }
 
 function closed({ path, how }: Access): string {
   return (
-    `${path}: others cannot ${how} it, and the user of mptcp.service is one of them, ` +
+    `${path}: others cannot ${how} it, so the user of mptcp.service cannot either, ` +
     "unless a drop-in gives it a group (SupplementaryGroups=)"
   );
 }
 
-/** Of a plugin directory all modules: one may import another. */
+/** All modules of a plugin directory, because one module may import another. */
 function accesses(configFile: string | undefined, sources: readonly PluginSource[]): Access[] {
   const files = sources.flatMap((source) => (source.kind === "file" ? source.path : []));
   const modules = [...new Set(files.map(dirname))].flatMap(modulesIn);
@@ -83,8 +83,8 @@ export function isOpenToOthers({ path, how }: Access): boolean {
 }
 
 /**
- * Which of these a running process is refused, in the mount namespace that it has. Root finds out by becoming its user;
- * others by the modes of files and directories.
+ * The files that a running process cannot open, in its own mount namespace. Root finds out by becoming its user; other
+ * users by the modes of files and directories.
  */
 async function refusedTo(process: Credentials, wanted: readonly Access[]): Promise<readonly Access[]> {
   return (await refusedByTrying(process, wanted)) ?? wanted.filter((access) => !isPermitted(process, access));
@@ -142,7 +142,7 @@ function groupOptions(groups: readonly number[]): string[] {
   return [groups.length === 0 ? "--clear-groups" : `--groups=${groups.join(",")}`];
 }
 
-/** Who a process is when it opens files. */
+/** The user and groups of a process when it opens files. */
 export interface Credentials {
   readonly pid: number;
   readonly uid: number;

@@ -30,11 +30,11 @@ export interface DaemonOptions {
   readonly debug: boolean;
   /** Ends a start that is under way. */
   readonly signal?: AbortSignal;
-  /** Told once this process is the only mptcpd of its network namespace. */
+  /** Called when this process is the only mptcpd of its network namespace. */
   readonly onOwner?: (namespace: NamespaceIdentity, isOwner: () => boolean) => void;
-  /** Told why this process must end: another one serves the network namespace. `abandon` is how. */
+  /** Called if another mptcpd serves the network namespace, with the reason: then end this one with `abandon`. */
   readonly onLost?: (why: string) => void;
-  /** Told of what may have changed the summary. */
+  /** Called when the summary may have changed. */
   readonly onChange?: () => void;
 }
 
@@ -50,13 +50,13 @@ export class Daemon {
   #monitor: NetworkMonitor | undefined;
 
   /**
-   * Starts to serve the network namespace of this process; resolves when its endpoints are what they should be, or the
-   * first try to make them so has failed and is being repeated, and its path managers know of all connections. However
-   * long the kernel takes to answer, it is waited for. The signal ends that: rejects with its reason where nothing was
-   * changed yet, and resolves at once where there is something to stop.
+   * Starts to serve the network namespace of this process. Resolves when its path managers know all connections, and
+   * the endpoints are as wanted or the first attempt has failed and is being repeated. Waits for the kernel however
+   * long it takes to answer. The signal ends the start: if nothing was changed yet, rejects with its reason; if there
+   * is something to stop, resolves at once.
    *
-   * @throws StartError where the daemon cannot run
-   * @throws PathManagersRefusedError where its plugins cannot be loaded
+   * @throws StartError if the daemon cannot run
+   * @throws PathManagersRefusedError if its plugins cannot be loaded
    */
   static async start(options: DaemonOptions): Promise<Daemon> {
     const { log, signal } = options;
@@ -92,7 +92,8 @@ export class Daemon {
   }
 
   /**
-   * What the daemon would do by default if it were started now. Changes nothing, loads nothing, and needs no privilege.
+   * The steps that the daemon would take by default if it started now. Changes nothing, loads nothing, and needs no
+   * privilege.
    */
   static async preview(options: DaemonOptions): Promise<{ preview: Preview; network: Network }> {
     requireMptcp(new Sysctls());
@@ -146,7 +147,7 @@ export class Daemon {
         if (!directory.restore()) return;
         this.#kernelPathManager.check();
         sysctlWatch.check();
-        // Ways out that no notification told of, such as a route's next-hop object.
+        // Finds ways out that no notification tells of, such as a route's next-hop object.
         this.#monitor?.resyncRouting();
         adoptions.collect();
       },
@@ -155,9 +156,9 @@ export class Daemon {
   }
 
   /**
-   * Takes a new configuration into force; resolves when everything was read again and is as it should be.
+   * Puts a new configuration in force. Resolves when everything was read again and is as wanted.
    *
-   * @throws PathManagersRefusedError where its plugins cannot be loaded: then the old one stays in force
+   * @throws PathManagersRefusedError if its plugins cannot be loaded: then the old configuration stays in force
    */
   async reload(config: Config): Promise<void> {
     const before = this.#config;
@@ -197,13 +198,13 @@ export class Daemon {
   }
 
   /**
-   * Stops; what becomes of the endpoints is for `on-stop` to say. Connections of the kernel's path manager use them.
+   * Stops. `on-stop` decides whether the endpoints stay: connections of the kernel's path manager use them.
    */
   async stop(): Promise<void> {
     // Somebody may have emptied the runtime directory since the last look, and another mptcpd may have begun.
     if (!this.#directory.check()) {
       this.#log.warning(
-        "another process has the lock of this network namespace: the endpoints stay as they are",
+        "another process has the lock of this network namespace: this one leaves the endpoints as they are",
       );
       return await this.abandon();
     }
@@ -220,8 +221,8 @@ export class Daemon {
   }
 
   /**
-   * Stops and leaves everything as it is: endpoints, limits and sysctls, and the files of the runtime directory, which
-   * another mptcpd now goes by.
+   * Stops and leaves everything as it is: endpoints, limits, sysctls, and the files of the runtime directory, which
+   * another mptcpd uses now.
    */
   async abandon(): Promise<void> {
     await this.#pathManagers?.stop();
@@ -231,7 +232,7 @@ export class Daemon {
 
   async #begin(): Promise<void> {
     const takenOver = this.#pathManagers?.takeOver();
-    // What is known by now need not wait for a path manager that takes its time to begin.
+    // Do not let the known endpoints wait for a path manager that is slow to begin.
     this.#reconciler.trigger();
     await takenOver;
     this.#reconciler.trigger();
@@ -280,7 +281,7 @@ export class Daemon {
 
   async #close(): Promise<void> {
     await this.#pathManagers?.stop();
-    // New connections shall not wait for path managers that are gone.
+    // Otherwise new connections would wait for path managers that are gone.
     if (this.#directory.isOurs) this.#kernelPathManager.restore();
     this.#monitor?.close();
     this.#pm.close();

@@ -1,13 +1,13 @@
 import { oneLine } from "../../base/text.ts";
 
-/** What the service manager is told (sd_notify(3)); all of it does nothing when it did not ask. */
+/** Messages to the service manager (sd_notify(3)). If it did not ask for them, nothing is sent. */
 export interface Notifier {
   /** Start, or a reload, is done. */
   ready(): void;
   reloading(): void;
   stopping(): void;
   watchdog(): void;
-  /** What mptcpd does, in one line for `systemctl status`; an empty one says nothing. */
+  /** One line for `systemctl status` that says what mptcpd does; an empty line sends nothing. */
   status(text: string): void;
   /** Milliseconds between calls of watchdog(), half of what the manager waits; undefined if it does not watch. */
   readonly watchdogInterval: number | undefined;

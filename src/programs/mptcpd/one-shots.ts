@@ -39,7 +39,7 @@ export async function reload(request: Settings): Promise<void> {
 export async function printPlan(request: Settings): Promise<void> {
   const { config } = loadConfigFor(request);
   if (setupOf(config, builtIn).needsThread)
-    writeError("plugins are not asked: they may want other endpoints than these\n");
+    writeError("the plan does not ask plugins: they may want other endpoints than these\n");
   const log = createLogger({ sink: openSink("stderr", { sendDatagram }), debug: request.debug });
   const { runtimeDir: runtimeDirectory, debug } = request;
   const { preview, network } = await Daemon.preview({ config, runtimeDirectory, log, debug });
@@ -57,7 +57,7 @@ export async function printPlan(request: Settings): Promise<void> {
 
 export function print(text: string): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    // The reader of a pipe has gone (`| head`): there is nobody left to tell.
+    // The reader of the pipe has gone (`| head`): there is no one left to tell.
     if (error.code === "EPIPE") process.exit(0);
     complain("mptcpd", `cannot write the output: ${error.message}`);
     process.exit(EXIT_FAILURE);

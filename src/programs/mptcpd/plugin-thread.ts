@@ -4,7 +4,7 @@ import { builtIn } from "../../path-managers/built-in/index.ts";
 import { type Rehearse, runInThread } from "../../path-managers/runtime/run-in-thread.ts";
 import type { ThreadInput } from "../../path-managers/runtime/thread-input.ts";
 
-if (parentPort === null) throw new Error("this is no program: mptcpd runs it as a thread");
+if (parentPort === null) throw new Error("this is not a program: mptcpd runs it as a thread");
 const input: ThreadInput = workerData;
 /** A thread that goes to work does without the simulation. */
 const rehearse: Rehearse = async (...given) => (await import("./rehearsal.ts")).rehearseHere(...given);

@@ -22,10 +22,10 @@ export function requireMptcp(sysctls: Sysctls): void {
   }
 }
 
-/** We may change endpoints. Shown by a request that the kernel refuses to everybody; throws StartError. */
+/** We may change endpoints. Tests this with a request that the kernel always refuses; throws StartError. */
 export async function requirePermission(pm: MptcpPm): Promise<void> {
   try {
-    // Id 0 wants an address; permission is looked at before that.
+    // Id 0 needs an address, but the kernel checks the permission before that.
     await pm.deleteEndpoint({ id: 0 });
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
@@ -43,7 +43,7 @@ export interface LockOptions {
 }
 
 /**
- * Nobody else serves the namespace. A runtime directory that cannot be written for now is only warned of. Throws
+ * No other mptcpd serves the namespace. If the runtime directory cannot be written for now, only warns. Throws
  * StartError; rejects with the signal's reason.
  */
 export async function requireLock(
@@ -68,10 +68,10 @@ function describeHolder({ holder }: LockHolder): string {
   return holder === undefined ? "another mptcpd" : `mptcpd with pid ${holder}`;
 }
 
-/** Everybody finds the one that has the lock. This one nobody would find, so it is the one to yield. */
+/** All programs find the mptcpd that has the lock, and none would find this one: so this one ends. */
 export function lostTo(holder: LockHolder): string {
   return (
-    `${describeHolder(holder)} serves this network namespace now, as the lock was gone from the runtime directory: this ` +
-    "mptcpd ends and leaves its endpoints as they are; `mptcpctl adopt --all` gives them to the other"
+    `${describeHolder(holder)} serves this network namespace now, because somebody removed the lock from the runtime ` +
+    "directory: this mptcpd ends and leaves its endpoints as they are; `mptcpctl adopt --all` gives them to the other"
   );
 }

@@ -5,8 +5,8 @@ import type { Rehearse } from "../../path-managers/runtime/run-in-thread.ts";
 import { rehearse, type Stage } from "../../path-managers/simulation/rehearsal.ts";
 
 /**
- * Sets path managers up on a simulated copy of this host. What of the host cannot be read, as in a build that has no
- * such kernel, the copy does not have.
+ * Sets path managers up on a simulated copy of this host. The copy lacks the parts of the host that cannot be read, for
+ * example in a build whose kernel has no MPTCP.
  */
 export const rehearseHere: Rehearse = async (plugins, surroundings) => {
   if (plugins.length === 0) return [];

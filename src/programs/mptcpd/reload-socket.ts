@@ -18,7 +18,7 @@ export interface ReloadSocketOptions {
   readonly isAllowed: () => boolean;
 }
 
-/** What became of a reload. */
+/** The result of a reload. */
 export interface Verdict {
   readonly isInForce: boolean;
   /** Warnings; or why it was refused. */
@@ -43,11 +43,11 @@ const OWNER_ONLY = 0o177;
 const MOST_CLIENTS = 64;
 
 /**
- * A socket in the runtime directory at which `mptcpd --reload` asks for a reload and hears the verdict. Each reload has
- * a connection of its own, so that no verdict can be taken for another's, and the kernel ends the wait when mptcpd
+ * A socket in the runtime directory at which `mptcpd --reload` asks for a reload and gets the verdict. Each reload has
+ * its own connection: so no verdict can be mistaken for that of another reload, and the kernel ends the wait if mptcpd
  * ends.
  *
- * The holder of the namespace's lock makes it. mptcpd does without it where that is not possible, and tries again.
+ * The holder of the namespace's lock makes the socket. If that fails, mptcpd works without it and tries again.
  */
 export class ReloadSocket {
   readonly #options: ReloadSocketOptions;
@@ -77,7 +77,7 @@ export class ReloadSocket {
     if (this.#options.isAllowed()) this.#listen();
   }
 
-  /** Lets nobody in any more. Those who still wait hear that there is no verdict. */
+  /** Accepts no more connections. Programs that still wait learn that there is no verdict. */
   close(): void {
     this.#isClosed = true;
     this.#timer?.cancel();
@@ -92,7 +92,7 @@ export class ReloadSocket {
     server.maxConnections = MOST_CLIENTS;
     server.on("error", (error) => this.#complain(error));
     const umask = process.umask(OWNER_ONLY);
-    // Node removes the name that it was given when the server is closed, and the socket there may be another's by then.
+    // Node removes the name when the server closes, and by then another process may have a socket of that name.
     const temporary = `${file}.new`;
     try {
       // That of an mptcpd that was killed.
@@ -130,7 +130,8 @@ export class ReloadSocket {
     if (problem === this.#lastProblem) return;
     this.#lastProblem = problem;
     this.#options.warn(
-      `cannot make ${this.#options.path} (${problem}): systemctl reload fails until that is possible; SIGHUP works`,
+      `cannot make ${this.#options.path} (${problem}): ` +
+        "`systemctl reload` fails until mptcpd can make it; SIGHUP works",
     );
   }
 

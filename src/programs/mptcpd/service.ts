@@ -16,7 +16,7 @@ import { ReloadSocket, type Verdict } from "./reload-socket.ts";
 import { ServiceLog } from "./service-log.ts";
 import { type InForce, StatusLine, statusText } from "./status.ts";
 
-/** The daemon as a service: its log, its signals, and what the service manager is told. */
+/** The daemon as a service: its log, its signals, and its messages to the service manager. */
 export class Service {
   readonly #request: Settings;
   readonly #notifier = createNotifier({ environment: process.env, sendDatagram });
@@ -148,7 +148,7 @@ export class Service {
     }
   }
 
-  /** For those who wait for the verdict; who asks before mptcpd is ready waits for that, too. */
+  /** For programs that wait for the verdict; a request before mptcpd is ready waits until it is. */
   #listenForReloads(namespace: NamespaceIdentity, isAllowed: () => boolean): void {
     const reload = async (): Promise<Verdict> => {
       await this.#ready;
@@ -177,7 +177,7 @@ export class Service {
     return turn;
   }
 
-  /** A file that is wrong is refused as a whole: the old configuration stays in force. */
+  /** Refuses a wrong file as a whole: the old configuration stays in force. */
   async #reload(): Promise<Verdict | undefined> {
     const daemon = this.#daemon;
     if (!daemon) {

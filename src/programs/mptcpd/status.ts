@@ -71,7 +71,7 @@ function two(number: number): string {
 /** Milliseconds between two looks: a network that flaps is not told about each time. */
 const REST = 1000;
 
-/** Tells the status whenever it is another than the last that was told, after a change at most once a second. */
+/** Tells the status whenever it differs from the last one told, at most once a second. */
 export class StatusLine {
   readonly #options: {
     readonly clock: Clock;
@@ -108,7 +108,7 @@ export class StatusLine {
   }
 }
 
-/** For `--debug`: says what becomes of each address, and why, whenever that changes. */
+/** For `--debug`: logs the decision about each address, and its reason, whenever it changes. */
 export class DecisionTrace {
   readonly #log: Logger;
   #said: ReadonlyMap<string, string> = new Map();

@@ -3,8 +3,8 @@ import ipaddr from "ipaddr.js";
 import { canonicalIp, ipBytes, ipFamily, ipText } from "../../kernel/netlink/ip.ts";
 
 /**
- * `mask` hides by what this host and its peers are found: public addresses and hardware addresses, also those within
- * IPv6 addresses (EUI-64, RFC 4291, appendix A). `mask-all` hides private and link-local addresses, too.
+ * `mask` hides addresses that identify this host and its peers: public addresses and hardware addresses, also those
+ * within IPv6 addresses (EUI-64, RFC 4291, appendix A). `mask-all` also hides private and link-local addresses.
  */
 export const addressModes = ["mask", "mask-all", "keep"] as const;
 export type AddressMode = (typeof addressModes)[number];
@@ -66,7 +66,7 @@ export class AddressMask {
     for (const [start, end] of trims(run, isInWord)) {
       const address = canonicalIp(run.slice(start, end));
       const name = address === undefined ? undefined : this.#name(address);
-      // Where an address begins is not sure in a word: rather one too many is hidden.
+      // It is not certain where in a word an address begins: rather hide too much.
       if (name === undefined || (isInWord && name === address)) continue;
       return run.slice(0, start) + name + run.slice(end);
     }

@@ -10,7 +10,7 @@ import type { Section } from "./section.ts";
 
 export const kernelSection: Section = {
   name: "kernel",
-  title: "the kernel, how it was built, and the system",
+  title: "the kernel, its build options, and the system",
   gather() {
     const config = readKernelConfig();
     const facts = {
@@ -44,7 +44,7 @@ function readKernelConfig(): { lines: string[]; notes: string[] } {
   if (place === undefined)
     return {
       lines: [],
-      notes: [`how the kernel was built is not known: there is no ${places.join(", no ")}`],
+      notes: [`the kernel's build options are not known: there is no ${places.join(", no ")}`],
     };
   try {
     const bytes = readFileSync(place);

@@ -1,4 +1,4 @@
-/** mptcpd itself: its version, whether it runs, its configuration, and what it has written down. */
+/** mptcpd itself: its version, whether it runs, its configuration, and its records. */
 import { existsSync, lstatSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { table } from "../../base/command-line/terminal.ts";
@@ -27,7 +27,7 @@ const ofUnit = /\/(mptcp|mptcpd@[^/]*)\.service(\/|$)/;
 export function processesSection(runtimeDirectory: string): Section {
   return {
     name: "processes",
-    title: "mptcpd, and other programs that have to do with endpoints; names and numbers alone",
+    title: "mptcpd, and other programs that make endpoints or enable MPTCP; only names and numbers",
     gather() {
       const namespace = currentNamespace();
       const holder = lockHolder(namespaceFile(runtimeDirectory, namespace, "lock"));
@@ -75,7 +75,7 @@ export function configurationSection(file: string | undefined, secrets: Secrets)
       const bytes = readConfigFile(path);
       if (bytes === undefined) {
         if (file !== undefined) throw new ConfigError([`${path}: there is no such file`]);
-        return { text: "There is no such file: mptcpd runs by its defaults.\n", data: { file: null } };
+        return { text: "There is no such file: mptcpd uses its defaults.\n", data: { file: null } };
       }
       const { sections, unreadableLines } = showConfiguration(bytes, builtIn, secrets);
       const faults = faultsOf(bytes, path);
@@ -103,13 +103,13 @@ function faultsOf(bytes: Uint8Array, file: string): string[] {
 export function stateSection(directory: string): Section {
   return {
     name: "state",
-    title: `what mptcpd has written down of this network namespace, in ${directory}`,
+    title: `mptcpd's records of this network namespace, in ${directory}`,
     gather() {
       const notes: string[] = [];
       const namespace = currentNamespace();
       if (!existsSync(directory))
         return {
-          text: "There is no such directory: mptcpd has not run since the start of the system.\n",
+          text: "There is no such directory: mptcpd has not run since the system started.\n",
           data: null,
         };
       const ledger = new Ledger({
@@ -123,13 +123,13 @@ export function stateSection(directory: string): Section {
       try {
         wanted = readWanted(directory, namespace);
       } catch (error) {
-        notes.push(`what path managers want cannot be read: ${withoutQuotes(messageOf(error))}`);
+        notes.push(`cannot read which endpoints path managers want: ${withoutQuotes(messageOf(error))}`);
       }
       let refused: readonly Refusal[] | undefined;
       try {
         refused = readRefused(directory, namespace);
       } catch (error) {
-        notes.push(`what the kernel refused to mptcpd cannot be read: ${withoutQuotes(messageOf(error))}`);
+        notes.push(`cannot read which commands the kernel refused: ${withoutQuotes(messageOf(error))}`);
       }
       const facts = { endpoints, limits, capacity, pathManager, wanted, refused };
       const files = filesIn(directory, notes);

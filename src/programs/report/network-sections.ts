@@ -1,4 +1,4 @@
-/** Links, addresses, routes, rules, counters and what of the firewall meddles with MPTCP, of the network namespace. */
+/** The network namespace's links, addresses, routes, rules and counters, and firewall rules that affect MPTCP. */
 
 import { CommandError } from "../../base/command-line/command-error.ts";
 import { table } from "../../base/command-line/terminal.ts";
@@ -85,7 +85,7 @@ export const routesSection: Section = {
       return {
         text: routes.map((route) => `${routeLine(route, (index) => nameOf(index, names))}\n`).join(""),
         data: routes,
-        notes: [...notesOn(isInterrupted), ...(isCut ? [`there are more than ${mostRoutes}`] : [])],
+        notes: [...notesOn(isInterrupted), ...(isCut ? [`there are more than ${mostRoutes} routes`] : [])],
       };
     }),
 };
@@ -95,7 +95,7 @@ const localTable = 255;
 
 export const rulesSection: Section = {
   name: "rules",
-  title: "which routing table is asked for what",
+  title: "routing rules: which routing table is used for which packets",
   gather: () =>
     withRtnetlink(async (connection) => {
       const ipv4 = await dumpRules(connection, 4);
@@ -140,7 +140,7 @@ function lifetimes({ validLifetime, preferredLifetime }: Address): string {
 }
 
 function notesOn(interrupted: boolean): string[] {
-  return interrupted ? ["they changed while they were listed: some may be missing"] : [];
+  return interrupted ? ["the list changed while it was read: entries may be missing"] : [];
 }
 
 export const countersSection: Section = {
@@ -158,12 +158,12 @@ export const countersSection: Section = {
     return {
       text: lines.join(""),
       data: Object.fromEntries(groups.map(([group, counters]) => [group, Object.fromEntries(counters)])),
-      notes: all.has("MPTcpExt") ? [] : ["this kernel counts nothing of MPTCP: it has none"],
+      notes: all.has("MPTcpExt") ? [] : ["this kernel has no counters of MPTCP: it has no MPTCP"],
     };
   },
 };
 
-/** What meddles with TCP options keeps MPTCP from working. The rest of a firewall is nobody's business. */
+/** Rules that change TCP options keep MPTCP from working. The rest of a firewall stays private. */
 export const firewallSection: Section = {
   name: "firewall",
   title: "nftables rules that name MPTCP or an option of TCP",

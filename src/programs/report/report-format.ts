@@ -28,7 +28,7 @@ export function reportText(head: ReportHead, sections: readonly Gathered[], mask
     "Read it before you give it away.\n",
     `Addresses: ${addressRules[head.addresses]}\n`,
     `Secrets: no environment variables, arguments of programs, or payload. ${hidingRule}\n`,
-    notes.length === 0 ? "Nothing is missing.\n" : `What is missing, incomplete or amiss:\n${notes.join("")}`,
+    notes.length === 0 ? "Nothing is missing.\n" : `Missing, incomplete or wrong:\n${notes.join("")}`,
     ...parts,
   ].join("");
   return withoutControls(masks.addresses.applyToTable(text));

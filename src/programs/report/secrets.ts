@@ -1,6 +1,6 @@
 /**
- * What may be a secret in a text that others wrote, and is hidden: in lines of a log, and in mptcpd.conf. Rules rather
- * hide too much than too little: a report is sent to strangers.
+ * Hides possible secrets in lines of a log and in mptcpd.conf. The rules rather hide too much than too little, because
+ * a report is sent to strangers.
  */
 
 import { type IniEntry, type IniSection, parseIni } from "../../control/config/ini-file.ts";
@@ -11,7 +11,7 @@ import type { PathManagerDefinition } from "../../path-managers/runtime/api.ts";
 /** Stands in for what is hidden. */
 export const hidden = "<hidden>";
 
-/** What was hidden in one place is hidden in every other, for a log may repeat what a configuration has. */
+/** A value that was hidden in one place is hidden everywhere, because a log may repeat values of the configuration. */
 export class Secrets {
   readonly #known = new Set<string>();
 
@@ -62,7 +62,7 @@ const quoted = `"(?:[^"\\\\]|\\\\.)*"|'[^']*'`;
 const restOfLine = `(?:${quoted})(?!\\w)|\\S.*`;
 /** In a sentence: "password hunter2", not "password file". */
 const oddWord = `${quoted}|[^\\s"'<>=:]*[\\d!@#$%^&*+~][^\\s"'<>]*`;
-/** That of an MPTCP connection, which has eight hexadecimal digits, is none; those of chat bots begin "123:". */
+/** The token of an MPTCP connection, eight hexadecimal digits, is not a secret; tokens of chat bots begin "123:". */
 const connectionToken = `["']?[\\da-f]{1,8}(?!:?[\\w/+=@-])`;
 
 const patterns: readonly (readonly [RegExp, string])[] = [
@@ -103,7 +103,7 @@ export type ShownSection = {
 
 /** What is hidden, in words for the reader of a report. */
 export const hidingRule =
-  'Comments are left out. Values are shown of keys that mptcpd and its built-in path managers know, and elsewhere numbers, yes and no, and addresses; all others, the arguments of exec, and what a key like "password" or "token" has are <hidden>.';
+  'Comments are left out. The report shows the values of keys that mptcpd and its built-in path managers know; of other keys it shows numbers, yes and no, and addresses. Everything else is <hidden>, and so are the arguments of exec and the value of a key like "password" or "token".';
 
 /**
  * What mptcpd.conf says, without what may be a secret.
@@ -124,7 +124,7 @@ export function showConfiguration(
       value: shownValue(entry, knownKeys(name, builtIn), secrets),
     })),
   }));
-  // What such a line holds nobody knows, so that the whole line is kept from the log.
+  // Nobody knows what such a line contains, so the log must not show any of it.
   const lines = new TextDecoder().decode(bytes).split("\n");
   for (const { line } of problems) secrets.hide((lines[line - 1] ?? "").trim());
   return { sections: shown, unreadableLines: [...new Set(problems.map(({ line }) => line))] };
@@ -143,7 +143,7 @@ export function configurationText(sections: readonly ShownSection[]): string {
 }
 
 function shownValue({ key, value }: IniEntry, known: readonly string[], secrets: Secrets): string {
-  // What is meant as a comment stands in the value: comments have lines of their own.
+  // A comment at the end of the line is part of the value: comments need lines of their own.
   if (known.includes(key)) return value.replace(/(?<=[ \t])#.*$/, (remark) => secrets.hide(remark));
   if (value === "") return value;
   if (key === "exec") {

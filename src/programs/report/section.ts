@@ -1,4 +1,4 @@
-/** The parts of a report, and how they are gathered: what fails says so, and does not keep the others. */
+/** The sections of a report, and how they are gathered: a section that fails says so, and the others go on. */
 
 import { execFile } from "node:child_process";
 import type { Clock } from "../../base/clock.ts";
@@ -54,8 +54,8 @@ const mostBytes = 16 * 1024 * 1024;
 export type Said = { readonly stdout: string; readonly stderr: string };
 
 /**
- * Runs a program whose word a report wants, to its end: no shell, no environment but what finds and unties it, and not
- * for long. Throws a CommandError that says why it gave nothing: it is missing, failed, or took too long.
+ * Runs a program whose output a report needs, to its end: without a shell, with a minimal environment, and with a
+ * deadline. Throws a CommandError that says why there is no output: the program is missing, failed, or took too long.
  */
 export function askTool(
   program: string,
@@ -87,7 +87,7 @@ export function askTool(
 
 function why(program: string, error: { code?: unknown; message: string }, stderr: string): string {
   if (error.code === "ENOENT") return `${program} is not installed`;
-  if (error.code === "EACCES") return `${program} may not be run`;
-  if (error.code === "ERR_CHILD_PROCESS_STDIO_MAXBUFFER") return `${program} had too much to say`;
+  if (error.code === "EACCES") return `no permission to run ${program}`;
+  if (error.code === "ERR_CHILD_PROCESS_STDIO_MAXBUFFER") return `${program} printed too much`;
   return `${program} failed: ${oneLine(stderr) || `exit code ${error.code}`}`;
 }

@@ -61,7 +61,7 @@ export function logSection(count: number, secrets: Secrets): Section {
         notes: [
           ...(stderr.trim() === "" ? [] : [`journalctl says: ${stderr.trim()}`]),
           ...(shown.length === 0 && count > 0
-            ? ["the journal has nothing of mptcpd, or does not show it"]
+            ? ["the journal has no lines of mptcpd, or does not show them to this user"]
             : []),
         ],
       };

@@ -49,10 +49,7 @@ describe("the configuration file", () => {
   });
 
   it("is refused when everybody may write to it", () => {
-    assert.match(
-      errorOf(fileOf("open", "", 0o666)),
-      /everybody may write to it; take that away with: chmod o-w/,
-    );
+    assert.match(errorOf(fileOf("open", "", 0o666)), /everybody may write to it; run: chmod o-w/);
   });
 
   it("is refused when it is a directory, a socket or a device", async () => {

@@ -233,7 +233,7 @@ ignore=yes`);
   it("wants the whole path of a plugin's program", () => {
     for (const given of ["bar", "./bar -x", ""])
       assert.deepEqual(errorsOf(`[plugin bar]\nexec=${given}`), [
-        `f.conf:2: exec: "${given}" does not begin with the whole path of a program, as /usr/libexec/my-manager`,
+        `f.conf:2: exec: "${given}" does not begin with the whole path of a program, such as /usr/libexec/my-manager`,
       ]);
   });
 
@@ -319,7 +319,7 @@ describe("a condition that can never match", () => {
     for (const item of ["::ffff:0:0/96", "::ffff:10.0.0.0/104", "::ffff:192.0.2.1"])
       assert.match(
         errorsOf(`[path x]\nmatch-address=10.0.0.0/8,${item}`)[0] ?? "",
-        /^f\.conf:2: match-address: "::ffff:\S+" can never match: it is IPv4 in the form of IPv6; write the IPv4 /,
+        /^f\.conf:2: match-address: "::ffff:\S+" can never match: it is IPv4 written as IPv6; write the IPv4 /,
       );
   });
 

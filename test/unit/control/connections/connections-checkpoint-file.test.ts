@@ -164,7 +164,10 @@ describe("when the file of the checkpoint is not as it was left", () => {
     world.apply(opening("created"));
     for (let id = 1; id <= 5; id++) world.apply(announced(id, "10.1.0.2"));
     assert.equal(world.warnings.length, 1);
-    assert.match(world.warnings[0] ?? "", /a restart will not know all of its connections/);
+    assert.match(
+      world.warnings[0] ?? "",
+      /after a restart, mptcpd will not know everything about its connections/,
+    );
     rmSync(runtime);
     mkdirSync(runtime);
     for (let id = 6; id <= 9; id++) world.apply(announced(id, "10.1.0.2"));
@@ -200,7 +203,7 @@ describe("when the file of the checkpoint is not as it was left", () => {
     writeFileSync(dirname(world.file), "");
     world.checkpoint.load();
     world.checkpoint.begin();
-    assert.equal(world.warnings.at(-1)?.includes("a restart will not know"), true);
+    assert.equal(world.warnings.at(-1)?.includes("after a restart, mptcpd will not know"), true);
   });
 
   it("it goes on after a line that was cut short", (t) => {

@@ -153,7 +153,7 @@ describe("a path manager's command for endpoints", () => {
     await world.become({ eth0 });
     await world.reconciler.stop({ remove: false });
     world.commands();
-    await refuses(world, { kind: "flush" }, "ECANCELED", /mptcpd stops/);
+    await refuses(world, { kind: "flush" }, "ECANCELED", /mptcpd is stopping/);
     assert.deepEqual(world.commands(), []);
   });
 

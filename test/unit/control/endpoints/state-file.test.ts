@@ -125,7 +125,7 @@ describe("the lock, if it cannot be written", () => {
     assert.ok(lock instanceof DaemonLock);
     assert.match(
       said()[0] ?? "",
-      /^warning: .*is not a regular file: remove it; .*start no second one; trying again until it works$/,
+      /^warning: .*is not a regular file: remove it; .*do not start a second one; trying again until it works$/,
     );
     rmdirSync(file);
     clock.advance(30_000);
@@ -160,7 +160,7 @@ describe("a runtime directory that somebody has emptied", () => {
       assert.equal(lockHolder(join(directory, "netns-1.lock")), process.pid);
       assert.match(
         said().at(-1) ?? "",
-        /^notice: the lock of this network namespace was gone from \S+: it was/,
+        /^notice: the lock of this network namespace was gone from \S+: mptcpd has made it again/,
       );
     }
     assert.equal(said().length, 3);
