@@ -71,7 +71,7 @@ function describeHolder({ holder }: LockHolder): string {
 /** All programs find the mptcpd that has the lock, and none would find this one: so this one ends. */
 export function lostTo(holder: LockHolder): string {
   return (
-    `${describeHolder(holder)} serves this network namespace now, because somebody removed the lock from the runtime ` +
+    `${describeHolder(holder)} serves this network namespace now, because the lock was gone from the runtime ` +
     "directory: this mptcpd ends and leaves its endpoints as they are; `mptcpctl adopt --all` gives them to the other"
   );
 }
