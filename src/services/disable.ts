@@ -1,4 +1,4 @@
-/** Takes away what `enable` wrote, wherever it did. */
+/** Removes everything that `enable` wrote for a unit, in both directories. */
 import { isThere } from "../base/files.ts";
 import { type DropInDirectories, dropInPath, readDropIn } from "./drop-in.ts";
 import { leftovers, refuseForeign, uninstall } from "./installation.ts";
@@ -7,26 +7,26 @@ import type { Systemctl } from "./systemd/systemctl.ts";
 import { findUnitInAnyState, type Unit } from "./unit.ts";
 
 export type DisableOptions = {
-  /** Removes drop-ins that somebody has edited, too. */
+  /** Also remove drop-ins that somebody has edited. */
   readonly force: boolean;
-  /** Only says what would be removed. */
+  /** Change nothing, only find out what would be removed. */
   readonly dryRun: boolean;
 };
 
 export type DisableSources = {
   readonly systemctl: Systemctl;
   readonly directories: DropInDirectories;
-  /** Ends what the BPF way does for a unit now. */
+  /** Ends the BPF way for a running unit. */
   forgetBpf(unit: string): Promise<void>;
 };
 
 export type Disabled = {
   readonly unit: Unit;
-  /** The drop-ins that were removed, and what killed runs left; none if the unit was not enabled. */
+  /** The removed files: drop-ins, and leftovers of killed runs. Empty if the unit was not enabled. */
   readonly removed: readonly string[];
-  /** Drop-ins that were gone, but systemd had not been told: a run was killed between the two. */
+  /** Drop-ins that were gone already, but that systemd still knew: a run was killed before it told systemd. */
   readonly forgotten: readonly string[];
-  /** The template by which an instance stays enabled. */
+  /** The template that keeps an instance enabled. */
   readonly stillEnabledBy: string | undefined;
 };
 
@@ -46,13 +46,13 @@ export async function disable(
   const forgotten = paths.filter((path) => unit.dropIns.includes(path) && !isThere(path));
   const removed = [...found.map(({ path }) => path), ...left.map(({ file }) => file)];
   if (removed.length === 0 && unit.fragment === undefined) throw new UnknownUnitError(given);
-  // All are looked at before any is touched.
+  // Check all files before removing the first.
   for (const { path } of found) refuseForeign(path, force);
   if (!dryRun) {
     for (const { path } of [...found, ...left]) uninstall(path);
-    // A template is shown by an instance that is read anew: what systemd has in mind of the others is not seen.
+    // Reload for a template in any case: a fresh instance stands for it, so we cannot see what the others have loaded.
     if (removed.length + forgotten.length > 0 || unit.template) await systemctl.daemonReload();
-    // Which way a drop-in had that is gone, nobody knows.
+    // The way of a drop-in that is gone is unknown: it may have been BPF.
     const byBpf = forgotten.length > 0 || found.some(({ dropIn }) => dropIn.way === "bpf");
     if (byBpf) await sources.forgetBpf(unit.name);
   }

@@ -1,7 +1,7 @@
 /**
- * The environment that systemd gives a service. The precedence of systemd.exec(5) stands here and nowhere else;
- * systemd has it where it calls strv_env_merge() and strv_env_delete() to start a service (exec_child() of
- * src/core/execute.c; since 255 exec_invoke() of src/core/exec-invoke.c).
+ * The environment that systemd gives a service. Only this file knows the precedence of systemd.exec(5). In systemd, it
+ * is the order of the calls of strv_env_merge() and strv_env_delete() at the start of a service (exec_child() in
+ * src/core/execute.c; since 255 exec_invoke() in src/core/exec-invoke.c).
  */
 
 import { splitAssignment } from "../base/text.ts";
@@ -16,9 +16,9 @@ import { settings } from "./unit.ts";
 
 type Values = ReadonlyMap<string, string>;
 
-/** Everything that sets or unsets a variable. Each source wins over those above it. */
+/** Everything that sets or unsets a variable. Each source overrides the sources above it. */
 export type EnvironmentSources = {
-  /** The manager's own variables, which every service gets. */
+  /** The variables that the manager gives to every service. */
   readonly manager: Values;
   /** The variables of the manager's process that PassEnvironment= names. */
   readonly passed: Values;
@@ -26,22 +26,22 @@ export type EnvironmentSources = {
   readonly assigned: Values;
   /** EnvironmentFile=, in the order in which systemd reads the files. */
   readonly files: readonly EnvironmentFileValues[];
-  /** UnsetEnvironment=, as the unit has it. */
+  /** UnsetEnvironment=, as written in the unit. */
   readonly unset: readonly Assignment[];
 };
 
 export type EnvironmentFileValues = {
-  /** As the source names the file: it may have specifiers or be a glob. */
+  /** As written in the source: it may contain specifiers, or be a glob. */
   readonly path: string;
   readonly values: Values;
 };
 
 export type Variable = {
-  /** What the service gets, unless `unsetBy` takes it away. Spelled as the source that sets it spells it. */
+  /** The value for the service, unless `unsetBy` removes it. Written as in the source that sets it. */
   readonly value: string;
-  /** The EnvironmentFile= that sets it, by its path: no Environment= can win over it. */
+  /** The path of the EnvironmentFile= that sets it. No Environment= can override that. */
   readonly file: string | undefined;
-  /** The UnsetEnvironment= that takes the variable away. */
+  /** The UnsetEnvironment= that removes the variable. */
   readonly unsetBy: Assignment | undefined;
 };
 
@@ -58,10 +58,11 @@ export function effectiveEnvironment(sources: EnvironmentSources): Environment {
 }
 
 /**
- * The sources as the files of a unit have them. The values of `manager`, `passed` and Environment= are spelled for
- * Environment=, where % is a specifier; those of files are literal.
+ * The sources as written in the files of a unit. The values of `manager`, `passed` and Environment= are written as for
+ * Environment=, where % begins a specifier. The values of environment files are literal.
  *
- * @param outside what the manager passes on, literal, and the values of each EnvironmentFile= by its path as written
+ * @param outside literal values: those that the manager passes on, and those of each EnvironmentFile= by its path as
+ * written
  */
 export function writtenSources(
   assignments: readonly Assignment[],
@@ -74,7 +75,7 @@ export function writtenSources(
   };
 }
 
-/** The same sources after the unit has changed to these assignments, which may name one more file. */
+/** The same sources after the unit has got these assignments, which may name one more file. */
 export function withAssignments(
   sources: EnvironmentSources,
   assignments: readonly Assignment[],
@@ -96,8 +97,8 @@ function inUnit(
 }
 
 /**
- * The sources as systemd shows them, specifiers expanded: with the drop-ins of mptcpize. Without what the manager
- * passes on, which cannot hide what a drop-in sets.
+ * The sources as systemd shows them, with specifiers expanded and with the drop-ins of mptcpize. They leave out the
+ * variables that the manager passes on, because those cannot override a drop-in.
  *
  * @param assignments of the unit's files, for UnsetEnvironment=
  */
@@ -117,7 +118,7 @@ export async function shownSources(
   };
 }
 
-/** The setting that takes a variable of this value away; an empty one takes back those before it. */
+/** The setting that removes a variable with this value. An empty setting cancels the settings before it. */
 function unsetting(name: string, value: string, unset: readonly Assignment[]): Assignment | undefined {
   const lastReset = unset.findLastIndex((assignment) => assignment.value === "");
   return unset

@@ -1,14 +1,14 @@
-/** Whoever can write to a unit's drop-ins decides what the unit runs, and as whom. */
+/** A user who can write to a unit's drop-ins decides what the unit runs, and as which user. */
 
 import { realpathSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { isSticky, isWorldWritable, namesIn } from "../base/files.ts";
 
 /**
- * What everybody may write to: the directories of these drop-ins with what is in them, and the directories above.
+ * Finds the places that everybody may write to: the drop-ins, their directories, and the directories above.
  *
- * @param dropIns paths; those that are not there have a directory all the same, or have none
- * @returns a line for each place: what, and what helps
+ * @param dropIns paths of drop-ins; neither the files nor their directories need to exist
+ * @returns a line for each place, with the command that closes it
  */
 export function exposureOf(unit: string, dropIns: readonly string[]): string[] {
   const directories = new Set(
@@ -17,9 +17,9 @@ export function exposureOf(unit: string, dropIns: readonly string[]): string[] {
   const places = [...directories].flatMap((directory) => [
     ...namesIn(directory).map((name) => ({ path: join(directory, name), sticky: false })),
     { path: directory, sticky: false },
-    // Units and their drop-ins can be added there.
+    // A user who can write here can add units and drop-ins.
     { path: dirname(directory), sticky: false },
-    // In a sticky directory nobody can put something else in the place of what is there.
+    // In a sticky directory nobody can replace the files of others.
     ...above(dirname(directory)).map((path) => ({ path, sticky: true })),
   ]);
   const open = places.filter(({ path, sticky }) => isOpen(path, sticky)).map(({ path }) => path);

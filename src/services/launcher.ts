@@ -1,4 +1,4 @@
-/** What the launcher (native/launcher) says of a program: it alone decides which way suits, and merges variables. */
+/** Asks the launcher (native/launcher) about a program. Only the launcher chooses the way and merges variables. */
 
 import { messageOf } from "../base/errors.ts";
 import { splitAssignment } from "../base/text.ts";
@@ -7,17 +7,17 @@ import type { How, VariableName } from "./ways.ts";
 
 export type Inspection = {
   readonly way: "preload" | "go" | "seccomp" | "bpf" | "none";
-  /** What was looked at: the program itself, or the interpreter of a script. */
+  /** The inspected file: the program itself, or the interpreter of a script. */
   readonly program: string;
   readonly why: string;
-  /** Variables that the program is to have, the user's values merged in. */
+  /** The variables that the program needs, with the user's values merged in. */
   readonly set: ReadonlyMap<string, string>;
   readonly warnings: readonly string[];
 };
 
 export type Identity = { readonly uid: number; readonly gid: number };
 
-/** Runs a program with this environment and no other. */
+/** Runs a program with only this environment. */
 export type RunAs = (
   command: string,
   args: readonly string[],
@@ -25,17 +25,17 @@ export type RunAs = (
 ) => Promise<{ readonly stdout: string; readonly stderr: string; readonly code: number }>;
 
 export type Question = {
-  /** The unit that it is for: a Refusal names it. */
+  /** The unit of the program, for the message of a Refusal. */
   readonly unit: string;
   readonly program: string;
-  /** `env -i` and its like start another program, of which these tell. */
+  /** Commands such as `env -i` start another program, which their arguments name. */
   readonly args: readonly string[];
   readonly how: How;
-  /** The values that the program has without us. */
+  /** The values that the program would have without mptcpize. */
   readonly variables: ReadonlyMap<VariableName, string>;
-  /** PATH of the program: `#!/usr/bin/env NAME` looks there. */
+  /** The program's PATH, in which `#!/usr/bin/env NAME` searches. */
   readonly searchPath: string;
-  /** Who will run it, if not who asks: what a setuid program gains depends on it. */
+  /** The account that will run it, if not this process's own: what a setuid program gains depends on it. */
   readonly identity?: Identity;
 };
 
@@ -50,7 +50,7 @@ export class Launcher {
 
   async inspect(question: Question): Promise<Inspection> {
     const { unit, program, how, variables, searchPath, identity } = question;
-    // As options: in its own environment they would act on the launcher itself, which may be running as root.
+    // Pass them as options: in the environment they would act on the launcher itself, which may run as root.
     const environment = [...variables].map(([name, value]) => `--env=${name}=${value}`);
     const args = ["run", "--dry-run", `--how=${how}`, ...environment, "--", program, ...question.args];
     const options = { environment: { PATH: searchPath }, ...(identity && { identity }) };
@@ -73,7 +73,7 @@ export function parseDryRun(text: string): Inspection {
   const lines = text.split("\n").map((line) => /^(\w+): (.*)$/.exec(line));
   const values = (key: string) => lines.flatMap((line) => (line?.[1] === key ? [line[2] ?? ""] : []));
   const way = inspectedWays.find((known) => known === values("way")[0]);
-  if (way === undefined) throw new Refusal(`the launcher's answer is not understood: ${text.trim()}`);
+  if (way === undefined) throw new Refusal(`cannot read the launcher's answer: ${text.trim()}`);
   return {
     way,
     program: values("program")[0] ?? "",

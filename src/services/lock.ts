@@ -1,4 +1,4 @@
-/** One at a time: commands that change units read, write and verify, and must not see each other's halves. */
+/** Only one command at a time changes units: it reads, writes and verifies, and must not see another's half-done work. */
 
 import { closeSync, constants } from "node:fs";
 import { resolve } from "node:path";
@@ -9,7 +9,7 @@ import { lockFile } from "../kernel/file-lock.ts";
 import type { DropInDirectories } from "./drop-in.ts";
 import { Refusal } from "./refusal.ts";
 
-/** Acts when no other process does. The kernel gives the lock back when a process ends, however it does. */
+/** Acts while no other process does. The kernel releases the lock when the process ends, also when it is killed. */
 export async function exclusively<T>(
   directories: DropInDirectories,
   act: () => Promise<T>,
@@ -29,7 +29,7 @@ export async function exclusively<T>(
   }
 }
 
-/** /run/mptcpize.lock, or the same in $XDG_RUNTIME_DIR: not /run/lock, where anybody could hold it. */
+/** /run/mptcpize.lock, or the same file in $XDG_RUNTIME_DIR. In /run/lock, any user could hold the lock. */
 export function lockPath({ runtime }: DropInDirectories): string {
   return resolve(runtime, "../../mptcpize.lock");
 }
@@ -40,7 +40,7 @@ function open(path: string): number | undefined {
   try {
     return openOrCreateGuarded(path, constants.O_WRONLY | constants.O_APPEND, 0o600);
   } catch (error) {
-    // Without that directory there is no service manager either; systemctl says so, and how to get one.
+    // Without this directory there is no service manager either. systemctl will say so, and what to do.
     if (hasCode(error, "ENOENT")) return undefined;
     throw new Refusal(`${path} cannot be locked (${messageOf(error)})`, { cause: error });
   }

@@ -1,6 +1,6 @@
 import { messageOf } from "../base/errors.ts";
 
-/** Why a unit is left as it is. The message is one line: what stands in the way, where, and what helps. */
+/** Why mptcpize leaves a unit unchanged. The message is one line: the obstacle, its place, and what helps. */
 export class Refusal extends Error {
   override readonly name = "Refusal";
   readonly code = "REFUSED";
@@ -10,7 +10,7 @@ export function unreadable(path: string, error: unknown): Refusal {
   return new Refusal(`${path} cannot be read (${messageOf(error)})`, { cause: error });
 }
 
-/** There is no such unit. Scripts know the text from the C mptcpize. */
+/** There is no such unit. The text is that of the C mptcpize, which scripts know. */
 export class UnknownUnitError extends Error {
   override readonly name = "UnknownUnitError";
   readonly code = "UNKNOWN_UNIT";

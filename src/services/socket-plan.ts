@@ -1,4 +1,4 @@
-/** Decides what makes a socket unit listen with MPTCP. Pure, but for what is asked of systemd at the top. */
+/** Decides how to make a socket unit listen with MPTCP. Pure, except for the questions to systemd at the top. */
 
 import type { Plan } from "./drop-in.ts";
 import { Refusal } from "./refusal.ts";
@@ -19,11 +19,11 @@ import { versionWithSocketProtocol } from "./ways.ts";
 
 export type SocketFacts = {
   readonly unit: Unit;
-  /** Without what mptcpize wrote. */
+  /** Without the drop-ins of mptcpize. */
   readonly files: UnitFiles;
-  /** What it listens on: "[::]:80 (Stream)". */
+  /** Where it listens: "[::]:80 (Stream)". */
   readonly listen: readonly string[];
-  /** The services that it starts, but for instances that have a connection each. */
+  /** The services that it starts, except instances that have one connection each. */
   readonly services: readonly string[];
   /** Whether systemd accepts its connections. */
   readonly accept: boolean;
@@ -47,12 +47,12 @@ export function planSocket(facts: SocketFacts): Plan {
   const other = listen.find((entry) => !isIpStream(entry));
   if (other !== undefined)
     throw new Refusal(
-      `${unit.name} listens on ${other}: MPTCP is for streams over IP, and SocketProtocol= holds for all sockets of a unit`,
+      `${unit.name} listens on ${other}: MPTCP needs a stream over IP, and SocketProtocol= applies to all sockets of a unit`,
     );
   if (systemdVersion < versionWithSocketProtocol) throw tooOld(facts);
   const own = effectiveProtocol(files.assignments);
   if (own !== undefined)
-    throw new Refusal(`${unit.name} has SocketProtocol=${own.value} of its own in ${own.file}:${own.line}`);
+    throw new Refusal(`${unit.name} already sets SocketProtocol=${own.value} in ${own.file}:${own.line}`);
   const lines = ["SocketProtocol=mptcp"];
   const effective = effectiveProtocol(withDropIn(files, ownSettings("Socket", lines)));
   if (effective?.value !== "mptcp")
@@ -65,7 +65,7 @@ function isIpStream(entry: string): boolean {
   return /^(?:\[[^\]]*\]|[\d.]+):\d+\S* \(Stream\)$/.test(entry);
 }
 
-/** SocketProtocol= as it holds, if there is any. */
+/** The SocketProtocol= setting that takes effect, if any. */
 export function effectiveProtocol(assignments: readonly Assignment[]): Assignment | undefined {
   const last = settings(assignments, "Socket", "SocketProtocol").at(-1);
   return last?.value === "" ? undefined : last;
@@ -75,9 +75,9 @@ function tooOld({ unit: { name }, services, accept, systemdVersion }: SocketFact
   const what = `${name}: systemd ${systemdVersion} cannot make MPTCP sockets (SocketProtocol=mptcp needs ${versionWithSocketProtocol})`;
   if (accept)
     return new Refusal(
-      `${what}, and with Accept=yes no service listens in its place: it takes a server that listens by itself`,
+      `${what}, and with Accept=yes no service can listen in its place: use a server that listens by itself`,
     );
   const service = services[0] ?? name.replace(/\.socket$/, ".service");
   const commands = `systemctl disable --now ${shellWord(name)} && mptcpize enable ${shellWord(service)}`;
-  return new Refusal(`${what}; where ${service} can listen by itself: ${commands}`);
+  return new Refusal(`${what}; if ${service} can listen by itself: ${commands}`);
 }

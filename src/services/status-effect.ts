@@ -1,6 +1,6 @@
 /**
- * Whether what mptcpize did takes effect: in the unit, where files that came later may decide otherwise, and in
- * processes, which may have been started before.
+ * Finds out whether a drop-in takes effect: in the unit, where a later file may override it, and in processes, which may
+ * have started before it was written.
  */
 
 import { basename } from "node:path";
@@ -12,7 +12,7 @@ import type { Assignment } from "./systemd/unit-syntax.ts";
 import { laterSetting, type UnitFiles } from "./unit.ts";
 import type { VariableName } from "./ways.ts";
 
-/** `what` of the drop-in does not hold; `where` is what decides: a file, with its line if it is a unit file. */
+/** `what` is the setting of the drop-in that has no effect. `where` overrides it: a file, with the line of a unit file. */
 export type Overridden = { readonly what: string; readonly where: string };
 
 export async function findOverridden(
@@ -62,22 +62,25 @@ function placeOf({ file, line }: Assignment): string {
   return `${file}:${line}`;
 }
 
-/** native/launcher/supervisor.c calls itself so. */
+/** The process name that native/launcher/supervisor.c sets. */
 export const supervisorName = "mptcpize";
 
-/** Whether libmptcpwrap.so is loaded, this or another version of it. */
+/** Whether any version of libmptcpwrap.so is loaded. */
 export function hasLibrary(pid: number, processes: Processes): boolean | undefined {
   const files = processes.mappedFiles(pid);
   return files && [...files].some((file) => basename(file).startsWith("libmptcpwrap.so"));
 }
 
-/** For a Go program, which looks at it alone, it means MPTCP. */
+/** Whether the process has the GODEBUG setting that makes a Go program use MPTCP. */
 export function hasGoVariable(pid: number, processes: Processes): boolean | undefined {
   const environment = processes.environment(pid);
   return environment && /(?:^|,)multipathtcp=1(?:,|$)/.test(environment.get("GODEBUG") ?? "");
 }
 
-/** Those of a unit that is not enabled by which mptcpize still acts; none where the unit calls for it by itself. */
+/**
+ * Processes of a unit that is not enabled that mptcpize still affects. There are none if the unit's own settings use
+ * mptcpize.
+ */
 export function leftProcesses(
   members: readonly Process[],
   shown: Properties,

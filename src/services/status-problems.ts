@@ -1,4 +1,4 @@
-/** What keeps an enabled unit from using MPTCP, and what to do about it. Pure: facts go in. */
+/** Finds the problems that keep an enabled unit from using MPTCP, and what helps. Pure: it only uses the given facts. */
 
 import type { DropIn } from "./drop-in.ts";
 import type { SocketStatus } from "./status-sockets.ts";
@@ -20,12 +20,12 @@ export const problemCodes = [
 ] as const;
 export type ProblemCode = (typeof problemCodes)[number];
 
-/** The text is one line: what is wrong, where, what helps. */
+/** The text is one line: the problem, its place, what helps. */
 export type Problem = { readonly code: ProblemCode; readonly text: string };
 
 export type EnabledFacts = {
   readonly unit: string;
-  /** Whether it is one of the user's own manager. */
+  /** Whether the unit belongs to the user's own service manager. */
   readonly user: boolean;
   readonly path: string;
   readonly dropIn: DropIn;
@@ -36,23 +36,23 @@ export type EnabledFacts = {
   readonly needsReload: boolean;
   /** The drop-ins that systemd has read. */
   readonly dropInsRead: readonly string[];
-  /** The library or the launcher, if it is not there. */
+  /** The library or the launcher, if the file is missing. */
   readonly missing: string | undefined;
   /** ExecStart= of the unit without the drop-in. */
   readonly execStart: readonly string[];
-  /** What of the drop-in does not hold, and the place that decides instead. */
+  /** The setting of the drop-in that has no effect, and the place that decides instead. */
   readonly overridden: { readonly what: string; readonly where: string } | undefined;
-  /** What the unit listens on now. */
+  /** The sockets on which the unit listens now. */
   readonly listeners: readonly SocketStatus[];
   readonly processes: readonly ProcessFacts[];
   readonly passed: PassedSockets;
 };
 
-/** What systemd has made for a service, and hands over. */
+/** Sockets that systemd makes and passes to a service. */
 export type PassedSockets = {
-  /** With Accept=yes systemd keeps them itself. */
+  /** With Accept=yes systemd keeps the listeners itself. */
   readonly listeners: readonly SocketStatus[];
-  /** The units that they are of. */
+  /** The socket units of the listeners. */
   readonly sockets: readonly string[];
   /** Accept=yes: each process gets one connection, and ends with it. */
   readonly accept: boolean;
@@ -63,9 +63,9 @@ export type ProcessFacts = {
   readonly pid: number;
   readonly name: string;
   readonly startedAt: number;
-  /** Whether it is the main process, or has TCP sockets: whether it matters. */
+  /** Whether the process matters: it is the main process, or has TCP sockets. */
   readonly counts: boolean;
-  /** Whether the way of the unit has reached it; undefined if that cannot be seen. */
+  /** Whether the way of the unit has reached the process; undefined if we cannot see that. */
   readonly reached: boolean | undefined;
 };
 
@@ -81,14 +81,14 @@ export function problemsOf(facts: EnabledFacts): Problem[] {
   return [...fileProblems(facts), ...listenerProblems(facts), ...processProblems(facts)];
 }
 
-/** Holds for units that are not enabled as well: systemd may still have a drop-in of ours that is gone. */
+/** Also for units that are not enabled: systemd may still use a drop-in of ours that is gone. */
 export function reloadProblems({ needsReload, user }: Pick<EnabledFacts, "needsReload" | "user">): Problem[] {
   if (!needsReload) return [];
   const text = `files of the unit have changed since systemd read them: ${systemctl(user)} daemon-reload`;
   return [problem("needs-reload", text)];
 }
 
-/** Holds for units that are not enabled as well. @param lines of `exposureOf` */
+/** Also for units that are not enabled. @param lines of `exposureOf` */
 export function exposureProblems(lines: readonly string[]): Problem[] {
   return lines.map((line) => problem("exposed", line));
 }
@@ -109,11 +109,11 @@ function fileProblems(facts: EnabledFacts): Problem[] {
     found.push(
       problem(
         "exec-start-changed",
-        `the unit's ExecStart= has changed since: ${enable} ${shellWord(unit)} again`,
+        `the unit's ExecStart= has changed since it was enabled: ${enable} ${shellWord(unit)} again`,
       ),
     );
   if (isRead && overridden !== undefined)
-    found.push(problem("overridden", `${overridden.where} decides over ${overridden.what}`));
+    found.push(problem("overridden", `${overridden.where} overrides ${overridden.what} of the drop-in`));
   return found;
 }
 
@@ -125,13 +125,13 @@ export type LeftFacts = {
   readonly listens: boolean;
 };
 
-/** Of a unit that is not enabled: what was started while it was. */
+/** For a unit that is not enabled: what still runs from the time when it was enabled. */
 export function leftProblems({ unit, user, processes, listens }: LeftFacts): Problem[] {
   const help = restart(unit, user);
   return [
     ...(processes.length === 0
       ? []
-      : [problem("not-restarted", `not enabled, but ${named(processes)} with it still: ${help}`)]),
+      : [problem("not-restarted", `not enabled, but ${named(processes)} with mptcpize until restarted: ${help}`)]),
     ...(listens ? [problem("not-restarted", `not enabled, but it still listens with MPTCP: ${help}`)] : []),
   ];
 }
@@ -146,20 +146,20 @@ function processProblems({ unit, user, dropIn, writtenAt, processes, passed }: E
       : [
           problem(
             "not-restarted",
-            `enabled, but not restarted since: ${named(old)} without it: ${restart(unit, user)}`,
+            `enabled, but not restarted since: ${named(old)} without mptcpize: ${restart(unit, user)}`,
           ),
         ]),
     ...(young.length === 0
       ? []
-      : [problem("not-reached", `${named(young)} without it: ${reaching(unit, user, dropIn)}`)]),
+      : [problem("not-reached", `${named(young)} without mptcpize: ${reaching(unit, user, dropIn)}`)]),
   ];
 }
 
-/** What the library and the variable do not reach, such as a static program behind a shell, the supervisor may. */
+/** The supervisor may reach programs that the library and the variable miss, such as a static one behind a shell. */
 function reaching(unit: string, user: boolean, { way }: DropIn): string {
-  const why = "`mptcpize run -d` tells why for a program";
+  const why = "`mptcpize run -d PROGRAM` tells why";
   if (way !== "preload" && way !== "go") return why;
-  return `${why}; \`${mptcpize("enable", user)} --how=seccomp ${shellWord(unit)}\` reaches static ones, too`;
+  return `${why}; \`${mptcpize("enable", user)} --how=seccomp ${shellWord(unit)}\` reaches static programs, too`;
 }
 
 function listenerProblems({ unit, user, dropIn, listeners, passed }: EnabledFacts): Problem[] {
@@ -174,8 +174,8 @@ function listenerProblems({ unit, user, dropIn, listeners, passed }: EnabledFact
 function withPassed(units: string, user: boolean, { accept, systemdVersion }: PassedSockets): string {
   if (systemdVersion >= versionWithSocketProtocol) return `: ${mptcpize("enable", user)} ${units}`;
   const why = `, and systemd ${systemdVersion} makes no MPTCP sockets`;
-  if (accept) return `${why}: it takes a server that listens by itself`;
-  return `${why}; where the service can listen by itself: ${systemctl(user)} disable --now ${units}`;
+  if (accept) return `${why}: use a server that listens by itself`;
+  return `${why}; if the service can listen by itself: ${systemctl(user)} disable --now ${units}`;
 }
 
 function restart(unit: string, user: boolean): string {

@@ -1,4 +1,4 @@
-/** Whether systemd made of a drop-in what was meant: the unit as it was, with ours in addition. */
+/** Checks that systemd reads a drop-in as planned: the unit as before, with our settings added. */
 
 import { environmentFileBeside, isOwnEnvironmentFile, type Plan } from "./drop-in.ts";
 import { Refusal } from "./refusal.ts";
@@ -7,9 +7,9 @@ import { environmentFilesOf, Properties, type Systemctl } from "./systemd/system
 import { ownSettings } from "./unit.ts";
 import { type VariableName, variables } from "./ways.ts";
 
-/** What systemd says of a unit that enabling it must keep, or change in the one way that was planned. */
+/** The properties of a unit that enabling must keep, or change only as planned. */
 export type Snapshot = {
-  /** "NAME=VALUE", of Environment=. */
+  /** "NAME=VALUE" of each variable in Environment=. */
   readonly environment: readonly string[];
   readonly properties: Properties;
 };
@@ -29,7 +29,7 @@ export type Expected = { readonly path: string; readonly plan: Plan };
 export function verify(unit: string, before: Snapshot, after: Snapshot, expected: Expected): void {
   const fault = findFault(before, after, expected);
   if (fault !== undefined)
-    throw new Refusal(`${unit}: with ${expected.path}, ${fault}; it has been taken back`);
+    throw new Refusal(`${unit}: with ${expected.path}, ${fault}; mptcpize has undone the change`);
 }
 
 function findFault(before: Snapshot, after: Snapshot, { path, plan }: Expected) {
@@ -45,7 +45,7 @@ function findFault(before: Snapshot, after: Snapshot, { path, plan }: Expected) 
   const own = environmentAssignments(ownSettings(plan.section, plan.lines));
   for (const [name, value] of own)
     if (!after.environment.some((entry) => isAssignment(entry, name, value)))
-      return `${name} would not be as written there`;
+      return `${name} would have another value than written there`;
   const { launcher } = plan;
   const foreign =
     launcher !== undefined && commands(after).find((line) => !line.startsWith(`{ path=${launcher} ;`));
@@ -61,7 +61,7 @@ function isOurs(name: string): name is VariableName {
   return variables.some((ours) => ours === name);
 }
 
-/** @param value as in a unit file; what its specifiers stand for only systemd knows */
+/** @param value as in a unit file; only systemd knows the values of its specifiers */
 function isAssignment(entry: string, name: string, value: string): boolean {
   const pattern = value.replaceAll(/%.|[\\^$.*+?()[\]{}|]/gs, (special) => {
     if (special === "%%") return "%";

@@ -161,7 +161,7 @@ describe("mptcpctl connections", { skip: requires() }, () => {
     assert.ok(found.subflows[0].rtt > 0);
     if (kernelIsOlderThan("6.15")) {
       assert.equal(found.subflows[0].localId, undefined);
-      assert.match(warnings.join("\n"), /^mptcpctl: without CAP_NET_ADMIN this kernel tells neither .+$/);
+      assert.match(warnings.join("\n"), /^mptcpctl: without CAP_NET_ADMIN this kernel hides .+$/);
     } else {
       assert.equal(found.subflows[0].localId, 0);
       assert.deepEqual(warnings, []);

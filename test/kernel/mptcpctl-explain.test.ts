@@ -86,7 +86,7 @@ describe("mptcpctl explain", { skip: requires() }, () => {
     await daemon.stop();
     const child = host.spawn(program, line.split(" "));
     await within("its end", child.exited);
-    assert.match(child.output, /^mptcpctl: no mptcpd says what its path managers want: /m);
+    assert.match(child.output, /^mptcpctl: no running mptcpd tells what its path managers want; /m);
     assert.match(child.output, /^10\.0\.1\.2 +eth1 +- +endpoint /m);
   });
 
@@ -102,7 +102,7 @@ describe("mptcpctl explain", { skip: requires() }, () => {
     const readable = await explain(directory);
     assert.match(readable.stdout, /^10\.0\.1\.2 +eth1 +\d subflow +endpoint +usable$/m);
     chmodSync(directory, 0o700);
-    const stderr = `mptcpctl: cannot tell which endpoints are mptcpd's: ${directory} may not be read (permission denied); run it as root\n`;
+    const stderr = `mptcpctl: cannot tell which endpoints belong to mptcpd: no permission to read ${directory}; run it as root\n`;
     for (const more of [[], ["-j"], ["10.0.1.2"]])
       assert.deepEqual(await explain(directory, ...more), { code: 1, stdout: "", stderr });
     const empty = lab.freshPath("empty");
@@ -168,13 +168,13 @@ describe("mptcpctl adopt", { skip: requires() }, () => {
     const lab = await Lab.create(t);
     const host = await lab.host("one");
     const directory = `--runtime-dir=${lab.freshPath("runtime")}`;
-    await refuses(host, `adopt 10.0.1.2 ${directory}`, 1, /cannot adopt 10\.0\.1\.2: it is no endpoint/);
+    await refuses(host, `adopt 10.0.1.2 ${directory}`, 1, /cannot adopt 10\.0\.1\.2: it is not an endpoint/);
     await refuses(host, `adopt ${directory}`, 2, "adopt: give either ADDRESS or --all");
     await refuses(
       host,
       `adopt eth1 ${directory}`,
       2,
-      'adopt: "eth1" is no address; allowed: ADDRESS..., --all',
+      'adopt: "eth1" is not an address; allowed: ADDRESS..., --all',
     );
   });
 });

@@ -150,7 +150,7 @@ describe("mptcpctl record", { skip: requires() }, () => {
     const { code, stderr } = await outcome(ctl(host, `replay ${file} --plugin fullmesh`));
     assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
     const replayed = host.spawn(program, ["replay", file, "--plugin", "fullmesh"]);
-    await replayed.waitForLine(/^mptcpctl: .+ has no end: the recorder was killed, or still runs$/);
+    await replayed.waitForLine(/^mptcpctl: .+ has no end: the recorder was killed, or is still running$/);
     assert.deepEqual(await within("its end", replayed.exited), { code: 0, signal: null });
   });
 

@@ -66,7 +66,7 @@ describe("mptcpctl replay", { skip: requires() }, () => {
     const start = performance.now();
     await ctl(host, `replay ${file} --plugin heal --speed 0.5`);
     assert.ok(performance.now() - start >= 400);
-    await refuses(host, `replay ${file} --plugin heal --speed 0`, 2, /"0" is no speed/);
+    await refuses(host, `replay ${file} --plugin heal --speed 0`, 2, /"0" is not a speed/);
   });
 
   it("fails when the path manager does", async (t) => {
@@ -147,7 +147,7 @@ describe("mptcpctl replay", { skip: requires() }, () => {
       host,
       `replay ${file} --plugin fulmesh`,
       2,
-      /no path manager fulmesh is built in: there are addr_adv, .*fullmesh/,
+      /there is no built-in path manager fulmesh; built in are addr_adv, .*fullmesh/,
     );
     await refuses(host, `replay ${file} --plugin /nowhere.js`, 1, /^mptcpctl: cannot load \/nowhere\.js: /m);
     await refuses(

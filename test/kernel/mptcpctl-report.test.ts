@@ -144,7 +144,7 @@ describe("mptcpctl report", { skip: requires() }, () => {
       );
     has(/^configuration: .*mptcpd\.conf: cannot be read: permission denied/);
     has(/^state: the directory cannot be listed: EACCES/);
-    has(/^explain: mptcpd's configuration cannot be used: see there$/);
+    has(/^explain: mptcpd's configuration has faults: see the section about it$/);
     has(/^firewall: only root can list nftables rules$/);
     assert.match(section(text, "limits"), /^add_addr_accepted/);
     const into = ["report", `--output=${directory}/x`];
@@ -321,13 +321,13 @@ describe("the file of a report", { skip: requires() }, () => {
       host,
       to(file),
       1,
-      `${cannot} ${file} is there already; --force replaces it, --output gives another name`,
+      `${cannot} ${file} exists already; --force replaces it, --output gives another name`,
     );
     assert.equal(readFileSync(file, "utf8"), "what was there");
     for (const force of ["", "--force"]) {
-      await refuses(host, to(link, force), 1, /is a symbolic link, which is not followed; /);
+      await refuses(host, to(link, force), 1, /is a symbolic link, and links are not followed; /);
       await refuses(host, to(dirname(file), force), 1, /is a directory; /);
-      await refuses(host, to("/dev/full", force), 1, /\/dev\/full is no regular file; /);
+      await refuses(host, to("/dev/full", force), 1, /\/dev\/full is not a regular file; /);
     }
     assert.equal(await host.run(program, ...words(to(file, "-f"))), `${file}\n`);
     assert.match(readFileSync(file, "utf8"), /^mptcpd report/);
@@ -378,7 +378,7 @@ describe("mptcpctl report's command line", { skip: requires() }, () => {
       host,
       "report --log-lines=-1",
       2,
-      'report: --log-lines: "-1" is no number from 0 to 100000',
+      'report: --log-lines: "-1" is not a number from 0 to 100000',
     );
     await refuses(host, "report --output=", 2, "--output is empty: give a path, or leave it out");
   });

@@ -158,7 +158,7 @@ describe("mptcpctl subflow", { skip: requires() }, () => {
     );
     assert.ok(performance.now() - before < 5000);
     assert.equal((await shownConnections(client))[0]?.subflows.length, 1, "and nobody goes on to try");
-    await refuses(client, `${create} id 7 to 10.0.1.1 --deadline 1s`, 2, /"1s" is no deadline/);
+    await refuses(client, `${create} id 7 to 10.0.1.1 --deadline 1s`, 2, /"1s" is not a deadline/);
     await refuses(client, `${create} to`, 2, /ADDRESS is missing after to/);
     await traffic.finish();
   });

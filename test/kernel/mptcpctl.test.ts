@@ -106,7 +106,7 @@ describe("mptcpctl", { skip: requires() }, () => {
       1,
       /cannot enter network namespace nosuch: there is no \/run\/netns\/nosuch/,
     );
-    await refuses(host, "-n /proc/self/status endpoint", 1, /is no network namespace$/m);
+    await refuses(host, "-n /proc/self/status endpoint", 1, /is not a network namespace$/m);
   });
 
   it("shows the addresses of a connection under the userspace path manager", async (t) => {
@@ -144,7 +144,7 @@ describe("mptcpctl", { skip: requires() }, () => {
       await monitorsListen(host, 1);
       monitor.signal(signal);
       assert.deepEqual(await within("its end", monitor.exited), { code: 0, signal: null });
-      assert.equal(monitor.output.trim(), "mptcpctl: listening for events of MPTCP; Ctrl-C ends it");
+      assert.equal(monitor.output.trim(), "mptcpctl: listening for MPTCP events; Ctrl-C ends it");
     }
   });
 

@@ -49,7 +49,7 @@ describe("an interface whose name is not UTF-8", { skip: requires() }, () => {
     const { add } = await hostOfThree(t);
     await assert.rejects(
       add("192.0.2.1", "\\\\xff\\\\x80"),
-      /may be the interface .* or .*: rename one of them/,
+      /may mean the interface .* or .*; rename one of them/,
     );
   });
 

@@ -77,7 +77,7 @@ describe("mptcpize status, of units", { skip: await systemdProblem([toolsFor.mus
     await mptcpize(lab, "disable", "left");
     assert.match(
       await status("left"),
-      /^left\.service: not enabled, active$[\s\S]*problem: not enabled, but process.* with it still: systemctl restart left\.service$/m,
+      /^left\.service: not enabled, active$[\s\S]*problem: not enabled, but process.* with mptcpize until restarted: systemctl restart left\.service$/m,
     );
     await lab.run("systemctl", "restart", "left");
     assert.doesNotMatch(await status("left"), /problem:/);

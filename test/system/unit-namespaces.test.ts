@@ -104,7 +104,7 @@ describe("mptcpd@.service", { skip: await bootedSystemProblem() }, () => {
     const command = [...asNobody, "mptcpctl", "explain"];
     const { code, stdout, stderr } = await system.outcome("ip", "netns", "exec", "blue", ...command);
     assert.deepEqual([code, stdout], [1, ""]);
-    assert.match(stderr, /^mptcpctl: cannot tell which endpoints are mptcpd's: .*; run it as root\n$/);
+    assert.match(stderr, /^mptcpctl: cannot tell which endpoints belong to mptcpd: .*; run it as root\n$/);
   });
 
   async function kernelsPathManager(namespace?: string): Promise<string> {

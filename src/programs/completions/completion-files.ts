@@ -1,4 +1,4 @@
-/** The files that shells complete by. */
+/** Makes the completion files of the shells. */
 
 import { logDestinations } from "../../base/log/log.ts";
 import { notifyFlags } from "../../control/config/config.ts";
@@ -14,7 +14,7 @@ import { describeProgram as describeMptcpize } from "../mptcpize/command-line.ts
 import { addressModes } from "../report/address-mask.ts";
 import { type Row, rowsOfCommander, rowText, type Value } from "./completion-rows.ts";
 
-/** Shells, with the file's name of a program, and the rows as the shell writes them. */
+/** For each shell: the name of a program's completion file, and how the shell writes the table of rows. */
 const shells = {
   bash: { name: (program: string) => program, table: (rows: readonly string[]) => rows.join("\n") },
   zsh: { name: (program: string) => `_${program}`, table: (rows: readonly string[]) => rows.join("\n") },
@@ -28,7 +28,7 @@ const shells = {
 export const shellNames = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof shellNames)[number];
 
-/** @param sourceOf what lies in packaging/completions/ by that name */
+/** @param sourceOf reads a file of packaging/completions/ by its name */
 export function completionFiles(sourceOf: (name: string) => string): { path: string; text: string }[] {
   const programs = describePrograms();
   return shellNames.flatMap((shell) =>
@@ -52,7 +52,7 @@ function fill(
     .replaceAll("@program@", program);
 }
 
-/** What can be completed for each program, from the tables that it reads its command line by. */
+/** The rows of each program, made from the tables by which the program reads its command line. */
 export function describePrograms(): ReadonlyMap<string, readonly Row[]> {
   return new Map([
     ["mptcpctl", rowsOfMptcpctl()],
@@ -80,7 +80,7 @@ function rowsOfMptcpctl(): Row[] {
   return [...rowsOfCommander(describeMptcpctl(), { optionsEverywhere: true, values }), ...words];
 }
 
-/** Of an endpoint that is to be: an id that is free, an address of this host. */
+/** For a new endpoint: no id is suggested, and the address is one of this host. */
 const newEndpoint = new Map<string, Value>([
   ["id", "-"],
   ["ADDRESS", "address"],
@@ -114,7 +114,7 @@ function rowsOfWords({ command: place, flags, keywords, other }: WordTable): Row
   ];
 }
 
-/** "subflows=": the keys that sections of built-in plugins have. */
+/** "subflows=": the keys in the sections of built-in path managers. */
 function keysOfPlugins(): string[] {
   const keys = [...builtIn.values()].flatMap(({ options }) =>
     options !== undefined && "entries" in options ? Object.keys(options.entries ?? {}) : [],

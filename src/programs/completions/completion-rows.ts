@@ -1,14 +1,14 @@
 import type { Command, Option } from "commander";
 
-/** What shells complete, as packaging/completions/ reads it: a row for each thing that may be written. */
+/** One word that a shell can complete, in the form that packaging/completions/ reads. */
 export interface Row {
-  /** After which command: "endpoint add"; "" after the program's name, "*" after any. */
+  /** The command before the word: "endpoint add"; "" for the program's name, "*" for any command. */
   readonly place: string;
-  /** A command, an option, a word with a value after it, a word alone, an argument. */
+  /** A "keyword" has a value after it, a "word" has none. */
   readonly kind: "command" | "option" | "keyword" | "word" | "argument";
-  /** As it is written; of an argument "..." if there may be several, else "". */
+  /** The word itself. For an argument: "..." if there may be several, else "". */
   readonly name: string;
-  /** What its value, or the argument, may be; "" where there is none, "-" where nothing is known of it. */
+  /** The possible values of the word or argument; "" if it has no value, "-" if nothing can be suggested. */
   readonly value: Value;
   readonly help: string;
 }
@@ -27,11 +27,11 @@ export type Value =
   | "program"
   | "token"
   | "unit"
-  /** One of them. */
+  /** One of these words. */
   | `choice:${string}`
-  /** Some of them, with commas. */
+  /** Several of these words, separated by commas. */
   | `list:${string}`
-  /** Of plugins: these and those of the plugin directory, with commas; or one of these, or a file. */
+  /** Path managers. `plugins`: several of these and of the plugin directory. `module`: one of these, or a file. */
   | `plugins:${string}`
   | `module:${string}`;
 
@@ -43,11 +43,11 @@ export function rowText({ place, kind, name, value, help }: Row): string {
   return fields.join("|");
 }
 
-/** What is not in a program's tree of commands. */
+/** Facts that a program's tree of commands does not contain. */
 export interface Additions {
   /** Whether options of the program may follow its commands, too. */
   readonly optionsEverywhere: boolean;
-  /** What a value may be, by how it is called: "<file>"; or by "PLACE NAME". */
+  /** Possible values, by the placeholder, such as "<file>", or by "PLACE NAME". */
   readonly values: ReadonlyMap<string, Value>;
 }
 
@@ -79,7 +79,7 @@ function rowsBelow(command: Command, place: string, additions: Additions): Row[]
 
 function optionsOf(command: Command, place: string, additions: Additions): Row[] {
   const all = command.createHelp().visibleOptions(command);
-  // Help is an option of the program that is everywhere, then.
+  // In that case --help is already listed as an option of the program.
   const own = additions.optionsEverywhere ? command.options.filter((option) => all.includes(option)) : all;
   return own.flatMap((option) => rowsOfOption(option, place, additions));
 }
@@ -95,7 +95,7 @@ function rowsOfOption(option: Option, place: string, { values }: Additions): Row
   });
 }
 
-/** By the words of its usage: "{ ADDRESS... | --all }". */
+/** Reads the arguments of a command from its usage, such as "{ ADDRESS... | --all }". */
 function argumentsOf(command: Command, place: string, { values }: Additions): Row[] {
   if (command.commands.length > 0) return [];
   const found = command.usage().matchAll(/(?<!-)\b([A-Z]+)\b(\.\.\.)?|\[([A-Z|]+)\]\.\.\./g);

@@ -1,4 +1,4 @@
-/** The tree of commands: what there is to say, and its help. */
+/** The tree of commands, with the help of each. */
 import { Command, CommanderError } from "commander";
 import { version } from "../../base/version.ts";
 import {
@@ -31,7 +31,7 @@ import {
   subflowUsages,
 } from "./io/usages.ts";
 
-/** What the commands do. `words` are those that follow the command. */
+/** The functions that run the commands. `words` are the words after the command. */
 export type Commands = {
   endpoint(
     command: keyof typeof endpointUsages,
@@ -62,26 +62,26 @@ type GlobalOptions = { json?: boolean; pretty?: boolean; timestamp?: boolean; ne
 type Surroundings = {
   readonly commands: Commands;
   readonly output: Pick<CommandOutput, "write" | "drain" | "warn" | "columns">;
-  /** Goes on in another network namespace: does not come back if this process is not in it. */
+  /** Continues in another network namespace. Returns only if this process is already in it. */
   enterNetworkNamespace(namespace: string): void;
 };
 
-/** Runs a command line, without the program's name. Throws UsageError, and what the command throws. */
+/** Runs a command line, given without the program's name. Throws UsageError, and the command's own errors. */
 export async function runProgram(argv: readonly string[], surroundings: Surroundings): Promise<void> {
   const program = buildProgram(surroundings);
   try {
     await program.parseAsync(argv, { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    // Help of what does not exist is the program's own, and a failure.
+    // For `help` with an unknown command, commander prints the program's help and fails: name the command instead.
     if (error.code === "commander.help" && error.exitCode !== 0)
       throw unknownCommand(program, argv[argv.indexOf("help") + 1]);
-    // Help and version come as errors, too, since commander is not to exit by itself.
+    // Help and version arrive as errors, too, because exitOverride keeps commander from exiting.
     if (error.exitCode !== 0) throw new UsageError(`${error.message.replace(/^error: /, "")}; ${helpHint}`);
   }
 }
 
-/** The tree of commands, to be looked at: for completions and the manual. */
+/** The tree of commands for completions and the manual. It cannot be run. */
 export function describeProgram(): Command {
   const refuse = async (): Promise<void> => {
     throw new Error("this program is described, not run");

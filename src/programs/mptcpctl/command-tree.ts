@@ -1,6 +1,6 @@
 /**
- * How commands are put together, abbreviated and described: as ip(8) has it, on commander. Below are the options that
- * single commands have, and the texts of the help.
+ * Builds commands on commander, and abbreviates and describes them as ip(8) does. Then come the options of single
+ * commands, and the texts of the help.
  */
 import type { Command } from "commander";
 import { suggestionFor } from "../../base/command-line/command-error.ts";
@@ -8,7 +8,7 @@ import { didYouMean } from "../../base/text.ts";
 import { defaultConfigFile } from "../../control/config/config.ts";
 import { UsageError } from "./io/output.ts";
 
-/** A command that has commands under it, and may do something without any. */
+/** A command with subcommands. Without a subcommand it runs `byDefault`, if given. */
 export function group(
   parent: Command,
   name: string,
@@ -27,7 +27,7 @@ export function leaf(parent: Command, name: string, usage: string, description: 
     parent
       .command(name)
       .aliases(abbreviations(name, parent))
-      // An empty one would stand for commander's own.
+      // For an empty usage, commander would print its own.
       .usage(usage || " ")
       .description(description)
       .argument("[words...]")
@@ -35,7 +35,7 @@ export function leaf(parent: Command, name: string, usage: string, description: 
   );
 }
 
-/** What commander does not understand, with the help of the command that it was given to. */
+/** Turns commander's errors into UsageErrors that point to the help of this command. */
 export function hinting(command: Command): Command {
   return command.exitOverride((error) => {
     if (error.exitCode === 0 || error.code === "commander.help") throw error;
@@ -44,13 +44,13 @@ export function hinting(command: Command): Command {
   });
 }
 
-/** What the words of a command mean, where they do not say it themselves. */
+/** Adds an explanation of the words to the help of those commands that need one. */
 export function explained(command: Command): Command {
   const text = explanations[pathOf(command)];
   return text === undefined ? command : command.addHelpText("after", `\n${text}`);
 }
 
-/** Puts a group's grammar under its help, as `ip mptcp help` has it. */
+/** Prints the grammar of a group's commands under its help, as `ip mptcp help` does. */
 export function listUsages(command: Command): void {
   const lines = command.commands.map((below) => `  ${help.commandUsage(below)}`);
   command.addHelpText("after", `\n${lines.join("\n")}`);
@@ -61,7 +61,7 @@ function pathOf(command: Command): string {
   return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
 }
 
-/** Every prefix that no command before it has, as ip(8) takes them: the first that fits is meant. */
+/** Every prefix that no earlier command has taken: in ip(8), too, a prefix means the first command that it fits. */
 function abbreviations(name: string, parent: Command): string[] {
   const taken = new Set(parent.commands.flatMap((other) => [other.name(), ...other.aliases()]));
   const prefixes = Array.from(name, (_, index) => name.slice(0, index)).slice(1);
@@ -76,7 +76,7 @@ export function unknownCommand(parent: Command, word: string | undefined): Usage
   return new UsageError(`${path}${problem}; allowed: ${names.join(", ")}`);
 }
 
-/** Usages say it all: no aliases, no `[options] [words...]`. */
+/** The usage is complete: leave out aliases and commander's `[options] [words...]`. */
 export const help = {
   subcommandTerm: (command: Command) => command.name(),
   commandUsage: (command: Command) => `${pathOf(command)} ${command.usage()}`.trim(),
@@ -111,7 +111,7 @@ function collect(value: string, before: readonly string[] = []): readonly string
   return [...before, value];
 }
 
-/** Where mptcpd's files are, for commands that read them. */
+/** Options that say where mptcpd's files are, for commands that read them. */
 export function policyOptions(command: Command): Command {
   return command
     .option("--config <file>", `mptcpd's configuration, if not ${defaultConfigFile}`)
@@ -121,11 +121,11 @@ export function policyOptions(command: Command): Command {
     );
 }
 
-/** Stands under the help of the program. */
+/** Printed under the help of the program. */
 export const closing =
   "Words may be shortened as with ip(8): `mptcpctl e s i 1` is `mptcpctl endpoint show id 1`.\nExit status: 0 done, 1 refused, 2 not understood.";
 
-/** What each command does, in the list of commands. */
+/** One line about each command, for the list of commands. */
 export const descriptions = {
   endpoint: {
     add: "add an endpoint",

@@ -4,7 +4,7 @@ import { type Commands, runProgram } from "./command-line.ts";
 import { endingOf, OutputError } from "./io/output.ts";
 import { enterNetworkNamespace } from "./netns.ts";
 
-// Loaded when they are called: the others are of no use to them, and would take longer to load than to run.
+// Load only the command that is called: loading all of them would take longer than running one.
 const commands: Commands = {
   endpoint: async (...words) => (await import("./commands/endpoint.ts")).runEndpoint(...words),
   limits: async (...words) => (await import("./commands/endpoint.ts")).runLimits(...words),
@@ -31,7 +31,7 @@ const output = {
   warn: (message: string) => complain("mptcpctl", message),
 };
 
-// A closed pipe or a full disk shows at the stream, not at the write.
+// A closed pipe or a full disk is reported by the stream, not by the write.
 process.stdout.on("error", (error) => end(new OutputError(error)));
 process.stderr.on("error", () => {});
 

@@ -5,8 +5,8 @@ import { enterNetworkNamespaceAndExec, namespaceDirectory } from "../../kernel/n
 import { CommandError, UsageError } from "./io/output.ts";
 
 /**
- * Goes on in another network namespace. setns(2) moves one thread and Node has many, so this program is started anew
- * in there with the same arguments; the second time, the process is in the namespace already and this returns.
+ * Continues in another network namespace. setns(2) moves one thread and Node has many, so this function executes the
+ * program again there, with the same arguments. The second time, the process is in the namespace, and the call returns.
  *
  * @param namespace a name that `ip netns` gave, or a path such as /proc/1234/ns/net
  */
@@ -26,7 +26,7 @@ export function enterNetworkNamespace(namespace: string): void {
   }
 }
 
-/** Namespaces are told apart by device and inode: namespaces(7). */
+/** Two namespace files are the same namespace if device and inode are the same: namespaces(7). */
 function isCurrent(path: string): boolean {
   const [wanted, current] = [statSync(path), statSync("/proc/self/ns/net")];
   return wanted.ino === current.ino && wanted.dev === current.dev;
@@ -36,6 +36,6 @@ function reason(error: unknown, path: string): string {
   const code = codeOf(error);
   if (code === "ENOENT") return `there is no ${path}; \`ip netns\` lists the names`;
   if (code === "EPERM" || code === "EACCES") return "not permitted; it takes CAP_SYS_ADMIN: run it as root";
-  if (code === "EINVAL") return `${path} is no network namespace`;
+  if (code === "EINVAL") return `${path} is not a network namespace`;
   return messageOf(error);
 }

@@ -1,4 +1,4 @@
-/** `mptcpize attach`: what a unit's start, and the launcher with its watcher, call for the BPF way. */
+/** `mptcpize attach`: called for the BPF way, when a unit starts, by the launcher and by the launcher's watcher. */
 import type { AttachOptions as BpfOptions } from "../../kernel/bpf/attachment.ts";
 import { attachProcess, sweepCgroups } from "../../kernel/bpf/process-attachment.ts";
 import type { BpfError } from "../../kernel/bpf/syscalls.ts";
@@ -6,17 +6,17 @@ import { attachOwnUnit } from "../../services/bpf-units.ts";
 import { exitCodes, type StandardStreams, UsageError } from "./output.ts";
 
 export type AttachOptions = {
-  /** For this process and its children; else for the unit that this is called in. */
+  /** Attach this process and its children. Without it: the unit in which this command runs. */
   readonly pid?: string;
-  /** Only take out what ended. */
+  /** Only forget cgroups that are gone. */
   readonly sweep?: boolean;
-  /** Say what the kernel does not take. */
+  /** Report what this kernel does not support. */
   readonly debug?: boolean;
-  /** Leave the socket options that MPTCP refuses to the kernel. */
+  /** Let the kernel refuse socket options that MPTCP does not take. */
   readonly refuseOptions?: boolean;
 };
 
-/** Prints the cgroup that it made for a process. */
+/** With --pid, prints the cgroup that it made for the process. */
 export async function runAttach(options: AttachOptions, streams: StandardStreams): Promise<number> {
   const { pid, sweep = false, debug = false, refuseOptions = false } = options;
   if (sweep) {
@@ -41,6 +41,6 @@ async function attachPid(
 }
 
 function parsePid(text: string): number {
-  if (!/^[1-9]\d{0,9}$/.test(text)) throw new UsageError(`${text} is no process id`, exitCodes.usage);
+  if (!/^[1-9]\d{0,9}$/.test(text)) throw new UsageError(`${text} is not a process id`, exitCodes.usage);
   return Number(text);
 }

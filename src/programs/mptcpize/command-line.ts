@@ -1,4 +1,4 @@
-/** The tree of commands: what there is to say, and its help. */
+/** The tree of commands, with the help of each. */
 import { Command, CommanderError, Option } from "commander";
 import { suggestionFor } from "../../base/command-line/command-error.ts";
 import { didYouMean } from "../../base/text.ts";
@@ -9,7 +9,7 @@ import type { DisableOptions, EnableOptions } from "./enable.ts";
 import { CommandError, exitCodes, type StandardStreams, UsageError } from "./output.ts";
 import type { StatusOptions } from "./status.ts";
 
-/** What the commands do. Each gives the exit code. `run` is the launcher's. */
+/** The functions that run the commands; each returns the exit code. The launcher runs `run`. */
 export type Commands = {
   enable(units: readonly string[], options: EnableOptions, streams: StandardStreams): Promise<number>;
   disable(units: readonly string[], options: DisableOptions, streams: StandardStreams): Promise<number>;
@@ -18,15 +18,15 @@ export type Commands = {
 };
 
 type ProgramStreams = StandardStreams & {
-  /** To standard error, as it is. */
+  /** Writes to standard error, unchanged. */
   writeError(text: string): void;
 };
 
 /**
- * Runs a command line, without the program's name.
+ * Runs a command line, given without the program's name.
  *
  * @returns the exit code
- * @throws UsageError, and what the command throws
+ * @throws UsageError, and the command's own errors
  */
 export async function runProgram(
   argv: readonly string[],
@@ -40,13 +40,13 @@ export async function runProgram(
   try {
     await program.parseAsync(argv, { from: "user" });
   } catch (error) {
-    // Help, usage and version come as errors, too, since commander is not to exit by itself.
+    // Help, usage and version arrive as errors, too, because exitOverride keeps commander from exiting.
     if (!(error instanceof CommanderError && error.exitCode === 0)) throw error;
   }
   return exitCode;
 }
 
-/** The tree of commands, to be looked at: for completions and the manual. */
+/** The tree of commands for completions and the manual. It cannot be run. */
 export function describeProgram(): Command {
   const refuse = async (): Promise<number> => {
     throw new Error("this program is described, not run");
@@ -95,7 +95,7 @@ function buildProgram(commands: Commands, streams: ProgramStreams, exit: (code: 
     .helpOption("-h, --help", "print this help")
     .argument("[words...]")
     .action(() => {
-      throw new CommandError("LAUNCHER", "`run` is done by the launcher: start mptcpize, not this script");
+      throw new CommandError("LAUNCHER", "the launcher does `run`: start mptcpize, not this script");
     });
 
   unitOptions(
@@ -142,7 +142,7 @@ function buildProgram(commands: Commands, streams: ProgramStreams, exit: (code: 
   return program;
 }
 
-/** Usages say it all: no `[options] [words...]`. */
+/** The usage is complete: leave out commander's `[options] [words...]`. */
 const help = {
   subcommandTerm: (command: Command) => command.name(),
   commandUsage: (command: Command) =>
@@ -165,7 +165,7 @@ function command(program: Command, name: string, usage: string, description: str
     .exitOverride(failing(`mptcpize ${name}`, () => created));
 }
 
-/** Says what is wrong as the program says everything, and whose help has more. */
+/** Turns commander's errors into UsageErrors that point to the help of this command. */
 function failing(command: string, itself: () => Command): (error: CommanderError) => void {
   return (error) => {
     if (error.exitCode === 0) throw error;

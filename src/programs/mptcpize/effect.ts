@@ -1,4 +1,4 @@
-/** When a change of a unit takes effect: at its next start, which `--now` brings about. */
+/** A change of a unit takes effect at its next start. `--now` restarts the unit at once. */
 
 import { Properties, type Systemctl, SystemctlError } from "../../services/systemd/systemctl.ts";
 import { restartable, shellWord } from "../../services/systemd/unit-name.ts";
@@ -8,7 +8,7 @@ import { CommandError, type StandardStreams } from "./output.ts";
 export type EffectOptions = {
   readonly now: boolean;
   readonly user: boolean;
-  /** What the unit is now, and stays if the restart fails. */
+  /** The new state of the unit. It stays if the restart fails. */
   readonly state: "enabled" | "disabled";
 };
 
@@ -18,7 +18,7 @@ export async function takeEffect(
   systemctl: Systemctl,
   streams: StandardStreams,
 ): Promise<void> {
-  // There is no next start of a unit that is gone.
+  // A unit that is gone never starts again.
   if (unit.fragment === undefined) return;
   const socket = await acceptingSocket(unit.name, systemctl);
   if (socket !== undefined) {
@@ -38,20 +38,20 @@ export async function takeEffect(
     const back = `mptcpize ${state === "enabled" ? "disable" : "enable"} --now${user ? " --user" : ""}`;
     throw new CommandError(
       "RESTART",
-      `${error.message}; ${unit.name} stays ${state}: \`${back} ${shellWord(unit.name)}\` takes that back`,
+      `${error.message}; ${unit.name} stays ${state}; \`${back} ${shellWord(unit.name)}\` undoes this`,
     );
   }
 }
 
-/** Those that hold the very sockets. With Accept=yes they are instances that have a connection each. */
+/** The services that hold the sockets. With Accept=yes there are none: each instance only has its own connection. */
 async function triggeredServices({ name }: Unit, systemctl: Systemctl): Promise<string[]> {
   const shown = new Properties(await systemctl.show(name, ["Triggers", "Accept"]));
   return shown.yes("Accept") ? [] : shown.words("Triggers");
 }
 
-/** Only what runs is started again. */
+/** Restarts only what was running. */
 async function restart(unit: Unit, services: readonly string[], systemctl: Systemctl): Promise<void> {
-  // systemd does not start a socket whose service is running.
+  // systemd does not start a socket while its service runs, so stop the service first.
   const running: string[] = [];
   for (const service of services) if (await systemctl.isActive(service)) running.push(service);
   await systemctl.stop(running);

@@ -1,4 +1,4 @@
-/** `mptcpize enable` and `mptcpize disable` */
+/** `mptcpize enable` and `mptcpize disable`. */
 
 import { disable } from "../../services/disable.ts";
 import { dropInDirectories } from "../../services/drop-in.ts";
@@ -42,7 +42,7 @@ export async function runEnable(
   };
   return forEachUnit(units, streams, async (given) => {
     const act = async () => {
-      // Refused before anything is changed.
+      // A trial run first, so that a refusal comes before any change.
       if (repair) await enable(given, { how, runtime, force, dryRun: true, repair }, sources);
       const repaired = repair && (await repairUnit(given, dryRun, systemctl, streams));
       const enabled = await enable(given, { how, runtime, force, dryRun, repair }, sources);
@@ -77,13 +77,13 @@ export async function runDisable(
   const { user = false, now = false, dryRun = false, force = false } = options;
   requireRights("disable", user);
   const systemctl = openSystemctl(user);
-  // The user's own manager has no BPF way.
+  // Units of a user's own manager never use the BPF way.
   const forgetBpf = user ? async () => {} : bpf.forget;
   const directories = dropInDirectories({ user });
   const sources = { systemctl, directories, forgetBpf };
   return forEachUnit(units, streams, async (given) => {
     const act = async () => {
-      // Refused before anything is changed.
+      // A trial run first, so that a refusal comes before any change.
       if (options.repair) await disable(given, { force, dryRun: true }, sources);
       const repaired = options.repair === true && (await repairUnit(given, dryRun, systemctl, streams));
       return { repaired, ...(await disable(given, { force, dryRun }, sources)) };
@@ -96,7 +96,7 @@ export async function runDisable(
     const changed = repaired || removed.length + forgotten.length > 0;
     if (dryRun) {
       for (const path of removed) streams.write(`would remove ${path}\n`);
-      for (const path of forgotten) streams.write(`would have systemd forget ${path}, which is gone\n`);
+      for (const path of forgotten) streams.write(`would make systemd forget ${path}, which is gone\n`);
     }
     if (!changed) streams.write(`${unit.name} is not enabled: nothing to do\n`);
     if (dryRun || !changed) return;
@@ -105,7 +105,7 @@ export async function runDisable(
   });
 }
 
-/** Several units, each on its own. @returns the exit code: 1 if any of them failed */
+/** Acts on each unit; a failure does not stop the others. @returns the exit code: 1 if any unit failed */
 async function forEachUnit(
   units: readonly string[],
   streams: StandardStreams,
@@ -123,13 +123,13 @@ async function forEachUnit(
   return exitCode;
 }
 
-/** Before anything is done by halves. */
+/** Checked first, so that nothing is done by halves. */
 function requireRights(command: string, user: boolean): void {
   if (!user && process.geteuid?.() !== 0)
-    throw new CommandError("EPERM", `${command} takes root; --user is for units of your own service manager`);
+    throw new CommandError("EPERM", `${command} needs root; for units of your own service manager use --user`);
 }
 
-/** `--repair`: shows what the C mptcpize left in a unit file, and takes it out. @returns whether there was something */
+/** `--repair`: shows what the C mptcpize left in a unit file, and removes it. @returns whether it left anything */
 async function repairUnit(
   given: string,
   dryRun: boolean,
@@ -142,7 +142,7 @@ async function repairUnit(
   if (!dryRun) await repair(found, systemctl);
   if (found.package !== undefined)
     streams.warn(
-      `the C mptcpize also deleted other Environment= lines, if ${found.path} had any: reinstalling the package ${found.package} brings them back`,
+      `if ${found.path} had other Environment= lines, the C mptcpize deleted them; reinstall the package ${found.package} to get them back`,
     );
   return true;
 }

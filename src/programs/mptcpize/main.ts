@@ -13,7 +13,7 @@ const output = {
   warn: (message: string) => complain("mptcpize", message),
 };
 
-// A closed pipe or a full disk shows at the stream, not at the write.
+// A closed pipe or a full disk is reported by the stream, not by the write.
 process.stdout.on("error", end);
 process.stderr.on("error", () => {});
 

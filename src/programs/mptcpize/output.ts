@@ -1,4 +1,4 @@
-/** How commands answer, and how the program ends: every exit code and every line about a failure comes from here. */
+/** How commands write their answers, and how the program ends: the exit codes and the lines about failures. */
 
 import { internalError } from "../../base/command-line/command-error.ts";
 import { codeOf } from "../../base/errors.ts";
@@ -6,14 +6,14 @@ import { oneLine } from "../../base/text.ts";
 
 export { CommandError } from "../../base/command-line/command-error.ts";
 
-/** Those of the C mptcpize. */
+/** The same as those of the C mptcpize. */
 export const exitCodes = {
   ok: 0,
   /** Refused, or failed. */
   failed: 1,
-  /** An option that there is not (EX_USAGE). */
+  /** An unknown option (EX_USAGE). */
   usage: 64,
-  /** No such command, or one without what it is for. */
+  /** An unknown command, or a command without its argument. */
   command: 255,
 } as const;
 
@@ -31,21 +31,21 @@ export class UsageError extends Error {
 
 export type Ending = { readonly exitCode: number; readonly line: string | undefined };
 
-/** What to say and how to exit after an error. Faults of our own keep their stack: they are for a bug report. */
+/** The message and exit code for an error. Our own faults keep their stack, for a bug report. */
 export function endingOf(error: unknown): Ending {
   if (error instanceof UsageError) return { exitCode: error.exitCode, line: oneLine(error.message) };
   const code = codeOf(error);
   if (!(error instanceof Error) || code === undefined)
     return { exitCode: exitCodes.failed, line: internalError(error) };
-  // The reader of a pipe has gone (`mptcpize status | head`): there is nobody left to tell.
+  // The reader of the pipe has gone (`mptcpize status | head`): say nothing.
   if (code === "EPIPE") return { exitCode: exitCodes.ok, line: undefined };
   return { exitCode: exitCodes.failed, line: oneLine(error.message) };
 }
 
-/** What every command gets: where it writes its answer. */
+/** Given to every command: the functions that write its answer. */
 export type StandardStreams = {
-  /** To standard output, at once. */
+  /** Writes to standard output at once. */
   write(text: string): void;
-  /** A line to standard error. */
+  /** Writes a line to standard error. */
   warn(message: string): void;
 };

@@ -30,7 +30,7 @@ export async function runStatus(
     attachedCgroups: () => (process.geteuid?.() === 0 ? attachedCgroups() : undefined),
     user,
   });
-  if (status.partial) streams.warn("not all processes can be looked into: root sees the sockets of all");
+  if (status.partial) streams.warn("the sockets of some processes cannot be read; run it as root to see all");
   const enabled = new Sysctls().mptcp("enabled");
   if (enabled === undefined) streams.warn("this kernel has no MPTCP: every socket is TCP");
   else if (!enabled) streams.warn("net.mptcp.enabled is 0: new sockets are TCP");
@@ -104,7 +104,7 @@ function share(sockets: readonly SocketStatus[]): string {
   return `${sockets.filter(isOnWire).length} of ${sockets.length}`;
 }
 
-/** A socket that fell back is one of MPTCP for its program, and TCP for the network. */
+/** After a fallback, the program still has an MPTCP socket, but the packets are plain TCP. */
 function isOnWire({ protocol, fallback }: SocketStatus): boolean {
   return protocol === "mptcp" && !fallback;
 }

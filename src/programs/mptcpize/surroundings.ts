@@ -1,4 +1,4 @@
-/** The real world, as services/ and systemd/ want it. */
+/** Gives src/services the real system: it runs programs, finds our files and looks up accounts. */
 import { execFile } from "node:child_process";
 import { realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -7,7 +7,7 @@ import { detachUnit } from "../../services/bpf-units.ts";
 import { type Identity, Launcher, type RunAs } from "../../services/launcher.ts";
 import { type RunCommand, Systemctl } from "../../services/systemd/systemctl.ts";
 
-/** The messages of programs are read, so they come untranslated. */
+/** Runs without translations, because we read the messages of programs. */
 export const run: RunCommand = (command, args) =>
   execute(command, args, { env: { ...process.env, LC_ALL: "C" } });
 
@@ -18,27 +18,27 @@ export function openSystemctl(user: boolean): Systemctl {
   return new Systemctl({ user, run });
 }
 
-/** The script that runs. */
+/** The path of this script. */
 function scriptPath(): string {
   return realpathSync(process.argv[1] ?? "");
 }
 
-/** The launcher has told where it is, if it started us; it is beside this script in any case. */
+/** If the launcher started us, it told where it is. Otherwise it is beside this script. */
 export function openLauncher(): Launcher {
   const { MPTCPIZE_LAUNCHER = join(dirname(scriptPath()), "mptcpize") } = process.env;
   return new Launcher(MPTCPIZE_LAUNCHER, runAs);
 }
 
 export const bpf = {
-  /** What a unit has to run at its start. */
+  /** The command that a unit runs when it starts. */
   attachCommand: [process.execPath, scriptPath(), "attach"],
   check: checkProgram,
   forget: detachUnit,
 };
 
 /**
- * As whom a service runs; undefined for root, or who else asks. An account that is yet to be (DynamicUser=) counts as
- * nobody.
+ * The account that a service runs as; undefined if it is the account of this process. An account that does not exist
+ * yet (DynamicUser=) counts as nobody.
  */
 export async function identityOf(user: string, group: string): Promise<Identity | undefined> {
   if (user === "" && group === "") return undefined;
@@ -67,7 +67,7 @@ function isNumber(text: string): boolean {
 
 type Result = { readonly stdout: string; readonly stderr: string; readonly code: number };
 
-/** Resolves whatever the command's exit code; rejects if it cannot be started, or was killed. No shell is involved. */
+/** Resolves with any exit code; rejects if the command cannot be started, or was killed. Uses no shell. */
 function execute(
   command: string,
   args: readonly string[],
@@ -82,5 +82,5 @@ function execute(
   });
 }
 
-/** systemctl shows a SystemCallFilter= of some hundred names on one line. */
+/** Bytes. systemctl shows a SystemCallFilter= with hundreds of names on one line. */
 const largestOutput = 16 * 1024 * 1024;

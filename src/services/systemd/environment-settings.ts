@@ -1,6 +1,6 @@
 /**
- * Environment= and EnvironmentFile= of systemd.exec(5), and the files that the latter names: config_parse_environ() in
- * src/core/load-fragment.c, parse_env_file_internal() in src/basic/env-file.c.
+ * Environment= and EnvironmentFile= of systemd.exec(5), and the files that EnvironmentFile= names. In systemd:
+ * config_parse_environ() in src/core/load-fragment.c, parse_env_file_internal() in src/basic/env-file.c.
  */
 
 import { readFileSync, statSync } from "node:fs";
@@ -9,13 +9,13 @@ import { namesIn } from "../../base/files.ts";
 import { compileGlob } from "../../base/glob.ts";
 import { type Assignment, validWords } from "./unit-syntax.ts";
 
-/** What Environment= sets, by name; values have their specifiers as they are written. */
+/** The variables that Environment= sets, by name. Specifiers in values are not expanded. */
 export function environmentAssignments(assignments: readonly Assignment[]): Map<string, string> {
   const environment = new Map<string, string>();
   for (const { section, key, value } of assignments) {
     if (section !== "Service" || key !== "Environment") continue;
     if (value === "") environment.clear();
-    // Behind an error systemd reads no further; what stands before it counts.
+    // systemd stops reading at an error, but uses the words before it.
     for (const { text } of validWords(value)) {
       const [, name, content] = /^([A-Za-z_]\w*)=(.*)$/s.exec(text) ?? [];
       if (name !== undefined && content !== undefined) environment.set(name, content);
@@ -27,8 +27,8 @@ export function environmentAssignments(assignments: readonly Assignment[]): Map<
 export type EnvironmentFile = { readonly path: string; readonly optional: boolean };
 
 /**
- * The files of EnvironmentFile=, in the order in which they are read; paths have their specifiers as written. systemd
- * ignores those that are not absolute.
+ * The files of EnvironmentFile=, in the order in which systemd reads them. Specifiers in paths are not expanded. systemd
+ * ignores paths that are not absolute.
  */
 export function environmentFiles(assignments: readonly Assignment[]): EnvironmentFile[] {
   let files: EnvironmentFile[] = [];
@@ -41,7 +41,7 @@ export function environmentFiles(assignments: readonly Assignment[]): Environmen
   return files;
 }
 
-/** What a file for EnvironmentFile= sets. */
+/** The variables that a file for EnvironmentFile= sets. */
 export function parseEnvironmentFile(text: string): Map<string, string> {
   const environment = new Map<string, string>();
   const reader = new Reader(text);
@@ -58,13 +58,13 @@ export function parseEnvironmentFile(text: string): Map<string, string> {
   return environment;
 }
 
-/** A file that `parseEnvironmentFile`, and systemd, read as these variables. */
+/** The text of a file from which `parseEnvironmentFile` and systemd read these variables. */
 export function formatEnvironmentFile(values: ReadonlyMap<string, string>): string {
   const quoted = (value: string) => `"${value.replaceAll(/["\\`$]/g, "\\$&")}"`;
   return [...values].map(([name, value]) => `${name}=${quoted(value)}\n`).join("");
 }
 
-/** Quoted pieces, then a bare one up to the end of the line; blanks before, between and behind them are nothing. */
+/** Quoted pieces, then a bare piece up to the end of the line. Blanks before, between and after them do not count. */
 function readValue(reader: Reader): string {
   let value = "";
   for (;;) {
@@ -79,12 +79,12 @@ function readValue(reader: Reader): string {
   return value + bare.replaceAll(/\\(.?)/gs, (_, character: string) => character.replace(/[\n\r]/, ""));
 }
 
-/** SHELL_NEED_ESCAPE of src/basic/escape.h; other backslashes stay, but those that continue the line. */
+/** SHELL_NEED_ESCAPE of src/basic/escape.h. Other backslashes stay, except those that continue a line. */
 function unescapeDouble(text: string): string {
   return text.replaceAll(/\\(["\\`$\n])/g, (_, character: string) => (character === "\n" ? "" : character));
 }
 
-/** Takes a text from its beginning, piece by piece. */
+/** Reads a text piece by piece. */
 class Reader {
   readonly #text: string;
   #at = 0;
@@ -97,7 +97,7 @@ class Reader {
     return this.#at >= this.#text.length;
   }
 
-  /** @param pattern a sticky one */
+  /** @param pattern must be sticky */
   take(pattern: RegExp): RegExpExecArray | null {
     pattern.lastIndex = this.#at;
     const found = pattern.exec(this.#text);
@@ -107,8 +107,8 @@ class Reader {
 }
 
 /**
- * The variables of all files that a path of EnvironmentFile=, which may be a glob, stands for. A file that cannot be
- * read has none: the start will tell.
+ * The variables of all files that a path of EnvironmentFile= names; the path may be a glob. A file that cannot be read
+ * gives no variables: systemd will report it when the unit starts.
  */
 export function readEnvironmentFiles(path: string): Map<string, string> {
   const variables = new Map<string, string>();
@@ -117,7 +117,7 @@ export function readEnvironmentFiles(path: string): Map<string, string> {
   return variables;
 }
 
-/** In glob(3)'s order: sorted, directory by directory. */
+/** In the order of glob(3): sorted, directory by directory. */
 function expand(path: string): string[] {
   if (!hasGlob(path)) return [path];
   return path
@@ -143,7 +143,7 @@ function hasGlob(path: string): boolean {
 
 function textOf(file: string): string {
   try {
-    // Reading a FIFO would wait for its writer.
+    // Only regular files: reading a FIFO would wait for its writer.
     return statSync(file).isFile() ? readFileSync(file, "utf8") : "";
   } catch {
     return "";

@@ -1,29 +1,29 @@
 /**
- * Command lines of services: "COMMAND LINES" of systemd.service(5), config_parse_exec() in src/core/load-fragment.c.
- * There, escapes that systemd does not know stay as they are (extract_first_word_and_warn()).
+ * Command lines of services: "COMMAND LINES" of systemd.service(5), config_parse_exec() in src/core/load-fragment.c. In
+ * command lines, systemd leaves unknown escapes as they are (extract_first_word_and_warn()).
  */
 
 import { type Assignment, splitWords, UnitSyntaxError, validWords } from "./unit-syntax.ts";
 
 export type ExecLine = {
-  /** What stands before the path, in the order in which it is written, but "@", for which there is `argv0`. */
+  /** The characters before the path, in the written order. "@" is left out, because `argv0` stands for it. */
   readonly prefixes: string;
   readonly path: string;
-  /** What the program is told that its name is, if that is not the path. */
+  /** The name that the program gets as argv[0], if that is not the path. */
   readonly argv0: string | undefined;
-  /** The arguments, as they are written. */
+  /** The arguments, as written. */
   readonly rest: string;
 };
 
-/** Of one command, as `execLines` gives them. Throws a UnitSyntaxError. */
+/** Parses one command from `execLines`. Throws a UnitSyntaxError. */
 export function parseExecLine(value: string): ExecLine {
   const [first, second] = splitWords(value, "keep");
   const [, written = "", path = ""] = /^([-@:+!|]*)(.*)$/s.exec(first?.text ?? "") ?? [];
   if (first === undefined || path === "")
-    throw new UnitSyntaxError(`a command line without a program: ${value}`);
+    throw new UnitSyntaxError(`the command line has no program: ${value}`);
   const argv0 = written.includes("@") ? second : undefined;
   if (written.includes("@") && argv0 === undefined)
-    throw new UnitSyntaxError(`"@" without a name for the program: ${value}`);
+    throw new UnitSyntaxError(`"@" has no name for the program after it: ${value}`);
   return {
     prefixes: written.replaceAll("@", ""),
     path,
@@ -33,8 +33,8 @@ export function parseExecLine(value: string): ExecLine {
 }
 
 /**
- * The commands that count for a key such as "ExecStart", each as a value of its own: an empty value takes back those
- * before it, one may have several.
+ * The commands that take effect for a key such as "ExecStart". One value may have several commands; an empty value
+ * cancels the values before it.
  */
 export function execLines(assignments: readonly Assignment[], key: string): string[] {
   let lines: string[] = [];
@@ -45,7 +45,7 @@ export function execLines(assignments: readonly Assignment[], key: string): stri
   return lines;
 }
 
-/** A ";" between blanks parts commands; an argument ";" is written as \; or in quotes. */
+/** A ";" between blanks separates commands. An argument ";" is written as \; or in quotes. */
 function commandsIn(value: string): string[] {
   const commands: string[] = [];
   let start = 0;
@@ -60,7 +60,7 @@ function commandsIn(value: string): string[] {
   return [...commands, value.slice(start)].map(withoutBlanks).filter((command) => command !== "");
 }
 
-/** Without those before it: one at the end may be part of the last word. */
+/** Removes leading blanks only: a blank at the end may be part of the last word. */
 function withoutBlanks(text: string): string {
   return text.replace(/^[ \t]+/, "");
 }

@@ -1,6 +1,6 @@
 /**
- * The service manager, by systemctl(1): it is wherever systemd is, and speaks to it also before there is a bus. What
- * `systemctl show` writes is from bus_print_property() in systemd's src/shared/bus-print-properties.c.
+ * Talks to the service manager through systemctl(1), which every host with systemd has, and which works before there is
+ * a bus. bus_print_property() in systemd's src/shared/bus-print-properties.c writes the output of `systemctl show`.
  */
 import { hasCode } from "../../base/errors.ts";
 import { parseUnitName } from "./unit-name.ts";
@@ -11,14 +11,14 @@ export type CommandResult = { readonly stdout: string; readonly stderr: string; 
 /** Runs a program to its end, without a shell. */
 export type RunCommand = (command: string, args: readonly string[]) => Promise<CommandResult>;
 
-/** systemctl has failed. The message is one line, with what it said. */
+/** systemctl failed. The message is one line and contains systemctl's own message. */
 export class SystemctlError extends Error {
   override readonly name = "SystemctlError";
   readonly code: string = "SYSTEMCTL";
 }
 
 export type SystemctlOptions = {
-  /** The manager of the user's own session, not the system's. */
+  /** Use the manager of the user's own session, not the system's. */
   readonly user: boolean;
   readonly run: RunCommand;
 };
@@ -32,17 +32,18 @@ export class Systemctl {
     this.#run = run;
   }
 
-  /** 252 */
+  /** Such as 252. */
   async version(): Promise<number> {
     const output = await this.#systemctl(["--version"]);
     const version = /^systemd (\d+)/.exec(output)?.[1];
-    if (version === undefined) throw new SystemctlError(`systemctl --version says: ${joined(output)}`);
+    if (version === undefined)
+      throw new SystemctlError(`cannot read the version of systemd from: ${joined(output)}`);
     return Number(version);
   }
 
   /**
-   * Properties of a unit, by name: the values as they are shown, one for each line ("ExecStart" has one for every
-   * command). A template has properties only as an instance, so it is shown by one that nobody else has.
+   * Properties of a unit, by name, each with one value per shown line ("ExecStart" has a line for every command). Only
+   * instances of a template have properties, so for a template this shows an instance that nobody else uses.
    */
   async show(unit: string, properties: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
     const output = await this.#systemctl(["show", `--property=${properties.join(",")}`, "--", shownAs(unit)]);
@@ -55,20 +56,20 @@ export class Systemctl {
         values.push(line.slice(equals + 1));
         last = values;
       } else if (line !== "" && last !== undefined) {
-        // A value with a newline in it.
+        // The value contains a newline.
         last.push(`${last.pop() ?? ""}\n${line}`);
       }
     }
     return shown;
   }
 
-  /** "NAME=VALUE" of every variable that Environment= of the unit sets, specifiers expanded. */
+  /** "NAME=VALUE" of every variable that Environment= of the unit sets, with specifiers expanded. */
   async shownEnvironment(unit: string): Promise<string[]> {
     const shown = await this.show(unit, ["Environment"]);
     return (shown.get("Environment") ?? []).flatMap(parseShownWords);
   }
 
-  /** What the manager hands to every service. */
+  /** The variables that the manager gives to every service. */
   async managerEnvironment(): Promise<Map<string, string>> {
     const output = await this.#systemctl(["show-environment"]);
     const entries = output.split("\n").filter((line) => line.includes("="));
@@ -84,7 +85,7 @@ export class Systemctl {
     await this.#systemctl(["daemon-reload"]);
   }
 
-  /** Restarts what runs; patterns as in "foo@*.service". */
+  /** Restarts the units that run. Patterns such as "foo@*.service" are allowed. */
   async tryRestart(patterns: readonly string[]): Promise<void> {
     if (patterns.length > 0) await this.#systemctl(["try-restart", "--", ...patterns]);
   }
@@ -112,8 +113,8 @@ export class Systemctl {
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       const missing = hasCode(error, "ENOENT");
-      const why = missing ? "there is none in PATH" : joined(error.message);
-      throw new SystemctlError(`systemctl cannot be run: ${why}`, { cause: error });
+      const why = missing ? "it is not in PATH" : joined(error.message);
+      throw new SystemctlError(`cannot run systemctl: ${why}`, { cause: error });
     }
   }
 }
@@ -123,17 +124,17 @@ function shownAs(unit: string): string {
   return template ? `${prefix}@mptcpize.${type}` : unit;
 }
 
-/** NAME=VALUE, of which only the value is quoted. */
+/** NAME=VALUE, where only the value is quoted. */
 function shownAssignment(line: string): [string, string] {
   const equals = line.indexOf("=");
   const value = line.slice(equals + 1);
   return [line.slice(0, equals), value === "" ? "" : parseShownWords(value).join(" ")];
 }
 
-/** Of "Failed to connect to bus: No medium found" and the like, which do not tell what to do. */
+/** Advice for errors such as "Failed to connect to bus: No medium found", which do not tell what to do. */
 function sessionHint(said: string): string {
   return /connect to .*bus/i.test(said)
-    ? "; your service manager runs while you are logged in (or by `loginctl enable-linger`), XDG_RUNTIME_DIR names its directory"
+    ? "; your service manager runs while you are logged in (or after `loginctl enable-linger`), and XDG_RUNTIME_DIR must name its directory"
     : "";
 }
 
@@ -142,8 +143,8 @@ function joined(text: string): string {
 }
 
 /**
- * The words of a list that is shown on one line: each bare, in "…", or in $'…', as shell_maybe_quote() of
- * src/basic/escape.c has them.
+ * The words of a list that is shown on one line. Each is bare, in "…", or in $'…', as shell_maybe_quote() of
+ * src/basic/escape.c writes it.
  */
 export function parseShownWords(line: string): string[] {
   const words: string[] = [];
@@ -153,13 +154,13 @@ export function parseShownWords(line: string): string[] {
     const [, posix, quoted, bare] = pattern.exec(line) ?? [];
     const escaped = posix ?? quoted;
     const word = escaped === undefined ? bare : unescaped(escaped);
-    if (word === undefined) throw new UnitSyntaxError(`a list of systemctl that cannot be read: ${line}`);
+    if (word === undefined) throw new UnitSyntaxError(`cannot read a list that systemctl shows: ${line}`);
     words.push(word);
   }
   return words;
 }
 
-/** Control characters are shown as in C; before "$" and "`" a backslash says that they mean themselves. */
+/** Control characters are written as in C. A backslash before "$" and "`" means the character itself. */
 function unescaped(text: string): string {
   const pieces = text.split(/(\\(?:[0-7]{3}|.))/s).map((piece) => {
     if (!piece.startsWith("\\")) return Buffer.from(piece);
@@ -168,7 +169,7 @@ function unescaped(text: string): string {
   return Buffer.concat(pieces).toString();
 }
 
-/** What `systemctl show` says of a unit. A property that it does not have, or that is empty, is "" or []. */
+/** The output of `systemctl show` for a unit. A missing or empty property is "" or []. */
 export class Properties {
   readonly #values: ReadonlyMap<string, readonly string[]>;
 
@@ -180,7 +181,7 @@ export class Properties {
     return this.lines(name)[0] ?? "";
   }
 
-  /** One for each time that the property is shown: "ExecStart" for every command. */
+  /** One for each line of the property: "ExecStart" has a line for every command. */
   lines(name: string): string[] {
     return (this.#values.get(name) ?? []).filter((line) => line !== "");
   }
@@ -194,7 +195,7 @@ export class Properties {
   }
 }
 
-/** The paths of EnvironmentFile=, specifiers expanded. */
+/** The paths of EnvironmentFile=, with specifiers expanded. */
 export function environmentFilesOf(unit: Properties): string[] {
   return unit.lines("EnvironmentFiles").map((line) => line.replace(/ \(ignore_errors=(?:yes|no)\)$/, ""));
 }

@@ -1,15 +1,15 @@
-/** Names of units, as systemd.unit(5) has them, and as commands take them. */
+/** Names of units: as systemd.unit(5) defines them, and as commands accept them. */
 
 export type UnitName = {
-  /** Whole, with its suffix: "foo@bar.service". */
+  /** The whole name, with its suffix: "foo@bar.service". */
   readonly name: string;
   /** "service". */
   readonly type: string;
   /** "foo". */
   readonly prefix: string;
-  /** "foo@.service". */
+  /** True for "foo@.service". */
   readonly template: boolean;
-  /** "bar"; undefined for templates and for units without one. */
+  /** "bar"; undefined for templates and for units without an instance name. */
   readonly instance: string | undefined;
 };
 
@@ -18,17 +18,17 @@ export class UnitNameError extends Error {
   readonly code = "UNIT_NAME";
 }
 
-/** As on the command line of systemctl: without a known suffix it is a service. Throws a UnitNameError. */
+/** Reads a name as systemctl does: without a known suffix it means a service. Throws a UnitNameError. */
 export function parseUnitName(text: string): UnitName {
   const name = suffixOf(text) === undefined ? `${text}.service` : text;
   const [, prefix, instance, type] = form.exec(name) ?? [];
   if (name.length > longest)
     throw new UnitNameError(
-      `the name of a unit has no more than ${longest} characters: ${JSON.stringify(`${name.slice(0, 20)}…`)} has ${name.length}`,
+      `a unit name has at most ${longest} characters: ${JSON.stringify(`${name.slice(0, 20)}…`)} has ${name.length}`,
     );
   if (prefix === undefined || type === undefined)
     throw new UnitNameError(
-      `${JSON.stringify(text)} is not the name of a unit: letters, digits and :-_.\\ are allowed, and one @`,
+      `${JSON.stringify(text)} is not a unit name: letters, digits and :-_.\\ are allowed, and one @`,
     );
   return { name, type, prefix, template: instance === "", instance: instance || undefined };
 }
@@ -47,7 +47,7 @@ const types = [
   "scope",
 ];
 
-/** An instance may have further "@" in it, a prefix may not. */
+/** An instance name may contain another "@", a prefix may not. */
 const form = new RegExp(String.raw`^([\w:.\\-]+)(?:@([\w:.\\@-]*))?\.(${types.join("|")})$`);
 
 /** UNIT_NAME_MAX of systemd, without the NUL. */
@@ -58,12 +58,12 @@ function suffixOf(text: string): string | undefined {
   return text.includes(".") && types.includes(suffix) ? suffix : undefined;
 }
 
-/** The pattern that `systemctl restart` takes for a unit: for a template, which does not run itself, all instances. */
+/** The pattern with which `systemctl restart` restarts a unit. A template does not run itself: all its instances. */
 export function restartable(unit: string): string {
   return unit.replace("@.", "@*.");
 }
 
-/** The name as a word for a shell: names may hold a backslash ("\x2d"), patterns a star. */
+/** The name as one word of a shell: names may contain a backslash ("\x2d"), patterns a star. */
 export function shellWord(name: string): string {
   return /^[\w@.:-]+$/.test(name) ? name : `'${name}'`;
 }

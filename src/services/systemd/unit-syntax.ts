@@ -1,20 +1,20 @@
 /**
  * The syntax of unit files: systemd.syntax(7), and config_parse() in systemd's src/shared/conf-parser.c. Words, quotes
- * and escapes are those of "Quoting" there, and of extract_first_word() in src/basic/extract-word.c with
- * EXTRACT_UNQUOTE and EXTRACT_CUNESCAPE.
+ * and escapes follow "Quoting" in that page, and extract_first_word() in src/basic/extract-word.c with EXTRACT_UNQUOTE
+ * and EXTRACT_CUNESCAPE.
  */
 
 export type Assignment = {
   readonly section: string;
   readonly key: string;
-  /** As it is written, continuation lines joined. "" takes back what was assigned to the key before. */
+  /** As written, with continuation lines joined. "" cancels the earlier values of the key. */
   readonly value: string;
   readonly file: string;
-  /** On which line of the file it begins, from 1. */
+  /** The line of the file on which it begins, from 1. */
   readonly line: number;
 };
 
-/** Lines that systemd ignores with a warning are left out, and what it does not read: all after a broken heading. */
+/** Leaves out lines that systemd ignores with a warning, and everything after a broken heading, where it stops reading. */
 export function parseUnitFile(text: string, file: string): Assignment[] {
   const assignments: Assignment[] = [];
   let section: string | undefined;
@@ -35,7 +35,7 @@ export function parseUnitFile(text: string, file: string): Assignment[] {
 
 type Line = { readonly text: string; readonly line: number };
 
-/** Without comments, which count as nothing also between the lines of one assignment, and without blanks around. */
+/** Lines without comments and surrounding blanks. Comments are dropped also between the lines of one assignment. */
 function* joinedLines(text: string): Iterable<Line> {
   let begun: Line | undefined;
   for (const [index, physical] of text
@@ -60,24 +60,24 @@ function endsInEscape(text: string): boolean {
   return backslashes % 2 === 1;
 }
 
-/** What systemd takes for blanks (WHITESPACE in its src/basic/string-util.h). */
+/** Strips the characters that systemd counts as blanks (WHITESPACE in its src/basic/string-util.h). */
 function strip(text: string): string {
   return text.replace(/^[ \t\n\r]+|[ \t\n\r]+$/g, "");
 }
 
 export type Word = {
   /**
-   * Without quotes and escapes; specifiers (%) and variables ($) are left as they are. What is not UTF-8 (it could
-   * be written by escapes) becomes U+FFFD.
+   * Without quotes and escapes; specifiers (%) and variables ($) stay as they are. Bytes that are not UTF-8, which
+   * escapes can produce, become U+FFFD.
    */
   readonly text: string;
-  /** As it is written. */
+  /** As written. */
   readonly raw: string;
-  /** Where the written one ends in the value. */
+  /** The end of `raw` in the value. */
   readonly end: number;
 };
 
-/** What becomes of an escape that systemd does not know: it ends the reading, or it stays as it is written. */
+/** How to treat an escape that systemd does not know: stop reading, or keep it as written. */
 export type UnknownEscapes = "refuse" | "keep";
 
 /** Throws a UnitSyntaxError for an open quote, or for an unknown escape. */
@@ -85,7 +85,7 @@ export function splitWords(value: string, unknownEscapes: UnknownEscapes = "refu
   return [...readWords(value, unknownEscapes)];
 }
 
-/** Those before the first error. */
+/** The words before the first error. */
 export function validWords(value: string, unknownEscapes: UnknownEscapes = "refuse"): Word[] {
   const words: Word[] = [];
   try {
@@ -96,13 +96,13 @@ export function validWords(value: string, unknownEscapes: UnknownEscapes = "refu
   return words;
 }
 
-/** The text as one word, in quotes where it needs them. `%` and `$` stay as they are. */
+/** The text as one word, in quotes if it needs them. `%` and `$` stay as they are. */
 export function quoteWord(text: string): string {
   const escaped = text.replaceAll(/[\\"\n\t\r]/g, (character) => escapes.get(character) ?? `\\${character}`);
   return text === "" || escaped !== text || /[\s';#]/.test(text) ? `"${escaped}"` : text;
 }
 
-/** For text in which `%` means itself. */
+/** Escapes text in which `%` means itself. */
 export function escapeSpecifiers(text: string): string {
   return text.replaceAll("%", "%%");
 }
@@ -130,7 +130,7 @@ function readWord(value: string, start: number, unknownEscapes: UnknownEscapes):
     if (quote === "" && isBlank(character)) break;
     const escaped = character === "\\" ? readEscape(value, at) : undefined;
     if (character === "\\" && escaped === undefined && unknownEscapes === "refuse")
-      throw new UnitSyntaxError(`systemd knows no escape ${value.slice(at, at + 2)} in: ${value}`);
+      throw new UnitSyntaxError(`systemd does not know the escape ${value.slice(at, at + 2)} in: ${value}`);
     if (escaped !== undefined) {
       pieces.push(escaped.bytes);
       at = escaped.end;
@@ -150,7 +150,7 @@ function readWord(value: string, start: number, unknownEscapes: UnknownEscapes):
   return { text: Buffer.concat(pieces).toString(), raw: value.slice(start, at), end: at };
 }
 
-/** Where a character comes that may mean something. */
+/** The position of the next character that may have a meaning. */
 function plainEnd(value: string, start: number): number {
   const length = value.slice(start).search(/[\\"' \t\n\r]/);
   return length === -1 ? value.length : start + length;
@@ -166,7 +166,7 @@ function skipBlanks(value: string, start: number): number {
   return at;
 }
 
-/** Text that systemd would not take either. The message is one line. */
+/** Text that systemd would refuse, too. The message is one line. */
 export class UnitSyntaxError extends Error {
   override readonly name = "UnitSyntaxError";
   readonly code = "UNIT_SYNTAX";
@@ -174,9 +174,9 @@ export class UnitSyntaxError extends Error {
 
 /** An escape as in C: cunescape_one() in systemd's src/basic/escape.c. */
 export type Escape = {
-  /** Octal and \x stand for bytes, of which several together may be one character of UTF-8. */
+  /** Octal and \x escapes stand for single bytes; several of them may form one UTF-8 character. */
   readonly bytes: Buffer;
-  /** Behind the escape. */
+  /** The position after the escape. */
   readonly end: number;
 };
 

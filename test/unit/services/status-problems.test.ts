@@ -78,10 +78,10 @@ describe("an enabled unit", () => {
   it("whose program was not reached though it started later is told apart", () => {
     const missed = { processes: [main({ reached: false })] };
     assert.deepEqual(problems(missed), [
-      "not-reached: process 12 (web) runs without it: `mptcpize run -d` tells why for a program; `mptcpize enable --how=seccomp web.service` reaches static ones, too",
+      "not-reached: process 12 (web) runs without mptcpize: `mptcpize run -d PROGRAM` tells why; `mptcpize enable --how=seccomp web.service` reaches static programs, too",
     ]);
     const [ofSupervisor] = problems({ ...missed, dropIn: { ...dropIn, way: "bpf" } });
-    assert.match(ofSupervisor ?? "", /tells why for a program$/, "the other ways reach static ones anyway");
+    assert.match(ofSupervisor ?? "", /tells why$/, "the other ways reach static ones anyway");
   });
 
   it("is not blamed for processes that do not count, or cannot be seen", () => {
@@ -117,7 +117,7 @@ describe("an enabled unit", () => {
     assert.deepEqual(found, [
       `edited: ${path} has been edited since it was written`,
       "missing-file: /usr/lib/libmptcpwrap.so is missing: install it, or mptcpize enable web.service again",
-      "overridden: /etc/web.env decides over LD_PRELOAD",
+      "overridden: /etc/web.env overrides LD_PRELOAD of the drop-in",
     ]);
   });
 
@@ -125,7 +125,7 @@ describe("an enabled unit", () => {
     const seccomp: DropIn = { ...dropIn, way: "seccomp", originalExecStart: ["/usr/sbin/web"] };
     assert.deepEqual(problems({ dropIn: seccomp }), []);
     assert.deepEqual(problems({ dropIn: seccomp, execStart: ["/usr/sbin/web -v"] }), [
-      "exec-start-changed: the unit's ExecStart= has changed since: mptcpize enable web.service again",
+      "exec-start-changed: the unit's ExecStart= has changed since it was enabled: mptcpize enable web.service again",
     ]);
     assert.deepEqual(problems({ execStart: ["/usr/sbin/web -v"] }), [], "other ways copy nothing");
   });
@@ -141,7 +141,7 @@ describe("an enabled unit", () => {
     ]);
     assert.deepEqual(problems({ passed: passed("mptcp") }), []);
     assert.deepEqual(problems({ passed: { ...passed("tcp"), systemdVersion: 252 } }), [
-      "passed-sockets: TCP listeners come from web.socket, and systemd 252 makes no MPTCP sockets; where the service can listen by itself: systemctl disable --now web.socket",
+      "passed-sockets: TCP listeners come from web.socket, and systemd 252 makes no MPTCP sockets; if the service can listen by itself: systemctl disable --now web.socket",
     ]);
   });
 
@@ -152,7 +152,7 @@ describe("an enabled unit", () => {
       "passed-sockets: TCP listeners come from web.socket: mptcpize enable web.socket",
     ]);
     assert.deepEqual(problems({ unit: "web@.service", passed: { ...passed, systemdVersion: 252 } }), [
-      "passed-sockets: TCP listeners come from web.socket, and systemd 252 makes no MPTCP sockets: it takes a server that listens by itself",
+      "passed-sockets: TCP listeners come from web.socket, and systemd 252 makes no MPTCP sockets: use a server that listens by itself",
     ]);
   });
 

@@ -291,7 +291,7 @@ describe("the status of a unit", () => {
 
   describe("that is disabled, and was not restarted since, is told so", () => {
     const still =
-      /^not-restarted: not enabled, but process 10 \(web\) runs with it still: systemctl restart web\.service$/;
+      /^not-restarted: not enabled, but process 10 \(web\) runs with mptcpize until restarted: systemctl restart web\.service$/;
 
     it("by the library or the variable in a process", async (t) => {
       const machine = new Machine(t);

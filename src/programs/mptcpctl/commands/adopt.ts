@@ -1,4 +1,4 @@
-/** `mptcpctl adopt`: hands endpoints that somebody else made to mptcpd. */
+/** `mptcpctl adopt`: hands over endpoints to mptcpd that somebody else made. */
 
 import { pollFor } from "../../../base/deadlines.ts";
 import { requestAdoption } from "../../../control/endpoints/adoption.ts";
@@ -26,9 +26,9 @@ export async function runAdopt(
       if (!all.some((endpoint) => endpoint.address === address))
         throw new CommandError(
           "ENOENT",
-          `cannot adopt ${address}: it is no endpoint; \`mptcpctl endpoint\` lists them`,
+          `cannot adopt ${address}: it is not an endpoint; \`mptcpctl endpoint\` lists the endpoints`,
         );
-    // Implicit ones are the kernel's own: it replaces them itself when an endpoint of the address is added.
+    // Implicit endpoints belong to the kernel: it replaces them itself when an endpoint of the address is added.
     return all.filter((endpoint) => !ledger.owns(endpoint) && !endpoint.flags.has("implicit"));
   });
   const chosen = foreign.filter(({ address }) => addresses === undefined || addresses.includes(address));
@@ -36,23 +36,23 @@ export async function runAdopt(
   await report(chosen, output);
 }
 
-/** Undefined: all. */
+/** Undefined means all. */
 function readAddresses(words: readonly string[], { all = false }: AdoptOptions): string[] | undefined {
   if (all === words.length > 0) throw new UsageError("adopt: give either ADDRESS or --all");
   if (all) return undefined;
   return words.map((word) => {
     const address = canonicalIp(word);
     if (address === undefined)
-      throw new UsageError(`adopt: "${word}" is no address; allowed: ADDRESS..., --all`);
+      throw new UsageError(`adopt: "${word}" is not an address; allowed: ADDRESS..., --all`);
     return address;
   });
 }
 
-/** Longer than a running mptcpd takes to read the kernel and act. */
+/** Milliseconds. Longer than a running mptcpd needs to read the kernel and act. */
 const patienceMs = 5_000;
 const pollMs = 20;
 
-/** Enters the endpoints in mptcpd's ledger, or has a running mptcpd do it, whose ledger it is then. */
+/** Enters the endpoints in mptcpd's ledger. A running mptcpd owns its ledger, so it is asked to do it. */
 async function handOver(endpoints: readonly Endpoint[], directory: string): Promise<void> {
   const request = requestAdoption(directory, currentNamespace(), endpoints);
   if (request.isDone()) return;
@@ -61,10 +61,10 @@ async function handOver(endpoints: readonly Endpoint[], directory: string): Prom
   if (!isDone) throw new CommandError("ETIMEDOUT", tooSlow(daemon));
 }
 
-/** @param daemon its pid, if it could be told */
+/** @param daemon the pid of mptcpd, if known */
 function tooSlow(daemon: number | undefined): string {
   const who = daemon === undefined ? "a running mptcpd" : `mptcpd with pid ${daemon}`;
-  return `${who} has not adopted them in ${patienceMs / 1000} s; it looks again within 30 s, \`mptcpctl explain\` shows it`;
+  return `${who} has not adopted them in ${patienceMs / 1000} s; it looks again within 30 s; check with \`mptcpctl explain\``;
 }
 
 async function report(adopted: readonly Endpoint[], output: CommandOutput): Promise<void> {

@@ -1,4 +1,4 @@
-/** `mptcpctl announce`, `withdraw` and `listen`: addresses that the peers of connections may connect to. */
+/** `mptcpctl announce`, `withdraw` and `listen`: addresses to which the peers of connections may connect. */
 import { tokenText } from "../../../control/connections/connection.ts";
 import { Listeners } from "../../../control/connections/listeners.ts";
 import { endpointFlags } from "../../../kernel/mptcp-pm.ts";
@@ -27,7 +27,7 @@ export async function runAnnounce(words: readonly string[], output: CommandOutpu
   await withConnection(token, output, async ({ connection, announcements, ended }) => {
     const wanted = { address, id, port, ifIndex, listen };
     const announced = await announcements.announce(connection, wanted);
-    // As `endpoint show token TOKEN` lists it from now on.
+    // Print it as `endpoint show token TOKEN` lists it from now on.
     const device = (await namesOf([ifIndex ?? 0])).get(ifIndex ?? 0);
     const endpoint = { ...announced, flags: endpointFlags.of("signal"), ifIndex: ifIndex ?? 0 };
     output.write(
@@ -72,9 +72,9 @@ export function readAnnounceWords(words: readonly string[]): AnnounceRequest {
   const draft = readWords(announceGrammar, words, {});
   const { id, port, dev, listen = false } = draft;
   if (id === 0)
-    throw new UsageError(`${command}: id 0 is the address of the initial subflow, which the peer knows`);
+    throw new UsageError(`${command}: id 0 is the address of the initial subflow; the peer knows it already`);
   if (port === 0 && !listen)
-    throw new UsageError(`${command}: port 0 stands for one that is free, which takes \`listen\``);
+    throw new UsageError(`${command}: port 0 means any free port, which needs \`listen\``);
   return {
     ...{
       token: given(announceGrammar, draft.token, "token TOKEN"),

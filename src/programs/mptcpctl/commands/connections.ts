@@ -1,4 +1,4 @@
-/** `mptcpctl connections`: the MPTCP connections of this network namespace, by sock_diag(7). */
+/** `mptcpctl connections`: lists the MPTCP connections of this network namespace, read by sock_diag(7). */
 import { tokenText } from "../../../control/connections/connection.ts";
 import { dumpAddresses } from "../../../kernel/addresses.ts";
 import { dumpLinks } from "../../../kernel/links.ts";
@@ -24,14 +24,14 @@ export async function runConnections(words: readonly string[], output: CommandOu
     const texts = shown.map((connection) => connectionText(connection, interfaceOf, output.columns));
     output.write(texts.join("\n"));
   }
-  // A connection that became plain TCP has no more to tell.
+  // After a fallback to plain TCP nobody could tell more, not even root.
   if (shown.some(({ unidentified, info }) => unidentified.length > 0 && !info.flags.has("fallback")))
     output.warn(
-      "without CAP_NET_ADMIN this kernel tells neither address ids nor backup of subflows, nor whose those are that no program has open; run it as root",
+      "without CAP_NET_ADMIN this kernel hides the address ids and backup flags of subflows, and the connection of a subflow that no program has open; run it as root",
     );
 }
 
-/** Which connections are meant; neither: all. */
+/** Which connections to show. Without token and address: all. */
 export type ConnectionSelection = { token?: number; address?: string };
 
 export function readConnectionsWords(words: readonly string[]): ConnectionSelection {
@@ -80,13 +80,13 @@ function select(
   throw new CommandError("ENOENT", `cannot show ${problem} (ENOENT)`);
 }
 
-/** Whether one of its ends, or of its subflows', has an address. */
+/** Whether the connection or one of its subflows has this address at either end. */
 function isAt({ local, remote, subflows, unidentified }: MptcpConnection, address: string): boolean {
   const ends = [{ local, remote }, ...subflows, ...unidentified];
   return ends.some((socket) => socket.local.address === address || socket.remote.address === address);
 }
 
-/** The interface that a socket is bound to, else the one that has its address. */
+/** Finds the interface that a socket is bound to, else the interface that has its address. */
 export async function readInterfaces(): Promise<InterfaceOf> {
   const connection = openRtnetlink();
   try {

@@ -1,4 +1,4 @@
-/** `mptcpctl endpoint …` and `mptcpctl limits …`, with the grammar of ip-mptcp(8), plus `endpoint show token TOKEN`. */
+/** `mptcpctl endpoint …` and `mptcpctl limits …`: the grammar of ip-mptcp(8), plus `endpoint show token TOKEN`. */
 import { type Endpoint, type EndpointFlag, endpointFlags, type MptcpPm } from "../../../kernel/mptcp-pm.ts";
 import { indexOf, namesOf } from "../io/interfaces.ts";
 import { endpointLine, endpointObject, jsonList, limitsLine, limitsObject } from "../io/ip-format.ts";
@@ -21,16 +21,16 @@ import {
 
 export type EndpointCommand = "add" | "change" | "delete" | "show" | "flush";
 
-/** The words after an endpoint command. Only what was given is there. */
+/** The words after an endpoint command. Fields that were not given are absent. */
 export type EndpointRequest = {
   address?: string;
   id?: number;
   port?: number;
   dev?: string;
   token?: number;
-  /** For `change`: the flags that the endpoint is to have; of backup and fullmesh, what is not named is cleared. */
+  /** For `change`: the flags that the endpoint gets. `change` clears backup and fullmesh if they are not named. */
   flags: EndpointFlag[];
-  /** Whether `change` was told what to change, be it nobackup. */
+  /** Whether `change` was given a flag, such as backup or nobackup. */
   changes?: boolean;
 };
 
@@ -87,7 +87,7 @@ const commands: Readonly<Record<EndpointCommand, Run>> = {
   },
 
   async change(pm, { address, id = 0, port, flags }) {
-    // Of both, the kernel goes by the address.
+    // If both are given, the kernel uses the address.
     const which = address === undefined ? { id } : { address, ...(port !== undefined && { port }) };
     await pm.changeEndpoint({ ...which, flags: endpointFlags.of(...flags) });
   },
@@ -110,8 +110,8 @@ const commands: Readonly<Record<EndpointCommand, Run>> = {
 };
 
 /**
- * The endpoints that are asked for. The kernel finds one by its id alone, and none by its address: an address is
- * looked up in the list of all.
+ * The endpoints that the user asked for. The kernel finds an endpoint by its id, but not by its address, so this
+ * function searches the list of all endpoints.
  */
 async function select(pm: MptcpPm, { id, address, token }: EndpointRequest): Promise<Endpoint[]> {
   if (id === undefined && address === undefined) return pm.dumpEndpoints(token);
@@ -153,7 +153,7 @@ const endpointGrammars: Readonly<Record<EndpointCommand, Grammar<EndpointRequest
   flush: noWords("endpoint flush"),
 };
 
-/** What a grammar of words in any order cannot say. */
+/** Rules that a grammar of words in any order cannot express. */
 const checks: Readonly<Partial<Record<EndpointCommand, (request: EndpointRequest) => void>>> = {
   add({ address, id, port, flags }) {
     if (address === undefined)
@@ -162,7 +162,7 @@ const checks: Readonly<Partial<Record<EndpointCommand, (request: EndpointRequest
       throw new UsageError("endpoint add: signal and fullmesh exclude each other");
     refuseZero("endpoint add", id);
     if (port !== undefined && port !== 0 && !flags.includes("signal"))
-      throw new UsageError("endpoint add: a port is announced to the peer: it takes the flag signal");
+      throw new UsageError("endpoint add: a port is for announcing: it needs the flag signal");
   },
   change({ address, id, port, changes }) {
     refuseZero("endpoint change", id);
@@ -177,7 +177,7 @@ const checks: Readonly<Partial<Record<EndpointCommand, (request: EndpointRequest
       throw new UsageError("endpoint delete: id ID is missing; `mptcpctl endpoint show` lists the ids");
     if (id === 0 && address === undefined)
       throw new UsageError(
-        "endpoint delete: id 0 is the address of initial subflows: it takes ADDRESS as well",
+        "endpoint delete: id 0 is the address of initial subflows: it needs ADDRESS as well",
       );
     if (id !== 0 && address !== undefined)
       throw new UsageError("endpoint delete: ADDRESS goes with id 0 only; the id alone names an endpoint");

@@ -1,4 +1,4 @@
-/** `mptcpctl explain`: what the policy makes of this network, this configuration and the kernel's endpoints, now. */
+/** `mptcpctl explain`: what the policy decides now for this network, configuration and the kernel's endpoints. */
 
 import { table } from "../../../base/command-line/terminal.ts";
 import type { Network } from "../../../control/network/network.ts";
@@ -46,7 +46,7 @@ export async function runExplain(
   warnOfSysctls(new Sysctls(), output);
 }
 
-/** The policy's decisions, each with the endpoint that serves its address now. */
+/** The policy's decisions, each with the endpoint that its address has now. */
 function explain(
   {
     capacity = mostEndpoints,
@@ -54,14 +54,14 @@ function explain(
   }: Omit<PolicyInput, "capacity" | "expired"> & { readonly capacity: number | undefined },
   refusals: readonly Refusal[],
 ): Explanation[] {
-  // Only a running mptcpd knows how long an address has been gone: none is taken to be overdue.
+  // Only a running mptcpd knows how long an address has been gone: assume that no endpoint is overdue for removal.
   const decided = decide({ ...facts, capacity, expired: new Set() });
   const decisions = markRefused(decided, refusals, facts.current);
   const byInterface = decisions.toSorted((a, b) => a.ifIndex - b.ifIndex);
   return byInterface.map((decision) => ({ decision, endpoint: servingEndpoint(decision, facts.current) }));
 }
 
-/** Endpoint ids are 1 to 255: no kernel holds more. It tells its own limit only by refusing one too many. */
+/** Endpoint ids are 1 to 255, so no kernel holds more. A kernel's own limit shows only when it refuses an endpoint. */
 const mostEndpoints = 255;
 
 function servingEndpoint({ address, ifIndex }: Decision, current: readonly CurrentEndpoint[]) {
@@ -83,11 +83,11 @@ function select(explanations: readonly Explanation[], network: Network, subject:
   if (link !== undefined) return explanations.filter(({ decision }) => decision.ifIndex === link.index);
   throw new CommandError(
     "ENODEV",
-    `cannot explain ${subject}: there is no such interface, and it is no address`,
+    `cannot explain ${subject}: there is no such interface, and it is not an address`,
   );
 }
 
-/** What makes all endpoints useless. */
+/** Warns of kernel settings that make all endpoints useless. */
 function warnOfSysctls(sysctls: Sysctls, output: CommandOutput): void {
   if (sysctls.mptcp("enabled") === false)
     output.warn(
@@ -98,12 +98,12 @@ function warnOfSysctls(sysctls: Sysctls, output: CommandOutput): void {
     output.warn(`net.mptcp.path_manager is ${manager}: new connections use no endpoints of the kernel`);
 }
 
-/** What becomes of one address, and the endpoint that serves it now, if there is one. */
+/** The decision for one address, and the endpoint that it has now, if any. */
 export type Explanation = { readonly decision: Decision; readonly endpoint: CurrentEndpoint | undefined };
 
 /**
- * A table for people. ENDPOINT is the kernel's, as it is; OUTCOME is what the policy wants, or that the kernel refuses
- * it.
+ * A table for people. ENDPOINT is the kernel's current endpoint; OUTCOME is what the policy wants, or that the kernel
+ * refused it.
  *
  * @param now in milliseconds since the epoch
  */
@@ -118,7 +118,7 @@ export function explanationTable(explanations: readonly Explanation[], now: numb
   return table([["ADDRESS", "INTERFACE", "ENDPOINT", "OUTCOME", "REASON"], ...rows]);
 }
 
-/** The names of `ip -j mptcp endpoint` for what they name there. `code` is one word for `reason`. */
+/** Fields that `ip -j mptcp endpoint` has keep their names. `code` is the reason in one word. */
 export function explanationObject({ decision, endpoint }: Explanation): JsonObject {
   const flags = endpoint?.endpoint.flags.names ?? [];
   return {
@@ -134,19 +134,19 @@ export function explanationObject({ decision, endpoint }: Explanation): JsonObje
   };
 }
 
-/** `retry_at` as RFC 3339 has it. */
+/** `retry_at` is written as in RFC 3339. */
 function refusalObject({ action, code, words, attempts, retryAt }: Refusal): JsonObject {
   return { action, code, words, attempts, retry_at: new Date(retryAt).toISOString() };
 }
 
-/** Milliseconds by which an attempt may be late before mptcpd seems to be gone. */
+/** Milliseconds. If an attempt is later than this, mptcpd is probably not running. */
 const LATE = 10_000;
 
 function nextAttempt({ refusal }: Decision, now: number): string {
   if (refusal === undefined) return "";
   const left = refusal.retryAt - now;
   const times = refusal.attempts === 1 ? "tried once" : `tried ${refusal.attempts} times`;
-  if (left < -LATE) return `; ${times}, the next attempt is overdue: does mptcpd run?`;
+  if (left < -LATE) return `; ${times}, the next attempt is overdue: is mptcpd running?`;
   return `; ${times}, next in ${Math.max(Math.ceil(left / 1000), 0)} s`;
 }
 

@@ -1,6 +1,6 @@
 /**
- * `mptcpctl monitor`: events as `ip mptcp monitor` of iproute2 7.1 prints them (ip/ipmptcp.c): a line, and an object
- * for `-j`.
+ * `mptcpctl monitor`: prints events as `ip mptcp monitor` of iproute2 7.1 does (ip/ipmptcp.c): a line each, or with
+ * `-j` an object each.
  */
 import { messageOf } from "../../../base/errors.ts";
 import type { MptcpEvent } from "../../../kernel/mptcp-pm.ts";
@@ -11,13 +11,13 @@ import { watchEvents, withPathManager } from "../io/kernel-access.ts";
 import { type CommandOutput, interrupted } from "../io/output.ts";
 import { readNoWords } from "../io/word-grammar.ts";
 
-/** Prints events, each at once, until a signal ends it. */
+/** Prints each event at once, until a signal ends the command. */
 export async function runMonitor(words: readonly string[], output: CommandOutput): Promise<void> {
   readNoWords("monitor", words);
   const interfaces = Interfaces.open();
   try {
     await withPathManager(async (pm) => {
-      // One after the other: finding out an interface's name must not let a later event overtake.
+      // Print in order: while one event waits for the name of its interface, no later event may overtake it.
       let printed: Promise<void> = Promise.resolve();
       const failed = new Promise<never>((_, reject) => {
         watchEvents(pm, {
@@ -28,7 +28,7 @@ export async function runMonitor(words: readonly string[], output: CommandOutput
           overrun: () => output.warn("events were lost: they came faster than they could be read"),
           error: (error) => output.warn(messageOf(error)),
         });
-        output.warn("listening for events of MPTCP; Ctrl-C ends it");
+        output.warn("listening for MPTCP events; Ctrl-C ends it");
       });
       await Promise.race([interrupted(), failed]);
       await printed;
@@ -47,7 +47,7 @@ async function print(
   const bound = "ifIndex" in event && event.ifIndex !== 0;
   const device = bound ? await interfaces.nameOf(event.ifIndex) : undefined;
   if (output.json) {
-    // iproute2 prints one array, which a reader cannot parse before it ends; lines it can.
+    // iproute2 prints one array, which can be parsed only when it ends. Each of our lines can be parsed at once.
     const stamp = output.timestamp ? { timestamp_short: timestamp(time) } : {};
     output.write(jsonItem({ ...stamp, ...eventObject(event, device) }, output.pretty));
   } else {
@@ -56,15 +56,15 @@ async function print(
   }
 }
 
-/** Local time as `ip -tshort` has it, "2026-11-23T20:28:26.145000"; Date knows no microseconds. */
+/** Local time as `ip -tshort` prints it: "2026-11-23T20:28:26.145000". Date has no microseconds. */
 function timestamp(time: Date): string {
   const local = new Date(time.getTime() - time.getTimezoneOffset() * 60_000);
   return local.toISOString().replace("Z", "000");
 }
 
 /**
- * A line without its newline. iproute2 6.1 prints `[UNKNOWN 15]` for listeners and `flags=2` for server_side, has no
- * `dev=`, and pads names to 14.
+ * A line without its newline. iproute2 6.1 differs: it prints `[UNKNOWN 15]` for listeners and `flags=2` for
+ * server_side, has no `dev=`, and pads names to 14 characters.
  *
  * @param device the name of the event's interface, if it has one
  */
@@ -98,7 +98,7 @@ function eventName(event: MptcpEvent): string {
   return event.event === "unknown" ? `UNKNOWN ${event.number}` : names[event.event];
 }
 
-/** A word of the line, `name=text` or just `name`, and its value in the object. */
+/** A word of the line, either `name=text` or only `name`, and its value in the object. */
 type Field = { readonly name: string; readonly text?: string; readonly json: JsonValue };
 
 /** In iproute2's order. */
@@ -108,7 +108,7 @@ function fieldsOf(event: MptcpEvent, device: string | undefined): Field[] {
     case "established":
       return [
         token(event.token),
-        // What is created is the initial subflow, whose addresses have the id 0 (RFC 8684, section 3.1).
+        // The event is about the initial subflow, and its addresses have the id 0 (RFC 8684, section 3.1).
         field("remid", 0),
         field("locid", 0),
         ...ends(event),

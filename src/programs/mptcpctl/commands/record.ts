@@ -1,4 +1,4 @@
-/** `mptcpctl record`: what a path manager on this host would hear, in a file. */
+/** `mptcpctl record`: writes everything that a path manager on this host would hear to a file. */
 import { writeFileSync } from "node:fs";
 import { release } from "node:os";
 import { systemClock } from "../../../base/clock.ts";
@@ -48,7 +48,7 @@ export async function runRecord(words: readonly string[], output: CommandOutput)
   );
 }
 
-/** Opens the file when there is something to write: what was in it is gone then. */
+/** Opens the file at the first write, because opening it replaces the earlier contents. */
 function writerTo(
   file: string,
   { write, drain }: CommandOutput,

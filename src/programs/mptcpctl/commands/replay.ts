@@ -1,4 +1,4 @@
-/** `mptcpctl replay`: what a path manager does in a world that was recorded. */
+/** `mptcpctl replay`: runs a path manager on a recording, and prints what it does. */
 
 import { createReadStream } from "node:fs";
 import { resolve } from "node:path";
@@ -30,11 +30,11 @@ import { CommandError, type CommandOutput, UsageError } from "../io/output.ts";
 import { commandObject, commandText, stamp, wantedObject, wantedText } from "../io/replay-format.ts";
 
 export type ReplayCommandOptions = {
-  /** A name of one that is built in, or the path of a module. */
+  /** The name of a built-in path manager, or the path of a module. */
   readonly plugin?: string;
   /** KEY=VALUE. */
   readonly option?: readonly string[];
-  /** How many times as fast as it was. */
+  /** How many times faster than the recording. */
   readonly speed?: string;
   /** For its [core] and [path] sections. */
   readonly config?: string;
@@ -78,7 +78,7 @@ export async function runReplay(
     ...(speed !== undefined && { pace: paceOf(speed) }),
   });
   await replay.run();
-  if (!recording.isWhole) output.warn(`${file} has no end: the recorder was killed, or still runs`);
+  if (!recording.isWhole) output.warn(`${file} has no end: the recorder was killed, or is still running`);
   const { name } = plugin.definition;
   const times = replay.faults === 1 ? "once" : `${replay.faults} times`;
   if (replay.faults > 0) throw new CommandError("EFAULTS", `${name} failed ${times}, as its log says`);
@@ -116,7 +116,7 @@ async function load({ plugin: wanted, option = [] }: ReplayCommandOptions): Prom
   }
 }
 
-/** What a fault of a configuration file's line is for an option. */
+/** Rewrites a message about a line of a configuration file as a message about an option. */
 function withOption(line: string, options: readonly string[]): string {
   return line.replace(/^--option:(-?\d+): /, (_, index: string) => {
     const option = options[Number(index)];
@@ -129,7 +129,7 @@ function sourceOf(wanted: string): PluginSource {
     return { kind: "file", name: wanted, path: resolve(wanted), required: true };
   if (builtIn.has(wanted)) return { kind: "built-in", name: wanted };
   throw new UsageError(
-    `replay: no path manager ${wanted} is built in: there are ${all([...builtIn.keys()])}; a module is named by its path`,
+    `replay: there is no built-in path manager ${wanted}; built in are ${all([...builtIn.keys()])}; name a module by its path`,
   );
 }
 
@@ -137,7 +137,7 @@ function speedOf({ speed }: ReplayCommandOptions): number | undefined {
   if (speed === undefined) return undefined;
   const factor = /^\d{1,6}(\.\d{1,6})?$/.test(speed) ? Number(speed) : Number.NaN;
   if (factor > 0) return factor;
-  throw new UsageError(`replay: "${speed}" is no speed; it is how many times as fast, such as 1 or 10`);
+  throw new UsageError(`replay: "${speed}" is not a speed; give how many times as fast, such as 1 or 10`);
 }
 
 function paceOf(factor: number): (at: number) => Promise<void> {

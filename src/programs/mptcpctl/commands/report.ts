@@ -1,4 +1,4 @@
-/** `mptcpctl report`: what is needed to find a fault, in one file that can be given away. */
+/** `mptcpctl report`: gathers the facts needed to find a fault in one file that can be given away. */
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { version } from "../../../base/version.ts";
@@ -65,11 +65,11 @@ export async function runReport(
   const notes = notesOf(sections, masks).length;
   if (notes > 0)
     output.warn(
-      `the report begins with ${notes === 1 ? "a note" : `${notes} notes`} on what is missing or amiss`,
+      `the report begins with ${notes === 1 ? "a note" : `${notes} notes`} about missing facts or faults`,
     );
 }
 
-/** In the order in which one looks for a fault. The configuration comes before what may repeat its secrets. */
+/** In the order of a search for a fault. The configuration comes before the sections that may repeat its secrets. */
 function sectionsOf(
   options: ReportOptions,
   lines: number,
@@ -102,10 +102,10 @@ function addressMode({ addresses = "mask" }: ReportOptions): AddressMode {
 function logLines({ logLines: given = "200" }: ReportOptions): number {
   const count = /^\d{1,6}$/.test(given) ? Number(given) : -1;
   if (count >= 0 && count <= 100_000) return count;
-  throw new UsageError(`report: --log-lines: "${given}" is no number from 0 to 100000`);
+  throw new UsageError(`report: --log-lines: "${given}" is not a number from 0 to 100000`);
 }
 
-/** What may be missing depends on who asks. */
+/** The report says who made it, because users without rights see less. */
 function identity(): ReportHead["by"] {
   const uid = process.geteuid?.();
   const mask = /^CapEff:\s*([\da-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0";
@@ -119,15 +119,15 @@ const CAP_NET_ADMIN = 1n << 12n;
 /** "mptcpd-report-HOST-20261125-220941.txt" */
 function reportName(time: Date, extension: string, host = hostname()): string {
   const date = time.toISOString().replace(/[-:]/g, "").replace("T", "-").slice(0, "20261125-220941".length);
-  // A host may call itself anything.
+  // A host name may contain any character.
   const safe = host.replace(/[^A-Za-z0-9_.-]/g, "_").slice(0, 64) || "host";
   return `mptcpd-report-${safe}-${date}.${extension}`;
 }
 
-/** More than anybody reads. */
+/** Enough to find a fault; nobody reads more. */
 const mostConnections = 200;
 
-/** The parts of a report that are what other commands print. */
+/** The sections that repeat the output of other commands. */
 function commandSections(options: PolicyOptions, output: CommandOutput): Section[] {
   const asPrinted = (
     name: string,
@@ -159,13 +159,13 @@ function commandSections(options: PolicyOptions, output: CommandOutput): Section
   ];
 }
 
-/** Faults of the configuration, which quote it, stand with the configuration. */
+/** Leaves out the faults of the configuration: they quote it, so they belong to the configuration's section. */
 async function explainQuietly(options: PolicyOptions, output: CommandOutput): Promise<void> {
   try {
     await runExplain([], options, { ...output, warn: (note) => output.warn(withoutQuotes(note)) });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    throw new CommandError("ECONFIG", "mptcpd's configuration cannot be used: see there");
+    throw new CommandError("ECONFIG", "mptcpd's configuration has faults: see the section about it");
   }
 }
 
@@ -184,7 +184,7 @@ const connectionsSection: Section = {
         ...(left > 0 ? [`${left} more connections are left out`] : []),
         ...(shown.some(({ unidentified }) => unidentified.length > 0)
           ? [
-              "address ids and backup of subflows are known to root alone, or not at all after a fallback to TCP",
+              "only root can read address ids and backup flags of subflows; after a fallback to TCP nobody can",
             ]
           : []),
       ],
@@ -210,7 +210,7 @@ const listenersSection: Section = {
   },
 };
 
-/** The fields of struct mptcp_info; where in its stream a connection is stays between its two ends. */
+/** The fields of struct mptcp_info, without the sequence numbers and the token, which only the two ends should know. */
 function countsOf({ writeSequence, sendUnacknowledged, receiveNext, token, reserved, ...counts }: MptcpInfo) {
   return { ...counts, bytesUnacknowledged: writeSequence - sendUnacknowledged };
 }

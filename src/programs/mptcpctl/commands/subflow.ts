@@ -1,4 +1,4 @@
-/** `mptcpctl subflow …`: subflows of connections under a userspace path manager. */
+/** `mptcpctl subflow …`: manages subflows of connections under a userspace path manager. */
 import { tokenText } from "../../../control/connections/connection.ts";
 import { findSubflow } from "../../../control/connections/connection-record.ts";
 import { endpointFlags } from "../../../kernel/mptcp-pm.ts";
@@ -27,7 +27,7 @@ export type SubflowCommand = "create" | "destroy" | "change";
 export type CreateOptions = {
   /** Seconds that the peer has to answer. */
   readonly deadline?: string;
-  /** False: not to wait for the peer at all. */
+  /** False: do not wait for the peer. */
   readonly wait?: boolean;
 };
 
@@ -61,9 +61,7 @@ export function readCreateWords(words: readonly string[]): CreateRequest {
   const { id, dev, backup = false } = draft;
   const to = given(subflowGrammars.create, draft.to, "to ADDRESS");
   if (draft.port !== undefined)
-    throw new UsageError(
-      `${command}: the port of ADDRESS is the kernel's to choose; port goes with to ADDRESS`,
-    );
+    throw new UsageError(`${command}: the kernel chooses the port of ADDRESS; port goes after to ADDRESS`);
   return {
     ...{
       token: given(subflowGrammars.create, draft.token, "token TOKEN"),
@@ -111,7 +109,7 @@ async function destroy(words: readonly string[], output: CommandOutput): Promise
   const ends = readDestroyWords(words);
   await withConnection(ends.token, output, async ({ pm, connection, subflows }) => {
     const subflow = findSubflow(connection.subflows, ends.local, ends.remote);
-    // What is not there the kernel refuses, in its own words.
+    // Send the command for an unknown subflow, too: the kernel refuses it in its own words.
     await (subflow === undefined ? pm.destroySubflow(ends) : subflows.destroy(connection, subflow));
   });
 }
@@ -132,7 +130,7 @@ function deadlineOf({ deadline = "10" }: CreateOptions): number {
   const seconds = /^\d{1,6}(\.\d{1,3})?$/.test(deadline) ? Number(deadline) : Number.NaN;
   if (seconds > 0 && seconds <= 86_400) return seconds * 1000;
   throw new UsageError(
-    `subflow create: "${deadline}" is no deadline; it is a number of seconds, at most 86400`,
+    `subflow create: "${deadline}" is not a deadline; give a number of seconds, at most 86400`,
   );
 }
 
@@ -146,7 +144,7 @@ type SubflowDraft = {
   backup?: boolean;
 };
 
-/** What follows is the peer's end. */
+/** The peer's end follows. */
 const to: Keyword<SubflowDraft> = {
   value: "ADDRESS",
   read(draft, word, grammar) {
@@ -156,7 +154,7 @@ const to: Keyword<SubflowDraft> = {
   },
 };
 
-/** This host's end. A second address without a word before it is most likely meant to be the peer's. */
+/** This host's end. A second address without a keyword is most likely the peer's, with `to` forgotten. */
 const local: Keyword<SubflowDraft> = {
   value: "ADDRESS",
   read(draft, word, grammar) {
@@ -167,7 +165,7 @@ const local: Keyword<SubflowDraft> = {
   },
 };
 
-/** Of the address before it. */
+/** The port of the address before it. */
 const portOfEnd: Keyword<SubflowDraft> = {
   value: "NR",
   read(draft, word, { command }) {
@@ -175,11 +173,11 @@ const portOfEnd: Keyword<SubflowDraft> = {
     once(command, "a port of one address", draft.to === undefined ? draft.port : draft.to.port);
     if (draft.to !== undefined) draft.to.port = port;
     else if (draft.address !== undefined) draft.port = port;
-    else throw new UsageError(`${command}: port comes after the address that it belongs to`);
+    else throw new UsageError(`${command}: port must follow the address that it belongs to`);
   },
 };
 
-// `to` is the first: it is a prefix of `token`.
+// `to` comes first: it is also a prefix of `token`.
 const ends = { to, token, port: portOfEnd } as const;
 
 const subflowGrammars: Readonly<Record<keyof typeof subflowUsages, Grammar<SubflowDraft>>> = {

@@ -1,4 +1,4 @@
-/** One connection, with what acts on it, open as long as a command runs. */
+/** Opens one connection, and the parts that act on it, while a command runs. */
 import { systemClock } from "../../../base/clock.ts";
 import { runningClock } from "../../../base/deadlines.ts";
 import { IdBook } from "../../../control/connections/address-ids.ts";
@@ -13,7 +13,7 @@ import { Sockets } from "../../../kernel/sockets.ts";
 import { warningLogger, watchEvents, withPathManager } from "./kernel-access.ts";
 import type { CommandOutput } from "./output.ts";
 
-/** What commands for single connections work with: the same parts that path managers have. */
+/** The parts that commands for one connection work with. Path managers have the same. */
 export type ConnectionDesk = {
   readonly pm: MptcpPm;
   readonly connection: ConnectionRecord;
@@ -23,7 +23,7 @@ export type ConnectionDesk = {
   readonly ended: Promise<void>;
 };
 
-/** Works on the connection that has a token. Where none is known to have it, the kernel gets the word, and refuses. */
+/** Works on the connection with this token. An unknown token goes to the kernel all the same, which refuses it. */
 export function withConnection<T>(
   token: number,
   output: CommandOutput,
@@ -65,13 +65,13 @@ export function withConnection<T>(
   });
 }
 
-/** A connection of which nothing is known but its name. */
+/** A connection of which only the token is known. */
 function stranger(token: number): ConnectionRecord {
   const nowhere = { address: "0.0.0.0", port: 0 };
   return new ConnectionRecord(token, nowhere, nowhere, 6);
 }
 
-/** A command is over before anybody could have forgotten. */
+/** Remembers nothing: a command ends too soon to need it. */
 const nothing: ConnectionMemory = {
   load: () => undefined,
   factsOf: () => undefined,

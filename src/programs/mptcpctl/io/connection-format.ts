@@ -1,4 +1,4 @@
-/** MPTCP connections and subflows for people, in the manner of `wg show`, and as objects. */
+/** MPTCP connections and subflows as text for people, in the style of `wg show`, and as objects for JSON. */
 
 import { table, wrapped } from "../../../base/command-line/terminal.ts";
 import { type Subflow, tokenText } from "../../../control/connections/connection.ts";
@@ -11,10 +11,10 @@ import type {
 } from "../../../kernel/sockets.ts";
 import type { JsonObject } from "./ip-format.ts";
 
-/** The interface that a socket's packets leave by, as far as it has one of its own. */
+/** The interface by which a socket's packets leave; undefined if the socket has none of its own. */
 export type InterfaceOf = (socket: CarryingSocket) => string | undefined;
 
-/** @param columns where the table of subflows is wider than that, each has lines of its own; any width if undefined */
+/** @param columns if the table of subflows is wider than this, each subflow gets lines of its own */
 export function connectionText(
   connection: MptcpConnection,
   interfaceOf: InterfaceOf,
@@ -34,7 +34,7 @@ export function connectionText(
   return head + (fits ? whole : rows.map((row) => rowLines(row, columns)).join(""));
 }
 
-/** A subflow where there is no room for a table: its ends, then the rest, each with its name where it needs one. */
+/** A subflow in a terminal too narrow for the table: its ends first, then the other values with their names. */
 function rowLines(row: readonly string[], columns: number): string {
   const [local, localId, remote, remoteId, device, state, backup, rtt, cwnd, sent, received, again] = row;
   const ends = `${local} id ${localId} to ${remote} id ${remoteId}`;
@@ -46,8 +46,8 @@ function rowLines(row: readonly string[], columns: number): string {
 }
 
 /**
- * Names and values as path managers' programs get them (path-managers/runtime/json.ts), and what the kernel counts.
- * Times are microseconds, sizes bytes. What is not known of a socket is left out.
+ * Names and values are those that path managers' programs get (path-managers/runtime/json.ts), plus the kernel's
+ * counters. Times are in microseconds, sizes in bytes. Unknown values are left out.
  */
 export function connectionObject(connection: MptcpConnection, interfaceOf: InterfaceOf): JsonObject {
   const { token, local, remote, state, subflows, unidentified, info, uid } = connection;
@@ -69,7 +69,7 @@ export function connectionObject(connection: MptcpConnection, interfaceOf: Inter
   };
 }
 
-/** What only a subflow has, of which the kernel has said that it is one. */
+/** The fields that a socket has only if the kernel says that it is a subflow. */
 type Identity = Pick<MptcpSubflow, "localId" | "remoteId" | "flags">;
 
 const titles = [
@@ -136,12 +136,12 @@ function backupText({ flags }: Identity): string {
   return ours ? "us" : "-";
 }
 
-/** As the other commands take it: "10.0.1.2 port 80". */
+/** In the form that the other commands take: "10.0.1.2 port 80". */
 export function placeText({ address, port }: SocketAddress): string {
   return `${address} port ${port}`;
 }
 
-/** "512 B", "1.21 KiB", as wg(8). */
+/** "512 B", "1.21 KiB", as wg(8) prints sizes. */
 function sizeText(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;
   let [size, unit] = [bytes, 0];
@@ -156,7 +156,7 @@ export function subflowLine(token: number, subflow: Subflow, device: string | un
   const { local, remote, localId, state, localBackup } = subflow;
   const words = [
     `token ${tokenText(token)}`,
-    // The kernel chooses a port when it connects, and tells it when it is connected.
+    // The kernel chooses the port when it connects; the port is known only once the subflow is connected.
     local.port === 0 ? local.address : placeText(local),
     `to ${placeText(remote)}`,
     `id ${localId}`,
@@ -167,7 +167,7 @@ export function subflowLine(token: number, subflow: Subflow, device: string | un
   return `${words.join(" ")}\n`;
 }
 
-/** The names of `connections -j`. */
+/** The fields have the names of `connections -j`. */
 export function subflowObject(token: number, subflow: Subflow, device: string | undefined): JsonObject {
   const { local, remote, localId, remoteId, initial, ifIndex, state, localBackup, remoteBackup } = subflow;
   return {

@@ -4,7 +4,7 @@ import type { NetlinkConnection } from "../../../kernel/netlink/connection.ts";
 import { openRtnetlink } from "../../../kernel/rtnetlink.ts";
 import { CommandError } from "./output.ts";
 
-/** Names of network interfaces for their indexes, and the other way round. */
+/** Finds the names of network interfaces by index, and interfaces by name. */
 export class Interfaces {
   readonly #connection: NetlinkConnection;
   readonly #names = new Map<number, string>();
@@ -17,14 +17,14 @@ export class Interfaces {
     this.#connection = connection;
   }
 
-  /** The name that an interface has now, or had when it was last seen; `if7` if it never was. */
+  /** The current name of an interface; if it is gone, its last name; `if7` if it was never seen. */
   async nameOf(index: number): Promise<string> {
     const link = await getLink(this.#connection, index);
     if (link !== undefined) this.#names.set(index, link.name);
     return this.#names.get(index) ?? unnamed(index);
   }
 
-  /** Those that a typed word may mean. */
+  /** The interfaces that a typed word may mean. */
   async named(word: string): Promise<Link[]> {
     return linksNamed(word, (await dumpLinks(this.#connection)).items);
   }
@@ -34,7 +34,7 @@ export class Interfaces {
   }
 }
 
-/** The current names of these interfaces; 0, which is none, is left out. */
+/** The current names of these interfaces. Index 0 means no interface and is left out. */
 export async function namesOf(indexes: readonly number[]): Promise<Map<number, string>> {
   const names = new Map<number, string>();
   const wanted = new Set(indexes.filter((index) => index !== 0));
@@ -49,8 +49,8 @@ export async function namesOf(indexes: readonly number[]): Promise<Map<number, s
 }
 
 /**
- * The interfaces that a typed word may mean, by name or alternative name: as the bytes that it has, and as a name that
- * was shown, in which "\xff" is a byte. Only where both are the names of interfaces are there two.
+ * The interfaces that a typed word may mean, by name or alternative name. The word is taken as plain bytes, and also as
+ * an escaped name, in which "\xff" is one byte. There are two results only if both readings are names of interfaces.
  */
 export function linksNamed<L extends Named>(word: string, links: Iterable<L>): L[] {
   const meant = [nameOfBytes(bytesOfText(word)), nameOfBytes(bytesOfName(word))];
@@ -63,7 +63,7 @@ type Named = { readonly name: string; readonly altNames: readonly string[] };
 
 export function ambiguous(word: string, what: string, one: Named, other: Named): CommandError {
   const names = `the interface ${one.name} or ${other.name}`;
-  return new CommandError("EAMBIGUOUS", `cannot ${what}: ${word} may be ${names}: rename one of them`);
+  return new CommandError("EAMBIGUOUS", `cannot ${what}: ${word} may mean ${names}; rename one of them`);
 }
 
 /**
@@ -84,7 +84,7 @@ export async function indexOf(name: string, what: string): Promise<number> {
   }
 }
 
-/** As ll_index_to_name() of iproute2 calls an interface that is gone. */
+/** The name that ll_index_to_name() of iproute2 gives to an interface that is gone. */
 export function unnamed(index: number): string {
   return `if${index}`;
 }

@@ -1,7 +1,6 @@
 /**
- * What `ip mptcp` prints, byte for byte, blank at the end of the line included (iproute2, ip/ipmptcp.c): a line for
- * people and an object for programs, and JSON in its layout. Names that iproute2 6.1 does not know yet are those of
- * iproute2 7.1.
+ * The output of `ip mptcp`, byte for byte, including the blank at the end of a line (iproute2, ip/ipmptcp.c): lines for
+ * people, objects for programs, and the layout of its JSON. Names that iproute2 6.1 does not know come from 7.1.
  */
 import type { Endpoint, Limits } from "../../../kernel/mptcp-pm.ts";
 
@@ -34,7 +33,7 @@ export function limitsLine({ subflows, addAddrAccepted }: Limits): string {
   return `add_addr_accepted ${addAddrAccepted} subflows ${subflows} \n`;
 }
 
-/** iproute2 prints the line even with -j; its names make the object. */
+/** iproute2 prints the text line even with -j. The names of that line are the names of this object. */
 export function limitsObject({ subflows, addAddrAccepted }: Limits): JsonObject {
   return { add_addr_accepted: addAddrAccepted, subflows };
 }
@@ -44,20 +43,20 @@ function hex2(value: number): string {
   return value.toString(16).padStart(2, "0");
 }
 
-/** What JSON is made of. */
+/** The values of our JSON. */
 export type JsonValue = string | number | boolean | undefined | JsonObject | readonly JsonObject[];
 export type JsonObject = { readonly [name: string]: JsonValue };
 
 /**
- * A list as `ip -j` and, with `pretty`, `ip -j -p` lay it out: what reads theirs by line reads ours. Values that are
- * undefined are left out.
+ * A list in the layout of `ip -j`, or with `pretty` of `ip -j -p`: scripts that read their JSON by line can read ours.
+ * Undefined values are left out.
  */
 export function jsonList(objects: readonly JsonObject[], pretty: boolean): string {
   if (!pretty) return `${JSON.stringify(objects)}\n`;
   return objects.length === 0 ? "[ ]\n" : `[ ${objects.map(prettyObject).join(",")} ]\n`;
 }
 
-/** One object of a stream that may never end: a line of its own (JSON lines), however many with `pretty`. */
+/** One object of an endless stream: one line (JSON lines), or several lines with `pretty`. */
 export function jsonItem(object: JsonObject, pretty: boolean): string {
   return `${JSON.stringify(object, undefined, pretty ? 4 : undefined)}\n`;
 }

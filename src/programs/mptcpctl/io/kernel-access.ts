@@ -5,7 +5,7 @@ import type { Subscription } from "../../../kernel/netlink/connection.ts";
 import { FamilyNotFoundError } from "../../../kernel/netlink/errors.ts";
 import { CommandError, type CommandOutput } from "./output.ts";
 
-/** Talks to the kernel's path manager, and hangs up afterwards. */
+/** Connects to the kernel's path manager while `use` runs. */
 export async function withPathManager<T>(
   use: (pm: MptcpPm) => Promise<T>,
   options: PathManagerOptions = {},
@@ -27,12 +27,12 @@ async function openPathManager(options: PathManagerOptions): Promise<MptcpPm> {
     if (!(error instanceof FamilyNotFoundError)) throw error;
     throw new CommandError(
       "ENOPROTOOPT",
-      "this kernel has no Multipath TCP: it takes Linux 5.6 with CONFIG_MPTCP",
+      "this kernel has no Multipath TCP: it needs Linux 5.6 or later, built with CONFIG_MPTCP",
     );
   }
 }
 
-/** As MptcpPm.events, and says what is missing where it is not permitted. */
+/** Like MptcpPm.events, with a message for users if the kernel does not permit it. */
 export function watchEvents(pm: MptcpPm, handlers: Parameters<MptcpPm["events"]>[0]): Subscription {
   try {
     return pm.events(handlers);
@@ -42,7 +42,7 @@ export function watchEvents(pm: MptcpPm, handlers: Parameters<MptcpPm["events"]>
   }
 }
 
-/** What goes wrong inside is said, and nothing else. */
+/** Passes on warnings and errors, and drops the rest. */
 export function warningLogger({ warn }: CommandOutput): Logger {
   const write = ({ level, message }: { readonly level: string; readonly message: string }): void => {
     if (level === "warning" || level === "error") warn(message);

@@ -20,10 +20,10 @@ import { planPlugins } from "../../../path-managers/runtime/plugin-config.ts";
 import { DEFAULT_PATH_MANAGER } from "../../../path-managers/runtime/responsibility.ts";
 import { CommandError, type CommandOutput, UsageError } from "./output.ts";
 
-/** Where mptcpd's file and directory are, when they are not where it looks by itself. */
+/** mptcpd's configuration file and runtime directory, if they are not the defaults. */
 export type PolicyOptions = { readonly config?: string; readonly runtimeDir?: string };
 
-/** The configuration that mptcpd would run by. What it would warn of goes to standard error. Throws ConfigError. */
+/** The configuration that mptcpd would use. mptcpd's warnings about it go to standard error. Throws ConfigError. */
 export function configOf({ config: file }: PolicyOptions, output: CommandOutput): Config {
   refuseEmpty("--config", file);
   const { config, warnings } = loadConfig(file === undefined ? {} : { file, mustExist: true });
@@ -31,19 +31,19 @@ export function configOf({ config: file }: PolicyOptions, output: CommandOutput)
   return config;
 }
 
-/** As mptcpd finds it: systemd may name several directories. */
+/** Found in the same way as by mptcpd. systemd may name several directories; the first counts. */
 export function runtimeDirectoryOf({ runtimeDir }: PolicyOptions): string {
   refuseEmpty("--runtime-dir", runtimeDir);
   const { RUNTIME_DIRECTORY: given = "" } = process.env;
   return runtimeDir ?? (given.split(":")[0] || runtimeDirectoryFor(currentNamespace()));
 }
 
-/** As a variable of a script that was never set gives it. */
+/** An empty value usually comes from an unset variable in a script. */
 export function refuseEmpty(option: string, value: string | undefined): void {
   if (value === "") throw new UsageError(`${option} is empty: give a path, or leave it out`);
 }
 
-/** Which endpoints are wanted by whoever decides about them in a running mptcpd, or would. */
+/** The endpoints that path managers want: as the running mptcpd publishes them, else as one would want them. */
 export function wantedOf(options: PolicyOptions, config: Config, output: CommandOutput): Wanted {
   const stated = statedWish(options, output);
   if (stated?.endpoints !== undefined) return { by: stated.by, endpoints: stated.endpoints };
@@ -51,7 +51,9 @@ export function wantedOf(options: PolicyOptions, config: Config, output: Command
     ({ name }) => name !== DEFAULT_PATH_MANAGER,
   );
   if (stated === undefined && others)
-    output.warn(`no mptcpd says what its path managers want: this is what ${DEFAULT_PATH_MANAGER} would do`);
+    output.warn(
+      `no running mptcpd tells what its path managers want; this is what ${DEFAULT_PATH_MANAGER} would do`,
+    );
   return everyAddress;
 }
 
@@ -59,24 +61,24 @@ function statedWish(options: PolicyOptions, output: CommandOutput): PublishedEnd
   try {
     return readWanted(runtimeDirectoryOf(options), currentNamespace());
   } catch (error) {
-    output.warn(`what path managers want cannot be read: ${messageOf(error)}`);
+    output.warn(`cannot read which endpoints path managers want: ${messageOf(error)}`);
     return undefined;
   }
 }
 
-/** The commands that the kernel refused to a running mptcpd. */
+/** The commands of a running mptcpd that the kernel refused. */
 export function refusalsOf(options: PolicyOptions, output: CommandOutput): readonly Refusal[] {
   try {
     return readRefused(runtimeDirectoryOf(options), currentNamespace());
   } catch (error) {
-    output.warn(`what the kernel refused to mptcpd cannot be read: ${messageOf(error)}`);
+    output.warn(`cannot read which of mptcpd's commands the kernel refused: ${messageOf(error)}`);
     return [];
   }
 }
 
 /**
- * What mptcpd has recorded as its own, to be looked at only. Throws where this user may not: mptcpd's endpoints would
- * pass for somebody else's.
+ * mptcpd's record of its own endpoints, read-only. Throws if this user may not read it: without the record, mptcpd's
+ * endpoints would look like somebody else's.
  */
 export function ledgerOf(options: PolicyOptions, output: CommandOutput): Ledger {
   const directory = runtimeDirectoryOf(options);
@@ -87,7 +89,7 @@ export function ledgerOf(options: PolicyOptions, output: CommandOutput): Ledger 
     if (codeOf(error) === "EACCES")
       throw new CommandError(
         "EACCES",
-        `cannot tell which endpoints are mptcpd's: ${directory} may not be read (permission denied)`,
+        `cannot tell which endpoints belong to mptcpd: no permission to read ${directory}`,
       );
   }
   return new Ledger({ directory, namespace, warn: (message) => output.warn(message), readOnly: true });

@@ -1,6 +1,6 @@
 /**
- * The files that commands write: recordings and reports. Root writes them, maybe into a directory of another user, so
- * that no symbolic link is followed.
+ * The files that commands write: recordings and reports. Root may write them into a directory of another user, so this
+ * module follows no symbolic link.
  */
 import {
   accessSync,
@@ -18,8 +18,8 @@ import { removeFile } from "../../../base/files.ts";
 import { CommandError } from "./output.ts";
 
 /**
- * Opens a file to write a recording. A file that is there is replaced, not written into: root records, and in a
- * directory of another user it may be a link to a file of root's. A pipe or a device takes the recording as it is.
+ * Opens a file to write a recording. An existing file is replaced, not written into: root records, and in a directory
+ * of another user the file may be a link to one of root's files. A pipe or a device is written to as it is.
  *
  * @throws CommandError for a symbolic link; the file system's error
  */
@@ -31,7 +31,7 @@ export function openRecording(file: string): number {
   return openSync(file, "wx", 0o666);
 }
 
-/** Those links are the kernel's: "/dev/stdout", and "/dev/fd/63", which shells give for `>(gzip)`. */
+/** The kernel made these links, so they are safe: "/dev/stdout", and "/dev/fd/63", which shells pass for `>(gzip)`. */
 function isOwnDescriptor(file: string): boolean {
   return /^\/(dev|proc\/self)\/(stdout|stderr|fd\/\d+)$/.test(file);
 }
@@ -43,15 +43,18 @@ function openSpecial(file: string): number {
     fd = openSync(file, O_WRONLY | O_NOFOLLOW | O_NOCTTY);
   } catch (error) {
     if (hasCode(error, "ELOOP"))
-      throw new CommandError("ELOOP", "it is a symbolic link, which is not followed; name the file itself");
+      throw new CommandError(
+        "ELOOP",
+        "it is a symbolic link, and links are not followed; name the file itself",
+      );
     throw error;
   }
   if (!fstatSync(fd).isFile()) return fd;
   closeSync(fd);
-  throw new CommandError("EEXIST", "it became another file while it was opened; try again");
+  throw new CommandError("EEXIST", "another file took its place while it was opened; try again");
 }
 
-/** Says what is in the way before anything is gathered. Throws CommandError. */
+/** Checks that the report can be written, before anything is gathered. Throws CommandError. */
 export function checkReportFile(file: string, replace: boolean): void {
   attempt(file, () => {
     const status = lstatSync(file, { throwIfNoEntry: false });
@@ -61,13 +64,13 @@ export function checkReportFile(file: string, replace: boolean): void {
 }
 
 /**
- * Writes the file, for its owner alone, whole or not at all. What is there is replaced only if it is a regular file and
- * `replace` says so; a symbolic link is never followed. Throws CommandError.
+ * Writes the file whole or not at all, readable for its owner alone. An existing file is replaced only if it is a
+ * regular file and `replace` is true; a symbolic link is never followed. Throws CommandError.
  */
 export function writeReportFile(file: string, text: string, replace: boolean): void {
   const target = replace ? join(dirname(file), `.${basename(file)}.${process.pid}.new`) : file;
   attempt(file, () => {
-    // O_EXCL: of a link that somebody put there meanwhile, nothing is opened.
+    // O_EXCL: fail if somebody has put a link there meanwhile.
     const fd = openSync(target, "wx", 0o600);
     try {
       try {
@@ -92,14 +95,14 @@ function refuseExisting(
   replace: boolean,
 ): void {
   const problem = status.isSymbolicLink()
-    ? "is a symbolic link, which is not followed; give another name with --output"
+    ? "is a symbolic link, and links are not followed; give another name with --output"
     : status.isDirectory()
       ? "is a directory; give the name of a file with --output"
       : !status.isFile()
-        ? "is no regular file; give another name with --output, or - for standard output"
+        ? "is not a regular file; give another name with --output, or - for standard output"
         : replace
           ? undefined
-          : "is there already; --force replaces it, --output gives another name";
+          : "exists already; --force replaces it, --output gives another name";
   if (problem !== undefined) throw new CommandError("EEXIST", `cannot write the report: ${file} ${problem}`);
 }
 
@@ -111,7 +114,7 @@ function attempt(file: string, action: () => void): void {
     const code = codeOf(error);
     if (code === "EEXIST") refuseExisting(file, lstatSync(file), false);
     const why = (code === undefined ? undefined : reasons[code]) ?? messageOf(error);
-    // Its code is not the system's: "run it as root" would be no help.
+    // Not the system's code: for EACCES, the program would add "run it as root", which does not help here.
     throw new CommandError("EREPORT", `cannot write the report to ${file}: ${why}`);
   }
 }
@@ -120,7 +123,7 @@ const reasons: Readonly<Record<string, string>> = {
   EACCES: "you may not write to its directory; change to another, or name a file with --output",
   EROFS: "its file system is read-only; name a file elsewhere with --output",
   ENOENT: "its directory does not exist",
-  ENOTDIR: "its directory is none",
+  ENOTDIR: "the path before the file name is not a directory",
   ENOSPC: "no space is left",
   ENAMETOOLONG: "the name is too long",
 };

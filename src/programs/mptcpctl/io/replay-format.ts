@@ -1,14 +1,14 @@
-/** What a path manager does in a replay: commands in the words of mptcpctl itself, so that a line can be run. */
+/** Prints what a path manager does in a replay, in the words of mptcpctl, so that each line can be run. */
 import { tokenText } from "../../../control/connections/connection.ts";
 import type { WantedEndpoint } from "../../../control/policy/input.ts";
 import type { LocalEnd, SubflowEnd } from "../../../kernel/mptcp-pm.ts";
 import type { GivenCommand } from "../../../path-managers/simulation/watched-kernel.ts";
 import type { JsonObject } from "./ip-format.ts";
 
-/** The name that an interface has at the moment. */
+/** The current name of an interface. */
 export type NameOf = (ifIndex: number) => string;
 
-/** "[    1.234] ", as dmesg(1) has seconds; the same instant in every line that belongs to it. */
+/** "[    1.234] ", seconds as dmesg(1) prints them. Lines of the same instant have the same stamp. */
 export function stamp(milliseconds: number): string {
   return `[${(milliseconds / 1000).toFixed(3).padStart(9)}] `;
 }
@@ -17,12 +17,12 @@ export function commandText(command: GivenCommand, nameOf: NameOf): string {
   return wordsOf(command, nameOf).join(" ");
 }
 
-/** `words` is the line; the other fields are its parts. */
+/** `words` is the whole line; the other fields are its parts. */
 export function commandObject(command: GivenCommand, nameOf: NameOf): JsonObject {
   return { command: command.name, ...partsOf(command, nameOf), words: commandText(command, nameOf) };
 }
 
-/** As an endpoint is written by `endpoint show`. */
+/** Written as `endpoint show` prints an endpoint. */
 export function wantedText({ address, port, flags, ifIndex }: WantedEndpoint, nameOf: NameOf): string {
   return [address, ...portWords(port), ...flags.names, ...deviceWords(ifIndex, nameOf)].join(" ");
 }

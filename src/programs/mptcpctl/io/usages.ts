@@ -1,4 +1,4 @@
-/** The grammar of the words of each command: for its help, and for what a command says of wrong ones. */
+/** The grammar of each command's words, for its help and for error messages. */
 
 export const endpointUsages = {
   add: "ADDRESS [ dev NAME ] [ id ID ] [ port NR ] [ signal | subflow | laminar | backup | fullmesh ]...",

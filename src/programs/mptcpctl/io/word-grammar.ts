@@ -5,7 +5,7 @@ import { UsageError } from "./output.ts";
 
 /** A word that takes a value after it: `id 3`. */
 export type Keyword<Request> = {
-  /** What stands for the value in messages: "ID". */
+  /** The placeholder of the value in messages: "ID". */
   readonly value: string;
   /** Throws UsageError if the word is not such a value. */
   read(request: Request, word: string, grammar: Grammar<Request>): void;
@@ -15,27 +15,27 @@ export type Keyword<Request> = {
 export type Grammar<Request> = {
   /** The command, for messages: "endpoint add". */
   readonly command: string;
-  /** The words that the command takes, for messages of `given`. */
+  /** The words that the command takes, for the messages of `given`. */
   readonly usage?: string;
-  /** Words that stand alone; never abbreviated, as in ip(8). */
+  /** Words without a value. As in ip(8), they cannot be abbreviated. */
   readonly flags: readonly string[];
   readFlag?(request: Request, flag: string): void;
-  /** Any prefix will do; of two that fit, the first in this table is meant, as in ip(8). */
+  /** A prefix is enough. If two keywords fit, the first in this table is meant, as in ip(8). */
   readonly keywords: Readonly<Record<string, Keyword<Request>>>;
-  /** What a word means that is none of these. */
+  /** The meaning of any other word. */
   readonly other?: Keyword<Request>;
 };
 
-/** What may follow a command, to be described: in completions, in the manual. */
+/** The words that may follow a command, for completions and the manual. */
 export type WordTable = {
   readonly command: string;
   readonly flags: readonly string[];
-  /** The name of each keyword, and what stands for its value. */
+  /** The name of each keyword, with the placeholder of its value. */
   readonly keywords: Readonly<Record<string, { readonly value: string }>>;
   readonly other?: { readonly value: string };
 };
 
-/** Reads the words of a command line into `request`. Throws UsageError, which names what is allowed. */
+/** Reads the words of a command line into `request`. Throws UsageError, which names the allowed words. */
 export function readWords<Request>(
   grammar: Grammar<Request>,
   words: readonly string[],
@@ -69,7 +69,7 @@ export function noWords(command: string): Grammar<object> {
   return { command, flags: [], keywords: {} };
 }
 
-/** The first of `names` that starts with `word`, as matches() of iproute2's lib/utils.c; an empty word is none. */
+/** The first of `names` that starts with `word`, like matches() in iproute2's lib/utils.c. An empty word fits none. */
 export function expand<Name extends string>(word: string, names: readonly Name[]): Name | undefined {
   return word === "" ? undefined : names.find((name) => name.startsWith(word));
 }
@@ -88,7 +88,7 @@ export function readNumber(command: string, what: string, word: string, maximum:
   const digits = octal ? `0o${word.slice(1)}` : word;
   const value = octal || /^(\d+|0[xX][\da-fA-F]+)$/.test(word) ? Number(digits) : Number.NaN;
   if (value <= maximum) return value;
-  throw new UsageError(`${command}: "${word}" is no ${what}; it is a number from 0 to ${maximum}`);
+  throw new UsageError(`${command}: "${word}" is not a valid ${what}; give a number from 0 to ${maximum}`);
 }
 
 export const endpointId = idNamed("endpoint id");
@@ -116,12 +116,14 @@ export const token: Keyword<{ token?: number }> = {
     once(command, "token", request.token);
     const value = tokenOf(word);
     if (value === undefined)
-      throw new UsageError(`${command}: "${word}" is no token; it has up to eight hexadecimal digits`);
+      throw new UsageError(
+        `${command}: "${word}" is not a token; a token has up to eight hexadecimal digits`,
+      );
     request.token = value;
   },
 };
 
-/** Stands without a name before it. */
+/** An address without a keyword before it. */
 export const address: Keyword<{ address?: string }> = {
   value: "ADDRESS",
   read(request, word, grammar) {
@@ -147,27 +149,27 @@ export function tokenOf(word: string): number | undefined {
   return digits === undefined ? undefined : Number.parseInt(digits, 16);
 }
 
-/** An address in its canonical form. Throws UsageError, which says what is wrong with one that is nearly so. */
+/** An address in its canonical form. Throws UsageError; for a word that is nearly an address it says what is wrong. */
 export function readAddress<Request>(word: string, grammar: Grammar<Request>): string {
   const canonical = canonicalIp(word);
   if (canonical !== undefined) return canonical;
   const [, host = word, rest = ""] = /^([^/%]*)([/%].*)$/.exec(word) ?? [];
   if (canonicalIp(host) !== undefined) {
     const advice = rest.startsWith("/") ? "the prefix length" : "the interface";
-    throw new UsageError(`${grammar.command}: "${word}" is no address: leave out ${advice}, "${rest}"`);
+    throw new UsageError(`${grammar.command}: "${word}" is not an address: leave out ${advice}, "${rest}"`);
   }
   if (!/^(\d+\.[\d.]*|[\da-f]*:[\da-f:.]*)$/i.test(host)) throw unknownWord(grammar, word);
   throw new UsageError(
-    `${grammar.command}: "${word}" is no address; it is written in full, such as 10.0.0.1 or fd00::1`,
+    `${grammar.command}: "${word}" is not an address; write it in full, such as 10.0.0.1 or fd00::1`,
   );
 }
 
-/** The last of several would win, without a word. */
+/** Refuses a second value, which would silently replace the first. */
 export function once(command: string, name: string, before: unknown): void {
   if (before !== undefined) throw new UsageError(`${command}: ${name} is given twice`);
 }
 
-/** A value that a command cannot do without. Throws UsageError, which shows the command's usage. */
+/** A value that a command needs. Throws UsageError, which shows the command's usage. */
 export function given<T>(
   { command, usage = "" }: Pick<Grammar<never>, "command" | "usage">,
   value: T | undefined,

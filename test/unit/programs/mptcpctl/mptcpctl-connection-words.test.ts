@@ -125,9 +125,9 @@ describe("the words of mptcpctl subflow", () => {
   });
 
   it("are refused where they make no sense", () => {
-    refuses("create", "token 1 10.0.2.2 port 5 to 10.0.1.1", /is the kernel's to choose/);
-    refuses("create", "token 1 port 5 10.0.2.2 to 10.0.1.1", /port comes after the address/);
-    refuses("create", "token xyz 10.0.2.2 to 10.0.1.1", /"xyz" is no token/);
+    refuses("create", "token 1 10.0.2.2 port 5 to 10.0.1.1", /the kernel chooses the port/);
+    refuses("create", "token 1 port 5 10.0.2.2 to 10.0.1.1", /port must follow the address/);
+    refuses("create", "token xyz 10.0.2.2 to 10.0.1.1", /"xyz" is not a token/);
     refuses("create", "token 1 10.0.2.2 to 10.0.1.1 10.0.1.3", /^subflow create: ADDRESS is given twice$/);
     refuses("create", "token 1 10.0.2.2 to 10.0.1.1 to 10.0.1.3", /^subflow create: to is given twice$/);
     refuses("create", "token 1 10.0.2.2 to 10.0.1.1/24", /leave out the prefix length/);
@@ -135,7 +135,7 @@ describe("the words of mptcpctl subflow", () => {
     refuses(
       "create",
       "token 1 10.0.2.2 id 256 to 10.0.1.1",
-      /is no address id; it is a number from 0 to 255/,
+      /is not a valid address id; give a number from 0 to 255/,
     );
     refuses(
       "create",
@@ -163,11 +163,7 @@ describe("the words of mptcpctl announce, withdraw and listen", () => {
   it("are refused with what is missing or allowed", () => {
     refuses("announce", "token 1", /^announce: ADDRESS is missing: token TOKEN ADDRESS \[ id ID \]/);
     refuses("announce", "10.0.2.2", /token TOKEN is missing/);
-    refuses(
-      "announce",
-      "token 1 10.0.2.2 port 0",
-      /port 0 stands for one that is free, which takes `listen`/,
-    );
+    refuses("announce", "token 1 10.0.2.2 port 0", /port 0 means any free port, which needs `listen`/);
     refuses("announce", "token 1 10.0.2.2 id 0", /id 0 is the address of the initial subflow/);
     refuses("withdraw", "token 1", /id ID is missing/);
     refuses("withdraw", "token 1 10.0.0.1", /allowed: token TOKEN, id ID/);

@@ -79,14 +79,14 @@ describe("the words of mptcpctl endpoint", () => {
     ] as const)
       assert.equal(endpoint(`show id ${word}`).id, id);
     for (const word of ["256", "-1", "1x", "0x", "1.5", "1e2"])
-      refuses(`show id ${word}`, /is no endpoint id; it is a number from 0 to 255/);
-    refuses("add 10.0.0.1 port 65536 signal", /is no port; it is a number from 0 to 65535/);
+      refuses(`show id ${word}`, /is not a valid endpoint id; give a number from 0 to 255/);
+    refuses("add 10.0.0.1 port 65536 signal", /is not a valid port; give a number from 0 to 65535/);
   });
 
   it("take a token as monitor prints it", () => {
     assert.equal(endpoint("show token feaaba52").token, 0xfeaaba52);
     assert.equal(endpoint("show token 0x1A").token, 26);
-    refuses("show token 123456789", /is no token; it has up to eight hexadecimal digits/);
+    refuses("show token 123456789", /is not a token; a token has up to eight hexadecimal digits/);
   });
 
   it("are refused with what is allowed", () => {
@@ -100,10 +100,10 @@ describe("the words of mptcpctl endpoint", () => {
     );
     refuses("flush all", /no further word is allowed/);
     refuses("add 10.0.0.1 id", /ID is missing after id/);
-    refuses("add 10.0.0.0/24", /"10.0.0.0\/24" is no address: leave out the prefix length, "\/24"$/);
-    refuses("add 10.1", /"10.1" is no address; it is written in full, such as 10.0.0.1 or fd00::1$/);
-    refuses("add fd00:1", /"fd00:1" is no address; it is written in full/);
-    refuses("add fe80::1%eth0", /is no address: leave out the interface, "%eth0"$/);
+    refuses("add 10.0.0.0/24", /"10.0.0.0\/24" is not an address: leave out the prefix length, "\/24"$/);
+    refuses("add 10.1", /"10.1" is not an address; write it in full, such as 10.0.0.1 or fd00::1$/);
+    refuses("add fd00:1", /"fd00:1" is not an address; write it in full/);
+    refuses("add fe80::1%eth0", /is not an address: leave out the interface, "%eth0"$/);
     refuses("add 10.0.0.1 10.0.0.2", /^endpoint add: ADDRESS is given twice$/);
     refuses("add 10.0.0.1 id 1 id 2", /^endpoint add: id is given twice$/);
     refuses("add 10.0.0.1 dev a dev b", /^endpoint add: dev is given twice$/);
@@ -115,12 +115,12 @@ describe("the words of mptcpctl endpoint", () => {
     refuses("add dev eth0", /ADDRESS is missing/);
     refuses("add 10.0.0.1 signal fullmesh", /signal and fullmesh exclude each other/);
     refuses("add 10.0.0.1 id 0", /id 0 is reserved/);
-    refuses("add 10.0.0.1 port 80 subflow", /takes the flag signal/);
+    refuses("add 10.0.0.1 port 80 subflow", /needs the flag signal/);
     refuses("change backup", /say which endpoint/);
     refuses("change id 1", /say what to change: backup, nobackup, fullmesh, nofullmesh/);
     refuses("change id 1 port 80 backup", /a port goes with ADDRESS/);
     refuses("delete 10.0.0.1", /id ID is missing; `mptcpctl endpoint show` lists the ids/);
-    refuses("delete id 0", /takes ADDRESS as well/);
+    refuses("delete id 0", /needs ADDRESS as well/);
     refuses("delete id 1 10.0.0.1", /ADDRESS goes with id 0 only/);
   });
 

@@ -77,11 +77,11 @@ describe("a change of a unit", () => {
 
   it("says what a unit is when its restart fails, and what takes that back", async (t) => {
     await assert.rejects(effect(t, "web", { now: true, failing: "try-restart" }), {
-      message: /try-restart.*web\.service stays enabled: `mptcpize disable --now web\.service`/,
+      message: /try-restart.*web\.service stays enabled; `mptcpize disable --now web\.service`/,
     });
     await assert.rejects(
       effect(t, "web@a\\x2db", { now: true, user: true, state: "disabled", failing: "try-restart" }),
-      { message: /stays disabled: `mptcpize enable --now --user 'web@a\\x2db\.service'`/ },
+      { message: /stays disabled; `mptcpize enable --now --user 'web@a\\x2db\.service'`/ },
     );
   });
 

@@ -106,11 +106,11 @@ describe("systemctl", () => {
       new Systemctl({ user: false, run: () => Promise.reject(error) }).daemonReload();
     await assert.rejects(failing(Object.assign(new Error("spawn systemctl ENOENT"), { code: "ENOENT" })), {
       code: "SYSTEMCTL",
-      message: "systemctl cannot be run: there is none in PATH",
+      message: "cannot run systemctl: it is not in PATH",
     });
     await assert.rejects(failing(new Error("Command failed:\nsystemctl")), {
       code: "SYSTEMCTL",
-      message: "systemctl cannot be run: Command failed:; systemctl",
+      message: "cannot run systemctl: Command failed:; systemctl",
     });
   });
 

@@ -43,7 +43,7 @@ describe("the name of a unit", () => {
     assert.equal(parseUnitName(longest).name.length, 255);
     assert.throws(() => parseUnitName(`${longest}a`), {
       code: "UNIT_NAME",
-      message: `the name of a unit has no more than 255 characters: "${"a".repeat(20)}…" has 256`,
+      message: `a unit name has at most 255 characters: "${"a".repeat(20)}…" has 256`,
     });
   });
 });
