@@ -104,10 +104,12 @@ function followAddresses({ family }: Pm): void {
       kernel.netlinkSendNow(commands, message);
       endpoints[free] = bytes.slice(place, place + length);
     } else if (type === RTM_DELADDR && known > 0) {
-      deletion[deletedIdAt] = known;
-      endpoints[known] = new Uint8Array(0);
-      // It holds its sender for long.
-      kernel.netlinkSend(commands, deletion, () => undefined);
+      const message = deletion.slice();
+      message[deletedIdAt] = known;
+      // It holds its sender for long. The id is taken until the kernel has done it.
+      kernel.netlinkSend(commands, message, () => {
+        endpoints[known] = new Uint8Array(0);
+      });
     }
   });
   join(events, IPV4_ADDRESSES);
