@@ -131,7 +131,12 @@ export function leftProblems({ unit, user, processes, listens }: LeftFacts): Pro
   return [
     ...(processes.length === 0
       ? []
-      : [problem("not-restarted", `not enabled, but ${named(processes)} with mptcpize until restarted: ${help}`)]),
+      : [
+          problem(
+            "not-restarted",
+            `not enabled, but ${named(processes)} with mptcpize until restarted: ${help}`,
+          ),
+        ]),
     ...(listens ? [problem("not-restarted", `not enabled, but it still listens with MPTCP: ${help}`)] : []),
   ];
 }

@@ -215,7 +215,10 @@ time.sleep(60)`;
     const asNobody = ["nsenter", `--net=${host.path}`, "setpriv", "--reuid", "65534", "--clear-groups", "--"];
     const { code, stdout, stderr } = status(["--json"], asNobody);
     assert.equal(code, 0);
-    assert.match(stderr, /^mptcpize: the sockets of some processes cannot be read; run it as root to see all\n$/);
+    assert.match(
+      stderr,
+      /^mptcpize: the sockets of some processes cannot be read; run it as root to see all\n$/,
+    );
     const { processes: found, partial } = JSON.parse(stdout);
     assert.equal(partial, true);
     assert.ok(!found.some((process: Process) => process.pid === pid));

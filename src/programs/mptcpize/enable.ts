@@ -126,7 +126,10 @@ async function forEachUnit(
 /** Checked first, so that nothing is done by halves. */
 function requireRights(command: string, user: boolean): void {
   if (!user && process.geteuid?.() !== 0)
-    throw new CommandError("EPERM", `${command} needs root; for units of your own service manager use --user`);
+    throw new CommandError(
+      "EPERM",
+      `${command} needs root; for units of your own service manager use --user`,
+    );
 }
 
 /** `--repair`: shows what the C mptcpize left in a unit file, and removes it. @returns whether it left anything */
