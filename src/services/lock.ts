@@ -1,4 +1,6 @@
-/** Only one command at a time changes units: it reads, writes and verifies, and must not see another's half-done work. */
+/**
+ * Only one command at a time changes units: it reads, writes and verifies, and must not see another's half-done work.
+ */
 
 import { closeSync, constants } from "node:fs";
 import { resolve } from "node:path";

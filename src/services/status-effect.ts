@@ -1,6 +1,6 @@
 /**
- * Finds out whether a drop-in takes effect: in the unit, where a later file may override it, and in processes, which may
- * have started before it was written.
+ * Finds out whether a drop-in takes effect: in the unit, where a later file may override it, and in processes, which
+ * may have started before it was written.
  */
 
 import { basename } from "node:path";
@@ -12,7 +12,7 @@ import type { Assignment } from "./systemd/unit-syntax.ts";
 import { laterSetting, type UnitFiles } from "./unit.ts";
 import type { VariableName } from "./ways.ts";
 
-/** `what` is the setting of the drop-in that has no effect. `where` overrides it: a file, with the line of a unit file. */
+/** `what` is a setting without effect. `where` is the file that overrides it, with the line if it is a unit file. */
 export type Overridden = { readonly what: string; readonly where: string };
 
 export async function findOverridden(

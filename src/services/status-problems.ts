@@ -1,4 +1,4 @@
-/** Finds the problems that keep an enabled unit from using MPTCP, and what helps. Pure: it only uses the given facts. */
+/** Finds the problems that keep an enabled unit from using MPTCP, and what helps. Pure: uses only the given facts. */
 
 import type { DropIn } from "./drop-in.ts";
 import type { SocketStatus } from "./status-sockets.ts";

@@ -27,8 +27,8 @@ export function environmentAssignments(assignments: readonly Assignment[]): Map<
 export type EnvironmentFile = { readonly path: string; readonly optional: boolean };
 
 /**
- * The files of EnvironmentFile=, in the order in which systemd reads them. Specifiers in paths are not expanded. systemd
- * ignores paths that are not absolute.
+ * The files of EnvironmentFile=, in the order in which systemd reads them. Specifiers in paths are not expanded.
+ * systemd ignores paths that are not absolute.
  */
 export function environmentFiles(assignments: readonly Assignment[]): EnvironmentFile[] {
   let files: EnvironmentFile[] = [];

@@ -14,7 +14,9 @@ export type Assignment = {
   readonly line: number;
 };
 
-/** Leaves out lines that systemd ignores with a warning, and everything after a broken heading, where it stops reading. */
+/**
+ * Leaves out lines that systemd ignores with a warning, and everything after a broken heading, where it stops reading.
+ */
 export function parseUnitFile(text: string, file: string): Assignment[] {
   const assignments: Assignment[] = [];
   let section: string | undefined;

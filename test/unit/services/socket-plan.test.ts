@@ -57,7 +57,7 @@ describe("the plan for a socket unit", () => {
     assert.throws(
       () => planSocket(facts({ systemdVersion: 252, services: [], accept: true })),
       (error) => {
-        assert.ok(refusal("with Accept=yes no service listens", "a server that listens by itself")(error));
+        assert.ok(refusal("with Accept=yes no service can listen", "a server that listens by itself")(error));
         assert.doesNotMatch(String(error), /web\.service|systemctl/);
         return true;
       },

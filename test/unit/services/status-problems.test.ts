@@ -64,7 +64,7 @@ describe("an enabled unit", () => {
   it("that was not restarted since is told so, by the process", () => {
     const processes = [main({ startedAt: writtenAt - 1, reached: false })];
     assert.deepEqual(problems({ processes }), [
-      "not-restarted: enabled, but not restarted since: process 12 (web) runs without it: systemctl restart web.service",
+      "not-restarted: enabled, but not restarted since: process 12 (web) runs without mptcpize: systemctl restart web.service",
     ]);
   });
 

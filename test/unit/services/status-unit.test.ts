@@ -227,16 +227,16 @@ describe("the status of a unit", () => {
     assert.deepEqual(await machine.problems(), []);
   });
 
-  it("names the file that decides over LD_PRELOAD", async (t) => {
+  it("names the file that overrides LD_PRELOAD of the drop-in", async (t) => {
     const machine = new Machine(t);
     machine.enable();
     const file = machine.systemd.put(
       "etc/web.service.d/60-mine.conf",
       "[Service]\nEnvironment=LD_PRELOAD=/x.so\n",
     );
-    assert.deepEqual(await machine.problems(), [`overridden: ${file}:2 decides over LD_PRELOAD`]);
+    assert.deepEqual(await machine.problems(), [`overridden: ${file}:2 overrides LD_PRELOAD of the drop-in`]);
     machine.systemd.put("etc/web.service.d/60-mine.conf", "[Service]\nUnsetEnvironment=LD_PRELOAD\n");
-    assert.deepEqual(await machine.problems(), [`overridden: ${file}:2 decides over LD_PRELOAD`]);
+    assert.deepEqual(await machine.problems(), [`overridden: ${file}:2 overrides LD_PRELOAD of the drop-in`]);
     const variables = machine.systemd.put("web.env", "GODEBUG=http2debug=1\n");
     machine.systemd.put("etc/web.service.d/60-mine.conf", `[Service]\nEnvironmentFile=${variables}\n`);
     assert.deepEqual(await machine.problems(), [`overridden: ${variables} decides over GODEBUG`]);
@@ -306,7 +306,10 @@ describe("the status of a unit", () => {
       machine.start(10, earlier);
       assert.deepEqual(await machine.problems(), []);
       machine.start(11, earlier, { name: "mptcpize" });
-      assert.match((await machine.problems()).join(), /process 11 \(mptcpize\) runs with it still/);
+      assert.match(
+        (await machine.problems()).join(),
+        /process 11 \(mptcpize\) runs with mptcpize until restarted/,
+      );
     });
 
     it("by an MPTCP listener of a socket unit", async (t) => {
