@@ -227,7 +227,7 @@ describe("the status of a unit", () => {
     assert.deepEqual(await machine.problems(), []);
   });
 
-  it("names the file that overrides LD_PRELOAD of the drop-in", async (t) => {
+  it("names the file that overrides LD_PRELOAD", async (t) => {
     const machine = new Machine(t);
     machine.enable();
     const file = machine.systemd.put(
@@ -239,7 +239,7 @@ describe("the status of a unit", () => {
     assert.deepEqual(await machine.problems(), [`overridden: ${file}:2 overrides LD_PRELOAD of the drop-in`]);
     const variables = machine.systemd.put("web.env", "GODEBUG=http2debug=1\n");
     machine.systemd.put("etc/web.service.d/60-mine.conf", `[Service]\nEnvironmentFile=${variables}\n`);
-    assert.deepEqual(await machine.problems(), [`overridden: ${variables} decides over GODEBUG`]);
+    assert.deepEqual(await machine.problems(), [`overridden: ${variables} overrides GODEBUG of the drop-in`]);
   });
 
   it("tells that the library is missing", async (t) => {
