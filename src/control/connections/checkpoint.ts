@@ -40,7 +40,11 @@ const SPACING = 2;
 export class Checkpoint {
   readonly #options: CheckpointOptions;
   readonly #clock: Clock;
-  #facts: Map<number, StoredConnection> | undefined;
+  /**
+   * What another has left, by token, until a file of our own is begun. A line is read when its connection is asked for:
+   * to read a hundred thousand at once takes seconds, in which the event loop would stand still.
+   */
+  #left: Map<number, string[]> | undefined;
   /** Changes whose lines are still to be made: of many connections none is needed by then. */
   #pending: ConnectionChange[] = [];
   #flushedAt = Number.NEGATIVE_INFINITY;
@@ -65,13 +69,18 @@ export class Checkpoint {
   /** Reads what another process, or another thread, has left. */
   load(): void {
     const { file, bootId, warn } = this.#options;
-    this.#facts = new Map();
+    this.#left = new Map();
     try {
       const text = readStateFile(file, LARGEST_FILE);
       if (text === undefined) return;
       const [header = "", ...lines] = text.split("\n");
       if (!v.is(headerSchema(bootId), parseJson(header))) return;
-      for (const line of lines) apply(this.#facts, parseJson(line));
+      for (const line of lines) {
+        const token = tokenOf(line);
+        const own = this.#left.get(token);
+        if (own === undefined) this.#left.set(token, [line]);
+        else own.push(line);
+      }
     } catch (error) {
       warn(`${file} cannot be used: ${messageOf(error)}`);
     }
@@ -79,7 +88,7 @@ export class Checkpoint {
 
   /** What was left of a connection that sock_diag shows. */
   factsOf({ token, local, remote }: ListedConnection): Facts | undefined {
-    const stored = this.#facts?.get(token);
+    const stored = this.#left?.get(token)?.reduce(afterLine, undefined);
     // Tokens are random, and may come back.
     const isSame = stored?.localPort === local.port && stored.remotePort === remote.port;
     return isSame ? stored : undefined;
@@ -87,12 +96,12 @@ export class Checkpoint {
 
   /** Begins a file of our own, with the connections that there are; what was left is no longer needed. */
   begin(): void {
-    this.#facts = undefined;
+    this.#left = undefined;
     this.#rewrite();
   }
 
   record(change: ConnectionChange): void {
-    if (this.#facts !== undefined || !isFact(change)) return;
+    if (this.#left !== undefined || !isFact(change)) return;
     if (this.#pending.length === 0) this.#flushSoon();
     this.#pending.push(change);
   }
@@ -100,7 +109,7 @@ export class Checkpoint {
   /** Writes what is pending. Without anything pending, writes the file anew if somebody has removed it. */
   flush(): void {
     if (this.#pending.length === 0) {
-      const isBegun = this.#facts === undefined && this.#lines > 0;
+      const isBegun = this.#left === undefined && this.#lines > 0;
       if (isBegun && !this.#writes.isFailing && !isThere(this.#options.file)) this.#rewrite();
       return;
     }
@@ -117,7 +126,7 @@ export class Checkpoint {
   /** Writes what is pending, and no more. */
   close(): void {
     this.flush();
-    this.#facts = new Map();
+    this.#left = new Map();
     this.#journal.close();
   }
 
@@ -233,26 +242,31 @@ function announce({ token }: Connection, { id, address, port }: AnnouncedAddress
   return JSON.stringify(["announced", token, id, address, port] satisfies Line);
 }
 
-function apply(facts: Map<number, StoredConnection>, line: unknown): void {
-  if (v.is(opened, line)) {
-    const [, token, localPort, remotePort, serverSide, denyJoinId0, announcedIsComplete] = line;
-    const before = facts.get(token)?.announced ?? [];
-    const ports = { localPort, remotePort };
-    facts.set(token, { ...ports, serverSide, denyJoinId0, announced: before, announcedIsComplete });
-  } else if (v.is(closed, line)) facts.delete(line[1]);
-  else if (v.is(announced, line)) {
-    const [, token, id, address, port] = line;
-    replaceAnnounced(facts, token, id, [{ id, address, port }]);
-  } else if (v.is(withdrawn, line)) replaceAnnounced(facts, line[1], line[2], []);
+/** Where a line has it: NaN, or any number, for a line that is none of ours. */
+function tokenOf(line: string): number {
+  return Number.parseInt(line.slice(line.indexOf(",") + 1), 10);
 }
 
-function replaceAnnounced(
-  facts: Map<number, StoredConnection>,
-  token: number,
+/** What is known of a connection after one more of its lines. */
+function afterLine(before: StoredConnection | undefined, text: string): StoredConnection | undefined {
+  const line = parseJson(text);
+  if (v.is(opened, line)) {
+    const [, , localPort, remotePort, serverSide, denyJoinId0, announcedIsComplete] = line;
+    const announced = before?.announced ?? [];
+    return { localPort, remotePort, serverSide, denyJoinId0, announced, announcedIsComplete };
+  }
+  if (v.is(closed, line)) return undefined;
+  if (v.is(announced, line)) {
+    const [, , id, address, port] = line;
+    return withAnnounced(before, id, [{ id, address, port }]);
+  }
+  return v.is(withdrawn, line) ? withAnnounced(before, line[2], []) : before;
+}
+
+function withAnnounced(
+  stored: StoredConnection | undefined,
   id: number,
   by: readonly AnnouncedAddress[],
-): void {
-  const stored = facts.get(token);
-  if (stored === undefined) return;
-  facts.set(token, { ...stored, announced: [...stored.announced.filter((other) => other.id !== id), ...by] });
+): StoredConnection | undefined {
+  return stored && { ...stored, announced: [...stored.announced.filter((other) => other.id !== id), ...by] };
 }
