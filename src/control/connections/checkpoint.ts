@@ -1,12 +1,20 @@
-import * as v from "valibot";
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import { isThere } from "../../base/files.ts";
 import { RetriedWrite } from "../../base/retries.ts";
 import { readStateFile } from "../../base/runtime-directory.ts";
-import { parseJson } from "../../base/text.ts";
 import { Journal } from "../journal.ts";
-import type { AnnouncedAddress, Connection, ConnectionChange } from "./connection.ts";
+import {
+  afterLine,
+  headerLine,
+  isFact,
+  isHeader,
+  linesOf,
+  linesOfChanges,
+  textOf,
+  tokenOf,
+} from "./checkpoint-lines.ts";
+import type { Connection, ConnectionChange } from "./connection.ts";
 import type { Facts } from "./connection-table.ts";
 import type { ListedConnection } from "./from-sock-diag.ts";
 
@@ -24,7 +32,6 @@ export interface CheckpointOptions {
   readonly isAllowed?: () => boolean;
 }
 
-const VERSION = 1;
 const LINES_BEFORE_REWRITE = 10_000;
 /** 100,000 connections whose peers have announced two IPv6 addresses each take 21 MB, when it has just been written. */
 const LARGEST_FILE = 64 * 1024 * 1024;
@@ -40,7 +47,11 @@ const SPACING = 2;
 export class Checkpoint {
   readonly #options: CheckpointOptions;
   readonly #clock: Clock;
-  #facts: Map<number, StoredConnection> | undefined;
+  /**
+   * The lines that another checkpoint has left, by token, until a file of our own is begun. The lines of a connection
+   * are parsed when it is asked for: parsing a hundred thousand at once would stop the event loop for seconds.
+   */
+  #left: Map<number, string[]> | undefined;
   /** Changes whose lines are still to be made; many connections have ended by then and need no line. */
   #pending: ConnectionChange[] = [];
   #flushedAt = Number.NEGATIVE_INFINITY;
@@ -65,13 +76,18 @@ export class Checkpoint {
   /** Reads what another process, or another thread, has left. */
   load(): void {
     const { file, bootId, warn } = this.#options;
-    this.#facts = new Map();
+    this.#left = new Map();
     try {
       const text = readStateFile(file, LARGEST_FILE);
       if (text === undefined) return;
       const [header = "", ...lines] = text.split("\n");
-      if (!v.is(headerSchema(bootId), parseJson(header))) return;
-      for (const line of lines) apply(this.#facts, parseJson(line));
+      if (!isHeader(header, bootId)) return;
+      for (const line of lines) {
+        const token = tokenOf(line);
+        const own = this.#left.get(token);
+        if (own === undefined) this.#left.set(token, [line]);
+        else own.push(line);
+      }
     } catch (error) {
       warn(`${file} cannot be used: ${messageOf(error)}`);
     }
@@ -79,7 +95,7 @@ export class Checkpoint {
 
   /** The stored facts about a connection that sock_diag shows. */
   factsOf({ token, local, remote }: ListedConnection): Facts | undefined {
-    const stored = this.#facts?.get(token);
+    const stored = this.#left?.get(token)?.reduce(afterLine, undefined);
     // Tokens are random, and may come back.
     const isSame = stored?.localPort === local.port && stored.remotePort === remote.port;
     return isSame ? stored : undefined;
@@ -87,12 +103,12 @@ export class Checkpoint {
 
   /** Begins our own file with the present connections; the old contents are no longer needed. */
   begin(): void {
-    this.#facts = undefined;
+    this.#left = undefined;
     this.#rewrite();
   }
 
   record(change: ConnectionChange): void {
-    if (this.#facts !== undefined || !isFact(change)) return;
+    if (this.#left !== undefined || !isFact(change)) return;
     if (this.#pending.length === 0) this.#flushSoon();
     this.#pending.push(change);
   }
@@ -100,7 +116,7 @@ export class Checkpoint {
   /** Writes pending changes. If there are none, rewrites the file if somebody has removed it. */
   flush(): void {
     if (this.#pending.length === 0) {
-      const isBegun = this.#facts === undefined && this.#lines > 0;
+      const isBegun = this.#left === undefined && this.#lines > 0;
       if (isBegun && !this.#writes.isFailing && !isThere(this.#options.file)) this.#rewrite();
       return;
     }
@@ -117,7 +133,7 @@ export class Checkpoint {
   /** Writes pending changes, and nothing else. */
   close(): void {
     this.flush();
-    this.#facts = new Map();
+    this.#left = new Map();
     this.#journal.close();
   }
 
@@ -139,7 +155,7 @@ export class Checkpoint {
 
   #wholeText(): string {
     const { bootId, connections } = this.#options;
-    const lines = [JSON.stringify(["mptcpd connections", VERSION, bootId])];
+    const lines = [headerLine(bootId)];
     for (const connection of connections) lines.push(...linesOf(connection));
     this.#lines = lines.length;
     this.#pending = [];
@@ -150,109 +166,3 @@ export class Checkpoint {
 }
 
 const ignore = (): void => undefined;
-
-interface StoredConnection extends Facts {
-  readonly localPort: number;
-  readonly remotePort: number;
-}
-
-const token = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffffffff));
-const port = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff));
-const id = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xff));
-const known = v.union([v.boolean(), v.literal("unknown")]);
-
-const headerSchema = (bootId: string) =>
-  v.tuple([v.literal("mptcpd connections"), v.literal(VERSION), v.literal(bootId)]);
-const opened = v.tuple([v.literal("opened"), token, port, port, known, known, v.boolean()]);
-const announced = v.tuple([v.literal("announced"), token, id, v.string(), port]);
-const withdrawn = v.tuple([v.literal("withdrawn"), token, id]);
-const closed = v.tuple([v.literal("closed"), token]);
-type Line =
-  | v.InferOutput<typeof opened>
-  | v.InferOutput<typeof announced>
-  | v.InferOutput<typeof withdrawn>
-  | v.InferOutput<typeof closed>;
-
-function linesOf(connection: Connection): string[] {
-  return [open(connection), ...connection.announced.map((address) => announce(connection, address))];
-}
-
-function isFact({ type }: ConnectionChange): boolean {
-  return type !== "newSubflow" && type !== "subflowClosed" && type !== "subflowPriority";
-}
-
-/** A line for each fact of connections that have not both begun and ended in these changes. */
-function linesOfChanges(changes: readonly ConnectionChange[]): string[] {
-  const begun = new Set<Connection>();
-  const lines: string[] = [];
-  for (const change of changes) {
-    const { type, connection } = change;
-    const isKnown = !begun.has(connection);
-    if (type === "newConnection") begun.add(connection);
-    if (connection.state !== "closed") {
-      // The confirmation may tell more than the beginning, of which the line is made only now.
-      if (type !== "connectionEstablished" || isKnown) lines.push(...lineOf(change));
-    } else if (type === "connectionClosed" && isKnown)
-      lines.push(JSON.stringify(["closed", connection.token] satisfies Line));
-  }
-  return lines;
-}
-
-function lineOf(change: ConnectionChange): string[] {
-  const { connection } = change;
-  switch (change.type) {
-    case "newConnection":
-    case "connectionEstablished":
-      return [open(connection)];
-    case "newAddress":
-      return [announce(connection, change.address)];
-    case "addressRemoved":
-      return [JSON.stringify(["withdrawn", connection.token, change.address.id] satisfies Line)];
-    default:
-      return [];
-  }
-}
-
-function textOf(lines: readonly string[]): string {
-  return `${lines.join("\n")}\n`;
-}
-
-function open({ token, local, remote, serverSide, denyJoinId0, announcedIsComplete }: Connection): string {
-  return JSON.stringify([
-    "opened",
-    token,
-    local.port,
-    remote.port,
-    serverSide,
-    denyJoinId0,
-    announcedIsComplete,
-  ] satisfies Line);
-}
-
-function announce({ token }: Connection, { id, address, port }: AnnouncedAddress): string {
-  return JSON.stringify(["announced", token, id, address, port] satisfies Line);
-}
-
-function apply(facts: Map<number, StoredConnection>, line: unknown): void {
-  if (v.is(opened, line)) {
-    const [, token, localPort, remotePort, serverSide, denyJoinId0, announcedIsComplete] = line;
-    const before = facts.get(token)?.announced ?? [];
-    const ports = { localPort, remotePort };
-    facts.set(token, { ...ports, serverSide, denyJoinId0, announced: before, announcedIsComplete });
-  } else if (v.is(closed, line)) facts.delete(line[1]);
-  else if (v.is(announced, line)) {
-    const [, token, id, address, port] = line;
-    replaceAnnounced(facts, token, id, [{ id, address, port }]);
-  } else if (v.is(withdrawn, line)) replaceAnnounced(facts, line[1], line[2], []);
-}
-
-function replaceAnnounced(
-  facts: Map<number, StoredConnection>,
-  token: number,
-  id: number,
-  by: readonly AnnouncedAddress[],
-): void {
-  const stored = facts.get(token);
-  if (stored === undefined) return;
-  facts.set(token, { ...stored, announced: [...stored.announced.filter((other) => other.id !== id), ...by] });
-}

@@ -131,6 +131,17 @@ describe("the checkpoint", () => {
 });
 
 describe("of what another has left, the checkpoint", () => {
+  it("parses the lines of a connection when it is asked for, so that a start is quick with many", (t) => {
+    const world = CheckpointWorld.begun(t);
+    for (let token = 1; token <= 20; token++) world.apply(opening("created", { token }));
+    const next = world.another();
+    const parse = t.mock.method(JSON, "parse");
+    next.load();
+    assert.equal(parse.mock.callCount(), 1, "the header");
+    assert.ok(next.factsOf(found({ token: 7 })));
+    assert.equal(parse.mock.callCount(), 2);
+  });
+
   it("takes nothing where there is none", (t) => {
     const world = new CheckpointWorld(t);
     assert.equal(world.facts(), undefined);
