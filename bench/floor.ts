@@ -40,6 +40,8 @@ const bytes = new Uint8Array(memory);
 
 type Pm = { readonly family: number; readonly events: number };
 
+/** A socket is closed when its handle is collected as garbage. */
+const sockets: Handle[] = [];
 const commands = open(NETLINK_GENERIC, answer);
 let pm: Pm | undefined;
 kernel.netlinkSendNow(
@@ -169,6 +171,7 @@ function open(protocol: number, follow: (at: number, type: number) => void): Han
     }
   });
   if (typeof handle === "number") throw new Error(`netlink socket: ${handle}`);
+  sockets.push(handle);
   // SO_RCVBUFFORCE: 8 MiB, as mptcpd's sockets have.
   kernel.netlinkSetOption(handle, 1, 33, 8 << 20);
   return handle;
