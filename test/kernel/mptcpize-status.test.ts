@@ -231,7 +231,7 @@ time.sleep(60)`;
     assert.equal(code, 1);
     assert.match(stdout, new RegExp(`^process ${pid} \\(node\\)`));
     assert.deepEqual(stderr.split("\n").toSorted().slice(1), [
-      'mptcpize: "b*" is not the name of a unit: letters, digits and :-_.\\ are allowed, and one @',
+      'mptcpize: "b*" is not a unit name: letters, digits and :-_.\\ are allowed, and one @',
       "mptcpize: there is no process 4194303",
     ]);
   });
