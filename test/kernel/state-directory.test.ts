@@ -22,7 +22,7 @@ describe("a runtime directory that cannot be written", { skip: requires() }, () 
       await machine.daemon.waitForLine(/^notice: configuration reloaded$/);
       saysOnce(
         machine,
-        /^warning: cannot write \S*ledger\.json: ENOSPC.*somebody else's; trying again until it works$/,
+        /^warning: cannot write \S*ledger\.json: ENOSPC.*made from now on are mptcpd's; trying again until it works$/,
       );
       await machine.says(/^notice: \S*ledger\.json is up to date again$/, () =>
         rmSync(join(machine.runtimeDirectory, "filler")),
