@@ -106,7 +106,7 @@ describe("mptcpize enable, for sockets of an older systemd", { skip }, () => {
     await refuses(
       lab,
       ["enable", "echo.socket"],
-      /echo\.socket: systemd 25\d cannot make MPTCP sockets.*with Accept=yes no service listens in its place/,
+      /echo\.socket: systemd 25\d cannot make MPTCP sockets.*with Accept=yes no service can listen in its place/,
     );
     await refuses(
       lab,
